@@ -1,0 +1,1 @@
+"""What the certificate factory knows: pure rules, drawing and sealing; no clock, wire or disk."""

@@ -1,0 +1,124 @@
+"""The one tree of failures; the branch says what becomes of the work.
+
+    FactoryError
+      PermanentError               the same input fails the same way: hold it for a person
+        InvalidEventError          the event breaks its schema
+        FieldError                 a field is missing or breaks its clause
+        ProfileError               a profile is missing or contradicts itself
+        PictureError               a photo or signature picture cannot be used
+        UnprintableError           no installed face has a glyph for a character
+        LintError                  the drawn document breaks its kind
+        SealRefusedError           this seal may not be put on this document
+        SelfCheckError             the finished document does not verify: a fault of ours
+        ConflictError              the state of the thing does not allow this
+        NotFoundError              there is no such thing
+      TransientError               may pass by itself: try again, later each time
+        KeyBusyError               the signing device is busy or away
+        StoreUnavailableError      the object store or the database gave no answer
+      SettingsError                the machine is not set up for this: says what to set
+
+Every message says what, which one and where the rule is from.  None carries a name, an
+identity number, a phone number, a picture or a key; a character is named by its code point.
+"""
+
+
+class FactoryError(Exception):
+    """Any failure the factory foresees."""
+
+    @property
+    def reason(self) -> str:
+        """A short closed word for metrics and hold lists, e.g. ``unprintable``."""
+        return REASONS.get(type(self), "fault")
+
+
+class PermanentError(FactoryError):
+    """The same input fails the same way: hold it for a person."""
+
+
+class TransientError(FactoryError):
+    """May pass by itself: the ledger tries again, later each time."""
+
+
+class SettingsError(FactoryError):
+    """The machine is not set up for this; the message names the variable or command."""
+
+
+class InvalidEventError(PermanentError):
+    """The event breaks its schema; ``problems`` lists each as (field, rule)."""
+
+    def __init__(self, problems: tuple[tuple[str, str], ...]) -> None:
+        super().__init__("; ".join(f"{field}: {rule}" for field, rule in problems))
+        self.problems = problems
+
+
+class FieldError(PermanentError):
+    """A field is missing or breaks its clause.
+
+    field: its path, e.g. ``enterprise.credit_code``.
+    rule:  the standard or rule it breaks, e.g. ``GB 32100-2015``.
+    detail: what is wrong, without the value itself.
+    """
+
+    def __init__(self, field: str, rule: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail} ({rule})")
+        self.field, self.rule, self.detail = field, rule, detail
+
+
+class ProfileError(PermanentError):
+    """A profile is missing or contradicts itself."""
+
+
+class PictureError(PermanentError):
+    """A photo or signature picture cannot be used."""
+
+
+class UnprintableError(PermanentError):
+    """No installed face has a glyph; ``code_points`` such as ``("U+E0C5",)``."""
+
+    def __init__(self, field: str, code_points: tuple[str, ...]) -> None:
+        super().__init__(f"{field}: no installed face prints {', '.join(code_points)}")
+        self.field, self.code_points = field, code_points
+
+
+class LintError(PermanentError):
+    """The drawn document breaks its kind."""
+
+
+class SealRefusedError(PermanentError):
+    """This seal may not be put on this document."""
+
+
+class SelfCheckError(PermanentError):
+    """The finished document does not verify: a fault of ours, never released."""
+
+
+class ConflictError(PermanentError):
+    """The state of the thing does not allow this; the message says why."""
+
+
+class NotFoundError(PermanentError):
+    """There is no such thing."""
+
+
+class KeyBusyError(TransientError):
+    """The signing device is busy or away."""
+
+
+class StoreUnavailableError(TransientError):
+    """The object store, the database or the broker gave no answer."""
+
+
+REASONS: dict[type[FactoryError], str] = {
+    InvalidEventError: "invalid_event",
+    FieldError: "field",
+    ProfileError: "profile",
+    PictureError: "picture",
+    UnprintableError: "unprintable",
+    LintError: "lint",
+    SealRefusedError: "seal_refused",
+    SelfCheckError: "self_check",
+    ConflictError: "conflict",
+    NotFoundError: "not_found",
+    KeyBusyError: "key_busy",
+    StoreUnavailableError: "store_unavailable",
+}

@@ -1,0 +1,183 @@
+"""The domain's values: frozen, valid by construction, without behaviour of any one province."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import NewType
+
+from factory.errors import FieldError
+
+ProfileId = NewType("ProfileId", str)
+RegistrationId = NewType("RegistrationId", str)  #: random, 32 hex digits; stands in object keys
+OrderId = NewType("OrderId", int)
+ChunkId = NewType("ChunkId", int)
+BatchId = NewType("BatchId", int)
+
+
+class Occupation(StrEnum):
+    """What is practised (职业)."""
+
+    CONSTRUCTOR = "constructor_l2"  #: 二级建造师
+    COST_ENGINEER = "cost_engineer_l2"  #: 二级造价工程师
+
+
+class Kind(StrEnum):
+    """What a document is (文书种类)."""
+
+    CERTIFICATE = "certificate"  #: 注册证书
+
+
+class Format(StrEnum):
+    """How a document is written."""
+
+    PDF = "pdf"
+
+
+class Sex(StrEnum):
+    """性别."""
+
+    MALE = "male"
+    FEMALE = "female"
+
+
+class OrderState(StrEnum):
+    """Of a production order (生产单)."""
+
+    WAITING = "waiting"  #: for something outside: an announcement, a collection
+    READY = "ready"
+    MADE = "made"
+    HELD = "held"  #: stopped for a person
+    VOID = "void"
+
+
+class EditionState(StrEnum):
+    """Of one issue of a certificate (版本); expired is derived when read."""
+
+    ORDERED = "ordered"  #: 生成中
+    UNCOLLECTED = "uncollected"  #: 未领证
+    COLLECTED = "collected"  #: 已领证
+    OUTDATED = "outdated"  #: genuine, but no longer what the register says
+    SUPERSEDED = "superseded"  #: 已作废, a newer edition stands
+    REVOKED = "revoked"  #: 已注销
+
+
+class ChunkState(StrEnum):
+    """Of a claimable set of orders (块)."""
+
+    READY = "ready"
+    LEASED = "leased"
+    CLOSED = "closed"
+
+
+class BatchState(StrEnum):
+    """Of a bulk event's life (批次)."""
+
+    PREPARING = "preparing"
+    AWAITING = "awaiting_confirmation"
+    RUNNING = "running"
+    COMPLETED = "completed"
+
+
+class ItemState(StrEnum):
+    """Of one affected registration in a batch (条目)."""
+
+    PENDING = "pending"
+    ORDERED = "ordered"
+    DONE = "done"
+    SKIPPED = "skipped"
+    HELD = "held"
+
+
+class Queue(StrEnum):
+    """Each has a pool of its own, so bulk never starves an approval."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
+    CONTROL = "control"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """Validity (有效期), first and last day included.  GB/T 36903-2018."""
+
+    first: date
+    last: date
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise FieldError("validity", "GB/T 36903-2018", f"{self.first} to {self.last}")
+
+    def covers(self, day: date) -> bool:
+        """Whether the day lies in it."""
+        return self.first <= day <= self.last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profession:
+    """One registered profession (注册专业) with its own validity."""
+
+    name: str
+    validity: Period
+    main: bool = False  #: 主项
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """The person a certificate names (持证人).  All of it is personal data."""
+
+    name: str
+    sex: Sex
+    birth_date: date
+    id_type: str  #: GB/T 36903 code, 111 is the resident identity card
+    id_number: str
+    mobile: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enterprise:
+    """The employing enterprise (聘用企业)."""
+
+    credit_code: str  #: 统一社会信用代码, GB 32100-2015
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """One holder at one enterprise under one number (注册); the certificate as a lasting thing."""
+
+    number: str  #: as printed, either spelling
+    holder: Holder
+    enterprise: Enterprise
+    occupation: Occupation
+    professions: tuple[Profession, ...]
+    photo: str | None = None  #: keyed digest of the normalised picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """The stored intent to produce one document: everything that will be printed (生产单).
+
+    face:      the JSON face of its kind; equals the machine-readable twin.
+    pictures:  role -> normalised JPEG bytes, e.g. ``{"photo": ...}``.
+    identity:  the signing identity the seal comes from.
+    signed_at: aware UTC; the signing time printed into the signature.
+    key_stem:  object key without its extension: ``profile/registration/edition/kind``.
+    """
+
+    id: OrderId
+    kind: Kind
+    profile: ProfileId
+    profile_version: str
+    face: Mapping[str, object]
+    pictures: Mapping[str, bytes] = field(repr=False)
+    formats: tuple[Format, ...]
+    identity: str
+    signed_at: datetime
+    key_stem: str
+
+    def object_key(self, fmt: Format) -> str:
+        """Where the file of that format lives in the store."""
+        return f"{self.key_stem}.{fmt}"

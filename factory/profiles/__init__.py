@@ -1,0 +1,1 @@
+"""Dated data, one file an authority's register of one occupation."""

@@ -1,0 +1,1 @@
+"""Whatever turns digests into signatures, and what wraps them into a seal."""

@@ -1,0 +1,41 @@
+"""The signer (签名器): digests in, raw signatures out; a chunk's digests in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cryptography import x509
+
+
+class Signer(Protocol):
+    """Holds a private key; software key, PKCS#11, SM2 and remote signers all fit.
+
+    Errors: KeyBusyError when the device is busy or away.
+    """
+
+    def sign_digests(self, digests: Sequence[bytes]) -> list[bytes]:
+        """One raw signature a digest, in order.
+
+        digests: SHA-256 values, 32 bytes each.
+        Returns PKCS#1 v1.5 values for RSA, DER ECDSA-Sig-Value for EC keys (RFC 3279).
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealIdentity:
+    """An electronic seal (电子印章): picture, certificate chain and the signer behind it.
+
+    picture:   PNG with alpha, drawn width_mm wide.
+    chain:     issuing CA certificates, leaf's issuer first.
+    test:      made by the embedded default; says so in subject and picture.
+    """
+
+    name: str
+    signing_cert: x509.Certificate
+    chain: tuple[x509.Certificate, ...]
+    picture: bytes = field(repr=False)
+    width_mm: float
+    signer: Signer = field(repr=False)
+    test: bool = False

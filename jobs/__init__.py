@@ -1,0 +1,1 @@
+"""Who does what next, and what happens when it fails."""

@@ -1,0 +1,1 @@
+"""What outlives a process: the ledger, the object store, the keyring."""
