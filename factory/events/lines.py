@@ -1,0 +1,141 @@
+"""A stream of events cut into single ones: JSON Lines, one object over many lines, or a batch."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from factory.errors import InvalidEventError
+from factory.events.envelope import MAX_EVENT_BYTES
+
+MAX_BATCH_BYTES = 16 * 1024 * 1024
+BOM = b"\xef\xbb\xbf"
+DECODER = json.JSONDecoder()
+EMPTY = re.compile(r"\[\s*\]\s*")
+SEPARATOR = re.compile(r"\s*([,\]])\s*")
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+
+Line = tuple[int, bytes]
+
+
+class Source(Protocol):
+    """What a binary file and ``io.BytesIO`` have in common."""
+
+    def readline(self, size: int = -1, /) -> bytes:
+        """Up to and including the next line feed, at most ``size`` bytes."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most ``size`` bytes."""
+
+
+def split_lines(stream: Source) -> Iterator[Line]:
+    """Each event's bytes with its line, counted from 1; nothing is left out, broken or not.
+
+    JSON Lines are passed on as they are read.  An object written over several lines counts at
+    its first one.  A CloudEvents batch (a JSON array) gives the element's place instead of the
+    line.  What cannot be cut comes as it is, for ``parse`` to refuse.
+    InvalidEventError: a batch larger than MAX_BATCH_BYTES.
+
+    >>> import io
+    >>> list(split_lines(io.BytesIO(b'{"a": 1}\\n\\n{"b":\\n 2}\\n')))
+    [(1, b'{"a": 1}'), (3, b'{"b":\\n2}')]
+    >>> list(split_lines(io.BytesIO(b'[{"a": 1}, {"b": 2}]')))
+    [(1, b'{"a": 1}'), (2, b'{"b": 2}')]
+    """
+    lines = _lines(stream)
+    first = next(lines, None)
+    if first is None:
+        return iter(())
+    if first[1].startswith(b"["):
+        return _elements(_batch(first[1], stream))
+    return _objects(_chain(first, lines))
+
+
+def _chain(first: Line, rest: Iterable[Line]) -> Iterator[Line]:
+    yield first
+    yield from rest
+
+
+def _lines(stream: Source) -> Iterator[Line]:
+    """Lines that are not blank; one that is too long is cut just past the limit."""
+    number = 0
+    while chunk := stream.readline(MAX_EVENT_BYTES + 2):
+        number += 1
+        line = chunk.removeprefix(BOM) if number == 1 else chunk
+        if text := line.strip(b" \t\r\n"):
+            yield number, text if line.endswith(b"\n") else line
+        while chunk and not chunk.endswith(b"\n"):
+            chunk = stream.readline(MAX_EVENT_BYTES)
+
+
+def _objects(lines: Iterator[Line]) -> Iterator[Line]:
+    for number, line in lines:
+        if (depth := _depth(line)) > 0:
+            yield from _gathered((number, line), depth, lines)
+        else:
+            yield number, line
+
+
+def _gathered(first: Line, depth: int, lines: Iterator[Line]) -> Iterator[Line]:
+    """The lines of one object as one; each by itself when the object never closes."""
+    held, size = [first], len(first[1])
+    for number, line in lines:
+        held.append((number, line))
+        depth, size = depth + _depth(line), size + len(line) + 1
+        if depth <= 0 or size > MAX_EVENT_BYTES:
+            break
+    return iter([(first[0], b"\n".join(line for _, line in held))] if depth == 0 else held)
+
+
+def _depth(line: bytes) -> int:
+    """How many objects and arrays the line leaves open; far below zero for half a string."""
+    bare = STRING.sub(b"", line)
+    if b'"' in bare:
+        return -MAX_EVENT_BYTES
+    return bare.count(b"{") + bare.count(b"[") - bare.count(b"}") - bare.count(b"]")
+
+
+def _batch(head: bytes, stream: Source) -> bytes:
+    whole = head + (b"\n" if len(head) <= MAX_EVENT_BYTES else b"")
+    whole += stream.read(MAX_BATCH_BYTES + 1)
+    if len(whole) > MAX_BATCH_BYTES:
+        rule = f"is larger than {MAX_BATCH_BYTES} bytes; send JSON Lines instead"
+        raise InvalidEventError((("batch", rule),))
+    return whole
+
+
+def _elements(batch: bytes) -> Iterator[Line]:
+    try:
+        text = batch.decode()
+    except UnicodeDecodeError:
+        yield 1, batch
+        return
+    if not EMPTY.fullmatch(text):
+        yield from _cut(text)
+
+
+def _cut(text: str) -> Iterator[Line]:
+    position = len(text) - len(text[1:].lstrip())  # past the bracket and space
+    for place in itertools.count(1):
+        end = _element_end(text, position)
+        mark = SEPARATOR.match(text, end)
+        if mark is None:
+            yield place, text[position:].encode()
+            return
+        yield place, text[position:end].strip().encode()
+        position = mark.end()  # past the space after it as well
+        if mark[1] == "]":
+            break
+    if position < len(text):
+        yield place + 1, text[position:].encode()
+
+
+def _element_end(text: str, start: int) -> int:
+    """Where the element ends, or the end of the text when it is not JSON."""
+    try:
+        return DECODER.raw_decode(text, start)[1]
+    except (ValueError, RecursionError):
+        return len(text)
