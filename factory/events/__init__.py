@@ -19,6 +19,7 @@ from factory.events.data import (
 )
 from factory.events.envelope import MAX_EVENT_BYTES, Event, canonical, parse
 from factory.events.lines import split_lines
+from factory.events.schema import example, schema
 
 __all__ = [
     "EVENT_TYPES",
@@ -39,6 +40,8 @@ __all__ = [
     "RenamedEnterpriseData",
     "StoredPhoto",
     "canonical",
+    "example",
     "parse",
+    "schema",
     "split_lines",
 ]

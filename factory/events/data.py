@@ -160,6 +160,12 @@ class _Named(Part):
 class ApprovedProfession(_Named):
     """A profession as approved (注册专业); its validity is the profile's unless given."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "dependentRequired": {"valid_from": ["valid_to"], "valid_to": ["valid_from"]}
+        }
+    )
+
     qualified_on: Day = Field(description="Day of the qualification (资格取得日期)")
     valid_from: Day | None = Field(default=None, description="First day of validity (有效期起)")
     valid_to: Day | None = Field(default=None, description="Last day of validity (有效期至)")

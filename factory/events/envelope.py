@@ -50,7 +50,7 @@ class _AnyData(Envelope[object]):
     """For an event of unknown type: what is wrong with the rest is told as well."""
 
 
-_ENVELOPES: Mapping[str, type[Envelope[Any]]] = MappingProxyType(
+ENVELOPES: Mapping[str, type[Envelope[Any]]] = MappingProxyType(
     # mypy cannot subscript with a value; pydantic makes the class of that type
     {
         name: cast("type[Envelope[Any]]", Envelope.__class_getitem__(data))
@@ -84,7 +84,7 @@ def parse(raw: bytes) -> Event:
     """
     value = _object(raw)
     kind = value.get("type")
-    model = _ENVELOPES.get(kind, _AnyData) if isinstance(kind, str) else _AnyData
+    model = ENVELOPES.get(kind, _AnyData) if isinstance(kind, str) else _AnyData
     problems = [*_type_problems(kind), *_extension_problems(value)]
     try:
         envelope = model.model_validate(value)
@@ -201,8 +201,8 @@ def _unknown_field(name: str) -> str:
 
 
 def _type_problems(kind: object) -> Iterator[Problem]:
-    if isinstance(kind, str) and kind not in _ENVELOPES:
-        yield "type", f"is not known; known are {', '.join(_ENVELOPES)}"
+    if isinstance(kind, str) and kind not in ENVELOPES:
+        yield "type", f"is not known; known are {', '.join(ENVELOPES)}"
 
 
 def _extension_problems(value: Mapping[str, Any]) -> Iterator[Problem]:

@@ -1,0 +1,180 @@
+"""Specimens (样例): synthetic people, enterprises and events for demonstrations and measuring.
+
+Nobody in them exists.  Each is a function of its seed alone, and two seeds below five million
+never share an identity number.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
+from typing import Any
+
+from PIL import Image, ImageDraw
+from stdnum.cn import ric, uscc
+
+from factory.model import Sex
+from factory.pictures import DPI, HEIGHT_PX, WIDTH_PX
+
+PROFILE = "shanghai-constructor"
+SOURCE = "urn:example:shanghai-portal"
+AREA = "310101"  #: 上海市黄浦区
+FIRST_BIRTH, BIRTHS = date(1966, 1, 1), 11_000
+STRIDE = 7919  #: prime, so that neighbouring seeds lie far apart and all days are used
+SHANGHAI = timezone(timedelta(hours=8))
+FIRST_TIME = datetime(2024, 3, 1, 9, tzinfo=SHANGHAI)
+FACES = 24  #: different portraits
+
+SURNAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦许何吕施张孔曹严华金魏陶姜"
+GIVEN = "安邦成德恩帆光涵嘉康黎明宁鹏启荣尚天文欣亚泽志"
+PROFESSIONS = ("建筑工程", "公路工程", "水利水电工程", "市政公用工程", "矿业工程", "机电工程")
+
+JsonObject = dict[str, Any]
+
+
+def approved(seed: int, enterprise: int = 1) -> JsonObject:
+    """A ``registration.approved`` event; ``enterprise`` is the seed of the employer."""
+    count = 1 + seed % 3
+    first = seed % (len(PROFESSIONS) - count + 1)
+    professions = [
+        {
+            "name": name,
+            "qualified_on": (date(2016, 11, 3) + timedelta(days=365 * place)).isoformat(),
+            "main": place == 0,
+        }
+        for place, name in enumerate(PROFESSIONS[first : first + count])
+    ]
+    data = {
+        "profile": PROFILE,
+        "application": {"type": "initial", "acceptance_number": acceptance_number(seed)},
+        "holder": holder(seed),
+        "enterprise": employer(enterprise),
+        "professions": professions,
+        "approved_on": (FIRST_TIME.date() + timedelta(days=seed % 28)).isoformat(),
+        "photo": {"content": _portrait_text(seed % FACES)},
+    }
+    return _event("registration.approved", seed, data)
+
+
+def imported(seed: int, enterprise: int = 1) -> JsonObject:
+    """A ``registration.imported`` event of a paper certificate, old spelling of the number."""
+    first = date(2022, 3, 1) + timedelta(days=seed % 300)
+    validity = {"valid_from": first, "valid_to": date(first.year + 3, first.month, first.day)}
+    days = {name: day.isoformat() for name, day in validity.items()}
+    days["valid_to"] = (validity["valid_to"] - timedelta(days=1)).isoformat()
+    data = {
+        "profile": PROFILE,
+        "registration_number": f"沪231{seed % 7 + 14:02}22{seed % 99_999 + 1:05}",
+        "holder": holder(seed),
+        "enterprise": employer(enterprise),
+        "professions": [{"name": PROFESSIONS[seed % len(PROFESSIONS)], "main": True, **days}],
+        "edition": {"medium": "paper", "issued_on": days["valid_from"], "number": 0},
+    }
+    return _event("registration.imported", seed, data)
+
+
+def renamed(seed: int, enterprise: int = 1) -> JsonObject:
+    """An ``enterprise.renamed`` event for the employer of that seed."""
+    known = employer(enterprise)
+    names = {
+        "credit_code": known["credit_code"],
+        "old_name": known["name"],
+        "new_name": known["name"].replace("建设工程有限公司", "建设集团股份有限公司"),
+    }
+    return _event("enterprise.renamed", seed, {"enterprise": names, "effective_on": "2024-06-01"})
+
+
+EVENTS: Mapping[str, Callable[[int], JsonObject]] = {
+    "registration.approved": approved,
+    "registration.imported": imported,
+    "enterprise.renamed": renamed,
+}
+
+
+def holder(seed: int) -> JsonObject:
+    """A person (持证人)."""
+    birth, sex = birth_date(seed), (Sex.FEMALE, Sex.MALE)[seed % 2]
+    name = SURNAMES[seed % len(SURNAMES)] + GIVEN[seed % len(GIVEN)]
+    return {
+        "name": name + GIVEN[seed * 5 % len(GIVEN)] if seed % 4 else name,
+        "sex": sex.value,
+        "birth_date": birth.isoformat(),
+        "id_type": "111",
+        "id_number": identity_number(birth, sex, seed // BIRTHS),
+        "mobile": f"130{seed % 10**8:08}",
+    }
+
+
+def employer(seed: int) -> JsonObject:
+    """An enterprise (聘用企业)."""
+    name = f"上海示例{GIVEN[seed % len(GIVEN)]}{GIVEN[seed * 3 % len(GIVEN)]}建设工程有限公司"
+    return {"credit_code": credit_code(seed), "name": name}
+
+
+def birth_date(seed: int) -> date:
+    """A day of birth between 1966 and 1996."""
+    return FIRST_BIRTH + timedelta(days=seed * STRIDE % BIRTHS)
+
+
+def identity_number(birth: date, sex: Sex, sequence: int) -> str:
+    """A citizen's identity number with its check character (GB 11643-1999).
+
+    >>> identity_number(date(1990, 1, 1), Sex.MALE, 0)
+    '310101199001010012'
+    """
+    order = 2 * (sequence % 500) + (1 if sex is Sex.MALE else 0)
+    body = f"{AREA}{birth:%Y%m%d}{order:03}"
+    return body + str(ric.calc_check_digit(body + "0"))
+
+
+def credit_code(seed: int) -> str:
+    """A company's credit code in Shanghai with its check character (GB 32100-2015)."""
+    body = f"91{AREA}MA{seed % 10**7:07}"
+    return body + str(uscc.calc_check_digit(body))
+
+
+def acceptance_number(seed: int) -> str:
+    """An acceptance number (受理编号): year, month, department 033, sequence.
+
+    >>> acceptance_number(39)
+    'W2024010330039'
+    """
+    turn, sequence = divmod(seed, 10_000)
+    return f"W{2024 + turn // 12}{turn % 12 + 1:02}033{sequence:04}"
+
+
+def portrait(seed: int) -> bytes:
+    """A silhouette in front of blue, a JPEG of the size photos have; below 6 kB."""
+    image = Image.new("RGB", (WIDTH_PX, HEIGHT_PX), (67 + seed % 5 * 4, 142, 219))
+    draw = ImageDraw.Draw(image)
+    middle, chin = WIDTH_PX // 2, 250 + seed % 4 * 5
+    width, skin = 58 + seed % 7 * 2, (238 - seed % 6 * 9, 205 - seed % 6 * 9, 178 - seed % 6 * 8)
+    dark = (28 + seed % 3 * 12, 26 + seed % 4 * 8, 34 + seed % 8 * 9)
+    draw.ellipse((20, 285, WIDTH_PX - 20, 590), fill=dark)
+    draw.rectangle((middle - 28, chin - 40, middle + 28, 312), fill=skin)
+    draw.ellipse((middle - width - 10, 78, middle + width + 10, 250), fill=(30, 26, 24))
+    draw.ellipse((middle - width, 108, middle + width, chin), fill=skin)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=70, optimize=True, dpi=(DPI, DPI))
+    return out.getvalue()
+
+
+@lru_cache(maxsize=FACES)
+def _portrait_text(seed: int) -> str:
+    return base64.b64encode(portrait(seed)).decode("ascii")
+
+
+def _event(kind: str, seed: int, data: JsonObject) -> JsonObject:
+    return {
+        "specversion": "1.0",
+        "source": SOURCE,
+        "id": f"specimen-{kind.replace('.', '-')}-{seed:06}",
+        "type": kind,
+        "time": (FIRST_TIME + timedelta(seconds=seed)).isoformat(),
+        "datacontenttype": "application/json",
+        "correlationid": f"specimen-{seed:06}",
+        "data": data,
+    }
