@@ -1,0 +1,271 @@
+"""Settings: the one reader of the environment; every variable has a working default.
+
+Text becomes one frozen value, checked whole, so that a wrong setting stops the process at the
+start and says which variable, what is wrong with it and what a right value looks like.  A
+secret may also be in a file: ``FACTORY_S3_SECRET_FILE`` names the file that holds
+``FACTORY_S3_SECRET``.  No value of a secret is ever shown.
+"""
+
+# ruff: noqa: RUF009 - every call of setting makes a field of its own
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from factory.errors import SettingsError
+from jobs.variables import (
+    LOG_LEVELS,
+    database,
+    level,
+    matching,
+    maybe_path,
+    path,
+    paths,
+    plain,
+    setting,
+    url,
+    value_of,
+    variable,
+    whole,
+    written,
+)
+
+CHUNK_MOST = 100
+LINK_MOST_SECONDS = 7 * 24 * 3600  # the longest life of a signed S3 link (SigV4)
+PORT_MOST = 65535
+
+
+def _cores(_: Mapping[str, Any]) -> str:
+    return str(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
+
+
+def _fonts(_: Mapping[str, Any]) -> str:
+    own = Path(sys.prefix) / "share" / "fonts"
+    return os.pathsep.join((str(own), "/usr/share/fonts/truetype", "/usr/local/share/fonts"))
+
+
+_BUCKET = matching(
+    r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "3 to 63 small letters, digits, dots and hyphens"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What may differ between two machines, and nothing else; made by `from_env`."""
+
+    data_dir: Path = setting(
+        path,
+        "var/factory",
+        "Where the embedded ledger, broker, store, keys and logs live",
+        example="/var/lib/factory",
+    )
+    redis_url: str = setting(
+        url("redis", "rediss", empty=True),
+        "",
+        "Redis or Valkey that carries the queue; AOF on, `noeviction`",
+        example="redis://broker.example:6379/0",
+        shown="a server of its own",
+        secret=True,
+    )
+    db_url: str = setting(
+        database,
+        lambda s: f"sqlite:///{s['data_dir'] / 'ledger.sqlite3'}",
+        "The ledger: PostgreSQL 15 or later, or SQLite",
+        example="postgresql://factory@db.example/factory",
+        shown="SQLite in the data directory",
+        secret=True,
+    )
+    s3_endpoint: str = setting(
+        url("http", "https", empty=True),
+        "",
+        "S3-compatible store with conditional writes",
+        example="https://s3.example",
+        shown="a server of its own",
+    )
+    s3_public_endpoint: str = setting(
+        url("http", "https", empty=True),
+        lambda s: str(s["s3_endpoint"]),
+        "The store's address as holders' links say it",
+        example="https://files.example",
+        shown="the endpoint",
+    )
+    s3_bucket: str = setting(_BUCKET, "certificates", "Bucket of the finished files")
+    s3_intake_bucket: str = setting(
+        _BUCKET, "intake", "Bucket of pictures, scans and lists that upstream hands in"
+    )
+    s3_region: str = setting(
+        matching(r"[a-z0-9-]+", "small letters, digits and hyphens"),
+        "us-east-1",
+        "Region that requests to the store are signed for",
+        example="cn-northwest-1",
+    )
+    s3_key: str = setting(
+        plain,
+        "",
+        "Access key of the store",
+        example="the store's access key",
+        shown="made on first start",
+        secret=True,
+    )
+    s3_secret: str = setting(
+        plain,
+        "",
+        "Secret key of the store",
+        example="the store's secret key",
+        shown="made on first start",
+        secret=True,
+    )
+    namespace: str = setting(
+        matching(r"[a-z][a-z0-9_-]{0,39}", "1 to 40 small letters, digits, _ and -"),
+        "factory",
+        "Prefix of every key in the broker; one for each installation",
+    )
+    keyring_dir: Path = setting(
+        path,
+        lambda s: str(s["data_dir"] / "keyring"),
+        "Keys, seals and trust roots",
+        example="/etc/factory/keyring",
+        shown="`keyring` in the data directory",
+    )
+    key_passphrase_file: Path | None = setting(
+        maybe_path,
+        "",
+        "File that holds the passphrase of the keyring",
+        example="/run/secrets/keyring",
+        shown="none",
+    )
+    font_dirs: tuple[Path, ...] = setting(
+        paths,
+        _fonts,
+        "Folders searched for the faces, first one first",
+        example="/usr/share/fonts/truetype:/opt/fonts",
+        shown="the environment's own, then the system's",
+    )
+    profiles_dir: Path | None = setting(
+        maybe_path,
+        "",
+        "Folder of further profiles, beside those that come with the product",
+        example="/etc/factory/profiles",
+        shown="none",
+    )
+    heartbeat_ms: int = setting(
+        whole(500, 3_600_000),
+        "30000",
+        "Silence after which a worker counts as dead and its messages go to others",
+    )
+    chunk_items: int = setting(
+        whole(1, CHUNK_MOST), "100", "Orders in one chunk of a bulk event, at most 100"
+    )
+    slice_items: int = setting(
+        whole(1, 1_000_000), "5000", "Registrations that one transaction of a bulk event plans"
+    )
+    lease_seconds: int = setting(
+        whole(1, 86_400), "60", "How long a claimed chunk stays with its worker"
+    )
+    threads: int = setting(
+        whole(1, 64), "2", "Threads of one worker process; they overlap waits for the store"
+    )
+    prefetch: int = setting(
+        whole(1, 1_000),
+        lambda s: str(s["threads"] + 1),
+        "Messages that one worker process takes ahead",
+        example="3",
+        shown="threads + 1",
+    )
+    max_attempts: int = setting(whole(1, 1_000), "5", "Tries before work is held for a person")
+    relay_ms: int = setting(whole(1, 60_000), "100", "Pause between two looks into the outbox")
+    reconcile_seconds: int = setting(
+        whole(1, 86_400), "5", "Pause between two searches for work that the broker forgot"
+    )
+    interactive_workers: int = setting(
+        whole(0, 1_000), "1", "Worker processes for single approvals"
+    )
+    bulk_workers: int = setting(
+        whole(0, 1_000),
+        _cores,
+        "Worker processes for bulk events",
+        example="4",
+        shown="one a core",
+    )
+    metrics_host: str = setting(
+        matching(r"[0-9A-Za-z.:_-]+", "a host name or an address"),
+        "127.0.0.1",
+        "Address on which `/metrics` listens",
+    )
+    metrics_port: int = setting(
+        whole(0, PORT_MOST), "9464", "Port of `/metrics`; 0 takes a free one"
+    )
+    verify_url: str = setting(
+        url("http", "https"),
+        "https://verify.example/v/",
+        "What stands before the verification code in the QR code",
+    )
+    link_seconds: int = setting(whole(1, LINK_MOST_SECONDS), "300", "Life of a signed link")
+    log_level: str = setting(
+        level, "info", f"Least weighty log line that is written: {', '.join(LOG_LEVELS)}"
+    )
+    valkey_binary: Path | None = setting(
+        maybe_path,
+        "",
+        "Program started when `FACTORY_REDIS_URL` is empty",
+        example="/usr/bin/valkey-server",
+        shown="the installed package's",
+    )
+    weed_binary: Path | None = setting(
+        maybe_path,
+        "",
+        "Program started when `FACTORY_S3_ENDPOINT` is empty",
+        example="/usr/local/bin/weed",
+        shown="the installed package's",
+    )
+
+    def __post_init__(self) -> None:
+        if self.s3_endpoint and not (self.s3_key and self.s3_secret):
+            raise SettingsError(
+                "FACTORY_S3_ENDPOINT is set, so the store's credentials are needed:"
+                " set FACTORY_S3_KEY and FACTORY_S3_SECRET, or FACTORY_S3_SECRET_FILE"
+            )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """The settings that the environment asks for.
+
+        SettingsError: a value is wrong; the message names its variable and an example.
+        """
+        values: dict[str, Any] = {}
+        for each in fields(cls):
+            values[each.name] = value_of(each, environ, values)
+        return cls(**values)
+
+    def to_env(self) -> dict[str, str]:
+        """The variables that give a child process these same settings, whatever it inherits."""
+        files = {f"{variable(each)}_FILE": "" for each in fields(self) if each.metadata["secret"]}
+        values = {variable(each): written(getattr(self, each.name)) for each in fields(self)}
+        return files | values
+
+
+def variables() -> tuple[str, ...]:
+    """Every variable that `Settings.from_env` looks at."""
+    names = []
+    for each in fields(Settings):
+        names.append(variable(each))
+        if each.metadata["secret"]:
+            names.append(f"{variable(each)}_FILE")
+    return tuple(names)
+
+
+def settings_table() -> str:
+    """All settings as a Markdown table: variable, default, meaning."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for each in fields(Settings):
+        default = each.metadata["shown"] or f"`{each.metadata['default']}`"
+        file = f"; or in the file `{variable(each)}_FILE`" if each.metadata["secret"] else ""
+        rows.append(f"| `{variable(each)}` | {default} | {each.metadata['meaning']}{file} |")
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":  # `python -m jobs.settings` writes the table of docs/settings.md
+    sys.stdout.write(settings_table())
