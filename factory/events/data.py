@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    JsonValue,
     PlainSerializer,
     Tag,
     WithJsonSchema,
@@ -30,6 +31,7 @@ from factory.events.text import Day, Text, broken
 from factory.model import Sex
 
 MAX_PROFESSIONS = 12
+COUNT: dict[str, JsonValue] = {"minItems": 1, "maxItems": MAX_PROFESSIONS}
 
 
 class Part(BaseModel):
@@ -192,6 +194,13 @@ class ImportedProfession(_Named):
         return self
 
 
+def _counted(value: object) -> object:
+    """Counts what was sent: pydantic's own limits count what was found right."""
+    if isinstance(value, list | tuple) and not 1 <= len(value) <= MAX_PROFESSIONS:
+        raise broken(f"has {len(value)} entries instead of 1 to {MAX_PROFESSIONS}")
+    return value
+
+
 N = TypeVar("N", bound=_Named)
 
 
@@ -235,9 +244,9 @@ class RegistrationApproved(Part):
     application: ApplicationData
     holder: HolderData
     enterprise: EnterpriseData
-    professions: Annotated[tuple[ApprovedProfession, ...], AfterValidator(_distinct)] = Field(
-        min_length=1, max_length=MAX_PROFESSIONS, description="Professions (注册专业)"
-    )
+    professions: Annotated[
+        tuple[ApprovedProfession, ...], BeforeValidator(_counted), AfterValidator(_distinct)
+    ] = Field(json_schema_extra=COUNT, description="Professions (注册专业)")
     approved_on: Day = Field(description="Day of approval (批准日期)")
     photo: Photo = Field(description="Photo of the holder (照片)")
 
@@ -251,9 +260,9 @@ class RegistrationImported(Part):
     )
     holder: HolderData
     enterprise: EnterpriseData
-    professions: Annotated[tuple[ImportedProfession, ...], AfterValidator(_distinct)] = Field(
-        min_length=1, max_length=MAX_PROFESSIONS, description="Professions (注册专业)"
-    )
+    professions: Annotated[
+        tuple[ImportedProfession, ...], BeforeValidator(_counted), AfterValidator(_distinct)
+    ] = Field(json_schema_extra=COUNT, description="Professions (注册专业)")
     edition: EditionData
     photo: Photo | None = Field(default=None, description="Photo of the holder (照片)")
 

@@ -161,8 +161,6 @@ _RULES = {
     "int_type": "must be a whole number",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
-    "too_short": "needs at least {min_length} entries",
-    "too_long": "has more than {max_length} entries",
     "tuple_type": "must be an array",
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",

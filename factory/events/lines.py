@@ -121,21 +121,20 @@ def _cut(text: str) -> Iterator[Line]:
     position = len(text) - len(text[1:].lstrip())  # past the bracket and space
     for place in itertools.count(1):
         end = _element_end(text, position)
-        mark = SEPARATOR.match(text, end)
-        if mark is None:
-            yield place, text[position:].encode()
-            return
         yield place, text[position:end].strip().encode()
-        position = mark.end()  # past the space after it as well
-        if mark[1] == "]":
+        if end is None:
+            return
+        mark = SEPARATOR.match(text, end)
+        position = mark.end() if mark else end
+        if mark is None or mark[1] == "]":
             break
-    if position < len(text):
+    if mark is None or position < len(text):  # broken off, or followed by something
         yield place + 1, text[position:].encode()
 
 
-def _element_end(text: str, start: int) -> int:
-    """Where the element ends, or the end of the text when it is not JSON."""
+def _element_end(text: str, start: int) -> int | None:
+    """Where the element ends; None when it is not JSON."""
     try:
         return DECODER.raw_decode(text, start)[1]
     except (ValueError, RecursionError):
-        return len(text)
+        return None

@@ -87,9 +87,9 @@ def _day(value: object) -> object:
 
 
 def _instant(value: object) -> object:
-    if not isinstance(value, str):
+    if isinstance(value, datetime):
         return value
-    if not TIMESTAMP.fullmatch(value):
+    if not isinstance(value, str) or not TIMESTAMP.fullmatch(value):
         raise broken("must be a time with its offset (RFC 3339)")
     try:
         return datetime.fromisoformat(value.upper()).astimezone(UTC)
