@@ -89,7 +89,7 @@ def parse_constructor_number(text: str) -> ConstructorNumber | None:
 
     Old numbers do not all follow the schemes: one that does not parse is opaque, not wrong.
     """
-    found = NUMBER.fullmatch(_plain(text))
+    found = NUMBER.fullmatch("".join(_plain(text).split()))
     if found is None or int(found["serial"]) == 0:
         return None
     qualified, registered = _years(found)
@@ -155,7 +155,8 @@ def number_key(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).upper().strip()
+    capitals = unicodedata.normalize("NFKC", text).upper()
+    return unicodedata.normalize("NFKC", capitals).strip()
 
 
 # --- licence identifiers (电子证照标识) -------------------------------------------------------

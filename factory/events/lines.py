@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 from factory.errors import InvalidEventError
@@ -16,7 +16,7 @@ BOM = b"\xef\xbb\xbf"
 DECODER = json.JSONDecoder()
 EMPTY = re.compile(r"\[\s*\]\s*")
 SEPARATOR = re.compile(r"\s*([,\]])\s*")
-STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 
 Line = tuple[int, bytes]
 
@@ -34,29 +34,22 @@ class Source(Protocol):
 def split_lines(stream: Source) -> Iterator[Line]:
     """Each event's bytes with its line, counted from 1; nothing is left out, broken or not.
 
-    JSON Lines are passed on as they are read.  An object written over several lines counts at
-    its first one.  A CloudEvents batch (a JSON array) gives the element's place instead of the
-    line.  What cannot be cut comes as it is, for ``parse`` to refuse.
+    JSON Lines are passed on as they are read.  An object over several lines counts at its first
+    one; a brace in the first column begins the next, so a broken object takes no other with it.
+    A CloudEvents batch (a JSON array) gives the element's place instead of the line.
     InvalidEventError: a batch larger than MAX_BATCH_BYTES.
 
     >>> import io
     >>> list(split_lines(io.BytesIO(b'{"a": 1}\\n\\n{"b":\\n 2}\\n')))
-    [(1, b'{"a": 1}'), (3, b'{"b":\\n2}')]
+    [(1, b'{"a": 1}'), (3, b'{"b":\\n 2}')]
     >>> list(split_lines(io.BytesIO(b'[{"a": 1}, {"b": 2}]')))
     [(1, b'{"a": 1}'), (2, b'{"b": 2}')]
     """
     lines = _lines(stream)
     first = next(lines, None)
-    if first is None:
-        return iter(())
-    if first[1].startswith(b"["):
-        return _elements(_batch(first[1], stream))
-    return _objects(_chain(first, lines))
-
-
-def _chain(first: Line, rest: Iterable[Line]) -> Iterator[Line]:
-    yield first
-    yield from rest
+    if first and first[1].lstrip().startswith(b"["):
+        return _elements(_batch(first[1].lstrip(), stream))
+    return _objects(first, lines)
 
 
 def _lines(stream: Source) -> Iterator[Line]:
@@ -65,29 +58,36 @@ def _lines(stream: Source) -> Iterator[Line]:
     while chunk := stream.readline(MAX_EVENT_BYTES + 2):
         number += 1
         line = chunk.removeprefix(BOM) if number == 1 else chunk
-        if text := line.strip(b" \t\r\n"):
+        if text := line.rstrip():
             yield number, text if line.endswith(b"\n") else line
         while chunk and not chunk.endswith(b"\n"):
             chunk = stream.readline(MAX_EVENT_BYTES)
 
 
-def _objects(lines: Iterator[Line]) -> Iterator[Line]:
-    for number, line in lines:
+def _objects(pending: Line | None, lines: Iterator[Line]) -> Iterator[Line]:
+    while pending:
+        number, line = pending
         if (depth := _depth(line)) > 0:
-            yield from _gathered((number, line), depth, lines)
+            line, pending = _gathered(line, depth, lines)
         else:
-            yield number, line
+            pending = next(lines, None)
+        yield number, line.lstrip()
 
 
-def _gathered(first: Line, depth: int, lines: Iterator[Line]) -> Iterator[Line]:
-    """The lines of one object as one; each by itself when the object never closes."""
-    held, size = [first], len(first[1])
-    for number, line in lines:
-        held.append((number, line))
-        depth, size = depth + _depth(line), size + len(line) + 1
-        if depth <= 0 or size > MAX_EVENT_BYTES:
+def _gathered(first: bytes, depth: int, lines: Iterator[Line]) -> tuple[bytes, Line | None]:
+    """The object that the line opens, closed or broken off, and the line after it."""
+    held, size = [first], len(first)
+    following = None
+    for following in lines:
+        line = following[1]
+        if depth == 0 or line.startswith(b"{"):
             break
-    return iter([(first[0], b"\n".join(line for _, line in held))] if depth == 0 else held)
+        if size <= MAX_EVENT_BYTES:  # what is larger is refused anyway
+            held.append(line)
+        depth, size = depth + _depth(line), size + len(line) + 1
+    else:
+        following = None
+    return b"\n".join(held), following
 
 
 def _depth(line: bytes) -> int:

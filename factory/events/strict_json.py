@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+MAX_DEPTH = 32
+
 Path = tuple[str | int, ...]
 Fault = tuple[Path, str]  #: where, and the rule it breaks
 
@@ -56,7 +58,9 @@ def _decoded(raw: bytes) -> Any:
 
 def _faults(value: Any, path: Path) -> Iterator[Fault]:
     """What Python's reader lets pass and I-JSON does not."""
-    if isinstance(value, dict):
+    if len(path) > MAX_DEPTH:
+        yield path, "is nested too deeply"
+    elif isinstance(value, dict):
         yield from _object_faults(value, path)
     elif isinstance(value, list):
         for index, item in enumerate(value):

@@ -159,6 +159,14 @@ def test_what_is_no_json_object_is_refused(raw: bytes) -> None:
     assert paths(raw) == ["event"]
 
 
+@pytest.mark.parametrize("depth", [40, 300, 700, 900])
+def test_what_is_nested_too_deeply_is_refused(depth: int) -> None:
+    deep = b'{"a":' * depth + b"1" + b"}" * depth
+    raw = wire(approval() | {"deep": 0}).replace(b'"deep": 0', b'"deep": ' + deep)
+
+    assert [rule for _, rule in problems(raw)] == ["is nested too deeply"]
+
+
 def test_a_byte_order_mark_is_tolerated() -> None:
     assert events.parse(b"\xef\xbb\xbf" + wire(approval()))
 
@@ -558,6 +566,25 @@ def test_a_broken_line_takes_no_other_with_it(broken: bytes) -> None:
     found = cut(b"\n".join([good[0], broken, good[1], good[0]]))
 
     assert found == [(1, good[0]), (2, broken), (3, good[1]), (4, good[0])]
+
+
+def test_a_broken_object_over_many_lines_is_one_event() -> None:
+    pretty = json.dumps(approval(), indent=2).replace('"male"', '"male')
+
+    found = cut(pretty.encode() + b'\n{"b":2}\n')
+
+    assert [number for number, _ in found] == [1, 2 + pretty.count("\n")]
+    assert paths(found[0][1]) == ["event"]
+
+
+def test_an_object_over_many_lines_past_the_limit_is_one_refusal() -> None:
+    large = b'{\n"a": [\n' + b'"xxxxxxxxxxxxxx",\n' * 400_000 + b"1]}\n"
+
+    found = cut(large + b'{"b":2}\n')
+
+    assert len(found) == 2
+    assert len(found[0][1]) < 2 * events.MAX_EVENT_BYTES
+    assert problems(found[0][1]) == [("event", "is larger than 1048576 bytes")]
 
 
 def test_a_line_past_the_limit_is_cut_and_refused() -> None:
