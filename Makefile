@@ -1,0 +1,55 @@
+# `make` lists what there is.  Everything works from a fresh clone; nothing is done twice.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+UV ?= uv
+export PYTHON
+
+PY := .venv/bin/python
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help demo setup setup-test test lint format bench lock clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+		while IFS='|' read -r target words; do printf 'make %-11s %s\n' "$$target" "$$words"; done
+
+demo: setup ## Prepare this clone, then show the factory at work
+	@$(PY) cli.py demo
+
+setup: ## Prepare .venv and the fonts; does nothing when they are there
+	@bash deploy/setup/python.sh run
+	@bash deploy/setup/fonts.sh
+
+setup-test: ## Prepare what the tests need beside that
+	@bash deploy/setup/python.sh test
+	@bash deploy/setup/fonts.sh
+	@bash deploy/setup/tools.sh
+
+test: setup-test lint ## Prepare, check types, style and imports, and run all tests
+	@$(PY) -m pytest -n 2 --dist loadfile
+
+lint: setup-test ## Check style, types and the direction of imports
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(PY) -c 'from importlinter.cli import lint_imports_command as check; check()'
+
+format: setup-test ## Put the code into the one format
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+bench: setup-test ## Measure the line, stage by stage
+	@$(PY) -m bench.line
+
+lock: ## Renew requirements.lock and requirements-dev.lock (needs uv; UPGRADE=1: to the newest)
+	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml deploy/setup/build.in -o requirements.lock
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev -c requirements.lock \
+		pyproject.toml deploy/setup/build.in -o requirements-dev.lock
+
+clean: ## Remove the environment and all caches; data (var/) stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
