@@ -71,7 +71,7 @@ PhotoBytes = Annotated[
     WithJsonSchema({"type": "string", "minLength": 4, "contentEncoding": "base64"}),
 ]
 ProfileId = Annotated[
-    str,
+    model.ProfileId,
     Field(
         pattern=r"^[a-z][a-z0-9-]{2,40}$", description="Id of the authority's profile (发证方案)"
     ),
