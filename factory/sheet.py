@@ -1,6 +1,243 @@
 """The Sheet: fixed marks and slots in millimetres; ``layout`` places them for one document.
 
-Origin: the page's top left corner, y downwards, as in OFD (GB/T 33190-2016); a PDF writer
-turns it over.  Writers draw only placed marks: ``layout`` alone decides shrinking, wrapping
-and fallback faces, which is why every format agrees.
+Writers draw only placed marks: ``layout`` alone decides shrinking, wrapping and fallback
+faces, from the faces' own advances, which is why every format agrees.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+import segno
+
+from factory.errors import LintError, UnprintableError
+from factory.fitting import Fitted, Glyph, fit, glyphs, width_em
+from factory.fonts import Face, FontBook
+from factory.marks import (
+    ASCENT,
+    BLACK,
+    IDENTITY,
+    MM_PER_PT,
+    Align,
+    Code,
+    CodeSlot,
+    Colour,
+    FixedMark,
+    Matrix,
+    Page,
+    Path,
+    Picture,
+    PictureSlot,
+    Placed,
+    PlacedMark,
+    Run,
+    SealBox,
+    SealSlot,
+    Sheet,
+    Slot,
+    Text,
+    TextSlot,
+    Value,
+)
+
+__all__ = [
+    "BLACK",
+    "IDENTITY",
+    "MM_PER_PT",
+    "Align",
+    "Code",
+    "CodeSlot",
+    "Colour",
+    "FixedMark",
+    "Matrix",
+    "Page",
+    "Path",
+    "Picture",
+    "PictureSlot",
+    "Placed",
+    "PlacedMark",
+    "Run",
+    "SealBox",
+    "SealSlot",
+    "Sheet",
+    "Slot",
+    "Text",
+    "TextSlot",
+    "Value",
+    "layout",
+    "qr_rows",
+]
+
+QUIET_MODULES = 4  #: light modules around a QR symbol, GB/T 18284-2000, 7.9
+
+
+def layout(sheet: Sheet, values: Mapping[str, Value], fontbook: FontBook) -> Placed:
+    """Every mark of one document in its place.
+
+    values: by slot name; a picture slot needs none (absent pictures are left out by giving
+            the role no value), a code slot's is its content.
+    UnprintableError: no face has a character; names the field and the code points.
+    LintError: a required value is missing, or does not fit at its smallest size.
+    """
+    page = Page(fixed=_fixed(sheet, fontbook), filled=tuple(_filled(sheet, values, fontbook)))
+    return Placed(
+        title=sheet.title,
+        width_mm=sheet.width_mm,
+        height_mm=sheet.height_mm,
+        pages=(page,),
+        seal=_seal(sheet),
+    )
+
+
+@lru_cache(maxsize=32)
+def _fixed(sheet: Sheet, fontbook: FontBook) -> tuple[Run | Path, ...]:
+    """The same for every document of the sheet, so placed once."""
+    return tuple(placed for mark in sheet.marks for placed in _fixed_mark(mark, fontbook))
+
+
+def _fixed_mark(mark: FixedMark, fontbook: FontBook) -> Iterator[Run | Path]:
+    if isinstance(mark, Path):
+        yield mark
+        return
+    line = _printable(f"label {mark.text}", mark.text, mark, fontbook)
+    em_mm = mark.size_pt * MM_PER_PT
+    if mark.spread_mm is None:
+        yield from _runs(mark, line, _start(mark.align, mark.x_mm, 0, width_em(line) * em_mm))
+        return
+    gap = (mark.spread_mm - width_em(line) * em_mm) / max(1, len(line) - 1)
+    x = mark.x_mm
+    for glyph in line:
+        yield from _runs(mark, (glyph,), x)
+        x += glyph.advance * em_mm + gap
+
+
+def _runs(mark: Text, line: tuple[Glyph, ...], x_mm: float) -> Iterator[Run]:
+    for face, text, x, width in _pieces(line, x_mm, mark.size_pt):
+        yield Run(
+            face=face,
+            text=text,
+            x_mm=x,
+            y_mm=mark.y_mm,
+            width_mm=width,
+            size_pt=mark.size_pt,
+            colour=mark.colour,
+            bold_mm=mark.bold_mm,
+        )
+
+
+def _filled(
+    sheet: Sheet, values: Mapping[str, Value], fontbook: FontBook
+) -> Iterator[Run | Picture | Code]:
+    for slot in sheet.slots:
+        if isinstance(slot, TextSlot):
+            yield from _slot_runs(slot, values.get(slot.name, ""), fontbook)
+        elif isinstance(slot, PictureSlot) and slot.role in values:
+            yield _picture(slot)
+        elif isinstance(slot, CodeSlot):
+            yield _code(slot, values.get(slot.name, ""))
+
+
+def _slot_runs(slot: TextSlot, value: Value, fontbook: FontBook) -> Iterator[Run]:
+    given = (value,) if isinstance(value, str) else value
+    paragraphs = tuple(_printable(slot.name, text, slot, fontbook) for text in given if text)
+    if not paragraphs:
+        if slot.required:
+            raise LintError(f"{slot.name}: a value is required")
+        return
+    fitted = fit(slot, paragraphs)
+    for line, down_mm in fitted.lines:
+        yield from _line_runs(slot, fitted, line, down_mm)
+
+
+def _line_runs(
+    slot: TextSlot, fitted: Fitted, line: tuple[Glyph, ...], down_mm: float
+) -> Iterator[Run]:
+    width_mm = width_em(line) * fitted.size_pt * MM_PER_PT
+    start = _start(slot.align, slot.x_mm, slot.width_mm, width_mm)
+    baseline = slot.y_mm + ASCENT * slot.size_pt * MM_PER_PT + down_mm
+    for face, text, x, width in _pieces(line, start, fitted.size_pt):
+        yield Run(
+            face=face,
+            text=text,
+            x_mm=x,
+            y_mm=baseline,
+            width_mm=width,
+            size_pt=fitted.size_pt,
+            colour=slot.colour,
+            slot=slot.name,
+        )
+
+
+def _pieces(
+    line: tuple[Glyph, ...], x_mm: float, size_pt: float
+) -> Iterator[tuple[Face, str, float, float]]:
+    """The line cut where the face changes: face, text, left end, width."""
+    start = 0
+    for end in range(1, len(line) + 1):
+        if end < len(line) and line[end].face is line[start].face:
+            continue
+        piece = line[start:end]
+        width_mm = width_em(piece) * size_pt * MM_PER_PT
+        yield piece[0].face, "".join(glyph.text for glyph in piece), x_mm, width_mm
+        x_mm += width_mm
+        start = end
+
+
+def _start(align: Align, x_mm: float, box_mm: float, width_mm: float) -> float:
+    """The left end of a line in a box; a fixed text stands at a point, a box of no width."""
+    spare = box_mm - width_mm
+    return x_mm + {Align.LEFT: 0.0, Align.CENTRE: spare / 2, Align.RIGHT: spare}[align]
+
+
+def _printable(
+    field: str, text: str, place: Text | TextSlot, fontbook: FontBook
+) -> tuple[Glyph, ...]:
+    line, missing = glyphs(text, place.style, fontbook)
+    if missing:
+        raise UnprintableError(field, missing)
+    return line
+
+
+def _picture(slot: PictureSlot) -> Picture:
+    return Picture(
+        role=slot.role,
+        x_mm=slot.x_mm,
+        y_mm=slot.y_mm,
+        width_mm=slot.width_mm,
+        height_mm=slot.height_mm,
+    )
+
+
+def _code(slot: CodeSlot, content: Value) -> Code:
+    if not isinstance(content, str) or not content:
+        raise LintError(f"{slot.name}: a value is required")
+    rows = qr_rows(content)
+    module_mm = slot.size_mm / (len(rows) + 2 * QUIET_MODULES)
+    return Code(
+        slot=slot.name,
+        content=content,
+        rows=rows,
+        x_mm=slot.x_mm + QUIET_MODULES * module_mm,
+        y_mm=slot.y_mm + QUIET_MODULES * module_mm,
+        size_mm=len(rows) * module_mm,
+    )
+
+
+def qr_rows(content: str) -> tuple[bytes, ...]:
+    """The modules of a QR symbol, level M, from the top; 1 is dark.  GB/T 18284-2000."""
+    symbol = segno.make(content, error="m", micro=False, boost_error=False)
+    return tuple(bytes(row) for row in symbol.matrix)
+
+
+def _seal(sheet: Sheet) -> SealBox | None:
+    for slot in sheet.slots:
+        if isinstance(slot, SealSlot):
+            return SealBox(
+                page=0,
+                x_mm=slot.x_mm,
+                y_mm=slot.y_mm,
+                width_mm=slot.width_mm,
+                height_mm=slot.height_mm,
+            )
+    return None

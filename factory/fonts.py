@@ -1,0 +1,232 @@
+"""Faces (字体): what they cover, how wide they set it, and who prints what they lack.
+
+Pure: whoever starts the process reads the files of ``FACES`` and hands their bytes to
+``assemble``.  Text is set one code point, one glyph, without shaping: it is brought into NFC
+when an event is taken in, and what then still needs shaping or hides (combining marks,
+variation selectors, joiners) is refused like a character no face has, never printed wrong.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from itertools import groupby
+
+import uharfbuzz as hb
+
+from factory.errors import SettingsError
+
+#: Never printed, whatever a face says: controls, formats (joiners, direction), private use
+#: (planes 15 and 16 too), surrogates, line and paragraph separators, combining marks and
+#: variation selectors.  Unassigned is not among them: a face may be newer than the table.
+REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Mn", "Mc", "Me"})
+REPLACEMENT = "�"  #: left behind by a broken decoding upstream
+
+#: All that a page needs of a TrueType font embedded by glyph number (ISO 32000-1, 9.9).
+EMBEDDED_TABLES = frozenset({"head", "hhea", "maxp", "hmtx", "loca", "glyf"})
+
+
+class Style(StrEnum):
+    """Which chain of faces sets a text."""
+
+    SONG = "song"  #: 宋体, fixed labels
+    KAI = "kai"  #: 楷体, what differs from document to document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FontFile:
+    """One face on disk.
+
+    file:    name of the file, searched for by whoever starts the process.
+    index:   number of the face in a collection (.ttc), else 0.
+    package: the Debian package that brings it.
+    """
+
+    name: str
+    file: str
+    index: int = 0
+    package: str
+
+
+WEN_KAI = FontFile(name="LXGWWenKai", file="LXGWWenKai-Regular.ttf", package="fonts-lxgw-wenkai")
+UMING = FontFile(name="UMingCN", file="uming.ttc", package="fonts-arphic-uming")
+HANA_A = FontFile(name="HanaMinA", file="HanaMinA.ttf", package="fonts-hanazono")
+HANA_B = FontFile(name="HanaMinB", file="HanaMinB.ttf", package="fonts-hanazono")
+BABEL_STONE = FontFile(
+    name="BabelStoneHan", file="BabelStoneHan.ttf", package="fonts-babelstone-han"
+)
+
+#: Each style's chain, first choice first; only TrueType outlines, which every writer embeds.
+FACES: Mapping[Style, tuple[FontFile, ...]] = {
+    Style.SONG: (UMING, HANA_A, HANA_B, BABEL_STONE),
+    Style.KAI: (WEN_KAI, HANA_A, HANA_B, BABEL_STONE),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subset:
+    """The glyphs of one text, as an unhinted TrueType font without a character map.
+
+    glyphs: character -> its glyph number in ``data``, in the order of the characters.
+    """
+
+    data: bytes = field(repr=False)
+    glyphs: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """Of a face, in thousandths of an em, as a PDF font descriptor wants them."""
+
+    ascent: int
+    descent: int
+
+
+class Face:
+    """One face (字体), parsed once.
+
+    data:  the whole file.
+    index: number of the face in a collection.
+    SettingsError: the file holds no TrueType outlines.
+    """
+
+    def __init__(self, name: str, data: bytes, index: int = 0) -> None:
+        self.name = name
+        self._face = hb.Face(hb.Blob(data), index)
+        self._tables = frozenset(self._face.table_tags)
+        if not self._tables >= EMBEDDED_TABLES:
+            raise SettingsError(f"font {name} holds no TrueType outlines; install another")
+        self._font = hb.Font(self._face)
+        self._covered: dict[str, bool] = {}
+        self._advances: dict[str, float] = {}
+
+    def __repr__(self) -> str:
+        return f"Face({self.name!r})"
+
+    def covers(self, ch: str) -> bool:
+        """Whether the face has a glyph with ink for it; a space needs none.
+
+        Some large faces map code points to blank glyphs, which would print nothing.
+        """
+        if ch not in self._covered:
+            self._covered[ch] = self._prints(ch)
+        return self._covered[ch]
+
+    def advance(self, ch: str) -> float:
+        """How far the pen moves, in ems.  The character must be covered."""
+        if ch not in self._advances:
+            units = self._font.get_glyph_h_advance(self._glyph(ch))
+            self._advances[ch] = units / self._face.upem
+        return self._advances[ch]
+
+    def width(self, text: str) -> float:
+        """Of a covered text, in ems."""
+        return sum(self.advance(ch) for ch in text)
+
+    def metrics(self) -> Metrics:
+        """Ascent and descent of the face."""
+        extents = self._font.get_font_extents("ltr")
+        scale = 1000 / self._face.upem
+        return Metrics(
+            ascent=round(extents.ascender * scale), descent=round(extents.descender * scale)
+        )
+
+    def subset(self, characters: Iterable[str]) -> Subset:
+        """The glyphs of these covered characters and nothing else; equal in, equal bytes out."""
+        wanted = {ch: self._glyph(ch) for ch in sorted(set(characters))}
+        plan = hb.SubsetPlan(self._face, self._subset_input(wanted.values()))
+        renumbered = plan.old_to_new_glyph_mapping
+        glyphs = {ch: renumbered[gid] for ch, gid in wanted.items()}
+        return Subset(data=plan.execute().blob.data, glyphs=glyphs)
+
+    def _subset_input(self, glyph_ids: Iterable[int]) -> hb.SubsetInput:
+        chosen = hb.SubsetInput()
+        chosen.glyph_set.update(glyph_ids)
+        chosen.flags = hb.SubsetFlags.NO_HINTING | hb.SubsetFlags.NO_LAYOUT_CLOSURE
+        dropped = self._tables - EMBEDDED_TABLES
+        chosen.drop_table_tag_set.update(int.from_bytes(tag.encode(), "big") for tag in dropped)
+        return chosen
+
+    def _glyph(self, ch: str) -> int:
+        return int(self._font.get_nominal_glyph(ord(ch)) or 0)
+
+    def _prints(self, ch: str) -> bool:
+        glyph = self._glyph(ch)
+        if glyph == 0 or unicodedata.category(ch) == "Zs":
+            return glyph != 0
+        extents = self._font.get_glyph_extents(glyph)
+        return extents is not None and extents.width != 0
+
+
+@dataclass(frozen=True, slots=True)
+class FontBook:
+    """Two chains of faces; the first face that has a character prints it."""
+
+    song: tuple[Face, ...]
+    kai: tuple[Face, ...]
+
+    def face_for(self, style: Style, ch: str) -> Face | None:
+        """The face that prints the character, None if it must not be printed."""
+        if is_refused(ch):
+            return None
+        chain = self.song if style is Style.SONG else self.kai
+        return next((face for face in chain if face.covers(ch)), None)
+
+    def unprintable(self, text: str) -> tuple[str, ...]:
+        """Code points (``U+XXXX``) of a user's text that cannot be printed, each once.
+
+        >>> FontBook((), ()).unprintable("\\ue0c5")
+        ('U+E0C5',)
+        """
+        missing = (ch for ch in dict.fromkeys(text) if self.face_for(Style.KAI, ch) is None)
+        return tuple(code_point(ch) for ch in missing)
+
+    def runs(self, style: Style, text: str) -> tuple[tuple[Face, str], ...]:
+        """The text cut where the face changes.  KeyError: a character no face prints."""
+        faces = [(self._must(style, ch), ch) for ch in text]
+        cut = groupby(faces, key=lambda pair: pair[0])
+        return tuple((face, "".join(ch for _, ch in group)) for face, group in cut)
+
+    def _must(self, style: Style, ch: str) -> Face:
+        face = self.face_for(style, ch)
+        if face is None:
+            raise KeyError(code_point(ch))
+        return face
+
+
+@cache
+def is_refused(ch: str) -> bool:
+    """Whether it is never printed, even if a face has a glyph for it.
+
+    >>> is_refused("\\ue000"), is_refused("\\u0301"), is_refused("𬭎")
+    (True, True, False)
+    """
+    return ch == REPLACEMENT or unicodedata.category(ch) in REFUSED_CATEGORIES
+
+
+def code_point(ch: str) -> str:
+    """How a character is named in messages: the standard's notation, not the character.
+
+    >>> code_point("𬭎")
+    'U+2CB4E'
+    """
+    return f"U+{ord(ch):04X}"
+
+
+def assemble(files: Mapping[str, bytes]) -> FontBook:
+    """The book of ``FACES`` from the files' bytes by name; each file is parsed once.
+
+    SettingsError: a file is missing; the message names it and its Debian package.
+    """
+    parsed = {row: _parse(row, files) for chain in FACES.values() for row in chain}
+    song, kai = (tuple(parsed[row] for row in FACES[style]) for style in (Style.SONG, Style.KAI))
+    return FontBook(song, kai)
+
+
+def _parse(row: FontFile, files: Mapping[str, bytes]) -> Face:
+    if row.file not in files:
+        raise SettingsError(f"font file {row.file} is missing; Debian package {row.package}")
+    return Face(row.name, files[row.file], row.index)

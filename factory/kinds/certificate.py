@@ -1,0 +1,177 @@
+"""The registration certificate (注册证书): its face, and what is printed of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from factory.errors import FieldError
+from factory.kinds import constructor_2024
+from factory.model import Registration, Sex
+from factory.profile import Profile
+from factory.sheet import Sheet, Value
+
+FACE_VERSION = 1
+
+#: Each design draws the sheet from the title, the authority's two lines and the employer's label.
+DESIGNS: Mapping[str, Callable[[str, tuple[str, str], str], Sheet]] = {
+    "constructor-2024": constructor_2024.sheet,
+}
+SEX_PRINTED = {Sex.MALE: "男", Sex.FEMALE: "女"}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Profession(_Part):
+    name: str
+    first: date
+    last: date
+
+
+class _Employer(_Part):
+    name: str
+    credit_code: str
+
+
+class _Authority(_Part):
+    name: str
+    lines: tuple[str, str]
+
+
+class Face(_Part):
+    """Everything that is printed, in the order of the page; equals the machine-readable twin."""
+
+    version: int = FACE_VERSION
+    name: str
+    sex: str
+    birth_date: date
+    number: str
+    employer_label: str
+    employer: _Employer
+    professions: tuple[_Profession, ...]
+    authority: _Authority
+    title: str
+    edition: int
+    licence_id: str
+    verification_code: str
+    verify_url: str
+    query_address: str
+    issued_on: date
+    design: str
+    photo: str | None
+
+
+def face(
+    *,
+    profile: Profile,
+    registration: Registration,
+    edition: int,
+    licence_id: str,
+    verification_code: str,
+    verify_url: str,
+    issued_on: date,
+    photo: str | None,
+) -> dict[str, object]:
+    """The face as plain JSON; the identity number is not on it.
+
+    verification_code: characters without groups.
+    verify_url: what the code is appended to in the QR code.
+    photo: digest of the normalised picture, None where there is none.
+    """
+    holder, enterprise = registration.holder, registration.enterprise
+    order = {name: place for place, name in enumerate(profile.professions.names)}
+    professions = sorted(
+        registration.professions, key=lambda each: order.get(each.name, len(order))
+    )
+    return Face(
+        name=holder.name,
+        sex=SEX_PRINTED[holder.sex],
+        birth_date=holder.birth_date,
+        number=registration.number,
+        employer_label=profile.certificate.employer_label,
+        employer=_Employer(name=enterprise.name, credit_code=enterprise.credit_code),
+        professions=tuple(
+            _Profession(name=each.name, first=each.validity.first, last=each.validity.last)
+            for each in professions
+        ),
+        authority=_Authority(name=profile.authority.name, lines=profile.authority.lines),
+        title=profile.certificate.title,
+        edition=edition,
+        licence_id=licence_id,
+        verification_code=verification_code,
+        verify_url=verify_url,
+        query_address=profile.certificate.query_address,
+        issued_on=issued_on,
+        design=profile.certificate.design,
+        photo=photo,
+    ).model_dump(mode="json")
+
+
+def read(stored: Mapping[str, object]) -> Face:
+    """A stored face, checked.  FieldError: a field is missing or of another version."""
+    try:
+        checked = Face.model_validate(stored)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise FieldError(f"face.{where}", f"face version {FACE_VERSION}", first["type"]) from None
+    if checked.version != FACE_VERSION:
+        raise FieldError("face.version", f"face version {FACE_VERSION}", "another version")
+    return checked
+
+
+def title(profile: Profile, face: Mapping[str, object]) -> str:  # noqa: ARG001
+    """The certificate's own title."""
+    return read(face).title
+
+
+def values(profile: Profile, face: Mapping[str, object]) -> Mapping[str, Value]:  # noqa: ARG001
+    """What is printed in each slot."""
+    given = read(face)
+    printed: dict[str, Value] = {
+        "holder.name": given.name,
+        "holder.sex": given.sex,
+        "holder.birth_date": given.birth_date.isoformat(),
+        "number": given.number,
+        "enterprise.name": given.employer.name,
+        "professions": tuple(map(_profession_line, given.professions)),
+        "issued_on": _chinese_date(given.issued_on),
+        "query_address": given.query_address,
+        "verification_code": _in_fives(given.verification_code),
+        "licence_id": given.licence_id,
+        "edition": f"{given.edition:03d}",
+        "code": given.verify_url + given.verification_code,
+    }
+    if given.photo is not None:
+        printed["photo"] = given.photo
+    return printed
+
+
+def _profession_line(profession: _Profession) -> str:
+    first, last = _plain_date(profession.first), _plain_date(profession.last)
+    return f"{profession.name}（有效期：{first}至{last}）"
+
+
+def _plain_date(day: date) -> str:
+    """yyyy-M-d, as the national layout prints a profession's validity."""
+    return f"{day.year}-{day.month}-{day.day}"
+
+
+def _chinese_date(day: date) -> str:
+    return f"{day.year}年{day.month:02d}月{day.day:02d}日"
+
+
+def _in_fives(code: str) -> str:
+    return " ".join(code[start : start + 5] for start in range(0, len(code), 5))
+
+
+def sheet(profile: Profile, face: Mapping[str, object]) -> Sheet:  # noqa: ARG001
+    """The design with this authority's words; drawn up once for all faces that share them."""
+    given = read(face)
+    if given.design not in DESIGNS:
+        raise FieldError("face.design", "designs of the certificate", "unknown design")
+    return DESIGNS[given.design](given.title, given.authority.lines, given.employer_label)
