@@ -90,13 +90,15 @@ fetch() {
 # Without root: download the packages and unpack only their fonts.
 unpack() {
     say "unpacking Debian's fonts into $OWN (no root needed): $*"
-    local work package
-    work=$(mktemp -d)
-    trap 'rm -rf "$LOG" "$work"' EXIT
-    (cd "$work" && download "$@")
-    for package in "$work"/*.deb; do dpkg-deb -x "$package" "$work/all"; done
-    mkdir -p "$OWN"
-    cp -R "$work/all$DEBIAN/." "$OWN/"
+    local package
+    WORK=$(mktemp -d)
+    trap 'rm -rf "$LOG" "$WORK"' EXIT
+    (cd "$WORK" && download "$@")
+    for package in "$WORK"/*.deb; do dpkg-deb -x "$package" "$WORK/all"; done
+    rm -rf "$OWN" "$OWN.new"
+    mkdir -p "${OWN%/*}"
+    cp -R "$WORK/all$DEBIAN" "$OWN.new"
+    mv "$OWN.new" "$OWN" # whole or not at all
 }
 
 # Into this folder; with package lists of our own where the system's are absent or too old.

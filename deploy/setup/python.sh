@@ -75,7 +75,7 @@ install() {
 
 # Always as a module: the programs that pip writes do not bear every path.
 pip() {
-    "$VENV_PYTHON" -m pip --disable-pip-version-check --no-input "$1" --quiet "${@:2}" ||
+    "$VENV_PYTHON" -m pip --disable-pip-version-check --no-input "$1" --quiet --quiet "${@:2}" ||
         fail "pip $1 did not work: see above"
 }
 
