@@ -50,9 +50,9 @@ class Text:
     bold_mm: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Path:
-    """A vector figure.
+    """A vector figure; equal only to itself, so that it is cheap to look up.
 
     data:   ``M x y``, ``L x y``, ``B x1 y1 x2 y2 x3 y3``, ``C`` (close), as in OFD's
             AbbreviatedData (GB/T 33190-2016, 9.1).
@@ -134,9 +134,12 @@ class SealSlot:
 Slot = TextSlot | PictureSlot | CodeSlot | SealSlot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sheet:
-    """One page's design: what is always printed, and where values go."""
+    """One page's design: what is always printed, and where values go.
+
+    Drawn up once and kept: equal only to itself, so that what is made of it is found quickly.
+    """
 
     title: str
     width_mm: float

@@ -158,15 +158,18 @@ def ground(
     colour: Colour,
     width_mm: float,
 ) -> Path:
-    """A calm field of waves: two lines crossing each other, repeated downwards."""
-    count = int((height - 2 * swing) / pitch_mm)
-    top = y + (height - count * pitch_mm) / 2
+    """A calm field of waves: two lines crossing each other, repeated across and downwards."""
+    rows = int((height - 2 * swing) / pitch_mm) + 1
+    columns = round(width / period_mm)
+    stretch = width / columns / period_mm
+    top = y + (height - (rows - 1) * pitch_mm) / 2
     places: tuple[Matrix, ...] = tuple(
-        (1, 0, 0, 1, x, top + n * pitch_mm) for n in range(count + 1)
+        (stretch, 0, 0, 1, x + n * width / columns, top + row * pitch_mm)
+        for row in range(rows)
+        for n in range(columns)
     )
-    pieces = round(width / period_mm) * 4
     waves = (_wave(period_mm, swing, phase) for phase in (0.0, pi))
-    data = " ".join(trace(wave, 0, width, pieces) for wave in waves)
+    data = " ".join(trace(wave, 0, period_mm, 4) for wave in waves)
     return Path(data=data, stroke=colour, width_mm=width_mm, copies=places)
 
 

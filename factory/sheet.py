@@ -69,6 +69,9 @@ __all__ = [
     "qr_rows",
 ]
 
+QR_MASK = (
+    4  #: one for all, which readers undo alike: symbols of equal length differ only in content
+)
 QUIET_MODULES = 4  #: light modules around a QR symbol, GB/T 18284-2000, 7.9
 
 
@@ -226,7 +229,7 @@ def _code(slot: CodeSlot, content: Value) -> Code:
 
 def qr_rows(content: str) -> tuple[bytes, ...]:
     """The modules of a QR symbol, level M, from the top; 1 is dark.  GB/T 18284-2000."""
-    symbol = segno.make(content, error="m", micro=False, boost_error=False)
+    symbol = segno.make(content, error="m", micro=False, boost_error=False, mask=QR_MASK)
     return tuple(bytes(row) for row in symbol.matrix)
 
 

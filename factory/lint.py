@@ -1,0 +1,202 @@
+"""What a drawn document must hold before it is sealed; each rule is one function.
+
+A broken rule holds the order.  Messages name the field and the rule, never the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from factory.errors import LintError
+from factory.marks import (
+    ASCENT,
+    MM_PER_PT,
+    Code,
+    CodeSlot,
+    Path,
+    Picture,
+    PictureSlot,
+    Placed,
+    PlacedMark,
+    Run,
+    SealSlot,
+    Sheet,
+    Slot,
+    TextSlot,
+    Value,
+)
+
+TOLERANCE_MM = 0.01
+DESCENT = 0.3  #: of an em below the baseline that no glyph leaves
+
+Box = tuple[float, float, float, float]  #: left, top, right, bottom in mm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """One document as its rules look at it: what was wanted, and what was placed."""
+
+    sheet: Sheet
+    placed: Placed
+    values: Mapping[str, Value]
+
+    @property
+    def marks(self) -> Iterator[PlacedMark]:
+        """Of all pages."""
+        return (mark for page in self.placed.pages for mark in page.marks)
+
+
+Rule = Callable[[Drawing], Iterator[str]]
+
+
+def check(sheet: Sheet, placed: Placed, values: Mapping[str, Value]) -> None:
+    """Nothing, if every rule holds.
+
+    values: what the kind says is printed, by slot.
+    LintError: the broken rules as ``field: rule``.
+    """
+    drawing = Drawing(sheet=sheet, placed=placed, values=values)
+    broken = [problem for rule in RULES for problem in rule(drawing)]
+    if broken:
+        raise LintError("; ".join(broken))
+
+
+def every_value_has_a_slot(drawing: Drawing) -> Iterator[str]:
+    """A value that no slot takes would silently be missing from the page."""
+    known = {_name(slot) for slot in drawing.sheet.slots}
+    yield from (f"{name}: no place on the page" for name in drawing.values if name not in known)
+
+
+def every_value_is_printed(drawing: Drawing) -> Iterator[str]:
+    """All characters in their order; only spaces may be lost where a line ends."""
+    for slot in drawing.sheet.slots:
+        if isinstance(slot, TextSlot):
+            if _plain(drawing.placed.text(slot.name)) != _plain(drawing.values.get(slot.name, "")):
+                yield f"{slot.name}: not printed as given"
+        elif isinstance(slot, CodeSlot) and _contents(drawing, slot) != [
+            drawing.values.get(slot.name)
+        ]:
+            yield f"{slot.name}: the code does not hold what is given"
+        elif isinstance(slot, PictureSlot) and _missing(drawing, slot):
+            yield f"{slot.role}: the picture is not printed"
+
+
+def every_glyph_exists(drawing: Drawing) -> Iterator[str]:
+    """No empty box on a legal document."""
+    for mark in drawing.marks:
+        if isinstance(mark, Run) and not all(map(mark.face.covers, mark.text)):
+            yield f"{mark.slot or 'label'}: its face lacks a glyph"
+
+
+def texts_stay_in_their_slots(drawing: Drawing) -> Iterator[str]:
+    """No text runs into its neighbour; widths are measured anew from the face."""
+    boxes = {
+        slot.name: _text_box(slot) for slot in drawing.sheet.slots if isinstance(slot, TextSlot)
+    }
+    for mark in drawing.marks:
+        if isinstance(mark, Run) and mark.slot is not None:
+            box = boxes.get(mark.slot)
+            if box is None or not _inside(_bounds(mark), box):
+                yield f"{mark.slot}: wider or higher than its place"
+
+
+def marks_stay_on_the_page(drawing: Drawing) -> Iterator[str]:
+    """Nothing is drawn outside the page box, the seal included."""
+    page = (0.0, 0.0, drawing.placed.width_mm, drawing.placed.height_mm)
+    for mark in drawing.marks:
+        if not _inside(_bounds(mark), page):
+            yield f"{_label(mark)}: outside the page"
+    seal = drawing.placed.seal
+    if seal and not _inside(_box(seal.x_mm, seal.y_mm, seal.width_mm, seal.height_mm), page):
+        yield "seal: outside the page"
+
+
+def the_seal_has_its_place(drawing: Drawing) -> Iterator[str]:
+    """A sheet with a seal's slot gives one place for it, on a page there is."""
+    wanted = any(isinstance(slot, SealSlot) for slot in drawing.sheet.slots)
+    if wanted != (drawing.placed.seal is not None):
+        yield "seal: no place on the page"
+    elif drawing.placed.seal and drawing.placed.seal.page >= len(drawing.placed.pages):
+        yield "seal: on a page that there is not"
+
+
+RULES: tuple[Rule, ...] = (
+    every_value_has_a_slot,
+    every_value_is_printed,
+    every_glyph_exists,
+    texts_stay_in_their_slots,
+    marks_stay_on_the_page,
+    the_seal_has_its_place,
+)
+
+
+def _name(slot: Slot) -> str:
+    return slot.role if isinstance(slot, PictureSlot) else slot.name
+
+
+def _label(mark: PlacedMark) -> str:
+    if isinstance(mark, Picture):
+        return mark.role
+    return (mark.slot or "label") if isinstance(mark, Run | Code) else "figure"
+
+
+def _plain(value: Value) -> str:
+    text = value if isinstance(value, str) else "".join(value)
+    return "".join(text.split())
+
+
+def _contents(drawing: Drawing, slot: CodeSlot) -> list[Value | None]:
+    codes = (mark for mark in drawing.marks if isinstance(mark, Code))
+    return [code.content for code in codes if code.slot == slot.name]
+
+
+def _missing(drawing: Drawing, slot: PictureSlot) -> bool:
+    shown = any(isinstance(mark, Picture) and mark.role == slot.role for mark in drawing.marks)
+    return slot.role in drawing.values and not shown
+
+
+def _text_box(slot: TextSlot) -> Box:
+    """A line's own bearings may hang a little below the box's last baseline."""
+    left, top, right, bottom = _box(slot.x_mm, slot.y_mm, slot.width_mm, slot.height_mm)
+    return left, top, right, bottom + DESCENT * slot.size_pt * MM_PER_PT
+
+
+def _box(x_mm: float, y_mm: float, width_mm: float, height_mm: float) -> Box:
+    return x_mm, y_mm, x_mm + width_mm, y_mm + height_mm
+
+
+def _inside(inner: Box, outer: Box) -> bool:
+    return (
+        inner[0] >= outer[0] - TOLERANCE_MM
+        and inner[1] >= outer[1] - TOLERANCE_MM
+        and inner[2] <= outer[2] + TOLERANCE_MM
+        and inner[3] <= outer[3] + TOLERANCE_MM
+    )
+
+
+def _bounds(mark: PlacedMark) -> Box:
+    if isinstance(mark, Run):
+        em_mm = mark.size_pt * MM_PER_PT
+        width_mm = mark.face.width(mark.text) * em_mm
+        return mark.x_mm, mark.y_mm - ASCENT * em_mm, mark.x_mm + width_mm, mark.y_mm
+    if isinstance(mark, Code):
+        return _box(mark.x_mm, mark.y_mm, mark.size_mm, mark.size_mm)
+    if isinstance(mark, Picture):
+        return _box(mark.x_mm, mark.y_mm, mark.width_mm, mark.height_mm)
+    return _path_bounds(mark)
+
+
+@lru_cache(maxsize=1024)
+def _path_bounds(path: Path) -> Box:
+    """Of all copies' control points, which hold the curve between them."""
+    numbers = [float(word) for word in path.data.split() if word not in {"M", "L", "B", "C"}]
+    points = list(zip(numbers[::2], numbers[1::2], strict=True))
+    places = [
+        (a * x + c * y + e, b * x + d * y + f)
+        for a, b, c, d, e, f in path.copies
+        for x, y in points
+    ]
+    across, down = [x for x, _ in places], [y for _, y in places]
+    return min(across), min(down), max(across), max(down)
