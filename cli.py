@@ -1,11 +1,617 @@
-"""certfactory: the command line; each command calls one function of a package."""
+"""certfactory: the command line; each command calls one function of a package.
+
+Exit codes: 0 done; 1 something was refused, or a document is not genuine; 2 wrong usage;
+3 this machine is not set up for it; 4 no such thing; 5 its state does not allow it; 6 a
+neighbour gave no answer, try again; 7 genuine, but no longer in force.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from factory import events
+from factory.errors import (
+    ConflictError,
+    FactoryError,
+    NotFoundError,
+    SettingsError,
+    TransientError,
+)
+from factory.model import BatchId, BatchState
+from jobs import bulk, crew, demo, desk, doctor, embedded, intake, logs, opening, watching
+from jobs.intake import Outcome, Status
+from jobs.rejects import Rejects
+from jobs.settings import Settings
+from jobs.wiring import Plant, plant_of
+from storage import schema
+from storage.ledger import inbox
+
+REFUSED, NOT_SET_UP, NOT_FOUND, CONFLICT, UNAVAILABLE, NOT_IN_FORCE = 1, 3, 4, 5, 6, 7
+CODES: Sequence[tuple[type[FactoryError], int]] = (
+    (SettingsError, NOT_SET_UP),
+    (NotFoundError, NOT_FOUND),
+    (ConflictError, CONFLICT),
+    (TransientError, UNAVAILABLE),
+    (FactoryError, REFUSED),
+)
+EXAMPLES = Path(__file__).parent / "tests" / "examples"
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False)
 
 
-@click.group()
+class Commands(click.Group):
+    """A group whose foreseen failures are one line and an exit code, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except FactoryError as error:
+            err.print(f"[bold red]{type(error).__name__}[/]: ", end="")
+            err.print(str(error), markup=False)
+            ctx.exit(next(code for kind, code in CODES if isinstance(error, kind)))
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+reason_option = click.option(
+    "--reason", required=True, help="Why; it is kept in the audit log with your account."
+)
+
+
+def _settings() -> Settings:
+    return embedded.found(Settings.from_env(os.environ))
+
+
+def _plant() -> Plant:
+    logs.configure("warning")
+    return plant_of(_settings())
+
+
+def _who() -> str:
+    return f"cli:{getpass.getuser()}"
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: _plain(each) for name, each in asdict(value).items()}
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, StrEnum):
+        return value.value
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(_plain(value), ensure_ascii=False, indent=2))
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    out.print(table)
+
+
+@contextmanager
+def _bar(text: str) -> Iterator[Progress]:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        progress.add_task(text, total=None)
+        yield progress
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="certificate-factory")
 def main() -> None:
-    """Issues sealed electronic registration certificates."""
+    """Issue sealed electronic registration certificates, and reissue them in bulk.
+
+    Events come in (submit), certificates are made by the workers (up, work), holders collect
+    them (collect, link), and anyone can check a file (verify).
+
+    \b
+    Exit codes: 0 done | 1 refused or not genuine | 2 usage | 3 not set up
+                4 not found | 5 state forbids it | 6 try again | 7 not in force
+    """
+
+
+class _Screen:
+    """Tells on stderr, with a bar only on a terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.most = progress, 0
+
+    def step(self, text: str) -> None:
+        err.print(f"· {text}")
+        self.most = 0
+
+    def left(self, orders: int) -> None:
+        self.most = max(self.most, orders)
+        [task] = self.progress.task_ids
+        self.progress.update(task, total=self.most or None, completed=self.most - orders)
+
+
+@main.command("demo")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("var/demo"), show_default=True,
+    help="Folder for the documents and summary.json; emptied first.",
+)  # fmt: skip
+@click.option(
+    "--examples", type=click.Path(path_type=Path, exists=True), default=EXAMPLES,
+    help="Folder with the example events.",
+)  # fmt: skip
+@json_option
+def demo_command(out: Path, examples: Path, as_json: bool) -> None:
+    """Issue the example certificates, rename an enterprise, collect, download and verify.
+
+    Everything runs on this machine, on loopback, and is stopped at the end.
+    """
+    logs.configure("error")
+    with _bar("certificates") as progress:
+        settings = Settings.from_env(os.environ)
+        documents = demo.run(settings, examples, out.absolute(), _Screen(progress))
+    if as_json:
+        _print_json({"documents": documents})
+    else:
+        _show_documents(documents, out)
+    if not demo.all_verify(documents):
+        sys.exit(REFUSED)
+
+
+def _show_documents(documents: Sequence[demo.Document], folder: Path) -> None:
+    _table(
+        ("registration", "edition", "state", "file", "kB", "SHA-256", "verdict", "link"),
+        (
+            (
+                doc.registration,
+                f"{doc.edition:03d}",
+                doc.state,
+                doc.file,
+                f"{doc.size_bytes / 1000:.1f}",
+                doc.sha256[:12] + "…",
+                doc.verdict,
+                "signed, worked" if doc.link else f"refused: {doc.refusal}",
+            )
+            for doc in documents
+        ),
+    )
+    out.print(f"\n{len(documents)} documents in {folder}/, whole links in summary.json")
+
+
+@main.command()
+def up() -> None:
+    """Run everything on this machine until Ctrl-C: broker, store, ledger, workers, metrics.
+
+    What FACTORY_REDIS_URL, FACTORY_S3_ENDPOINT or FACTORY_DB_URL name is used, not started.
+    """
+    logs.configure("warning")
+    settings = Settings.from_env(os.environ)
+    with embedded.embedded(settings) as running:
+        opening.open_embedded(plant_of(running))
+        with crew.at_work(running):
+            err.print(f"data     {running.data_dir}")
+            err.print(f"store    {running.s3_endpoint}")
+            err.print(f"metrics  http://{running.metrics_host}:{running.metrics_port}/metrics")
+            err.print("ready; in another terminal: certfactory submit FILE    (Ctrl-C to stop)")
+            crew.wait_for_stop()
+
+
+@main.command()
+def work() -> None:
+    """Run this machine's workers, relay and metrics against the servers the settings name."""
+    settings = _settings()
+    logs.configure(settings.log_level)
+    opening.check_schema(plant_of(settings))
+    with crew.at_work(settings):
+        crew.wait_for_stop()
+
+
+@main.command()
+@click.argument("file", type=click.File("rb"))
+@click.option(
+    "--rejects", type=click.Path(path_type=Path),
+    help="Where refused lines go, to correct and submit again.  [default: FILE.rejects.jsonl]",
+)  # fmt: skip
+@json_option
+def submit(file: BinaryIO, rejects: Path | None, as_json: bool) -> None:
+    """Take events from FILE (- for standard input): CloudEvents JSON or JSON Lines.
+
+    Good lines are taken even when others are refused.  Submitting a file again changes
+    nothing.  Refused lines are written to the rejects file (mode 0600).
+    """
+    plant, results = _plant(), []
+    opening.check_schema(plant)
+    path = rejects or _rejects_path(file)
+    with _bar("events") as progress, Rejects(path) as refused:
+        for line, raw, outcome in intake.submit_all(plant, events.split_lines(file), who=_who()):
+            progress.advance(progress.task_ids[0])
+            results.append((line, outcome))
+            if outcome.status is Status.REFUSED:
+                refused.add(raw)
+    _show_outcomes(results, refused.path if refused.count else None, as_json=as_json)
+    if refused.count:
+        sys.exit(REFUSED)
+
+
+def _rejects_path(file: BinaryIO) -> Path:
+    name = getattr(file, "name", "-")
+    return Path("stdin.rejects.jsonl" if name in {"-", "<stdin>"} else f"{name}.rejects.jsonl")
+
+
+def _show_outcomes(
+    results: Sequence[tuple[int, Outcome]], rejects: Path | None, *, as_json: bool
+) -> None:
+    counts = {s.value: sum(o.status is s for _, o in results) for s in Status}
+    if as_json:
+        lines = [{"line": line} | _plain(outcome) for line, outcome in results]
+        _print_json(
+            {"counts": counts, "rejects": str(rejects) if rejects else None, "lines": lines}
+        )
+        return
+    _table(("line", "outcome", "what"), ((n, o.status, _what(o)) for n, o in results))
+    out.print("  ".join(f"{count} {name}" for name, count in counts.items() if count))
+    if rejects:
+        out.print(f"refused lines are in {rejects}; correct them and submit that file")
+
+
+def _what(outcome: Outcome) -> str:
+    if outcome.status is Status.REFUSED:
+        return "; ".join(f"{field}: {rule}" for field, rule in outcome.problems)
+    found = [
+        f"registration {outcome.registration}" if outcome.registration else "",
+        f"batch {outcome.batch}" if outcome.batch else "",
+        f"hold {outcome.hold}" if outcome.hold else "",
+        *outcome.notes,
+    ]
+    return ", ".join(each for each in found if each)
+
+
+@main.group("events")
+def events_group() -> None:
+    """What may be submitted: JSON Schemas and examples."""
+
+
+@events_group.command("list")
+def events_list() -> None:
+    """The event types."""
+    for name, model in events.EVENT_TYPES.items():
+        click.echo(f"{name:24} {(model.__doc__ or '').splitlines()[0]}")
+
+
+@events_group.command("schema")
+@click.argument("type_", metavar="TYPE", type=click.Choice(sorted(events.EVENT_TYPES)))
+def events_schema(type_: str) -> None:
+    """Print the JSON Schema of an event."""
+    _print_json(events.schema(type_))
+
+
+@events_group.command("example")
+@click.argument("type_", metavar="TYPE", type=click.Choice(sorted(events.EVENT_TYPES)))
+def events_example(type_: str) -> None:
+    """Print a complete synthetic example, on one line, ready for submit."""
+    click.echo(json.dumps(events.example(type_), ensure_ascii=False))
+
+
+@main.command()
+@click.argument("what", metavar="[EVENT|NUMBER]", required=False)
+@json_option
+def status(what: str | None, as_json: bool) -> None:
+    """Where an event or a registration stands; without an argument, everything in figures."""
+    plant = _plant()
+    if what is None:
+        overview = watching.overview(plant)
+        if as_json:
+            _print_json(overview)
+        else:
+            _table(("what", "state", "count"), overview.rows())
+        return
+    found = desk.event_status(plant, what)
+    if found:
+        _show_events(found, as_json=as_json)
+    else:
+        _show_registration(desk.registration_status(plant, what), as_json=as_json)
+
+
+def _show_events(found: Sequence[desk.EventStatus], *, as_json: bool) -> None:
+    if as_json:
+        _print_json(found)
+        return
+    for each in found:
+        out.print(f"event {each.event.event_id} of {each.event.source}: {each.event.state}")
+        if each.batch:
+            out.print(f"  batch {each.batch.id}: {each.batch.state}")
+        for hold in each.held:
+            out.print(f"  hold {hold.id} ({hold.owner}): {hold.detail}", markup=False)
+        for registration in each.registrations:
+            _show_registration(registration, as_json=False)
+
+
+def _show_registration(registration: desk.RegistrationView, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(registration)
+        return
+    out.print(f"registration {registration.number} ({registration.profile})")
+    _table(
+        ("edition", "state", "状态", "because of", "valid until", "licence id 电子证照标识"),
+        (
+            (f"{e.number:03d}", e.state, desk.LABELS[e.state], e.cause, e.valid_until, e.licence_id)
+            for e in registration.editions
+        ),
+    )
+
+
+@main.command()
+@click.argument("number")
+@json_option
+def collect(number: str, as_json: bool) -> None:
+    """The holder confirms and takes the current edition (领证); then link works."""
+    edition = desk.collect(_plant(), number, who=_who())
+    if as_json:
+        _print_json(edition)
+    else:
+        out.print(f"edition {edition.number:03d}: {edition.state} ({desk.LABELS[edition.state]})")
+
+
+@main.command()
+@click.argument("number")
+@click.option("--edition", type=int, help="Another edition than the current one.")
+@json_option
+def link(number: str, edition: int | None, as_json: bool) -> None:
+    """A signed link that downloads the certificate of registration NUMBER."""
+    found = desk.link(_plant(), number, who=_who(), edition=edition)
+    if as_json:
+        _print_json(found)
+    else:
+        click.echo(found.url)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+def verify(files: Sequence[Path], as_json: bool) -> None:
+    """Check files: ours or not, intact, which edition, in force or not, sealed by whom."""
+    plant = _plant()
+    findings = [(path, desk.examine(plant, _read(path))) for path in files]
+    if as_json:
+        _print_json([{"file": str(path)} | _plain(finding) for path, finding in findings])
+    else:
+        for path, finding in findings:
+            _show_finding(path, finding)
+    if not all(finding.genuine for _, finding in findings):
+        sys.exit(REFUSED)
+    if not all(finding.in_force for _, finding in findings):
+        sys.exit(NOT_IN_FORCE)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NotFoundError(f"{path}: {error.strerror}") from error
+
+
+def _show_finding(path: Path, finding: desk.Finding) -> None:
+    colour = "green" if finding.in_force else "yellow" if finding.genuine else "red"
+    out.print(f"[bold {colour}]{finding.word}[/] {finding.state or ''} ", end="")
+    out.print(str(path), markup=False)
+    if finding.registration:
+        out.print(f"  registration {finding.registration}, edition {finding.edition:03d}")
+    if finding.verdict.signer:
+        out.print(f"  sealed by {finding.verdict.signer} at {finding.verdict.signed_at}")
+    for check in finding.verdict.checks:
+        out.print(f"  {'✓' if check.ok else '✗'} {check.name}: {check.detail}", markup=False)
+    for reason in finding.reasons:
+        out.print(f"  {reason}", markup=False)
+
+
+@main.group("bulk")
+def bulk_group() -> None:
+    """Bulk events: see what is affected, confirm, watch."""
+
+
+@bulk_group.command("list")
+@json_option
+def bulk_list(as_json: bool) -> None:
+    """All batches, newest first."""
+    found = watching.batches(_plant())
+    if as_json:
+        _print_json(found)
+    else:
+        _table(
+            ("batch", "kind", "state", "items", "done", "held", "skipped"),
+            ((b.id, b.kind, b.state, b.total, b.done, b.held, b.skipped) for b in found),
+        )
+
+
+@bulk_group.command("show")
+@click.argument("batch", type=int)
+@json_option
+def bulk_show(batch: int, as_json: bool) -> None:
+    """One batch: what it is about, and its items by state."""
+    _show_batch(watching.batch(_plant(), BatchId(batch)), as_json=as_json)
+
+
+def _show_batch(found: watching.Progress, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(found)
+        return
+    rows = [(name, value) for name, value in _plain(found).items() if not isinstance(value, dict)]
+    _table(("", ""), rows + [(f"  {name}", value) for name, value in found.subject.items()])
+
+
+@bulk_group.command("confirm")
+@click.argument("batch", type=int)
+@reason_option
+@json_option
+def bulk_confirm(batch: int, reason: str, as_json: bool) -> None:
+    """Let a prepared batch take effect: the register changes now, new editions follow."""
+    plant = _plant()
+    bulk.confirm(plant, BatchId(batch), who=_who(), why=reason)
+    _show_batch(watching.batch(plant, BatchId(batch)), as_json=as_json)
+
+
+@bulk_group.command("watch")
+@click.argument("batch", type=int)
+@json_option
+def bulk_watch(batch: int, as_json: bool) -> None:
+    """Follow a batch until it ends; exit code 1 if items are held."""
+    plant = _plant()
+    with _bar(f"batch {batch}") as progress:
+        for found in watching.follow(plant, BatchId(batch)):
+            progress.update(progress.task_ids[0], total=found.total, completed=found.done)
+            if found.state is BatchState.AWAITING:
+                err.print(f"waits for: certfactory bulk confirm {batch} --reason …")
+    _show_batch(found, as_json=as_json)
+    if found.held:
+        sys.exit(REFUSED)
+
+
+@main.group("held")
+def held_group() -> None:
+    """What is stopped for a person: why, and whose turn it is."""
+
+
+@held_group.command("list")
+@json_option
+def held_list(as_json: bool) -> None:
+    """Open holds, oldest first."""
+    found = desk.open_holds(_plant())
+    if as_json:
+        _print_json(list(found))
+    else:
+        _table(
+            ("hold", "of", "profile", "owner", "since", "reason", "detail"),
+            (
+                (h.id, f"{h.subject_kind} {h.subject_id}", h.profile, h.owner,
+                 f"{h.opened_at:%F %T}", h.reason, h.detail)
+                for h in found
+            ),
+        )  # fmt: skip
+
+
+@held_group.command("show")
+@click.argument("hold", type=int)
+@json_option
+def held_show(hold: int, as_json: bool) -> None:
+    """One hold, whole."""
+    found = desk.hold(_plant(), hold)
+    if as_json:
+        _print_json(found)
+    else:
+        _table(("", ""), _plain(found).items())
+
+
+@held_group.command("retry")
+@click.argument("hold", type=int)
+@click.option("--reason", default="mended", show_default=True, help="What was mended.")
+def held_retry(hold: int, reason: str) -> None:
+    """Let what was held go on, once its cause is mended."""
+    out.print(desk.retry(_plant(), hold, who=_who(), why=reason))
+
+
+@held_group.command("dismiss")
+@click.argument("hold", type=int)
+@reason_option
+def held_dismiss(hold: int, reason: str) -> None:
+    """End a held event without documents, because upstream has sent it otherwise."""
+    desk.dismiss(_plant(), hold, who=_who(), why=reason)
+
+
+@main.group("sources")
+def sources_group() -> None:
+    """Upstream systems, and the profiles each may submit for."""
+
+
+@sources_group.command("list")
+@json_option
+def sources_list(as_json: bool) -> None:
+    """Every grant."""
+    with _plant().ledger.read() as tx:
+        found = inbox.all_grants(tx)
+    if as_json:
+        _print_json([{"source": source, "profile": profile} for source, profile in found])
+    else:
+        _table(("source", "profile"), found)
+
+
+@sources_group.command("grant")
+@click.argument("source")
+@click.argument("profile")
+def sources_grant(source: str, profile: str) -> None:
+    """Let SOURCE (the `source` of its events) submit for PROFILE."""
+    desk.grant(_plant(), source, profile, who=_who())
+
+
+@main.command("doctor")
+@json_option
+def doctor_command(as_json: bool) -> None:
+    """Look at settings, fonts, keys, database, broker, store and clock; say what to do."""
+    found = doctor.examine(_plant())
+    if as_json:
+        _print_json(found)
+    else:
+        _table(("", "part", "finding"), (("✓" if f.well else "✗", f.name, f.detail) for f in found))
+    if not all(finding.well for finding in found):
+        sys.exit(NOT_SET_UP)
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the ledger's schema to the version of this code; safe to run again."""
+    plant = _plant()
+    schema.migrate(plant.ledger.engine)
+    out.print(f"the ledger stands at revision {schema.current_revision(plant.ledger.engine)}")
+
+
+@main.group("keys")
+def keys_group() -> None:
+    """Signing identities, seals and trust roots."""
+
+
+@keys_group.command("list")
+@json_option
+def keys_list(as_json: bool) -> None:
+    """The signing identities of the keyring."""
+    found = _plant().keyring.identities()
+    if as_json:
+        _print_json(found)
+    else:
+        _table(
+            ("identity", "algorithm", "ends", "test", "subject", "SHA-256"),
+            (
+                (k.name, k.algorithm, f"{k.not_after:%F}", "test" if k.test else "", k.subject,
+                 k.fingerprint[:16] + "…")
+                for k in found
+            ),
+        )  # fmt: skip
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell: eval "$(certfactory completion bash)"."""
+    from click.shell_completion import get_completion_class  # noqa: PLC0415
+
+    kind = get_completion_class(shell)
+    assert kind is not None  # noqa: S101 - click ships all three
+    click.echo(kind(main, {}, "certfactory", "_CERTFACTORY_COMPLETE").source())
 
 
 if __name__ == "__main__":

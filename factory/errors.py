@@ -12,6 +12,8 @@
         SelfCheckError             the finished document does not verify: a fault of ours
         ConflictError              the state of the thing does not allow this
         NotFoundError              there is no such thing
+        SealedDataError            a sealed value does not open under its key
+        DigestMismatchError        stored bytes are not those that were recorded
       TransientError               may pass by itself: try again, later each time
         KeyBusyError               the signing device is busy or away
         StoreUnavailableError      the object store or the database gave no answer
@@ -100,6 +102,14 @@ class NotFoundError(PermanentError):
     """There is no such thing."""
 
 
+class SealedDataError(PermanentError):
+    """A sealed value does not open under its key."""
+
+
+class DigestMismatchError(PermanentError):
+    """Stored bytes are not those that were recorded."""
+
+
 class KeyBusyError(TransientError):
     """The signing device is busy or away."""
 
@@ -119,6 +129,8 @@ REASONS: dict[type[FactoryError], str] = {
     SelfCheckError: "self_check",
     ConflictError: "conflict",
     NotFoundError: "not_found",
+    SealedDataError: "sealed_data",
+    DigestMismatchError: "digest_mismatch",
     KeyBusyError: "key_busy",
     StoreUnavailableError: "store_unavailable",
 }

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import tomllib
 from datetime import date, timedelta
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from factory.errors import ProfileError
 from factory.model import Format, Occupation, Period, ProfileId
@@ -81,14 +81,10 @@ class Policies(_Part):
     rename_confirmation: Literal["operations"]
 
 
-def _profile_id(value: str) -> ProfileId:
-    return ProfileId(value)
-
-
 class Profile(_Part):
     """One dated version of a profile file; frozen and whole."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{2,40}$"), AfterValidator(_profile_id)]
+    id: ProfileId = Field(pattern=r"^[a-z][a-z0-9-]{2,40}$")
     version: str
     effective_from: date
     occupation: Occupation

@@ -1,0 +1,125 @@
+"""Bulk events: prepare items by cursor, wait for confirmation, then order slice by slice.
+
+Every step is one transaction that moves a stored high-water mark and rings for the next, so
+a crash anywhere repeats one step and changes nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from factory.errors import ConflictError
+from factory.model import BatchId, BatchState, Queue
+from jobs import ordering
+from storage.ledger import Tx, batches, orders, people, record, registers
+from storage.ledger.batches import Batch
+
+if TYPE_CHECKING:
+    from jobs.wiring import Plant
+
+WHO = "factory"
+
+
+def advance(plant: Plant, batch_id: BatchId) -> None:
+    """Take the batch's next step, if it has one; ringing twice does no harm."""
+    with plant.ledger.read() as tx:
+        correlation = batches.get(tx, batch_id).correlation
+    with plant.ledger.write(WHO, correlation) as tx:
+        batch = batches.get(tx, batch_id, lock=True)
+        if batch.state is BatchState.PREPARING:
+            _prepare(plant, tx, batch)
+        elif batch.state is BatchState.RUNNING and not batch.expanded:
+            _expand(plant, tx, batch)
+
+
+def confirm(plant: Plant, batch_id: BatchId, *, who: str, why: str) -> Batch:
+    """The rename takes effect: one transaction, and every standing edition is outdated.
+
+    NotFoundError: no such batch.  ConflictError: it does not wait for this, or the register
+    meanwhile knows the enterprise by another name.
+    """
+    with plant.ledger.read() as tx:
+        correlation = batches.get(tx, batch_id).correlation
+    with plant.ledger.write(who, correlation) as tx:
+        batch = batches.get(tx, batch_id, lock=True)
+        batches.start(tx, batch_id, why=why)
+        for row in batches.enterprises(tx, batch):
+            _rename(tx, batch, row)
+        batches.add_late_items(tx, batch)
+        batches.outdate(tx, batch_id)
+        return batches.get(tx, batch_id)
+
+
+def _rename(tx: Tx, batch: Batch, row: people.EnterpriseRow) -> None:
+    old, new = batch.subject["old_name"], batch.subject["new_name"]
+    if row.name == new:
+        return
+    if row.name != old:
+        raise ConflictError(f"batch {batch.id}: the register knows the enterprise by another name")
+    people.rename(tx, row, new, inbox_id=batch.inbox_id)
+
+
+def _prepare(plant: Plant, tx: Tx, batch: Batch) -> None:
+    """The next slice of the affected set becomes items."""
+    limit = plant.settings.slice_items
+    seen, cursor = batches.add_items(tx, batch, after=batch.cursor, limit=limit)
+    if seen < limit:
+        batches.prepared(tx, batch.id)
+    else:
+        batches.move(tx, batch.id, cursor=cursor, ring=True)
+
+
+def _expand(plant: Plant, tx: Tx, batch: Batch) -> None:
+    """The next slice of items gets its orders, in chunks, planned from today's register."""
+    limit = plant.settings.slice_items
+    ids = batches.pending_items(tx, batch.id, after=batch.cursor, limit=limit)
+    rows = registers.load(tx, ids)
+    numbers = orders.next_edition(tx, ids)
+    for part in _parts(
+        [ident for ident in ids if rows[ident].in_force], plant.settings.chunk_items
+    ):
+        _order(plant, tx, batch, [rows[ident] for ident in part], numbers)
+    for ident in ids:
+        if not rows[ident].in_force:
+            batches.skip_item(tx, batch.id, ident, "no longer in force")
+    if len(ids) < limit:
+        batches.expanded(tx, batch.id)
+        record.complete_batch(tx, batch.id)
+    else:
+        batches.move(tx, batch.id, cursor=ids[-1], ring=True)
+
+
+def _order(
+    plant: Plant,
+    tx: Tx,
+    batch: Batch,
+    rows: Sequence[registers.RegistrationRow],
+    numbers: Mapping[int, int],
+) -> None:
+    issued_on = _effective(tx, batch)
+    new = [
+        ordering.new_order(
+            plant,
+            tx,
+            row,
+            number=numbers[row.id],
+            cause=ordering.Cause.RENAMED,
+            issued_on=issued_on,
+            inbox_id=batch.inbox_id,
+        )
+        for row in rows
+    ]
+    made = orders.add(tx, new, queue=Queue.BULK, batch=batch.id)
+    pairs = [(row.id, order_id) for row, (order_id, _) in zip(rows, made, strict=True)]
+    batches.set_ordered(tx, batch.id, pairs)
+
+
+def _effective(tx: Tx, batch: Batch) -> date:
+    """The day printed as the day of issue: the day of confirmation, as a calendar in China."""
+    return ordering.local_day(batch.confirmed_at or tx.now)
+
+
+def _parts(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    return (ids[start : start + size] for start in range(0, len(ids), size))

@@ -1,0 +1,186 @@
+"""The crew: the processes of one host, started, watched and started again when they die.
+
+One small dramatiq master a core, so that a killed worker costs one core, and one steward.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from factory.model import Queue
+from jobs.servers import die_with
+from jobs.settings import Settings
+
+log = structlog.get_logger()
+
+WORKER = "jobs.worker:start"
+WATCH_SECONDS = 0.2
+RESTART_SECONDS = 1.0
+STOP_SECONDS = 20.0
+
+
+@dataclass(slots=True)
+class Member:
+    """One process of the crew, under a name that stays when it is started again."""
+
+    name: str
+    command: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+    restarts: int = 0
+    not_before: float = 0.0
+
+
+@dataclass(slots=True)
+class Crew:
+    """All members of this host."""
+
+    settings: Settings
+    members: list[Member]
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        """Start whoever does not run."""
+        for member in self.members:
+            if member.process is None and time.monotonic() >= member.not_before:
+                member.process = _spawn(self.settings, member)
+
+    def watch(self) -> None:
+        """Start again whoever died, until stopped."""
+        while not self._stopping.wait(WATCH_SECONDS):
+            for member in self.members:
+                _bury(member)
+            self.start()
+
+    def stop(self) -> None:
+        """End everybody: current messages are finished, prefetched ones go back."""
+        self._stopping.set()
+        running = [m.process for m in self.members if m.process is not None]
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        for process in running:
+            _end(process)
+
+
+def members_of(settings: Settings, *, worker: str = WORKER) -> list[Member]:
+    """The steward and one master a worker process."""
+    pools = [
+        (Queue.CONTROL, 1),
+        (Queue.INTERACTIVE, settings.interactive_workers),
+        (Queue.BULK, settings.bulk_workers),
+    ]
+    found = [Member("steward", [sys.executable, "-m", "jobs.steward"])]
+    for queue, count in pools:
+        command = worker_command(queue, settings, worker)
+        found += [Member(f"{queue}-{number}", command) for number in range(count)]
+    return found
+
+
+def worker_command(queue: Queue, settings: Settings, worker: str = WORKER) -> list[str]:
+    """How one master with one worker process of a queue is started."""
+    threads = str(settings.threads)
+    return [
+        *(sys.executable, "-m", "dramatiq", worker),
+        *("--queues", queue.value, "--processes", "1", "--threads", threads),
+        *("--skip-logging",),
+    ]
+
+
+@contextmanager
+def at_work(settings: Settings, *, worker: str = WORKER) -> Iterator[Crew]:
+    """A crew that works while the block runs."""
+    _fresh(metrics_dir(settings))
+    crew = Crew(settings, members_of(settings, worker=worker))
+    crew.start()
+    watcher = threading.Thread(target=crew.watch, name="crew", daemon=True)
+    watcher.start()
+    try:
+        yield crew
+    finally:
+        crew.stop()
+        watcher.join()
+
+
+def wait_for_stop() -> None:
+    """Until SIGINT or SIGTERM."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    stop.wait()
+
+
+def metrics_dir(settings: Settings) -> Path:
+    """Where this host's workers keep their counters."""
+    return settings.data_dir / "metrics"
+
+
+def environment(settings: Settings) -> Mapping[str, str]:
+    """What every member finds in its environment."""
+    return (
+        dict(os.environ)
+        | settings.to_env()
+        | {
+            "PROMETHEUS_MULTIPROC_DIR": str(metrics_dir(settings)),
+            "dramatiq_queue_prefetch": str(settings.prefetch),
+        }
+    )
+
+
+def _spawn(settings: Settings, member: Member) -> subprocess.Popen[bytes]:
+    logs = settings.data_dir / "log"
+    logs.mkdir(parents=True, exist_ok=True)
+    with (logs / f"{member.name}.log").open("ab") as out:
+        return subprocess.Popen(
+            member.command,
+            env=environment(settings),
+            cwd=Path(__file__).parents[1],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            preexec_fn=die_with(os.getpid()),
+        )
+
+
+def _bury(member: Member) -> None:
+    if member.process is None or member.process.poll() is None:
+        return
+    log.warning("process ended", member=member.name, code=member.process.returncode)
+    _kill_group(member.process)
+    member.process = None
+    member.restarts += 1
+    member.not_before = time.monotonic() + RESTART_SECONDS
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    _kill_group(process)
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """A master that was killed leaves its worker behind; nobody else owns the group."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _fresh(folder: Path) -> None:
+    """An empty folder: counters of an earlier crew are not added to this one's."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)

@@ -1,0 +1,197 @@
+"""The demonstration: the product's main job on example events, from intake to verified links."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Protocol
+
+from factory.verify import VerdictWord
+
+from factory import events
+from factory.errors import ConflictError
+from factory.model import BatchId, BatchState, EditionState, Kind
+from jobs import bulk, crew, desk, embedded, intake, opening, waiting
+from jobs.settings import Settings
+from jobs.variables import POSTGRESQL
+from jobs.wiring import Plant, plant_of
+from storage import schema
+from storage.ledger.status import EditionView, RegistrationView
+
+WHO = "demo"
+PATIENCE_SECONDS = 240.0
+LINK_SECONDS = 3600
+PLACE = "factory_demo"
+
+
+class Teller(Protocol):
+    """Who tells the person in front of the screen how far it is."""
+
+    def step(self, text: str) -> None:
+        """A new step begins."""
+
+    def left(self, orders: int) -> None:
+        """So many orders are still to be made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One finished document of the demonstration."""
+
+    kind: str
+    profile: str
+    registration: str
+    edition: int
+    state: str
+    format: str
+    file: str
+    size_bytes: int
+    sha256: str
+    verdict: str
+    link: str | None
+    refusal: str | None = None  #: why there is no link
+
+
+def run(settings: Settings, examples: Path, out: Path, tell: Teller) -> list[Document]:
+    """Issue the examples, rename an enterprise, collect, download and verify everything.
+
+    out: gets the files, ``summary.json`` and the data of the servers; emptied first.
+    """
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    tell.step("starting broker, object store, ledger and workers on loopback")
+    with _running(settings, out) as plant:
+        tell.step("feeding the example events")
+        numbers = _submit(plant, sorted(examples.glob("[ai]*.jsonl")))
+        waiting.settle(plant, seconds=PATIENCE_SECONDS, tell=tell.left)
+        tell.step("collecting what was issued")
+        _collect(plant, numbers)
+        tell.step("renaming an enterprise and reissuing its certificates")
+        _rename(plant, examples / "renamed.json", tell)
+        _collect(plant, numbers)
+        tell.step("downloading through signed links and verifying")
+        documents = [doc for number in numbers for doc in _documents(plant, number, out)]
+    _write_summary(out, documents)
+    return documents
+
+
+def all_verify(documents: Sequence[Document]) -> bool:
+    """Whether there are documents and every one is genuine."""
+    return bool(documents) and all(doc.verdict == VerdictWord.VALID for doc in documents)
+
+
+@contextmanager
+def _running(settings: Settings, out: Path) -> Iterator[Plant]:
+    """The whole factory, in a place of its own: nothing but ``out`` is touched."""
+    with embedded.embedded(_own_place(settings, out)) as running:
+        plant = plant_of(running)
+        if running.db_url.startswith(POSTGRESQL):
+            schema.fresh_namespace(settings.db_url, PLACE)
+        opening.open_embedded(plant)
+        with crew.at_work(running):
+            yield plant
+
+
+def _own_place(settings: Settings, out: Path) -> Settings:
+    data = out / "data"
+    own = replace(
+        settings,
+        data_dir=data,
+        keyring_dir=data / "keyring",
+        namespace=PLACE,
+        s3_bucket="factory-demo",
+        s3_intake_bucket="factory-demo-intake",
+        metrics_port=0,
+        link_seconds=LINK_SECONDS,
+    )
+    if settings.db_url.startswith(POSTGRESQL):
+        return replace(own, db_url=schema.in_namespace(settings.db_url, PLACE))
+    return replace(own, db_url=f"sqlite:///{data / 'ledger.sqlite3'}")
+
+
+def _submit(plant: Plant, files: Sequence[Path]) -> list[str]:
+    """The registration numbers that came of the files; ConflictError if one was not taken."""
+    numbers = []
+    for path in files:
+        lines = events.split_lines(BytesIO(path.read_bytes()))
+        for line, _, outcome in intake.submit_all(plant, lines, who=WHO):
+            if outcome.registration is None:
+                raise ConflictError(f"{path.name} line {line}: {outcome.status}")
+            numbers.append(outcome.registration)
+    return numbers
+
+
+def _collect(plant: Plant, numbers: Sequence[str]) -> None:
+    for number in numbers:
+        current = desk.registration_status(plant, number).current
+        if current is not None and current.state is EditionState.UNCOLLECTED:
+            desk.collect(plant, number, who=WHO)
+
+
+def _rename(plant: Plant, event: Path, tell: Teller) -> None:
+    outcome = intake.submit(plant, event.read_bytes(), who=WHO)
+    if outcome.batch is None:
+        raise ConflictError(f"{event.name}: {outcome.status}")
+    batch = BatchId(outcome.batch)
+    waiting.until_state(plant, batch, BatchState.AWAITING, seconds=PATIENCE_SECONDS)
+    bulk.confirm(plant, batch, who=WHO, why="the demonstration's rename")
+    waiting.settle(plant, seconds=PATIENCE_SECONDS, tell=tell.left)
+
+
+def _documents(plant: Plant, number: str, out: Path) -> Iterator[Document]:
+    registration = desk.registration_status(plant, number)
+    for edition in registration.editions:
+        if edition.files:
+            yield _document(plant, registration, edition, out)
+
+
+def _document(
+    plant: Plant, registration: RegistrationView, edition: EditionView, out: Path
+) -> Document:
+    file = edition.files[0]
+    path = out / f"{registration.number}-{edition.number:03d}.{file.format}"
+    url, refusal = _link(plant, registration.number, edition.number)
+    data = _download(url) if url else plant.store.get(file.object_key, sha256=file.sha256)
+    path.write_bytes(data)
+    finding = desk.examine(plant, data)
+    return Document(
+        kind=Kind.CERTIFICATE.value,
+        profile=registration.profile,
+        registration=registration.number,
+        edition=edition.number,
+        state=finding.state or edition.state.value,
+        format=file.format,
+        file=path.name,
+        size_bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        verdict=finding.word,
+        link=url,
+        refusal=refusal,
+    )
+
+
+def _link(plant: Plant, number: str, edition: int) -> tuple[str | None, str | None]:
+    try:
+        return desk.link(plant, number, who=WHO, edition=edition).url, None
+    except ConflictError as error:
+        return None, str(error)
+
+
+def _download(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - a link of our own
+        data: bytes = answer.read()
+    return data
+
+
+def _write_summary(out: Path, documents: Sequence[Document]) -> None:
+    text = json.dumps(
+        {"documents": [asdict(doc) for doc in documents]}, ensure_ascii=False, indent=2
+    )
+    (out / "summary.json").write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,286 @@
+"""The desk: what people ask of the factory: where things stand, collecting, links, verdicts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from factory.verify import Verdict, VerdictWord
+
+from factory import verify
+from factory.errors import ConflictError, NotFoundError
+from factory.model import EditionState, Format
+from jobs import intake
+from jobs.ordering import local_day
+from storage.ledger import Tx, audit, batches, holds, inbox, orders, status
+from storage.ledger.batches import Batch
+from storage.ledger.holds import Held
+from storage.ledger.inbox import Received
+from storage.ledger.status import EditionView, RegistrationView, StoredFile
+
+if TYPE_CHECKING:
+    from jobs.wiring import Plant
+
+#: what people see (状态)
+LABELS = {
+    EditionState.ORDERED: "生成中",
+    EditionState.UNCOLLECTED: "未领证",
+    EditionState.COLLECTED: "已领证",
+    EditionState.OUTDATED: "待换发",
+    EditionState.SUPERSEDED: "已作废",
+    EditionState.REVOKED: "已注销",
+}
+EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A signed link to one file, and until when it works."""
+
+    url: str
+    registration: str
+    edition: int
+    format: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What is to be said of a file somebody holds in hand.
+
+    state: of the edition, or ``expired``; None when the ledger does not know the file.
+    """
+
+    verdict: Verdict
+    word: str
+    reasons: tuple[str, ...]
+    registration: str | None = None
+    profile: str | None = None
+    edition: int | None = None
+    state: str | None = None
+
+    @property
+    def genuine(self) -> bool:
+        """Whether these are the bytes that were issued."""
+        return self.word == VerdictWord.VALID
+
+    @property
+    def in_force(self) -> bool:
+        """Whether it is genuine and what the register says today."""
+        return self.genuine and self.state in {EditionState.UNCOLLECTED, EditionState.COLLECTED}
+
+
+def collect(plant: Plant, number: str, *, who: str) -> EditionView:
+    """The holder confirms and takes the current edition (领证).
+
+    NotFoundError: no such registration.  ConflictError: nothing can be collected now, and why.
+    """
+    with plant.ledger.write(who) as tx:
+        edition = _current(status.by_number(tx, number))
+        status.collect(tx, edition)
+        return _current(status.by_number(tx, number))
+
+
+def link(
+    plant: Plant, number: str, *, who: str, edition: int | None = None, fmt: Format = Format.PDF
+) -> Link:
+    """A signed link to the current edition, once collected.
+
+    NotFoundError: no such registration, edition or file.  ConflictError: it may not be
+    downloaded, and why.
+    """
+    seconds = plant.settings.link_seconds
+    with plant.ledger.write(who) as tx:
+        registration = status.by_number(tx, number)
+        chosen = _downloadable(registration, edition)
+        file = _file(chosen, fmt)
+        audit.note(tx, "link given", ("edition", chosen.id), why="asked for", what={"format": fmt})
+    title = plant.profiles[registration.profile].certificate.title
+    url = plant.links.download_link(
+        file.object_key,
+        filename=f"{title}_{registration.number}.{fmt}",
+        content_type=file.content_type,
+        expires_in=timedelta(seconds=seconds),
+    )
+    return Link(
+        url=url,
+        registration=registration.number,
+        edition=chosen.number,
+        format=fmt,
+        seconds=seconds,
+    )
+
+
+def _current(registration: RegistrationView) -> EditionView:
+    current = registration.current
+    if current is None:
+        raise ConflictError(why_none(registration))
+    if current.medium == "paper":
+        raise ConflictError(f"edition {current.number}: is on paper")
+    return current
+
+
+def _downloadable(registration: RegistrationView, number: int | None) -> EditionView:
+    chosen = _edition(registration, number) if number is not None else _current(registration)
+    if chosen.state is EditionState.COLLECTED and chosen.medium == "electronic":
+        return chosen
+    if chosen.state is EditionState.UNCOLLECTED:
+        raise ConflictError(
+            f"edition {chosen.number}: is not collected yet (未领证); `certfactory collect` first"
+        )
+    raise ConflictError(why_not(registration, chosen))
+
+
+def _edition(registration: RegistrationView, number: int) -> EditionView:
+    for edition in registration.editions:
+        if edition.number == number:
+            return edition
+    raise NotFoundError(f"edition {number}: the registration has no such edition")
+
+
+def why_none(registration: RegistrationView) -> str:
+    """Why the registration has no current edition."""
+    return why_not(registration, registration.newest)
+
+
+def why_not(registration: RegistrationView, edition: EditionView) -> str:
+    """Why an edition cannot be downloaded, in words a clerk can pass on."""
+    newest = registration.newest.number
+    words = {
+        EditionState.ORDERED: "is being made (生成中)",
+        EditionState.OUTDATED: f"is outdated: edition {newest} replaces it (待换发)",
+        EditionState.SUPERSEDED: f"is superseded by edition {newest} (已作废)",
+        EditionState.REVOKED: "is revoked (已注销)",
+        EditionState.COLLECTED: "is on paper or was issued elsewhere",
+        EditionState.UNCOLLECTED: "is not collected yet (未领证)",
+    }
+    if edition.state is EditionState.OUTDATED and edition.number == newest:
+        return f"edition {edition.number}: is outdated; a newer one is being ordered (待换发)"
+    return f"edition {edition.number}: {words[edition.state]}"
+
+
+def _file(edition: EditionView, fmt: Format) -> StoredFile:
+    for file in edition.files:
+        if file.format == fmt:
+            return file
+    raise NotFoundError(f"edition {edition.number}: there is no {fmt} of it")
+
+
+def examine(plant: Plant, data: bytes) -> Finding:
+    """Verify a file against the trust roots, and say what the ledger knows of it."""
+    verdict = verify.verify_pdf(data, plant.keyring.trust_roots())
+    with plant.ledger.read() as tx:
+        return _finding(tx, verdict, hashlib.sha256(data).hexdigest())
+
+
+def _finding(tx: Tx, verdict: Verdict, sha256: str) -> Finding:
+    known = status.by_digest(tx, sha256)
+    word, reasons = verdict.verdict.value, verdict.reasons
+    if known is None:
+        if verdict.verdict is VerdictWord.VALID:
+            word = "unrecorded"
+            reasons = (*reasons, "the register has no record of a file with these bytes")
+        known = status.by_licence(tx, verdict.licence_id) if verdict.licence_id else None
+        if known is None:
+            return Finding(verdict=verdict, word=word, reasons=reasons)
+    registration, edition = known
+    return Finding(
+        verdict=verdict,
+        word=word,
+        reasons=reasons,
+        registration=registration.number,
+        profile=registration.profile,
+        edition=edition.number,
+        state=_state(tx, edition),
+    )
+
+
+def _state(tx: Tx, edition: EditionView) -> str:
+    """Expired is derived when read: the last profession has ended."""
+    over = edition.valid_until < local_day(tx.now).isoformat()
+    return EXPIRED if over and edition.state in status.CURRENT else edition.state.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventStatus:
+    """An event and what followed from it."""
+
+    event: Received
+    registrations: tuple[RegistrationView, ...]
+    batch: Batch | None
+    held: tuple[Held, ...]
+
+
+def event_status(plant: Plant, event_id: str) -> list[EventStatus]:
+    """The events of that id, whatever their source.  Empty: there is none."""
+    with plant.ledger.read() as tx:
+        return [_event_status(tx, received) for received in inbox.by_event_id(tx, event_id)]
+
+
+def _event_status(tx: Tx, received: Received) -> EventStatus:
+    batch = received.outcome.get("batch")
+    found = status.of_event(tx, received.id) if batch is None else []
+    return EventStatus(
+        event=received,
+        registrations=tuple(found),
+        batch=batches.get(tx, batch) if batch is not None else None,
+        held=tuple(holds.of_event(tx, received.id)),
+    )
+
+
+def registration_status(plant: Plant, number: str) -> RegistrationView:
+    """A registration with its editions.  NotFoundError: there is none."""
+    with plant.ledger.read() as tx:
+        return status.by_number(tx, number)
+
+
+def open_holds(plant: Plant) -> Sequence[Held]:
+    """What waits for a person."""
+    with plant.ledger.read() as tx:
+        return holds.open_holds(tx)
+
+
+def hold(plant: Plant, hold_id: int) -> Held:
+    """One hold.  NotFoundError: there is none."""
+    with plant.ledger.read() as tx:
+        return holds.get(tx, hold_id)
+
+
+def grant(plant: Plant, source: str, profile: str, *, who: str) -> None:
+    """Let a source submit for a profile.  NotFoundError: no such profile is installed."""
+    if profile not in plant.profiles:
+        raise NotFoundError(f"profile {profile}: is not installed")
+    with plant.ledger.write(who) as tx:
+        inbox.grant(tx, source, profile)
+        audit.note(tx, "source granted", ("source", source[:64]), why=profile)
+
+
+def retry(plant: Plant, hold_id: int, *, who: str, why: str) -> str:
+    """Move on what was held; what it is now.
+
+    NotFoundError: no such hold.  ConflictError: it is closed already.
+    """
+    with plant.ledger.read() as tx:
+        held = holds.get(tx, hold_id)
+    if held.subject_kind == "event":
+        outcome = intake.retry(plant, hold_id, who=who, why=why)
+        return outcome.status.value
+    with plant.ledger.write(who) as tx:
+        holds.close(tx, hold_id, why=why)
+        orders.ready_again(tx, held.subject_id)
+    return "ready"
+
+
+def dismiss(plant: Plant, hold_id: int, *, who: str, why: str) -> None:
+    """End a held event without its documents: upstream has sent it otherwise.
+
+    ConflictError: an order cannot be dismissed; its numbers are drawn.
+    """
+    with plant.ledger.write(who) as tx:
+        held = holds.get(tx, hold_id)
+        if held.subject_kind != "event":
+            raise ConflictError(f"hold {hold_id}: an order is mended and retried, not dismissed")
+        holds.close(tx, hold_id, why=why)

@@ -1,0 +1,102 @@
+"""The doctor: looks at every neighbour and says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from factory.errors import FactoryError, SettingsError
+from factory.kinds import KINDS
+from jobs import broker as brokers
+from jobs import opening
+
+if TYPE_CHECKING:
+    from jobs.wiring import Plant
+
+MOST_SKEW_SECONDS = 2.0
+WARN_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing looked at: well or not, and what to do."""
+
+    name: str
+    well: bool
+    detail: str
+
+
+def examine(plant: Plant) -> list[Finding]:
+    """Look at settings, profiles, fonts, keys, database, broker, store and clock."""
+    looks: list[tuple[str, Callable[[Plant], str]]] = [
+        ("profiles", _profiles),
+        ("fonts", _fonts),
+        ("keys", _keys),
+        ("database", _database),
+        ("clock", _clock),
+        ("broker", _broker),
+        ("store", _store),
+    ]
+    return [_look(name, look, plant) for name, look in looks]
+
+
+def _look(name: str, look: Callable[[Plant], str], plant: Plant) -> Finding:
+    try:
+        return Finding(name=name, well=True, detail=look(plant))
+    except FactoryError as error:
+        return Finding(name=name, well=False, detail=str(error))
+
+
+def _profiles(plant: Plant) -> str:
+    return ", ".join(f"{p.id} {p.version}" for p in plant.profiles.values())
+
+
+def _fonts(plant: Plant) -> str:
+    faces = {face.name for face in (*plant.fontbook.song, *plant.fontbook.kai)}
+    return f"{len(faces)} faces for {len(KINDS)} kind(s) of document"
+
+
+def _keys(plant: Plant) -> str:
+    wanted = {profile.seal.identity for profile in plant.profiles.values()}
+    there = {summary.name: summary for summary in plant.keyring.identities()}
+    if missing := wanted - there.keys():
+        raise SettingsError(f"the keyring has no signing identity {', '.join(sorted(missing))}")
+    for name in wanted:
+        plant.keyring.identity(name)  # loads the key and signs once with it
+    days = min((there[name].not_after - datetime.now(UTC)).days for name in wanted)
+    if days < WARN_DAYS:
+        raise SettingsError(f"a signing certificate ends in {days} days: install its successor")
+    test = any(there[name].test for name in wanted)
+    return f"{len(wanted)} in use, the first ends in {days} days" + (" (TEST keys)" * test)
+
+
+def _database(plant: Plant) -> str:
+    opening.check_schema(plant)
+    return f"{plant.ledger.engine.dialect.name}, schema up to date"
+
+
+def _clock(plant: Plant) -> str:
+    with plant.ledger.read() as tx:
+        skew = abs((datetime.now(UTC) - tx.now).total_seconds())
+    if skew > MOST_SKEW_SECONDS:
+        raise SettingsError(f"this clock and the database's differ by {skew:.1f} s: run NTP")
+    return f"{skew:.3f} s from the database's"
+
+
+def _broker(plant: Plant) -> str:
+    if not plant.settings.redis_url:
+        raise SettingsError("not running: set FACTORY_REDIS_URL, or start `certfactory up`")
+    broker = brokers.connect(plant.settings)
+    brokers.maintain(broker)
+    answer = brokers.durability(broker)
+    if answer.policy != "noeviction":
+        raise SettingsError(f"maxmemory-policy is {answer.policy}: set it to noeviction")
+    return f"answers, append-only file {'on' if answer.aof else 'OFF: turn it on'}"
+
+
+def _store(plant: Plant) -> str:
+    plant.store.ping()
+    plant.store.require_conditional_writes()
+    return "answers, honours create-only writes"

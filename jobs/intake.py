@@ -1,0 +1,225 @@
+"""Intake: one transaction stores the event, what it changes, and every order it causes.
+
+Malformed events are refused and leave nothing; well-formed ones always end in their
+documents or in one visible hold.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from factory import events, pictures
+from factory.errors import (
+    FieldError,
+    InvalidEventError,
+    NotFoundError,
+    PermanentError,
+    PictureError,
+)
+from factory.events import EnterpriseRenamed, Event, InlinePhoto
+from jobs.entering import Entered, Entry, enter
+from storage.ledger import Tx, audit, holds, inbox, keys, people
+
+if TYPE_CHECKING:
+    from jobs.wiring import Plant
+
+CORRELATION_BYTES = 8
+
+
+class Status(StrEnum):
+    """What became of an event that was submitted."""
+
+    ACCEPTED = "accepted"
+    HELD = "held"  #: stored, and stopped for a person
+    DUPLICATE = "duplicate"  #: accepted before; nothing changed
+    REFUSED = "refused"  #: nothing was stored; correct it and submit again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one event; carries no personal data.
+
+    problems: (field, rule) of a refused event.
+    """
+
+    status: Status
+    source: str = ""
+    event: str = ""
+    problems: tuple[tuple[str, str], ...] = ()
+    registration: str | None = None
+    batch: int | None = None
+    hold: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+def submit(plant: Plant, raw: bytes, *, who: str) -> Outcome:
+    """Take one event.
+
+    Never raises for what the event says.  StoreUnavailableError: nothing could be stored.
+    """
+    try:
+        event = events.parse(raw)
+    except InvalidEventError as error:
+        return Outcome(status=Status.REFUSED, problems=error.problems)
+    try:
+        _check_source(plant, event)
+    except FieldError as error:
+        return _refused(event, error)
+    photo = _photo(plant, event)
+    correlation = event.correlation_id or secrets.token_hex(CORRELATION_BYTES)
+    with plant.ledger.write(who, correlation) as tx:
+        return _accept(plant, tx, event, photo)
+
+
+def submit_all(
+    plant: Plant, lines: Iterable[tuple[int, bytes]], *, who: str
+) -> Iterator[tuple[int, bytes, Outcome]]:
+    """Take many events, each for itself: (line, raw, outcome)."""
+    for line, raw in lines:
+        yield line, raw, submit(plant, raw, who=who)
+
+
+def retry(plant: Plant, hold_id: int, *, who: str, why: str) -> Outcome:
+    """Plan a held event again, with today's register, profile and fonts."""
+    with plant.ledger.read() as tx:
+        inbox_id = holds.get(tx, hold_id).subject_id
+        correlation = inbox.get(tx, inbox_id).correlation
+        event = events.parse(inbox.body(tx, inbox_id))
+    photo = _photo(plant, event)
+    with plant.ledger.write(who, correlation) as tx:
+        holds.close(tx, hold_id, why=why)
+        holder = _holder(plant, tx, event)
+        return _settle(plant, tx, event, inbox_id, holder, photo)
+
+
+def _check_source(plant: Plant, event: Event) -> None:
+    """FieldError: an unknown profile, or one this source may not submit for."""
+    with plant.ledger.read() as tx:
+        granted = inbox.grants(tx, event.source)
+    if isinstance(event.data, EnterpriseRenamed):
+        if not granted:
+            raise FieldError("source", "certfactory sources", "may not submit for any profile")
+        return
+    profile = event.data.profile
+    if profile not in plant.profiles:
+        raise FieldError("data.profile", "installed profiles", "there is no such profile")
+    if profile not in granted:
+        raise FieldError("source", "certfactory sources", f"may not submit for {profile}")
+
+
+def _refused(event: Event, error: FieldError) -> Outcome:
+    return Outcome(
+        status=Status.REFUSED,
+        source=event.source,
+        event=event.id,
+        problems=((error.field, f"{error.detail} ({error.rule})"),),
+    )
+
+
+def _photo(plant: Plant, event: Event) -> bytes | PermanentError | None:
+    """The normalised photo, or why there is none; read before the transaction begins."""
+    given = None if isinstance(event.data, EnterpriseRenamed) else event.data.photo
+    if given is None:
+        return None
+    try:
+        raw = (
+            given.content
+            if isinstance(given, InlinePhoto)
+            else plant.intake_store.get(
+                given.key, sha256=given.sha256, max_bytes=pictures.MAX_INPUT_BYTES
+            )
+        )
+        return pictures.normalise_photo(raw)
+    except NotFoundError:
+        return PictureError("photo: the intake store has no object of that key")
+    except PermanentError as error:
+        return error
+
+
+def _accept(plant: Plant, tx: Tx, event: Event, photo: bytes | PermanentError | None) -> Outcome:
+    digest = tx.vault.lookup("event", event.canonical.decode()).hex()
+    if known := inbox.find(tx, event.source, event.id):
+        return _repeated(event, known, digest)
+    holder = _holder(plant, tx, event)
+    inbox_id = inbox.add(
+        tx,
+        source=event.source,
+        event_id=event.id,
+        kind=event.type,
+        digest=digest,
+        raw=event.canonical,
+        data_key=holder.data_key if holder else keys.new(tx),
+    )
+    if inbox_id is None:  # somebody else was faster by a moment
+        return _repeated(event, inbox.expect(tx, event.source, event.id), digest)
+    audit.note(tx, "event accepted", ("event", inbox_id), why=event.type)
+    return _settle(plant, tx, event, inbox_id, holder, photo)
+
+
+def _repeated(event: Event, known: inbox.Received, digest: str) -> Outcome:
+    if known.digest != digest:
+        rule = "CloudEvents 1.0: source and id name one event"
+        return _refused(event, FieldError("id", rule, "was accepted before with other content"))
+    return Outcome(
+        status=Status.DUPLICATE,
+        source=event.source,
+        event=event.id,
+        registration=known.outcome.get("registration"),
+        batch=known.outcome.get("batch"),
+        hold=known.outcome.get("hold"),
+    )
+
+
+def _holder(plant: Plant, tx: Tx, event: Event) -> people.HolderRow | None:
+    if isinstance(event.data, EnterpriseRenamed):
+        return None
+    return people.holder(tx, plant.profiles[event.data.profile].id, event.data.holder.value())
+
+
+def _settle(
+    plant: Plant,
+    tx: Tx,
+    event: Event,
+    inbox_id: int,
+    holder: people.HolderRow | None,
+    photo: bytes | PermanentError | None,
+) -> Outcome:
+    """Enter the event, or hold it; either way the inbox says what became of it."""
+    entry = Entry(plant=plant, tx=tx, event=event, inbox_id=inbox_id, holder=holder, photo=photo)
+    try:
+        with tx.conn.begin_nested():
+            entered = enter(entry)
+    except PermanentError as error:
+        entered = _hold(entry, error)
+    status = Status.ACCEPTED if entered.hold is None else Status.HELD
+    inbox.settle(tx, inbox_id, status.value, _stored(entered))
+    return Outcome(
+        status=status,
+        source=event.source,
+        event=event.id,
+        registration=entered.registration,
+        batch=entered.batch,
+        hold=entered.hold,
+        notes=entered.notes,
+    )
+
+
+def _hold(entry: Entry, error: PermanentError) -> Entered:
+    profile = getattr(entry.event.data, "profile", "-")
+    hold = holds.hold_event(
+        entry.tx, entry.inbox_id, profile, reason=error.reason, detail=str(error)
+    )
+    return Entered(hold=hold, notes=(str(error),))
+
+
+def _stored(entered: Entered) -> Mapping[str, object]:
+    return {
+        "registration": entered.registration,
+        "batch": entered.batch,
+        "hold": entered.hold,
+        "notes": list(entered.notes),
+    }

@@ -1,0 +1,289 @@
+"""The line: produce(chunk) makes, seals, checks, stores and records a chunk of orders.
+
+The queue delivers at least once and may deliver twice at the same time; the ledger's fence
+sees to it that a chunk is recorded once.  Nothing here draws a number or reads the register.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from factory import verify
+from factory.errors import FactoryError, SelfCheckError, TransientError
+from factory.kinds import KINDS
+from factory.lint import check
+from factory.model import ChunkId, Format, Order
+from factory.seals import pades
+from factory.seals.signer import SealIdentity
+from factory.sheet import layout
+from factory.writers import pdf
+from storage.blobs import Blob
+from storage.ledger import chunks, record
+from storage.ledger.chunks import Claim
+from storage.ledger.record import HeldOrder, MadeFile
+
+if TYPE_CHECKING:
+    from jobs.wiring import Plant
+
+WHO = "factory"
+CONTENT_TYPES = {Format.PDF: "application/pdf"}
+LONGEST_PAUSE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One file of one order on its way down the line."""
+
+    order: Order
+    format: Format
+    identity: SealIdentity = field(repr=False)
+    prepared: pades.Prepared | None = field(default=None, repr=False)
+    data: bytes = field(default=b"", repr=False)
+
+    @property
+    def key(self) -> str:
+        """Where the file goes."""
+        return self.order.object_key(self.format)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of a chunk so far: what is on its way, what stopped, what may pass later."""
+
+    works: list[Work] = field(default_factory=list)
+    held: list[HeldOrder] = field(default_factory=list)
+    later: list[TransientError] = field(default_factory=list)
+
+    def attempt(self, step: Callable[[Work], Work], works: Iterable[Work]) -> None:
+        """Take each file one step on; what fails leaves the line for this time."""
+        self.works = []
+        for work in works:
+            try:
+                self.works.append(step(work))
+            except FactoryError as error:
+                self.stop([work], error)
+
+    def stop(self, works: Iterable[Work], error: FactoryError) -> None:
+        """Take files off the line: for good, or until the next try."""
+        for work in works:
+            if isinstance(error, TransientError):
+                self.later.append(error)
+            else:
+                self.held.append(HeldOrder(order=work.order.id, error=error))
+
+
+def produce(plant: Plant, chunk_id: ChunkId) -> None:
+    """Make, store and record one chunk; doing so again changes nothing.
+
+    StoreUnavailableError: the ledger gave no answer; the reconciler will ring again.
+    """
+    with plant.stage("claim"):
+        claim = _claim(plant, chunk_id)
+    if claim is None:
+        plant.metrics.refused_delivery()
+        return
+    with _given_back_on_fault(plant, claim):
+        tally = Tally()
+        with plant.stage("draw"):
+            tally.attempt(lambda work: _draw(plant, work), _works(plant, claim, tally))
+        with plant.stage("sign"):
+            _sign(tally)
+        with plant.stage("check"):
+            tally.attempt(_checked, list(tally.works))
+        if not _renewed(plant, claim):
+            return
+        with plant.stage("store"):
+            _store(plant, tally)
+        with plant.stage("record"):
+            _record(plant, claim, tally)
+
+
+def _claim(plant: Plant, chunk_id: ChunkId) -> Claim | None:
+    settings = plant.settings
+    with plant.ledger.write(WHO) as tx:
+        return chunks.claim(
+            tx,
+            chunk_id,
+            lease=timedelta(seconds=settings.lease_seconds),
+            max_deaths=settings.max_attempts,
+        )
+
+
+@contextmanager
+def _given_back_on_fault(plant: Plant, claim: Claim) -> Iterator[None]:
+    """A fault of ours counts like a death of the worker; the error goes on to the log."""
+    try:
+        yield
+    except Exception:
+        with plant.ledger.write(WHO, claim.correlation) as tx:
+            chunks.abandon(tx, claim, pause=pause_after(claim.releases))
+        raise
+
+
+def _works(plant: Plant, claim: Claim, tally: Tally) -> list[Work]:
+    """One for each file to make; an order whose seal is missing is held."""
+    works = []
+    for order in claim.orders:
+        try:
+            identity = plant.keyring.identity(order.identity)
+        except FactoryError as error:
+            tally.held.append(HeldOrder(order=order.id, error=error))
+            continue
+        works += [Work(order=order, format=fmt, identity=identity) for fmt in order.formats]
+    return works
+
+
+def _draw(plant: Plant, work: Work) -> Work:
+    """Face -> placed marks -> page, linted, with the hole for its signature."""
+    order = work.order
+    kind, profile = KINDS[order.kind], plant.profiles[order.profile]
+    sheet, values = kind.sheet(profile, order.face), kind.values(profile, order.face)
+    placed = layout(sheet, values, plant.fontbook)
+    check(sheet, placed, values)
+    document = pdf.draw(
+        placed,
+        order.pictures,
+        title=kind.title(profile, order.face),
+        licence_id=str(order.face["licence_id"]),
+        face_digest=face_digest(order),
+        created=order.signed_at,
+    )
+    box = placed.seal
+    prepared = pades.prepare(document, pades.field_for(box), work.identity, now=order.signed_at)
+    return replace(work, prepared=prepared)
+
+
+def face_digest(order: Order) -> str:
+    """SHA-256 of the face in one spelling; kept in the file, so that files can be compared."""
+    text = json.dumps(order.face, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _sign(tally: Tally) -> None:
+    """All digests of one identity go to its signer in one call; then each file is closed."""
+    ready = sorted(tally.works, key=lambda work: work.identity.name)
+    tally.works = []
+    for _, group in groupby(ready, key=lambda work: work.identity.name):
+        works = list(group)
+        try:
+            tally.works += _signed(works)
+        except FactoryError as error:
+            tally.stop(works, error)
+
+
+def _signed(works: Sequence[Work]) -> list[Work]:
+    prepared = [work.prepared for work in works if work.prepared is not None]
+    signatures = works[0].identity.signer.sign_digests([each.digest for each in prepared])
+    return [
+        replace(work, data=pades.complete(each, signature), prepared=None)
+        for work, each, signature in zip(works, prepared, signatures, strict=True)
+    ]
+
+
+def _checked(work: Work) -> Work:
+    """Nothing goes on that does not verify.  SelfCheckError: it does not."""
+    verify.self_check(work.data, work.identity.signing_cert)
+    return work
+
+
+def _renewed(plant: Plant, claim: Claim) -> bool:
+    """A fresh lease before anything leaves the worker; without it somebody else has the chunk."""
+    with plant.ledger.write(WHO, claim.correlation) as tx:
+        lease = timedelta(seconds=plant.settings.lease_seconds)
+        return chunks.renew(tx, claim, lease=lease)
+
+
+def _store(plant: Plant, tally: Tally) -> None:
+    """Put every file, create-only; one that is there already is adopted after a full check."""
+    works = tally.works
+    try:
+        created = plant.store.put_all([_blob(work) for work in works])
+    except FactoryError as error:
+        tally.works = []
+        tally.stop(works, error)
+        return
+    there = {work.key for work, new in zip(works, created, strict=True) if not new}
+    tally.attempt(lambda work: _adopted(plant, work) if work.key in there else work, works)
+
+
+def _blob(work: Work) -> Blob:
+    return Blob(
+        key=work.key,
+        data=work.data,
+        content_type=CONTENT_TYPES[work.format],
+        sha256=hashlib.sha256(work.data).hexdigest(),
+    )
+
+
+def _adopted(plant: Plant, work: Work) -> Work:
+    """The file an earlier try left, if it is what this order prints; else it is a fault.
+
+    SelfCheckError: another document lies under this key.
+    """
+    found = plant.store.get(work.key)
+    if found == work.data:
+        return work
+    verify.self_check(found, work.identity.signing_cert)
+    if verify.face_digest(found) != face_digest(work.order):
+        raise SelfCheckError("store: another document lies under this order's key")
+    return replace(work, data=found)
+
+
+def _record(plant: Plant, claim: Claim, tally: Tally) -> None:
+    """One fenced transaction; of two workers on one chunk, one gets to write."""
+    settings = plant.settings
+    exhausted = claim.releases >= settings.max_retries
+    held, again = tally.held, None
+    if tally.later and exhausted:
+        held = held + _given_up(claim, tally)
+    elif tally.later:
+        again = pause_after(claim.releases)
+    made = _made(tally)
+    with plant.ledger.write(WHO, claim.correlation) as tx:
+        kept = record.record(tx, claim, made, held, again_after=again)
+    if not kept:
+        plant.metrics.refused_delivery()
+        return
+    plant.metrics.chunk_recorded(claim, made, held, tally.later)
+
+
+def _made(tally: Tally) -> list[MadeFile]:
+    """The files of every order that has all its formats."""
+    done: dict[int, list[Work]] = {}
+    for work in tally.works:
+        done.setdefault(work.order.id, []).append(work)
+    whole = [works for works in done.values() if len(works) == len(works[0].order.formats)]
+    return [_made_file(work) for works in whole for work in works]
+
+
+def _made_file(work: Work) -> MadeFile:
+    return MadeFile(
+        order=work.order.id,
+        format=work.format,
+        object_key=work.key,
+        sha256=hashlib.sha256(work.data).hexdigest(),
+        size_bytes=len(work.data),
+        content_type=CONTENT_TYPES[work.format],
+        signing_cert_sha256=verify.fingerprint(work.identity.signing_cert),
+    )
+
+
+def _given_up(claim: Claim, tally: Tally) -> list[HeldOrder]:
+    """What was tried too often waits for a person now."""
+    settled = {work.order.id for work in tally.works} | {held.order for held in tally.held}
+    error: FactoryError = tally.later[0]
+    return [
+        HeldOrder(order=order.id, error=error) for order in claim.orders if order.id not in settled
+    ]
+
+
+def pause_after(tries: int) -> timedelta:
+    """How long a chunk rests after that many tries: 1 s, 2 s, 4 s … at most a minute."""
+    return min(timedelta(seconds=2 ** min(tries, 10)), LONGEST_PAUSE)

@@ -1,0 +1,76 @@
+"""Ordering the next edition of a registration: what approvals and bulk events share."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from factory import plan
+from factory.model import Kind
+from factory.numbering import CODE_BYTES
+from storage.ledger import Tx, orders
+from storage.ledger.registers import RegistrationRow
+
+if TYPE_CHECKING:
+    from jobs.wiring import Plant
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+class Cause(StrEnum):
+    """Why an edition exists."""
+
+    APPROVED = "registration.approved"
+    RENAMED = "enterprise.renamed"
+
+
+def local_day(instant: datetime) -> date:
+    """The calendar day in China, which is what a page shows."""
+    return instant.astimezone(SHANGHAI).date()
+
+
+def new_order(
+    plant: Plant,
+    tx: Tx,
+    row: RegistrationRow,
+    *,
+    number: int,
+    cause: Cause,
+    issued_on: date,
+    inbox_id: int,
+) -> orders.NewOrder:
+    """The order of a registration's next edition, with everything that will be printed."""
+    profile = plant.profiles[row.profile]
+    planned = plan.edition(
+        profile,
+        row.value,
+        number=number,
+        random_bytes=secrets.token_bytes(CODE_BYTES),
+        verify_url=plant.settings.verify_url,
+        issued_on=issued_on,
+    )
+    return orders.NewOrder(
+        kind=Kind.CERTIFICATE,
+        edition=orders.NewEdition(
+            registration_id=row.id,
+            profile=row.profile,
+            number=number,
+            licence_id=planned.licence_id,
+            code=planned.code,
+            cause=cause.value,
+            valid_until=planned.valid_until,
+        ),
+        profile_version=profile.version,
+        inbox_id=inbox_id,
+        data_key=row.data_key,
+        face=planned.face,
+        face_version=planned.face_version,
+        pictures={"photo": row.view.photo} if row.view.photo else {},
+        formats=profile.certificate.formats,
+        identity=profile.seal.identity,
+        signed_at=tx.now.replace(microsecond=0),
+        key_stem=f"{row.profile}/{row.uid}/{number:03d}/{Kind.CERTIFICATE}",
+    )

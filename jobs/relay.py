@@ -1,0 +1,39 @@
+"""The relay: carries bells from the ledger's outbox to the broker, oldest first.
+
+A crash after sending and before recording sends twice, which is harmless: the fence sees to it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from factory.model import Queue
+from jobs import broker as brokers
+from storage.ledger import outbox
+from storage.ledger.outbox import Bell, Topic
+
+if TYPE_CHECKING:
+    from storage.ledger import Ledger
+
+WHO = "relay"
+
+
+def relay(ledger: Ledger, broker: brokers.Broker, *, limit: int = 500) -> int:
+    """Send what is unsent; how many.  StoreUnavailableError: nothing is lost, try again."""
+    with ledger.read() as tx:
+        if not outbox.unsent(tx, limit=1):
+            return 0
+    with ledger.write(WHO) as tx:
+        bells = outbox.unsent(tx, limit=limit)
+        for bell in bells:
+            _send(broker, bell)
+        outbox.mark_sent(tx, bells)
+    return len(bells)
+
+
+def _send(broker: brokers.Broker, bell: Bell) -> None:
+    body = bell.body
+    if bell.topic is Topic.CHUNK:
+        brokers.send(broker, Queue(str(body["queue"])), brokers.PRODUCE, int(str(body["chunk"])))
+    else:
+        brokers.send(broker, Queue.CONTROL, brokers.ADVANCE, int(str(body["batch"])))

@@ -1,0 +1,114 @@
+"""The steward: one process a host that keeps the bells ringing and serves the metrics.
+
+Relay and ringing run in every steward (rows are locked one by one); reconciler and janitor
+run where the singleton lease is.  ``python -m jobs.steward`` runs it until SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import structlog
+from prometheus_client import start_http_server
+
+from factory.errors import TransientError
+from jobs import broker as brokers
+from jobs import logs, metrics, reconcile
+from jobs.relay import relay
+from jobs.settings import Settings
+from jobs.wiring import plant_of
+from storage.ledger import care
+
+if TYPE_CHECKING:
+    from storage.ledger import Ledger
+
+log = structlog.get_logger()
+
+RING_SECONDS = 1.0
+JANITOR_SECONDS = 3.0
+SINGLETON_LEASE = timedelta(seconds=15)
+
+
+@dataclass(slots=True)
+class Duty:
+    """Something done again and again; a neighbour that is away only delays it."""
+
+    name: str
+    every_seconds: float
+    act: Callable[[], object]
+    due: float = 0.0
+
+    def run_if_due(self, now: float) -> None:
+        """Act when it is time."""
+        if now < self.due:
+            return
+        self.due = now + self.every_seconds
+        try:
+            self.act()
+        except TransientError as error:
+            log.warning("duty delayed", duty=self.name, reason=error.reason, detail=str(error))
+
+
+def duties(settings: Settings, ledger: Ledger) -> list[Duty]:
+    """What a steward does."""
+    broker = brokers.connect(settings)
+    janitor = brokers.connect(settings, maintenance_chance=brokers.ALWAYS)
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+
+    def relay_all() -> None:
+        while relay(ledger, broker):
+            pass
+
+    def alone(act: Callable[[], object]) -> Callable[[], None]:
+        def guarded() -> None:
+            with ledger.write("steward") as tx:
+                mine = care.take_singleton(tx, "steward", owner, lease=SINGLETON_LEASE)
+            if mine:
+                act()
+
+        return guarded
+
+    return [
+        Duty("relay", settings.relay_ms / 1000, relay_all),
+        Duty("ring", RING_SECONDS, lambda: reconcile.ring_due(ledger)),
+        Duty(
+            "reconcile",
+            settings.reconcile_seconds,
+            alone(lambda: reconcile.reconcile(ledger, broker)),
+        ),
+        Duty("janitor", JANITOR_SECONDS, alone(lambda: brokers.maintain(janitor))),
+    ]
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    settings = Settings.from_env(os.environ)
+    logs.configure(settings.log_level)
+    ledger = plant_of(settings).ledger
+    start_http_server(
+        settings.metrics_port, addr=settings.metrics_host, registry=metrics.registry(ledger)
+    )
+    stopping: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        stopping.append(number)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    todo = duties(settings, ledger)
+    while not stopping:
+        for duty in todo:
+            duty.run_if_due(time.monotonic())
+        time.sleep(settings.relay_ms / 1000)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Wiring: from settings to a plant, the one value that holds what the work needs.
+
+Parts are made when they are first used, so that a command that only looks into the ledger
+opens nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+
+from factory import profile as profiles
+from factory.errors import ProfileError, SettingsError
+from factory.fonts import FACES, FontBook, assemble
+from factory.profile import Profile
+from jobs.metrics import Metrics
+from jobs.settings import Settings
+from storage.blobs import BlobStore
+from storage.keyring import Keyring
+from storage.ledger import Ledger
+from storage.links import LinkSigner
+from storage.sealed import Vault
+
+
+class Plant:
+    """What the work needs: settings, ledger, stores, keys, fonts and profiles."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+
+    @cached_property
+    def profiles(self) -> Mapping[str, Profile]:
+        """The installed profiles by id.  ProfileError: a file is broken or comes twice."""
+        return load_profiles(self.settings.profiles_dir)
+
+    @cached_property
+    def fontbook(self) -> FontBook:
+        """The installed faces.  SettingsError: one is missing."""
+        return load_fonts(self.settings.font_dirs)
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """Keys, seals and trust roots."""
+        return Keyring(self.settings.keyring_dir, passphrase_file=self.settings.key_passphrase_file)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The database."""
+        return Ledger.connect(self.settings.db_url, Vault(self.keyring.master_keys()))
+
+    @cached_property
+    def store(self) -> BlobStore:
+        """Where finished files lie."""
+        return self._store(self.settings.s3_bucket)
+
+    @cached_property
+    def intake_store(self) -> BlobStore:
+        """Where upstream puts photos before the event."""
+        return self._store(self.settings.s3_intake_bucket)
+
+    @cached_property
+    def links(self) -> LinkSigner:
+        """Signs download links."""
+        s = self.settings
+        return LinkSigner.connect(
+            endpoint=s.s3_public_endpoint,
+            region=s.s3_region,
+            key=s.s3_key,
+            secret=s.s3_secret,
+            bucket=s.s3_bucket,
+        )
+
+    def _store(self, bucket: str) -> BlobStore:
+        s = self.settings
+        if not s.s3_endpoint:
+            raise SettingsError(
+                "no object store: set FACTORY_S3_ENDPOINT, or start the embedded one with"
+                " `certfactory up`"
+            )
+        return BlobStore.connect(
+            endpoint=s.s3_endpoint,
+            region=s.s3_region,
+            key=s.s3_key,
+            secret=s.s3_secret,
+            bucket=bucket,
+        )
+
+    @contextmanager
+    def stage(self, stage: str) -> Iterator[None]:
+        """Measures one stage of the line: wall and CPU seconds."""
+        wall, cpu = time.perf_counter(), time.thread_time()
+        try:
+            yield
+        finally:
+            self.metrics.stage(stage, time.perf_counter() - wall, time.thread_time() - cpu)
+
+
+def plant_of(settings: Settings) -> Plant:
+    """The plant of these settings."""
+    return Plant(settings)
+
+
+def load_profiles(extra: Path | None) -> Mapping[str, Profile]:
+    """The profiles that come with the product and those of a folder, checked whole."""
+    texts = [
+        entry.read_text(encoding="utf-8")
+        for entry in resources.files("factory.profiles").iterdir()
+        if entry.name.endswith(".toml")
+    ]
+    if extra is not None:
+        texts += [path.read_text(encoding="utf-8") for path in sorted(extra.glob("*.toml"))]
+    found: dict[str, Profile] = {}
+    for text in texts:
+        profile = profiles.parse(text)
+        if profile.id in found:
+            raise ProfileError(f"profile {profile.id}: two files say they are it")
+        found[profile.id] = profile
+    return found
+
+
+def load_fonts(folders: tuple[Path, ...]) -> FontBook:
+    """The faces of the product."""
+    return assemble(font_files(folders))
+
+
+def font_files(folders: tuple[Path, ...]) -> Mapping[str, bytes]:
+    """The bytes of the product's font files by name, found below the folders."""
+    wanted = {row.file for chain in FACES.values() for row in chain}
+    found = {
+        path.name: path
+        for folder in reversed(folders)
+        for path in _font_files(folder)
+        if path.name in wanted
+    }
+    return {name: path.read_bytes() for name, path in found.items()}
+
+
+def _font_files(folder: Path) -> Iterator[Path]:
+    return folder.rglob("*.tt[fc]") if folder.is_dir() else iter(())

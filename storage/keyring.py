@@ -1,0 +1,245 @@
+"""The keyring (密钥环): keys, seals, passphrases, trust roots and master keys in one folder.
+
+master.json                     master keys of the sealed columns
+roots/*.pem                     trust roots
+identities/<name>/identity.toml width of the seal's picture, whether it is a test seal
+                  signing.pem   signing certificate
+                  chain.pem     its issuers
+                  key.p8        encrypted PKCS#8, opened with
+                  passphrase    unless a passphrase file is given
+                  seal.png      the seal's picture
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+
+from factory.errors import SettingsError
+from factory.seals.signer import SealIdentity
+from factory.seals.soft import SoftKey, SoftSigner
+from storage import testca
+from storage.sealed import KEY_BYTES, MasterKeys
+
+OWNER_ONLY, OWNER_FOLDER = 0o600, 0o700
+SEAL_WIDTH_MM = 42.0  #: of a round seal of a government body
+SELF_TEST = b"\x5a" * 32
+PEM = serialization.Encoding.PEM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentitySummary:
+    """What may be shown of a signing identity."""
+
+    name: str
+    subject: str
+    algorithm: str
+    not_after: datetime
+    fingerprint: str  #: SHA-256 of the certificate, hex
+    test: bool
+
+
+class Keyring:
+    """A folder of keys; each is read once.
+
+    passphrase_file: opens every key.p8, instead of the passphrase beside it.
+    """
+
+    def __init__(self, folder: Path, *, passphrase_file: Path | None = None) -> None:
+        self._folder, self._passphrase_file = folder, passphrase_file
+        self.identity = cache(self._identity)
+
+    def _identity(self, name: str) -> SealIdentity:
+        """The signing identity, its key proved to belong to its certificate.
+
+        SettingsError: a file is missing or broken, or key and certificate do not match.
+        """
+        home = self._home(name)
+        about = _toml(home / "identity.toml")
+        certificate = x509.load_pem_x509_certificate(_read(home / "signing.pem"))
+        signer = SoftSigner(self._key(home))
+        _prove(signer, certificate, name)
+        return SealIdentity(
+            name=name,
+            signing_cert=certificate,
+            chain=tuple(x509.load_pem_x509_certificates(_read(home / "chain.pem"))),
+            picture=_read(home / "seal.png"),
+            width_mm=float(str(about.get("width_mm", SEAL_WIDTH_MM))),
+            signer=signer,
+            test=bool(about.get("test", False)),
+        )
+
+    def identities(self) -> list[IdentitySummary]:
+        """What the keyring has, by name."""
+        folder = self._folder / "identities"
+        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        return [self._summary(name) for name in names]
+
+    def trust_roots(self) -> tuple[x509.Certificate, ...]:
+        """The certificates a chain must end in.  SettingsError: there is none."""
+        files = sorted((self._folder / "roots").glob("*.pem"))
+        if not files:
+            raise SettingsError("the keyring has no trust root: put one into roots/*.pem")
+        return tuple(
+            certificate
+            for file in files
+            for certificate in x509.load_pem_x509_certificates(_read(file))
+        )
+
+    def master_keys(self) -> MasterKeys:
+        """The keys of the sealed columns.  SettingsError: missing or broken."""
+        try:
+            data = json.loads(_read(self._folder / "master.json"))
+            return MasterKeys(
+                current=data["current"],
+                keys={int(version): bytes.fromhex(key) for version, key in data["keys"].items()},
+                lookup=bytes.fromhex(data["lookup"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise SettingsError("keyring file master.json is not what it should be") from error
+
+    def _home(self, name: str) -> Path:
+        home = self._folder / "identities" / name
+        if not home.is_dir():
+            raise SettingsError(f"the keyring has no signing identity {name}: install it there")
+        return home
+
+    def _key(self, home: Path) -> SoftKey:
+        secret = _read(self._passphrase_file or home / "passphrase").strip()
+        try:
+            key = serialization.load_pem_private_key(_read(home / "key.p8"), secret)
+        except (ValueError, TypeError) as error:
+            raise SettingsError(
+                f"the key of {home.name} does not open: check its passphrase"
+            ) from error
+        if not isinstance(key, SoftKey):
+            raise SettingsError(f"the key of {home.name} must be RSA or EC")
+        return key
+
+    def _summary(self, name: str) -> IdentitySummary:
+        home = self._home(name)
+        certificate = x509.load_pem_x509_certificate(_read(home / "signing.pem"))
+        return IdentitySummary(
+            name=name,
+            subject=certificate.subject.rfc4514_string(),
+            algorithm=_algorithm(certificate),
+            not_after=certificate.not_valid_after_utc,
+            fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
+            test=bool(_toml(home / "identity.toml").get("test", False)),
+        )
+
+
+def create_test_keyring(
+    folder: Path,
+    *,
+    identities: Mapping[str, str],
+    now: datetime,
+    draw_seal: Callable[[str], bytes],
+    algorithm: str = "p256",
+) -> None:
+    """A keyring with a test CA and one test seal an identity, unless the folder exists.
+
+    identities: name -> the authority's name, which goes into the subject and the picture.
+    """
+    if folder.exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        _build(building, identities, now, draw_seal, algorithm)
+        building.rename(folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _build(
+    folder: Path,
+    identities: Mapping[str, str],
+    now: datetime,
+    draw_seal: Callable[[str], bytes],
+    algorithm: str,
+) -> None:
+    _write(folder / "master.json", _new_master().encode())
+    ca = testca.make_ca(now)
+    _write(folder / "roots" / "test-root.pem", ca.root.certificate.public_bytes(PEM))
+    for name, authority in identities.items():
+        issued = testca.issue_seal(ca, authority, algorithm=algorithm)
+        home, secret = folder / "identities" / name, secrets.token_urlsafe(32).encode()
+        _write(home / "identity.toml", f"width_mm = {SEAL_WIDTH_MM}\ntest = true\n".encode())
+        _write(home / "signing.pem", issued.certificate.public_bytes(PEM))
+        _write(home / "chain.pem", ca.issuing.certificate.public_bytes(PEM))
+        _write(home / "key.p8", _encrypted(issued.key, secret))
+        _write(home / "passphrase", secret)
+        _write(home / "seal.png", draw_seal(authority))
+
+
+def _new_master() -> str:
+    fresh = {"current": 1, "keys": {"1": secrets.token_hex(KEY_BYTES)}}
+    return json.dumps(fresh | {"lookup": secrets.token_hex(KEY_BYTES)})
+
+
+def _encrypted(key: SoftKey, secret: bytes) -> bytes:
+    return key.private_bytes(
+        PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(secret),
+    )
+
+
+def _prove(signer: SoftSigner, certificate: x509.Certificate, name: str) -> None:
+    """Sign once and check with the certificate: a swapped key is found before it is used."""
+    [signature] = signer.sign_digests([SELF_TEST])
+    prehashed = utils.Prehashed(hashes.SHA256())
+    public = certificate.public_key()
+    try:
+        if isinstance(public, rsa.RSAPublicKey):
+            public.verify(signature, SELF_TEST, padding.PKCS1v15(), prehashed)
+        elif isinstance(public, ec.EllipticCurvePublicKey):
+            public.verify(signature, SELF_TEST, ec.ECDSA(prehashed))
+        else:
+            raise SettingsError(f"the certificate of {name} must be RSA or EC")
+    except Exception as error:
+        raise SettingsError(f"key and certificate of {name} do not belong together") from error
+
+
+def _algorithm(certificate: x509.Certificate) -> str:
+    public = certificate.public_key()
+    if isinstance(public, rsa.RSAPublicKey):
+        return f"RSA-{public.key_size}"
+    return public.curve.name if isinstance(public, ec.EllipticCurvePublicKey) else "unknown"
+
+
+def _toml(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(_read(path).decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"keyring file {path.name} is not TOML") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        where = "/".join(path.parts[-3:])
+        raise SettingsError(f"keyring file {where} cannot be read: {error.strerror}") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(mode=OWNER_FOLDER, parents=True, exist_ok=True)
+    path.parent.chmod(OWNER_FOLDER)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)

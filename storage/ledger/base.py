@@ -1,0 +1,139 @@
+"""Transactions on the ledger: the database's clock, who acts, and one edge for its failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.sql.base import Executable
+
+from factory.errors import StoreUnavailableError
+from storage.sealed import Vault
+
+POOL_SIZE = 5
+BUSY_TIMEOUT_MS = 15_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tx:
+    """One transaction, by one actor, at one instant of the database's clock."""
+
+    conn: Connection
+    vault: Vault = field(repr=False)
+    now: datetime
+    who: str
+    correlation: str
+
+    def run(self, statement: Executable, rows: Any = None) -> Any:
+        """Execute a statement, once or for many rows."""
+        return self.conn.execute(statement, rows)
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether rows can be locked one by one; SQLite has one writer anyway."""
+        return self.conn.dialect.name == "postgresql"
+
+    def locked(self, statement: Any, *, skip: bool = False) -> Any:
+        """The select, locking what it reads; ``skip`` passes over rows others hold."""
+        return statement.with_for_update(skip_locked=skip) if self.is_postgresql else statement
+
+    def insert(self, table: Any) -> Any:
+        """An insert that knows ``on_conflict_do_nothing`` on both databases."""
+        return postgresql.insert(table) if self.is_postgresql else sqlite.insert(table)
+
+
+class Ledger:
+    """The database of the factory: PostgreSQL, or one SQLite file when embedded."""
+
+    def __init__(self, engine: Engine, vault: Vault) -> None:
+        self.engine, self.vault = engine, vault
+
+    @classmethod
+    def connect(cls, url: str, vault: Vault) -> Ledger:
+        """A ledger on that database; nothing is opened before the first transaction."""
+        return cls(engine_for(url), vault)
+
+    @contextmanager
+    def write(self, who: str, correlation: str = "-") -> Iterator[Tx]:
+        """A transaction that commits at the end of the block or leaves no trace.
+
+        StoreUnavailableError: the database gave no answer.
+        """
+        with database_edge(), self.engine.begin() as conn:
+            yield self._tx(conn, who, correlation)
+
+    @contextmanager
+    def read(self, who: str = "-") -> Iterator[Tx]:
+        """A transaction that only looks; it never waits for a writer."""
+        with database_edge(), self.engine.connect() as conn:
+            looking = conn.execution_options(looking=True)
+            with looking.begin():
+                yield self._tx(looking, who, "-")
+
+    def _tx(self, conn: Connection, who: str, correlation: str) -> Tx:
+        return Tx(
+            conn=conn,
+            vault=self.vault,
+            now=database_clock(conn),
+            who=who,
+            correlation=correlation,
+        )
+
+
+def engine_for(url: str) -> Engine:
+    """An engine with the pragmas and pool this product relies on."""
+    if url.startswith("sqlite"):
+        engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(
+        url,
+        pool_size=POOL_SIZE,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 3, "keepalives_idle": 10},
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(conn: Connection) -> None:
+    # A writer takes its lock at once: upgrading from a read would fail without waiting.
+    looking = conn.get_execution_options().get("looking", False)
+    conn.exec_driver_sql("BEGIN" if looking else "BEGIN IMMEDIATE")
+
+
+def database_clock(conn: Connection) -> datetime:
+    """Now, by the database's clock; an embedded SQLite has this machine's."""
+    if conn.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    instant: datetime = conn.execute(select(func.clock_timestamp())).scalar_one()
+    return instant.astimezone(UTC)
+
+
+@contextmanager
+def database_edge() -> Iterator[None]:
+    """Turns what a lost database raises into ours; a broken statement stays a fault."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailableError(f"database: {type(error.orig).__name__}") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StoreUnavailableError("database: connection lost") from error
+        raise

@@ -1,0 +1,106 @@
+"""What the reconciler asks of the ledger: work that lost its bell, leases that ran out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import or_, select, update
+
+from factory.model import BatchId, BatchState, ChunkId, ChunkState, Queue
+from storage import tables as t
+from storage.ledger import outbox, record
+from storage.ledger.base import Tx
+
+
+def ring_due(tx: Tx, limit: int = 1000) -> int:
+    """Ring for chunks whose pause is over or whose lease ran out; how many."""
+    c = t.chunk.c
+    paused = (c.state == ChunkState.READY) & c.rung_at.is_(None) & (c.run_after <= tx.now)
+    forsaken = (
+        (c.state == ChunkState.LEASED)
+        & (c.lease_until < tx.now)
+        & (c.rung_at.is_(None) | (c.rung_at < c.lease_until))
+    )
+    return _ring(tx, or_(paused, forsaken), limit)
+
+
+def ring_forgotten(tx: Tx, queue: Queue, *, after: timedelta, limit: int = 1000) -> int:
+    """Ring again for chunks of a queue that the broker forgot; how many.
+
+    Called when the broker's list of that queue is empty although chunks are ready.
+    """
+    c = t.chunk.c
+    forgotten = (
+        (c.queue == queue.value)
+        & (c.run_after <= tx.now)
+        & (c.rung_at < tx.now - after)
+        & (
+            (c.state == ChunkState.READY)
+            | ((c.state == ChunkState.LEASED) & (c.lease_until < tx.now))
+        )
+    )
+    return _ring(tx, forgotten, limit)
+
+
+def _ring(tx: Tx, condition: object, limit: int) -> int:
+    wanted = tx.locked(
+        select(t.chunk.c.id, t.chunk.c.queue)
+        .where(condition)  # type: ignore[arg-type]
+        .order_by(t.chunk.c.id)
+        .limit(limit),
+        skip=True,
+    )
+    rows = tx.run(wanted).all()
+    for queue in Queue:
+        ids = [ChunkId(row.id) for row in rows if row.queue == queue]
+        outbox.ring_chunks(tx, queue, ids)
+    tx.run(update(t.chunk).where(t.chunk.c.id.in_([row.id for row in rows])).values(rung_at=tx.now))
+    return len(rows)
+
+
+def ring_batches(tx: Tx, *, after: timedelta) -> int:
+    """Ring again for batches whose next step was lost; how many."""
+    b = t.batch.c
+    stepping = (b.state == BatchState.PREPARING) | (
+        (b.state == BatchState.RUNNING) & b.expanded.is_(False)
+    )
+    rows = (
+        tx.run(
+            update(t.batch)
+            .where(stepping, or_(b.rung_at.is_(None), b.rung_at < tx.now - after))
+            .values(rung_at=tx.now)
+            .returning(b.id)
+        )
+        .scalars()
+        .all()
+    )
+    for ident in rows:
+        outbox.ring_batch(tx, BatchId(ident))
+    return len(rows)
+
+
+def close_batches(tx: Tx) -> None:
+    """Close running batches that have no open item left."""
+    rows = tx.run(
+        select(t.batch.c.id).where(
+            t.batch.c.state == BatchState.RUNNING, t.batch.c.expanded.is_(True)
+        )
+    ).scalars()
+    for ident in rows.all():
+        record.complete_batch(tx, ident)
+
+
+def take_singleton(tx: Tx, name: str, owner: str, *, lease: timedelta) -> bool:
+    """Whether this owner may run the service of that name until the lease ends."""
+    table = t.singleton
+    tx.run(
+        tx.insert(table)
+        .values(name=name, owner=owner, until=tx.now + lease)
+        .on_conflict_do_nothing()
+    )
+    taken = tx.run(
+        update(table)
+        .where(table.c.name == name, or_(table.c.owner == owner, table.c.until < tx.now))
+        .values(owner=owner, until=tx.now + lease)
+    )
+    return bool(taken.rowcount)

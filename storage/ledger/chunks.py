@@ -1,0 +1,216 @@
+"""Claiming, renewing and giving back chunks: a fence, a lease and the database's clock.
+
+A worker that has lost its fence can record nothing, so a chunk delivered twice, or a worker
+that slept through its lease, changes nothing twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, or_, select, update
+
+from factory.model import (
+    BatchId,
+    ChunkId,
+    ChunkState,
+    Format,
+    Kind,
+    Order,
+    OrderId,
+    OrderState,
+    ProfileId,
+    Queue,
+)
+from storage import tables as t
+from storage.ledger import holds, keys, orders, outbox
+from storage.ledger.base import Tx
+from storage.ledger.people import PICTURE
+from storage.sealed import DataKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A chunk in hand: what is left of it to do, until when, and the fence to record with."""
+
+    id: ChunkId
+    fence: int
+    queue: Queue
+    batch: BatchId | None
+    lease_until: datetime
+    releases: int
+    correlation: str
+    orders: tuple[Order, ...] = field(repr=False)
+
+
+def claim(tx: Tx, chunk: ChunkId, *, lease: timedelta, max_deaths: int) -> Claim | None:
+    """Take the chunk, or None: it is done, taken, not due, or was split as poisonous."""
+    row = _take(tx, chunk, lease)
+    if row is None:
+        return None
+    if row.attempt - row.released > max_deaths:
+        _isolate(tx, row)
+        return None
+    return Claim(
+        id=chunk,
+        fence=row.fence,
+        queue=Queue(row.queue),
+        batch=row.batch_id,
+        lease_until=row.lease_until,
+        releases=row.released,
+        correlation=row.correlation_id,
+        orders=_open_orders(tx, chunk),
+    )
+
+
+def _take(tx: Tx, chunk: ChunkId, lease: timedelta) -> Row[Any] | None:
+    c = t.chunk.c
+    free = (c.state == ChunkState.READY) & (c.run_after <= tx.now)
+    forsaken = (c.state == ChunkState.LEASED) & (c.lease_until < tx.now)
+    taken: Row[Any] | None = tx.run(
+        update(t.chunk)
+        .where(c.id == chunk, or_(free, forsaken))
+        .values(
+            state=ChunkState.LEASED.value,
+            fence=c.fence + 1,
+            attempt=c.attempt + 1,
+            lease_until=tx.now + lease,
+        )
+        .returning(t.chunk)
+    ).one_or_none()
+    return taken
+
+
+def renew(tx: Tx, claim: Claim, *, lease: timedelta) -> bool:
+    """A longer lease; False when the fence is lost and the work must stop."""
+    result = tx.run(update(t.chunk).where(*_held_by(claim)).values(lease_until=tx.now + lease))
+    return bool(result.rowcount)
+
+
+def close(tx: Tx, claim: Claim) -> bool:
+    """Done with the chunk; False when the fence is lost: then nothing may be recorded."""
+    result = tx.run(
+        update(t.chunk)
+        .where(*_held_by(claim))
+        .values(state=ChunkState.CLOSED.value, lease_until=None)
+    )
+    return bool(result.rowcount)
+
+
+def release(tx: Tx, claim: Claim, *, pause: timedelta) -> bool:
+    """Give the chunk back for later: the reconciler rings when the pause is over."""
+    result = tx.run(
+        update(t.chunk)
+        .where(*_held_by(claim))
+        .values(
+            state=ChunkState.READY.value,
+            released=t.chunk.c.released + 1,
+            run_after=tx.now + pause,
+            rung_at=None,
+            lease_until=None,
+        )
+    )
+    return bool(result.rowcount)
+
+
+def abandon(tx: Tx, claim: Claim, *, pause: timedelta) -> None:
+    """Give the chunk back after a fault of ours: it counts like a death."""
+    tx.run(
+        update(t.chunk)
+        .where(*_held_by(claim))
+        .values(
+            state=ChunkState.READY.value,
+            run_after=tx.now + pause,
+            rung_at=None,
+            lease_until=None,
+        )
+    )
+
+
+def _held_by(claim: Claim) -> tuple[Any, ...]:
+    c = t.chunk.c
+    return c.id == claim.id, c.fence == claim.fence, c.state == ChunkState.LEASED
+
+
+def _isolate(tx: Tx, row: Row[Any]) -> None:
+    """A chunk that keeps killing its worker: halve it until the bad order stands alone."""
+    ids = (
+        tx.run(
+            select(t.production_order.c.id)
+            .where(
+                t.production_order.c.chunk_id == row.id,
+                t.production_order.c.state == OrderState.READY,
+            )
+            .order_by(t.production_order.c.id)
+        )
+        .scalars()
+        .all()
+    )
+    tx.run(update(t.chunk).where(t.chunk.c.id == row.id).values(state=ChunkState.CLOSED.value))
+    if len(ids) == 1:
+        holds.hold_order(tx, ids[0], reason="poison", detail="its worker died again and again")
+        return
+    middle = len(ids) // 2
+    for half in (ids[:middle], ids[middle:]):
+        if half:
+            _move(tx, half, Queue(row.queue), row.batch_id)
+
+
+def _move(tx: Tx, order_ids: Sequence[int], queue: Queue, batch: BatchId | None) -> None:
+    chunk = orders.add_chunk(tx, queue, batch)
+    tx.run(
+        update(t.production_order)
+        .where(t.production_order.c.id.in_(order_ids))
+        .values(chunk_id=chunk)
+    )
+    outbox.ring_chunks(tx, queue, [chunk])
+
+
+def _open_orders(tx: Tx, chunk: ChunkId) -> tuple[Order, ...]:
+    """The orders still to be made, opened, with their pictures; three queries."""
+    wanted = (
+        select(t.production_order, t.registration.c.holder_id)
+        .join(t.registration, t.registration.c.id == t.production_order.c.registration_id)
+        .where(
+            t.production_order.c.chunk_id == chunk,
+            t.production_order.c.state == OrderState.READY,
+        )
+        .order_by(t.production_order.c.id)
+    )
+    rows = tx.run(wanted).all()
+    opened = keys.load_all(tx, (row.data_key_id for row in rows))
+    pictures = _pictures(tx, rows)
+    return tuple(_order(row, opened[row.data_key_id], pictures) for row in rows)
+
+
+def _pictures(tx: Tx, rows: Sequence[Row[Any]]) -> Mapping[tuple[int, str], bytes]:
+    digests = {digest for row in rows for digest in row.pictures.values()}
+    found = tx.run(
+        select(t.picture).where(
+            t.picture.c.holder_id.in_([row.holder_id for row in rows]),
+            t.picture.c.digest.in_(digests),
+        )
+    )
+    return {(row.holder_id, row.digest): row.content for row in found}
+
+
+def _order(row: Row[Any], key: DataKey, pictures: Mapping[tuple[int, str], bytes]) -> Order:
+    return Order(
+        id=OrderId(row.id),
+        kind=Kind(row.kind),
+        profile=ProfileId(row.profile),
+        profile_version=row.profile_version,
+        face=json.loads(key.open(row.face, context=orders.FACE)),
+        pictures={
+            role: key.open(pictures[row.holder_id, digest], context=PICTURE)
+            for role, digest in row.pictures.items()
+        },
+        formats=tuple(Format(fmt) for fmt in row.formats),
+        identity=row.identity,
+        signed_at=row.signed_at,
+        key_stem=row.key_stem,
+    )

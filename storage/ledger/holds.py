@@ -1,0 +1,142 @@
+"""Holds (挂起): what is stopped for a person, why, and whose turn it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, update
+
+from factory.errors import ConflictError, NotFoundError
+from factory.model import ItemState, OrderState
+from storage import tables as t
+from storage.ledger import audit
+from storage.ledger.base import Tx
+
+UPSTREAM_REASONS = frozenset({"field", "picture", "conflict", "not_found", "profile"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """One open hold."""
+
+    id: int
+    profile: str
+    subject_kind: str  #: ``event`` or ``order``
+    subject_id: int
+    reason: str
+    detail: str
+    owner: str  #: ``upstream`` must send something else, or ``operations`` must mend something
+    opened_at: datetime
+
+
+def hold_event(tx: Tx, inbox_id: int, profile: str, *, reason: str, detail: str) -> int:
+    """Stop an event for a person, before anything was drawn from it."""
+    return _open(tx, "event", inbox_id, profile, reason, detail)
+
+
+def hold_order(tx: Tx, order_id: int, *, reason: str, detail: str) -> int:
+    """Stop an order for a person; its item, if it has one, says so too."""
+    profile = tx.run(
+        update(t.production_order)
+        .where(t.production_order.c.id == order_id)
+        .values(state=OrderState.HELD.value)
+        .returning(t.production_order.c.profile)
+    ).scalar_one()
+    tx.run(
+        update(t.batch_item)
+        .where(t.batch_item.c.order_id == order_id)
+        .values(state=ItemState.HELD.value, reason=reason)
+    )
+    return _open(tx, "order", order_id, profile, reason, detail)
+
+
+def _open(tx: Tx, kind: str, ident: int, profile: str, reason: str, detail: str) -> int:
+    owner = "upstream" if reason in UPSTREAM_REASONS else "operations"
+    result = tx.run(
+        insert(t.hold).values(
+            profile=profile,
+            subject_kind=kind,
+            subject_id=ident,
+            reason=reason,
+            detail=detail,
+            owner=owner,
+            opened_at=tx.now,
+        )
+    )
+    audit.note(tx, "held", (kind, ident), why=reason)
+    return int(result.inserted_primary_key[0])
+
+
+def close(tx: Tx, hold_id: int, *, why: str) -> Held:
+    """End a hold; what it stopped is the caller's to move on.
+
+    NotFoundError: no such hold.  ConflictError: it is closed already.
+    """
+    held = get(tx, hold_id)
+    closed = tx.run(
+        update(t.hold)
+        .where(t.hold.c.id == hold_id, t.hold.c.closed_at.is_(None))
+        .values(closed_at=tx.now, closed_by=tx.who, close_reason=why)
+    )
+    if not closed.rowcount:
+        raise ConflictError(f"hold {hold_id}: closed already")
+    audit.note(tx, "hold closed", (held.subject_kind, held.subject_id), why=why)
+    return held
+
+
+def get(tx: Tx, hold_id: int) -> Held:
+    """One hold.  NotFoundError: no such hold."""
+    row = tx.run(select(t.hold).where(t.hold.c.id == hold_id)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"hold {hold_id}: there is none")
+    return _held(row)
+
+
+def open_holds(tx: Tx, limit: int = 1000) -> Sequence[Held]:
+    """What waits for a person, oldest first."""
+    rows = tx.run(
+        select(t.hold).where(t.hold.c.closed_at.is_(None)).order_by(t.hold.c.id).limit(limit)
+    )
+    return [_held(row) for row in rows]
+
+
+def of_event(tx: Tx, inbox_id: int) -> list[Held]:
+    """Open holds on an event or on the orders it caused."""
+    orders = select(t.production_order.c.id).where(t.production_order.c.inbox_id == inbox_id)
+    c = t.hold.c
+    rows = tx.run(
+        select(t.hold)
+        .where(
+            c.closed_at.is_(None),
+            ((c.subject_kind == "event") & (c.subject_id == inbox_id))
+            | ((c.subject_kind == "order") & c.subject_id.in_(orders)),
+        )
+        .order_by(c.id)
+    )
+    return [_held(row) for row in rows]
+
+
+def counts(tx: Tx) -> dict[tuple[str, str], int]:
+    """Open holds by (profile, reason)."""
+    rows = tx.run(
+        select(t.hold.c.profile, t.hold.c.reason, func.count())
+        .where(t.hold.c.closed_at.is_(None))
+        .group_by(t.hold.c.profile, t.hold.c.reason)
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+def _held(row: Row[Any]) -> Held:
+    return Held(
+        id=row.id,
+        profile=row.profile,
+        subject_kind=row.subject_kind,
+        subject_id=row.subject_id,
+        reason=row.reason,
+        detail=row.detail,
+        owner=row.owner,
+        opened_at=row.opened_at,
+    )

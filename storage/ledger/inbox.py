@@ -1,0 +1,136 @@
+"""Accepted events (inbox), once each, and which source may speak for which profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, update
+
+from factory.errors import NotFoundError
+from storage import tables as t
+from storage.ledger import keys
+from storage.ledger.base import Tx
+
+BODY = "inbox.body"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """An event the factory has: what it was and what became of it."""
+
+    id: int
+    source: str
+    event_id: str
+    type: str
+    digest: str
+    state: str
+    outcome: Mapping[str, Any]
+    correlation: str
+
+
+def find(tx: Tx, source: str, event_id: str) -> Received | None:
+    """The event of that source and id, if it was accepted before."""
+    row = tx.run(
+        select(t.inbox).where(t.inbox.c.source == source, t.inbox.c.event_id == event_id)
+    ).one_or_none()
+    return _received(row) if row else None
+
+
+def expect(tx: Tx, source: str, event_id: str) -> Received:
+    """The event of that source and id, which is known to be there."""
+    received = find(tx, source, event_id)
+    if received is None:
+        raise NotFoundError("event: there is no such event")
+    return received
+
+
+def get(tx: Tx, inbox_id: int) -> Received:
+    """An accepted event by its row."""
+    return _received(tx.run(select(t.inbox).where(t.inbox.c.id == inbox_id)).one())
+
+
+def by_event_id(tx: Tx, event_id: str) -> list[Received]:
+    """The events of that id, one a source."""
+    rows = tx.run(select(t.inbox).where(t.inbox.c.event_id == event_id).order_by(t.inbox.c.id))
+    return [_received(row) for row in rows]
+
+
+def body(tx: Tx, inbox_id: int) -> bytes:
+    """The event as it came, opened."""
+    row = tx.run(
+        select(t.inbox.c.body, t.inbox.c.data_key_id).where(t.inbox.c.id == inbox_id)
+    ).one()
+    return keys.load(tx, row.data_key_id).open(row.body, context=BODY)
+
+
+def add(
+    tx: Tx, *, source: str, event_id: str, kind: str, digest: str, raw: bytes, data_key: int
+) -> int | None:
+    """Store an event under the data key of the person it speaks of; the row's id.
+
+    None: another transaction stored the same (source, id) meanwhile.
+    """
+    sealed = keys.load(tx, data_key).seal(raw, context=BODY)
+    result = tx.run(
+        tx.insert(t.inbox)
+        .values(
+            source=source,
+            event_id=event_id,
+            type=kind,
+            digest=digest,
+            data_key_id=data_key,
+            body=sealed,
+            received_at=tx.now,
+            submitted_by=tx.who,
+            state="accepted",
+            outcome={},
+            correlation_id=tx.correlation,
+        )
+        .on_conflict_do_nothing()
+        .returning(t.inbox.c.id)
+    )
+    stored: int | None = result.scalar_one_or_none()
+    return stored
+
+
+def settle(tx: Tx, inbox_id: int, state: str, outcome: Mapping[str, object]) -> None:
+    """What became of it: ``accepted`` with its numbers, or ``held``."""
+    tx.run(
+        update(t.inbox).where(t.inbox.c.id == inbox_id).values(state=state, outcome=dict(outcome))
+    )
+
+
+def grants(tx: Tx, source: str) -> frozenset[str]:
+    """The profiles this source may submit for."""
+    rows = tx.run(select(t.source_grant.c.profile).where(t.source_grant.c.source == source))
+    return frozenset(rows.scalars())
+
+
+def grant(tx: Tx, source: str, profile: str) -> None:
+    """Let a source submit for a profile; doing so twice changes nothing."""
+    tx.run(
+        tx.insert(t.source_grant).values(source=source, profile=profile).on_conflict_do_nothing()
+    )
+
+
+def all_grants(tx: Tx) -> list[tuple[str, str]]:
+    """Every (source, profile) pair."""
+    wanted = select(t.source_grant.c.source, t.source_grant.c.profile).order_by(
+        t.source_grant.c.source, t.source_grant.c.profile
+    )
+    return [(row.source, row.profile) for row in tx.run(wanted)]
+
+
+def _received(row: Any) -> Received:
+    return Received(
+        id=row.id,
+        source=row.source,
+        event_id=row.event_id,
+        type=row.type,
+        digest=row.digest,
+        state=row.state,
+        outcome=row.outcome,
+        correlation=row.correlation_id,
+    )

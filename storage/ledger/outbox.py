@@ -1,0 +1,88 @@
+"""Bells and notifications (outbox), and the audit rows: written with the work they speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import func, insert, select, update
+
+from factory.model import BatchId, ChunkId, Queue
+from storage import tables as t
+from storage.ledger.base import Tx
+
+
+class Topic(StrEnum):
+    """Who an outbox row is for."""
+
+    CHUNK = "chunk"
+    BATCH = "batch"
+    NOTIFY = "notify"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bell:
+    """An unsent outbox row for the broker: an id and nothing else."""
+
+    id: int
+    topic: Topic
+    body: Mapping[str, object]
+    correlation: str
+
+
+def ring_chunks(tx: Tx, queue: Queue, chunks: Iterable[ChunkId]) -> None:
+    """Ask for these chunks to be produced."""
+    rows = [_row(tx, Topic.CHUNK, {"chunk": chunk, "queue": queue.value}) for chunk in chunks]
+    if rows:
+        tx.run(insert(t.outbox), rows)
+
+
+def ring_batch(tx: Tx, batch: BatchId) -> None:
+    """Ask for the next step of this batch."""
+    tx.run(insert(t.outbox), [_row(tx, Topic.BATCH, {"batch": batch})])
+
+
+def notify(tx: Tx, notices: Sequence[Mapping[str, object]]) -> None:
+    """Tell upstream; bodies carry numbers and states, never personal data."""
+    if notices:
+        tx.run(insert(t.outbox), [_row(tx, Topic.NOTIFY, notice) for notice in notices])
+
+
+def unsent(tx: Tx, limit: int = 500) -> list[Bell]:
+    """The oldest bells not yet sent, locked against other relays."""
+    wanted = (
+        select(t.outbox)
+        .where(t.outbox.c.sent_at.is_(None), t.outbox.c.topic.in_((Topic.CHUNK, Topic.BATCH)))
+        .order_by(t.outbox.c.id)
+        .limit(limit)
+    )
+    return [
+        Bell(id=row.id, topic=Topic(row.topic), body=row.body, correlation=row.correlation_id)
+        for row in tx.run(tx.locked(wanted, skip=True))
+    ]
+
+
+def mark_sent(tx: Tx, bells: Sequence[Bell]) -> None:
+    """Record that the broker has them; sending one twice is harmless, the fence sees to it."""
+    ids = [bell.id for bell in bells]
+    tx.run(update(t.outbox).where(t.outbox.c.id.in_(ids)).values(sent_at=tx.now))
+
+
+def oldest_unsent_seconds(tx: Tx) -> float:
+    """Age of the oldest bell that waits for the relay; 0 when none does."""
+    oldest = tx.run(
+        select(func.min(t.outbox.c.created_at)).where(
+            t.outbox.c.sent_at.is_(None), t.outbox.c.topic != Topic.NOTIFY
+        )
+    ).scalar_one()
+    return (tx.now - oldest).total_seconds() if oldest else 0.0
+
+
+def _row(tx: Tx, topic: Topic, body: Mapping[str, object]) -> dict[str, object]:
+    return {
+        "topic": topic.value,
+        "body": dict(body),
+        "created_at": tx.now,
+        "correlation_id": tx.correlation,
+    }

@@ -1,0 +1,194 @@
+"""Recording a chunk: one fenced transaction in which editions switch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import exists, insert, select, update
+
+from factory.errors import FactoryError
+from factory.model import BatchState, EditionState, Format, ItemState, OrderId, OrderState
+from storage import tables as t
+from storage.ledger import audit, chunks, holds, outbox
+from storage.ledger.base import Tx
+from storage.ledger.chunks import Claim
+
+REPLACEABLE = (
+    EditionState.ORDERED,
+    EditionState.UNCOLLECTED,
+    EditionState.COLLECTED,
+    EditionState.OUTDATED,
+)
+OPEN_ITEMS = (ItemState.PENDING, ItemState.ORDERED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeFile:
+    """A finished file, checked and in the store."""
+
+    order: OrderId
+    format: Format
+    object_key: str
+    sha256: str
+    size_bytes: int
+    content_type: str
+    signing_cert_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOrder:
+    """An order that failed for good, and why."""
+
+    order: OrderId
+    error: FactoryError
+
+
+def record(
+    tx: Tx,
+    claim: Claim,
+    made: Sequence[MadeFile],
+    held: Sequence[HeldOrder],
+    *,
+    again_after: timedelta | None = None,
+) -> bool:
+    """Write what became of a chunk; False when the fence is lost and nothing was written.
+
+    again_after: set when some orders were neither made nor held: the chunk is given back.
+    """
+    kept = (
+        chunks.close(tx, claim)
+        if again_after is None
+        else chunks.release(tx, claim, pause=again_after)
+    )
+    if not kept:
+        return False
+    if made:
+        _record_made(tx, claim, made)
+    for item in held:
+        holds.hold_order(tx, item.order, reason=item.error.reason, detail=str(item.error))
+    if claim.batch is not None:
+        complete_batch(tx, claim.batch)
+    return True
+
+
+def _record_made(tx: Tx, claim: Claim, made: Sequence[MadeFile]) -> None:
+    orders = _editions_of(tx, {file.order for file in made})
+    tx.run(insert(t.file), [_file_row(tx, file, orders[file.order]) for file in made])
+    tx.run(
+        update(t.production_order)
+        .where(t.production_order.c.id.in_(orders))
+        .values(state=OrderState.MADE.value)
+    )
+    switch(tx, [edition for edition, _ in orders.values()])
+    tx.run(
+        update(t.batch_item)
+        .where(t.batch_item.c.order_id.in_(orders))
+        .values(state=ItemState.DONE.value)
+    )
+    _tell(tx, claim, orders)
+
+
+def _editions_of(tx: Tx, order_ids: set[OrderId]) -> dict[OrderId, tuple[int, str]]:
+    rows = tx.run(
+        select(
+            t.production_order.c.id, t.production_order.c.edition_id, t.production_order.c.profile
+        ).where(t.production_order.c.id.in_(order_ids))
+    )
+    return {row.id: (row.edition_id, row.profile) for row in rows}
+
+
+def _file_row(tx: Tx, file: MadeFile, order: tuple[int, str]) -> dict[str, object]:
+    edition_id, profile = order
+    return {
+        "order_id": file.order,
+        "edition_id": edition_id,
+        "profile": profile,
+        "format": file.format.value,
+        "object_key": file.object_key,
+        "sha256": file.sha256,
+        "size_bytes": file.size_bytes,
+        "content_type": file.content_type,
+        "signing_cert_sha256": file.signing_cert_sha256,
+        "made_at": tx.now,
+    }
+
+
+def switch(tx: Tx, edition_ids: Sequence[int]) -> None:
+    """Make these editions current and everything older of their registrations superseded.
+
+    An edition that was outdated while it was being made stays outdated: the register has
+    moved on, and a newer edition is on its way.
+    """
+    newer = t.edition.alias("newer")
+    replaced = exists().where(
+        newer.c.id.in_(edition_ids),
+        newer.c.registration_id == t.edition.c.registration_id,
+        newer.c.number > t.edition.c.number,
+    )
+    tx.run(
+        update(t.edition)
+        .where(t.edition.c.state.in_(REPLACEABLE), replaced)
+        .values(state=EditionState.SUPERSEDED.value)
+    )
+    here = t.edition.c.id.in_(edition_ids)
+    tx.run(update(t.edition).where(here).values(made_at=tx.now))
+    tx.run(
+        update(t.edition)
+        .where(here, t.edition.c.state == EditionState.ORDERED)
+        .values(state=EditionState.UNCOLLECTED.value)
+    )
+
+
+def _tell(tx: Tx, claim: Claim, orders: dict[OrderId, tuple[int, str]]) -> None:
+    rows = tx.run(
+        select(
+            t.edition.c.number,
+            t.edition.c.state,
+            t.registration.c.number.label("registration"),
+            t.registration.c.profile,
+            t.edition.c.id,
+        )
+        .join(t.registration, t.registration.c.id == t.edition.c.registration_id)
+        .where(t.edition.c.id.in_([edition for edition, _ in orders.values()]))
+    ).all()
+    outbox.notify(
+        tx,
+        [
+            {
+                "type": "certificate.made",
+                "profile": row.profile,
+                "registration": row.registration,
+                "edition": row.number,
+                "state": row.state,
+            }
+            for row in rows
+        ],
+    )
+    audit.note_all(
+        tx,
+        "edition made",
+        [(("edition", row.id), {"state": row.state, "chunk": claim.id}) for row in rows],
+        why="produced",
+    )
+
+
+def complete_batch(tx: Tx, batch: int) -> None:
+    """Close the batch if no item of it is open any more; exactly one caller does."""
+    tx.run(tx.locked(select(t.batch.c.id).where(t.batch.c.id == batch)))
+    still_open = exists().where(
+        t.batch_item.c.batch_id == batch, t.batch_item.c.state.in_(OPEN_ITEMS)
+    )
+    closed = tx.run(
+        update(t.batch)
+        .where(
+            t.batch.c.id == batch,
+            t.batch.c.state == BatchState.RUNNING,
+            t.batch.c.expanded.is_(True),
+            ~still_open,
+        )
+        .values(state=BatchState.COMPLETED.value, completed_at=tx.now)
+    )
+    if closed.rowcount:
+        audit.note(tx, "batch completed", ("batch", batch), why="no item is open")

@@ -1,0 +1,234 @@
+"""Read models: what stands where, for people and for metrics.  Nothing here writes but collect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
+
+from factory.errors import ConflictError, NotFoundError
+from factory.model import ChunkState, EditionState
+from factory.numbering import number_key
+from storage import tables as t
+from storage.ledger import audit
+from storage.ledger.base import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """A file of an edition, as recorded."""
+
+    format: str
+    object_key: str
+    sha256: str
+    size_bytes: int
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditionView:
+    """One edition of a registration, with its files."""
+
+    id: int
+    number: int
+    medium: str
+    state: EditionState
+    cause: str
+    licence_id: str | None
+    valid_until: str
+    ordered_at: datetime
+    made_at: datetime | None
+    collected_at: datetime | None
+    files: tuple[StoredFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationView:
+    """A registration with its editions, oldest first; no personal data."""
+
+    id: int
+    profile: str
+    number: str
+    state: str
+    editions: tuple[EditionView, ...]
+
+    @property
+    def newest(self) -> EditionView:
+        """The edition drawn last."""
+        return self.editions[-1]
+
+    @property
+    def current(self) -> EditionView | None:
+        """The edition in force, if one is."""
+        return next((e for e in self.editions if e.state in CURRENT), None)
+
+
+CURRENT = (EditionState.UNCOLLECTED, EditionState.COLLECTED)
+
+
+def by_number(tx: Tx, number: str) -> RegistrationView:
+    """A registration by its number in either spelling.  NotFoundError: there is none."""
+    rows = tx.run(
+        select(t.registration).where(t.registration.c.number_key == number_key(number))
+    ).all()
+    if not rows:
+        raise NotFoundError("registration number: there is no such registration")
+    if len(rows) > 1:
+        raise ConflictError("registration number: several authorities use it")
+    return _registrations(tx, rows)[0]
+
+
+def by_ids(tx: Tx, ids: Sequence[int]) -> list[RegistrationView]:
+    """Registrations by row id, in that order of ids."""
+    rows = tx.run(
+        select(t.registration).where(t.registration.c.id.in_(ids)).order_by(t.registration.c.id)
+    ).all()
+    return _registrations(tx, rows)
+
+
+def of_event(tx: Tx, inbox_id: int) -> list[RegistrationView]:
+    """The registrations that an event ordered editions for, or brought in."""
+    ordered = select(t.production_order.c.registration_id).where(
+        t.production_order.c.inbox_id == inbox_id
+    )
+    brought = select(t.registration_event.c.registration_id).where(
+        t.registration_event.c.inbox_id == inbox_id
+    )
+    ids = tx.run(ordered.union(brought)).scalars().all()
+    return by_ids(tx, ids)
+
+
+def by_digest(tx: Tx, sha256: str) -> tuple[RegistrationView, EditionView] | None:
+    """The registration and edition that exactly these bytes were issued as."""
+    row = tx.run(
+        select(t.edition.c.registration_id, t.edition.c.id)
+        .join(t.file, t.file.c.edition_id == t.edition.c.id)
+        .where(t.file.c.sha256 == sha256)
+    ).first()
+    return _at(tx, row) if row else None
+
+
+def by_licence(tx: Tx, licence_id: str) -> tuple[RegistrationView, EditionView] | None:
+    """The registration and edition of a licence id (证照标识)."""
+    row = tx.run(
+        select(t.edition.c.registration_id, t.edition.c.id).where(
+            t.edition.c.licence_id == licence_id
+        )
+    ).first()
+    return _at(tx, row) if row else None
+
+
+def _at(tx: Tx, row: Row[Any]) -> tuple[RegistrationView, EditionView]:
+    registration = by_ids(tx, [row.registration_id])[0]
+    return registration, next(e for e in registration.editions if e.id == row.id)
+
+
+def collect(tx: Tx, edition: EditionView) -> None:
+    """The holder took this edition (领证); doing so twice changes nothing."""
+    done = tx.run(
+        update(t.edition)
+        .where(t.edition.c.id == edition.id, t.edition.c.state == EditionState.UNCOLLECTED)
+        .values(state=EditionState.COLLECTED.value, collected_at=tx.now)
+    )
+    if done.rowcount:
+        audit.note(tx, "collected", ("edition", edition.id), why="the holder confirmed")
+
+
+def open_work(tx: Tx) -> int:
+    """How many chunks and batch steps are not finished."""
+    chunks = select(func.count()).where(t.chunk.c.state != ChunkState.CLOSED)
+    steps = select(func.count()).where(
+        (t.batch.c.state == "preparing")
+        | ((t.batch.c.state == "running") & t.batch.c.expanded.is_(False))
+    )
+    return int(tx.run(chunks).scalar_one()) + int(tx.run(steps).scalar_one())
+
+
+def order_counts(tx: Tx) -> dict[str, int]:
+    """Orders by state, over everything."""
+    rows = tx.run(
+        select(t.production_order.c.state, func.count()).group_by(t.production_order.c.state)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def edition_counts(tx: Tx) -> dict[tuple[str, str], int]:
+    """Editions by (profile, state), over everything."""
+    rows = tx.run(
+        select(t.edition.c.profile, t.edition.c.state, func.count()).group_by(
+            t.edition.c.profile, t.edition.c.state
+        )
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+def queue_state(tx: Tx) -> dict[str, tuple[int, float]]:
+    """Open chunks of each queue and the age of the oldest, in seconds."""
+    rows = tx.run(
+        select(t.chunk.c.queue, func.count(), func.min(t.chunk.c.created_at))
+        .where(t.chunk.c.state != ChunkState.CLOSED)
+        .group_by(t.chunk.c.queue)
+    )
+    return {row[0]: (row[1], (tx.now - row[2]).total_seconds()) for row in rows}
+
+
+def _registrations(tx: Tx, rows: Sequence[Row[Any]]) -> list[RegistrationView]:
+    editions = _editions(tx, [row.id for row in rows])
+    return [
+        RegistrationView(
+            id=row.id,
+            profile=row.profile,
+            number=row.number,
+            state=row.state,
+            editions=tuple(editions.get(row.id, ())),
+        )
+        for row in rows
+    ]
+
+
+def _editions(tx: Tx, registration_ids: Sequence[int]) -> dict[int, list[EditionView]]:
+    rows = tx.run(
+        select(t.edition)
+        .where(t.edition.c.registration_id.in_(registration_ids))
+        .order_by(t.edition.c.registration_id, t.edition.c.number)
+    ).all()
+    files = _files(tx, [row.id for row in rows])
+    found: dict[int, list[EditionView]] = {}
+    for row in rows:
+        found.setdefault(row.registration_id, []).append(_edition(row, files.get(row.id, ())))
+    return found
+
+
+def _files(tx: Tx, edition_ids: Sequence[int]) -> dict[int, list[StoredFile]]:
+    rows = tx.run(select(t.file).where(t.file.c.edition_id.in_(edition_ids)))
+    found: dict[int, list[StoredFile]] = {}
+    for row in rows:
+        found.setdefault(row.edition_id, []).append(
+            StoredFile(
+                format=row.format,
+                object_key=row.object_key,
+                sha256=row.sha256,
+                size_bytes=row.size_bytes,
+                content_type=row.content_type,
+            )
+        )
+    return found
+
+
+def _edition(row: Row[Any], files: Sequence[StoredFile]) -> EditionView:
+    return EditionView(
+        id=row.id,
+        number=row.number,
+        medium=row.medium,
+        state=EditionState(row.state),
+        cause=row.cause,
+        licence_id=row.licence_id,
+        valid_until=row.valid_until,
+        ordered_at=row.ordered_at,
+        made_at=row.made_at,
+        collected_at=row.collected_at,
+        files=tuple(files),
+    )

@@ -1,0 +1,111 @@
+"""Sealed columns: a data key a person, wrapped by the master key, and keyed look-ups.
+
+AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce; the context of a value is its
+additional authenticated data, so that a ciphertext moved to another column does not open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from factory.errors import SealedDataError, SettingsError
+
+FORMAT = b"\x01"
+KEY_BYTES = 32
+NONCE_BYTES = 12
+VERSION_BYTES = 4
+WRAPPING = "data_key.wrapped"
+OPENED_KEYS = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasterKeys:
+    """The keys that wrap data keys, by version, and the key of the look-ups.
+
+    keys:   version -> 32 bytes; old versions stay until nothing is wrapped by them.
+    lookup: 32 bytes; must never change, or nobody is found again.
+    """
+
+    current: int
+    keys: Mapping[int, bytes] = field(repr=False)
+    lookup: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        lengths = {len(key) for key in (*self.keys.values(), self.lookup)}
+        if self.current not in self.keys or lengths != {KEY_BYTES}:
+            raise SettingsError("master keys: the current one is missing, or one is not 256 bits")
+
+
+class DataKey:
+    """Seals and opens what belongs to one person."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+
+    def seal(self, plaintext: bytes, *, context: str) -> bytes:
+        """Format, nonce, ciphertext and tag; ``context`` is the column, e.g. ``holder.person``."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return FORMAT + nonce + self._cipher.encrypt(nonce, plaintext, context.encode())
+
+    def open(self, sealed: bytes, *, context: str) -> bytes:
+        """What was sealed.  SealedDataError: another key, another column, or altered."""
+        if sealed[:1] != FORMAT:
+            raise SealedDataError(f"{context}: is sealed in an unknown format")
+        nonce, body = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
+        try:
+            return self._cipher.decrypt(nonce, body, context.encode())
+        except (InvalidTag, ValueError) as error:
+            raise SealedDataError(f"{context}: does not open under its key") from error
+
+
+class Vault:
+    """Makes and opens data keys, and turns what must be found again into keyed digests."""
+
+    def __init__(self, master: MasterKeys) -> None:
+        self._master = master
+        self._wrappers = {version: DataKey(key) for version, key in master.keys.items()}
+        self._opened = lru_cache(maxsize=OPENED_KEYS)(self._unwrap)
+
+    def new_key(self) -> bytes:
+        """A fresh data key, wrapped by the current master key."""
+        return self._wrap(secrets.token_bytes(KEY_BYTES))
+
+    def open_key(self, wrapped: bytes) -> DataKey:
+        """The data key.  SealedDataError: its master key is not here, or it was altered."""
+        return self._opened(bytes(wrapped))
+
+    def rewrap(self, wrapped: bytes) -> bytes:
+        """The same data key under the current master key."""
+        return self._wrap(self._raw(bytes(wrapped)))
+
+    def lookup(self, *parts: str) -> bytes:
+        """HMAC-SHA256 over the parts, each with its length, so that no two lists collide."""
+        texts = [part.encode() for part in parts]
+        message = b"".join(len(text).to_bytes(4, "big") + text for text in texts)
+        return hmac.digest(self._master.lookup, message, hashlib.sha256)
+
+    def picture_digest(self, content: bytes) -> str:
+        """The keyed digest a picture is kept under, 64 hex digits."""
+        return hmac.digest(self._master.lookup, b"picture" + content, hashlib.sha256).hex()
+
+    def _wrap(self, key: bytes) -> bytes:
+        version = self._master.current
+        sealed = self._wrappers[version].seal(key, context=WRAPPING)
+        return version.to_bytes(VERSION_BYTES, "big") + sealed
+
+    def _unwrap(self, wrapped: bytes) -> DataKey:
+        return DataKey(self._raw(wrapped))
+
+    def _raw(self, wrapped: bytes) -> bytes:
+        version = int.from_bytes(wrapped[:VERSION_BYTES], "big")
+        if version not in self._wrappers:
+            raise SealedDataError(f"data key: master key {version} is not in the keyring")
+        return self._wrappers[version].open(wrapped[VERSION_BYTES:], context=WRAPPING)

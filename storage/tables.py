@@ -1,0 +1,431 @@
+"""The ledger's tables, as SQLAlchemy Core; the migrations build exactly these.
+
+Every row that belongs to a register carries its profile.  Personal data stands only in
+columns of type Sealed, each under the holder's own data key; look-ups go by keyed digests.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+Json = JSON().with_variant(JSONB, "postgresql")
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware time; timestamptz on PostgreSQL, UTC text of fixed width on SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """UTC on the way in."""
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Aware on the way out."""
+        if value is None:
+            return None
+        aware: datetime = value.replace(tzinfo=UTC) if value.tzinfo is None else value
+        return aware.astimezone(UTC)
+
+
+class Sealed(TypeDecorator[bytes]):
+    """Bytes encrypted by the vault under a holder's data key; never clear text."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+
+def _id() -> Column[int]:
+    return Column("id", Id, primary_key=True, autoincrement=True)
+
+
+def _ref(table: str, *, null: bool = False, name: str | None = None) -> Column[int]:
+    return Column(name or f"{table}_id", Id, ForeignKey(f"{table}.id"), nullable=null, index=True)
+
+
+def _profile() -> Column[str]:
+    return Column("profile", String(48), nullable=False)
+
+
+def _time(name: str, *, null: bool = False) -> Column[datetime]:
+    return Column(name, UtcTime, nullable=null)
+
+
+def _state() -> Column[str]:
+    return Column("state", String(24), nullable=False)
+
+
+def _correlation() -> Column[str]:
+    return Column("correlation_id", String(64), nullable=False)
+
+
+source_grant = Table(
+    "source_grant",
+    metadata,
+    Column("source", String(255), nullable=False),
+    _profile(),
+    PrimaryKeyConstraint("source", "profile"),
+    comment="Which profiles an upstream system (来源系统) may submit for",
+)
+
+data_key = Table(
+    "data_key",
+    metadata,
+    _id(),
+    Column("wrapped", LargeBinary),
+    _time("created_at"),
+    _time("erased_at", null=True),
+    comment="One key a holder, wrapped by the master key; erasing it erases the person",
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    _id(),
+    Column("source", String(255), nullable=False),
+    Column("event_id", String(255), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    _ref("data_key"),
+    Column("body", Sealed, nullable=False),
+    _time("received_at"),
+    Column("submitted_by", String(128), nullable=False),
+    _state(),
+    Column("outcome", Json, nullable=False),
+    _correlation(),
+    UniqueConstraint("source", "event_id"),
+    comment="Every accepted event once; digest is keyed",
+)
+
+holder = Table(
+    "holder",
+    metadata,
+    _id(),
+    _profile(),
+    Column("lookup", LargeBinary(32), nullable=False),
+    _ref("data_key"),
+    Column("person", Sealed, nullable=False),
+    UniqueConstraint("profile", "lookup"),
+    comment="Persons (持证人); lookup is a keyed digest of the identity number",
+)
+
+picture = Table(
+    "picture",
+    metadata,
+    _ref("holder"),
+    Column("digest", String(64), nullable=False),
+    Column("content", Sealed, nullable=False),
+    PrimaryKeyConstraint("holder_id", "digest"),
+    comment="Normalised photos by keyed digest",
+)
+
+enterprise = Table(
+    "enterprise",
+    metadata,
+    _id(),
+    _profile(),
+    Column("credit_code", String(18), nullable=False),
+    Column("name", String(200), nullable=False),
+    UniqueConstraint("profile", "credit_code"),
+    comment="Employing enterprises (聘用企业) with the name in force",
+)
+
+enterprise_name = Table(
+    "enterprise_name",
+    metadata,
+    _id(),
+    _ref("enterprise"),
+    Column("name", String(200), nullable=False),
+    _time("until"),
+    _ref("inbox"),
+    comment="Former names, and the event that ended each",
+)
+
+registration = Table(
+    "registration",
+    metadata,
+    _id(),
+    Column("uid", String(32), nullable=False, unique=True),
+    _profile(),
+    Column("authority", String(18), nullable=False),
+    Column("occupation", String(32), nullable=False),
+    Column("number", String(64), nullable=False),
+    Column("number_key", String(64), nullable=False),
+    _ref("holder"),
+    _ref("enterprise"),
+    _state(),
+    Column("view", Json, nullable=False),
+    UniqueConstraint("authority", "number_key"),
+    Index("ix_registration_affected", "profile", "enterprise_id", "id"),
+    Index(
+        "uq_registration_in_force",
+        "profile",
+        "holder_id",
+        "occupation",
+        unique=True,
+        postgresql_where=text("state = 'active'"),
+        sqlite_where=text("state = 'active'"),
+    ),
+    comment="Registrations (注册); view is the fold of its events",
+)
+
+registration_event = Table(
+    "registration_event",
+    metadata,
+    _id(),
+    _ref("registration"),
+    _ref("inbox"),
+    Column("effective", String(10), nullable=False),
+    Column("source", String(255), nullable=False),
+    Column("event_id", String(255), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("facts", Sealed, nullable=False),
+    UniqueConstraint("registration_id", "source", "event_id"),
+    comment="What happened to a registration; folded by (effective, source, event id)",
+)
+
+edition = Table(
+    "edition",
+    metadata,
+    _id(),
+    _ref("registration"),
+    _profile(),
+    Column("number", Integer, nullable=False),
+    Column("medium", String(12), nullable=False),
+    Column("licence_id", String(96), unique=True),
+    Column("code", String(20), unique=True),
+    _state(),
+    Column("cause", String(64), nullable=False),
+    Column("valid_until", String(10), nullable=False),
+    _time("ordered_at"),
+    _time("made_at", null=True),
+    _time("collected_at", null=True),
+    UniqueConstraint("registration_id", "number"),
+    Index(
+        "uq_edition_current",
+        "registration_id",
+        unique=True,
+        postgresql_where=text("state IN ('uncollected', 'collected')"),
+        sqlite_where=text("state IN ('uncollected', 'collected')"),
+    ),
+    comment="Editions (版本); at most one of a registration is current",
+)
+
+batch = Table(
+    "batch",
+    metadata,
+    _id(),
+    Column("kind", String(32), nullable=False),
+    _ref("inbox"),
+    _state(),
+    Column("subject", Json, nullable=False),
+    Column("profiles", Json, nullable=False),
+    Column("cursor", Id, nullable=False, server_default="0"),
+    Column("expanded", Boolean, nullable=False),
+    _time("created_at"),
+    _time("rung_at", null=True),
+    _time("confirmed_at", null=True),
+    Column("confirmed_by", String(128)),
+    Column("reason", Text),
+    _time("completed_at", null=True),
+    _correlation(),
+    UniqueConstraint("inbox_id"),
+    comment="A bulk event's life (批次)",
+)
+
+chunk = Table(
+    "chunk",
+    metadata,
+    _id(),
+    Column("queue", String(16), nullable=False),
+    _ref("batch", null=True),
+    _state(),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("released", Integer, nullable=False, server_default="0"),
+    _time("lease_until", null=True),
+    _time("run_after"),
+    _time("rung_at", null=True),
+    _time("created_at"),
+    _correlation(),
+    Index(
+        "ix_chunk_open",
+        "queue",
+        "run_after",
+        postgresql_where=text("state <> 'closed'"),
+        sqlite_where=text("state <> 'closed'"),
+    ),
+    comment="Claimable sets of orders (块)",
+)
+
+production_order = Table(
+    "production_order",
+    metadata,
+    _id(),
+    Column("kind", String(32), nullable=False),
+    _profile(),
+    Column("profile_version", String(32), nullable=False),
+    _ref("registration"),
+    _ref("edition"),
+    _ref("inbox"),
+    _ref("batch", null=True),
+    _ref("chunk", null=True),
+    _ref("data_key"),
+    _state(),
+    Column("face", Sealed, nullable=False),
+    Column("face_version", Integer, nullable=False),
+    Column("pictures", Json, nullable=False),
+    Column("formats", Json, nullable=False),
+    Column("identity", String(64), nullable=False),
+    _time("signed_at"),
+    Column("key_stem", String(200), nullable=False),
+    _time("created_at"),
+    _correlation(),
+    UniqueConstraint("edition_id", "kind"),
+    comment="Production orders (生产单): everything that will be printed",
+)
+
+file = Table(
+    "file",
+    metadata,
+    _id(),
+    Column("order_id", Id, ForeignKey("production_order.id"), nullable=False, index=True),
+    _ref("edition"),
+    _profile(),
+    Column("format", String(8), nullable=False),
+    Column("object_key", String(240), nullable=False, unique=True),
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("size_bytes", Integer, nullable=False),
+    Column("content_type", String(64), nullable=False),
+    Column("signing_cert_sha256", String(64), nullable=False),
+    _time("made_at"),
+    UniqueConstraint("order_id", "format"),
+    comment="Files (文件): one format of an edition, bytes in the store",
+)
+
+batch_item = Table(
+    "batch_item",
+    metadata,
+    _ref("batch"),
+    _ref("registration"),
+    _profile(),
+    Column("expected_edition_id", Id),
+    Column("order_id", Id, ForeignKey("production_order.id"), index=True),
+    _state(),
+    Column("reason", String(64)),
+    PrimaryKeyConstraint("batch_id", "registration_id"),
+    Index("ix_batch_item_state", "batch_id", "state"),
+    comment="One affected registration of a batch (条目)",
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    _id(),
+    _profile(),
+    Column("subject_kind", String(8), nullable=False),
+    Column("subject_id", Id, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("owner", String(16), nullable=False),
+    _time("opened_at"),
+    _time("closed_at", null=True),
+    Column("closed_by", String(128)),
+    Column("close_reason", Text),
+    Index(
+        "uq_hold_open",
+        "subject_kind",
+        "subject_id",
+        unique=True,
+        postgresql_where=text("closed_at IS NULL"),
+        sqlite_where=text("closed_at IS NULL"),
+    ),
+    comment="What is stopped for a person (挂起), why, and whose turn it is",
+)
+
+number_series = Table(
+    "number_series",
+    metadata,
+    Column("series", String(96), primary_key=True),
+    Column("next", Id, nullable=False),
+    comment="The next number of each series; drawn in the transaction that uses it",
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _id(),
+    Column("topic", String(16), nullable=False),
+    Column("body", Json, nullable=False),
+    _time("created_at"),
+    _time("sent_at", null=True),
+    _correlation(),
+    Index(
+        "ix_outbox_unsent",
+        "topic",
+        "id",
+        postgresql_where=text("sent_at IS NULL"),
+        sqlite_where=text("sent_at IS NULL"),
+    ),
+    comment="Bells and notifications written with the work; the relay sends them",
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    _time("at"),
+    Column("who", String(128), nullable=False),
+    Column("action", String(48), nullable=False),
+    Column("object_kind", String(24), nullable=False),
+    Column("object_id", String(64), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("what", Json, nullable=False),
+    _correlation(),
+    comment="Who did what and why, written in the work's own transaction",
+)
+
+singleton = Table(
+    "singleton",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    _time("until"),
+    comment="Leases of services that run once (reconciler, janitor)",
+)
