@@ -10,11 +10,11 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-test test lint format bench lock clean
+.PHONY: help demo setup setup-test test lint format bench lock settings-table clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
-		while IFS='|' read -r target words; do printf 'make %-11s %s\n' "$$target" "$$words"; done
+		while IFS='|' read -r target words; do printf 'make %-15s %s\n' "$$target" "$$words"; done
 
 demo: setup ## Prepare this clone, then show the factory at work
 	@$(PY) cli.py demo
@@ -48,6 +48,9 @@ lock: ## Renew requirements.lock and requirements-dev.lock (needs uv; UPGRADE=1:
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml deploy/setup/build.in -o requirements.lock
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev -c requirements.lock \
 		pyproject.toml deploy/setup/build.in -o requirements-dev.lock
+
+settings-table: setup ## Renew the table of settings in docs/settings.md
+	@sed -i '/^|/d' docs/settings.md && $(PY) -m jobs.settings >>docs/settings.md
 
 clean: ## Remove the environment and all caches; data (var/) stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -22,22 +22,20 @@ has() { command -v "$1" >/dev/null 2>&1; }
 # The words of a list file: comments and empty lines left out.
 words() { grep -vE '^[[:space:]]*(#|$)' "$1"; }
 
-# apt_install PACKAGE...: as root, with the package lists brought up to date when they are absent
-# or too old to find the packages.
+# apt_install PACKAGE...: as root; the package lists are read anew when they are absent or too old.
 apt_install() {
     say "installing Debian packages: $*"
-    export DEBIAN_FRONTEND=noninteractive
-    apt_get_install "$@" && return
+    if apt_get_install "$@"; then return; fi
     say "reading Debian's package lists"
     apt-get update -qq || fail "apt-get update did not work: see above"
-    apt_get_install "$@" || fail "apt-get install did not work: see above"
+    apt_get_install "$@" && return
+    tail -n 5 "$LOG" >&2
+    fail "apt-get install did not work: see above"
 }
 
 apt_get_install() {
-    apt-get install -qq --no-install-recommends -y "$@" </dev/null >"$LOG" 2>&1 || {
-        tail -n 5 "$LOG" >&2
-        return 1
-    }
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends -y "$@" \
+        </dev/null >"$LOG" 2>&1
 }
 
 LOG=$(mktemp)
