@@ -50,6 +50,19 @@ class Embedded:
     store: Server | None  #: None: the settings named one
 
 
+def found(settings: Settings) -> Settings:
+    """The settings, naming the servers that another process of this installation runs.
+
+    Where none ever ran, what was left open stays open.
+    """
+    if not (settings.data_dir / "embedded.json").exists():
+        return settings
+    kept = read_kept(settings.data_dir)
+    if not settings.redis_url:
+        settings = replace(settings, redis_url=_redis_url(kept, kept.redis_ports))
+    return settings if settings.s3_endpoint else _with_store(settings, kept, kept.s3_ports)
+
+
 @contextmanager
 def embedded(settings: Settings) -> Iterator[Settings]:
     """Settings with a broker and an object store behind them, for as long as the block runs.
@@ -73,7 +86,7 @@ def serving(settings: Settings) -> Iterator[Embedded]:
             stack.callback(broker.stop)
         if not settings.s3_endpoint:
             store, settings = _store(settings, lock)
-            stack.callback(_sweep, settings.data_dir)
+            stack.callback(sweep, settings.data_dir)
             stack.callback(store.stop)
         yield Embedded(settings=settings, broker=broker, store=store)
 
@@ -103,7 +116,7 @@ def _broker(settings: Settings, lock: int) -> tuple[Server, Settings]:
 def _store(settings: Settings, lock: int) -> tuple[Server, Settings]:
     """A SeaweedFS server with both buckets, and the settings that name it."""
     kept = read_kept(settings.data_dir)
-    _sweep(settings.data_dir)
+    sweep(settings.data_dir)
 
     def make(ports: tuple[int, ...]) -> Server:
         named = _with_store(settings, kept, ports)
@@ -123,7 +136,7 @@ def _store(settings: Settings, lock: int) -> tuple[Server, Settings]:
     return server, _with_store(settings, kept, ports)
 
 
-def _sweep(data_dir: Path) -> None:
+def sweep(data_dir: Path) -> None:
     """Remove the socket files that our SeaweedFS leaves behind, always when it is killed."""
     for port in read_kept(data_dir).s3_ports:
         for left in (port, port + GRPC_STEP):
@@ -191,6 +204,7 @@ def _weed_command(settings: Settings, ports: tuple[int, ...]) -> tuple[str, ...]
         "-webdav=false",
         "-admin.ui=false",
         "-master.telemetry=false",
+        "-volume.preStopSeconds=0",
     )
 
 
