@@ -122,7 +122,7 @@ class Server:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                     pass_fds=self._held,
-                    preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - one system call, no lock
+                    preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 - one system call, no lock
                 )
             except OSError as error:
                 raise self._failed(f"{self.command[0]}: {error.strerror}") from None
@@ -183,8 +183,8 @@ def is_free(port: int) -> bool:
     return True
 
 
-def _die_with(parent: int) -> Callable[[], None] | None:
-    """What a child does before it becomes the server: ask to be killed with its parent."""
+def die_with(parent: int) -> Callable[[], None] | None:
+    """What a child does before it becomes something else: ask to be killed with its parent."""
     libc = _LIBC
     if libc is None:
         return None

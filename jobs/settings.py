@@ -163,7 +163,7 @@ class Settings:
         whole(1, 1_000_000), "5000", "Registrations that one transaction of a bulk event plans"
     )
     lease_seconds: int = setting(
-        whole(1, 86_400), "60", "How long a claimed chunk stays with its worker"
+        whole(1, 86_400), "30", "How long a claimed chunk stays with its worker"
     )
     threads: int = setting(
         whole(1, 64), "2", "Threads of one worker process; they overlap waits for the store"
@@ -175,7 +175,14 @@ class Settings:
         example="3",
         shown="threads + 1",
     )
-    max_attempts: int = setting(whole(1, 1_000), "5", "Tries before work is held for a person")
+    max_attempts: int = setting(
+        whole(1, 1_000), "5", "Deaths of its worker before a chunk is split and its bad order held"
+    )
+    max_retries: int = setting(
+        whole(1, 100_000),
+        "60",
+        "Tries of what may pass by itself, with growing pauses, before it is held for a person",
+    )
     relay_ms: int = setting(whole(1, 60_000), "100", "Pause between two looks into the outbox")
     reconcile_seconds: int = setting(
         whole(1, 86_400), "5", "Pause between two searches for work that the broker forgot"

@@ -27,6 +27,12 @@ from jobs.settings import Settings
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One flag renews what golden tests compare with; look at the difference before a commit."""
+    parser.addoption("--renew-golden", action="store_true", help="write tests/golden anew")
+
+
 ACCOUNT = "nobody"  # PostgreSQL refuses to run as root
 PG_OPTIONS = {
     "listen_addresses": LOOPBACK,

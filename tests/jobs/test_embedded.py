@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from factory.errors import SettingsError
-from jobs.embedded import Embedded, embedded, serving, sweep
+from jobs.embedded import Embedded, embedded, found, serving, sweep
 from jobs.servers import PortTakenError, Server
 from jobs.settings import Settings
 
@@ -153,6 +153,15 @@ def test_children_handed_the_settings_start_nothing(broker_only: Settings) -> No
         with serving(child) as running:
             assert running.broker is None
             assert broker_of(running.settings).ping()
+
+
+def test_another_process_finds_the_servers_that_run(both: Settings) -> None:
+    with embedded(both) as settings:
+        assert found(both) == settings
+
+
+def test_what_never_ran_is_not_found(both: Settings) -> None:
+    assert found(both) == both
 
 
 def test_a_killed_server_comes_back_at_the_same_address(both: Settings) -> None:
