@@ -31,12 +31,12 @@ LABEL_HEIGHT = 0.145
 LABEL_BASE = 0.6  #: below the middle
 
 
-def draw_test_seal(name: str, face_data: bytes, px: int = 600) -> bytes:
+def draw_test_seal(name: str, face_data: bytes, px: int = 480) -> bytes:
     """A test seal of the authority as PNG with alpha.
 
     name:      the authority's; up to some thirty characters.
     face_data: a TrueType file with all its characters.
-    px:        width and height; 600 over 42 mm are 363 dpi.
+    px:        width and height; 480 over 42 mm are 290 dpi.
     """
     size = px * OVERSAMPLING
     ink = Image.new("L", (size, size), 0)

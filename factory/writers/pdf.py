@@ -44,18 +44,21 @@ def draw(
     title: str,
     licence_id: str,
     created: datetime,
+    face_digest: str = "",
     lang: str = "zh-CN",
 ) -> bytes:
     """An unsealed PDF.
 
     pictures: role -> baseline JPEG, copied into the file as it is.
+    face_digest: SHA-256 of the face, hex; kept as the Info dictionary's subject, so that two
+              files of one order can be compared.
     created:  aware; the only time in the file, printed in the zone Asia/Shanghai.
     PictureError: a picture is missing or is no JPEG.
     """
     target = BytesIO()
     fonts = _fonts(placed)
     canvas = _Canvas(target, placed, lang)
-    _describe(canvas, title, licence_id, created)
+    _describe(canvas, title, licence_id, face_digest, created)
     for font in fonts.values():
         font.add_to(canvas.document)
     for page in placed.pages:
@@ -191,13 +194,15 @@ def _fonts(placed: Placed) -> dict[Face, EmbeddedFont]:
     }
 
 
-def _describe(canvas: _Canvas, title: str, licence_id: str, created: datetime) -> None:
+def _describe(
+    canvas: _Canvas, title: str, licence_id: str, face_digest: str, created: datetime
+) -> None:
     """The Info dictionary; no personal data in it."""
     canvas.setTitle(title)
     canvas.setAuthor(PRODUCER)
     canvas.setCreator(PRODUCER)
     canvas.setProducer(PRODUCER)
-    canvas.setSubject(title)
+    canvas.setSubject(f"sha256:{face_digest}" if face_digest else title)
     canvas.setKeywords(f"证照标识:{licence_id}")
     canvas.document._timeStamp = _Moment(created.astimezone(SHANGHAI))
 

@@ -1,0 +1,179 @@
+"""Values that several tests of the factory draw with; all of them synthetic."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageChops
+
+from factory import profile as profiles
+from factory.fonts import FACES, FontBook, assemble
+from factory.kinds import KINDS
+from factory.kinds.certificate import face
+from factory.model import (
+    Enterprise,
+    Holder,
+    Kind,
+    Occupation,
+    Period,
+    Profession,
+    Registration,
+    Sex,
+)
+from factory.profile import Profile
+from factory.sheet import Placed, layout
+from factory.writers.pdf import draw
+
+FONT_DIRS = os.environ.get("FACTORY_FONT_DIRS", "/usr/share/fonts/truetype")
+LICENCE_ID = (
+    "1.2.156.3005.2.11100000000013338W001.11310000MB0F000013.0123456789ABCDEF0123456789ABCDEF.001.W"
+)
+CREATED = datetime(2024, 11, 30, 2, 3, 4, tzinfo=UTC)
+GOLDEN = Path(__file__).parents[1] / "golden"
+GREYS = [round(value / 17) * 17 for value in range(256)]  #: sixteen are kept
+STRONG = 40  #: of 255, a difference that is more than another renderer's smoothing
+FEW = 10  #: pixels that may differ so; a character that is another differs in more
+PROFILES = Path(profiles.__file__).parent / "profiles"
+
+Face = dict[str, object]
+NewFace = Callable[..., Face]
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares a text with the one in tests/golden, or writes it with ``--renew-golden``."""
+
+    def compare(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--renew-golden"):
+            path.write_text(text, "utf-8")
+        assert text == path.read_text("utf-8")
+
+    return compare
+
+
+@pytest.fixture
+def golden_picture(request: pytest.FixtureRequest) -> Callable[[str, Image.Image], None]:
+    """The same for a picture; renderers may differ in a shade here and there."""
+
+    def compare(name: str, picture: Image.Image) -> None:
+        path = GOLDEN / name
+        page = picture.convert("L").point(GREYS)
+        if request.config.getoption("--renew-golden"):
+            page.save(path, optimize=True)
+        difference = ImageChops.difference(page.reduce(2), Image.open(path).reduce(2))
+        assert sum(difference.histogram()[STRONG:]) <= FEW
+
+    return compare
+
+
+@pytest.fixture(scope="session")
+def font_files(absent: Callable[[str], None]) -> dict[str, bytes]:
+    """The bytes of every file in ``FACES``, searched for in FACTORY_FONT_DIRS."""
+    files = {}
+    for row in {row for chain in FACES.values() for row in chain}:
+        found = (
+            path for root in FONT_DIRS.split(os.pathsep) for path in Path(root).rglob(row.file)
+        )
+        path = next(found, None)
+        if path is None:
+            absent(f"font {row.file}: apt-get install {row.package}")
+        else:
+            files[row.file] = path.read_bytes()
+    return files
+
+
+@pytest.fixture(scope="session")
+def fontbook(font_files: dict[str, bytes]) -> FontBook:
+    """The faces that this product prints with."""
+    return assemble(font_files)
+
+
+@pytest.fixture(scope="session")
+def shanghai() -> Profile:
+    """Shanghai's second-class constructors."""
+    return profiles.parse((PROFILES / "shanghai-constructor.toml").read_text("utf-8"))
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    """A small JPEG of the format's size."""
+    target = BytesIO()
+    Image.new("RGB", (295, 413), (90, 130, 190)).save(target, "JPEG", quality=80)
+    return target.getvalue()
+
+
+@pytest.fixture
+def new_face(shanghai: Profile) -> NewFace:
+    """A face: ``new_face(name="欧阳𬭎", professions=6)``."""
+
+    def make(
+        name: str = "张三丰",
+        professions: int = 1,
+        enterprise: str = "上海测试建设集团有限公司",
+        photo: str | None = "digest",
+    ) -> Face:
+        return face(
+            profile=shanghai,
+            registration=registration(shanghai, name, professions, enterprise),
+            edition=1,
+            licence_id=LICENCE_ID,
+            verification_code="K7QF2M9XTR4B8HWN3CVD",
+            verify_url="https://verify.example/v/",
+            issued_on=date(2024, 11, 30),
+            photo=photo,
+        )
+
+    return make
+
+
+def registration(profile: Profile, name: str, professions: int, enterprise: str) -> Registration:
+    """A constructor registered since 2024-11-30."""
+    validity = Period(first=date(2024, 11, 30), last=date(2027, 11, 29))
+    return Registration(
+        number="沪2312016201800057",
+        holder=Holder(
+            name=name,
+            sex=Sex.FEMALE,
+            birth_date=date(1990, 1, 1),
+            id_type="111",
+            id_number="310101199001010008",
+        ),
+        enterprise=Enterprise(credit_code="91310000MA1FL00004", name=enterprise),
+        occupation=Occupation.CONSTRUCTOR,
+        professions=tuple(
+            Profession(name=each, validity=validity)
+            for each in profile.professions.names[:professions]
+        ),
+    )
+
+
+@pytest.fixture
+def place(shanghai: Profile, fontbook: FontBook) -> Callable[[Face], Placed]:
+    """A face laid out on its sheet."""
+
+    def make(given: Face) -> Placed:
+        kind = KINDS[Kind.CERTIFICATE]
+        return layout(kind.sheet(shanghai, given), kind.values(shanghai, given), fontbook)
+
+    return make
+
+
+@pytest.fixture
+def draw_pdf(place: Callable[[Face], Placed], photo: bytes) -> Callable[[Face], bytes]:
+    """A face as an unsealed PDF."""
+
+    def make(given: Face) -> bytes:
+        placed = place(given)
+        return draw(
+            placed,
+            {"photo": photo},
+            title=placed.title,
+            licence_id=LICENCE_ID,
+            created=CREATED,
+        )
+
+    return make

@@ -1,0 +1,123 @@
+"""Lint: a drawing that breaks its kind never reaches the seal."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from factory.errors import LintError
+from factory.kinds import certificate
+from factory.lint import RULES, check
+from factory.profile import Profile
+from factory.sheet import Code, Page, Picture, Placed, Run, Sheet, Value
+
+Values = dict[str, Value]
+Drawn = tuple[Sheet, Placed, Values]
+Mark = Run | Picture | Code
+
+
+@pytest.fixture
+def drawn(
+    shanghai: Profile,
+    new_face: Callable[..., dict[str, object]],
+    place: Callable[[dict[str, object]], Placed],
+) -> Drawn:
+    face = new_face(professions=6)
+    return certificate.sheet(shanghai, face), place(face), dict(certificate.values(shanghai, face))
+
+
+def changed(placed: Placed, change: Callable[[Mark], Mark | None]) -> Placed:
+    """The same document with each of its own marks changed or left out."""
+    page = placed.pages[0]
+    filled = tuple(mark for mark in map(change, page.filled) if mark is not None)
+    return replace(placed, pages=(Page(fixed=page.fixed, filled=filled),))
+
+
+def on(slot: str, change: Callable[[Run], Run | None]) -> Callable[[Mark], Mark | None]:
+    return lambda mark: change(mark) if isinstance(mark, Run) and mark.slot == slot else mark
+
+
+def refused(drawn: Drawn, change: Callable[[Mark], Mark | None]) -> str:
+    sheet, placed, values = drawn
+    with pytest.raises(LintError) as caught:
+        check(sheet, changed(placed, change), values)
+    return str(caught.value)
+
+
+def test_what_layout_places_breaks_no_rule(drawn: Drawn) -> None:
+    check(*drawn)
+
+
+def test_every_rule_says_why_it_is_there() -> None:
+    assert all(rule.__doc__ for rule in RULES)
+
+
+def test_a_value_that_is_not_on_the_page_is_refused(drawn: Drawn) -> None:
+    assert "holder.name: not printed as given" in refused(
+        drawn, on("holder.name", lambda run: None)
+    )
+
+
+def test_a_value_short_of_one_character_is_refused(drawn: Drawn) -> None:
+    clip = on("number", lambda run: replace(run, text=run.text[:-1]))
+
+    assert refused(drawn, clip) == "number: not printed as given"
+
+
+def test_a_value_that_no_slot_takes_is_refused(drawn: Drawn) -> None:
+    sheet, placed, values = drawn
+
+    with pytest.raises(LintError, match=r"^nickname: no place on the page$"):
+        check(sheet, placed, {**values, "nickname": "x"})
+
+
+def test_a_text_wider_than_its_slot_is_refused(drawn: Drawn) -> None:
+    wider = on("enterprise.name", lambda run: replace(run, size_pt=60))
+
+    assert "enterprise.name: wider or higher than its place" in refused(drawn, wider)
+
+
+def test_a_text_outside_the_page_is_refused(drawn: Drawn) -> None:
+    outside = on("holder.name", lambda run: replace(run, x_mm=-1))
+
+    assert "holder.name: outside the page" in refused(drawn, outside)
+
+
+def test_a_glyph_the_face_lacks_is_refused(drawn: Drawn) -> None:
+    sheet, placed, values = drawn
+    swap = on("holder.name", lambda run: replace(run, text="\ue0c5"))
+
+    with pytest.raises(LintError, match=r"^holder\.name: its face lacks a glyph$"):
+        check(sheet, changed(placed, swap), {**values, "holder.name": "\ue0c5"})
+
+
+def test_a_missing_photo_is_refused(drawn: Drawn) -> None:
+    without = refused(drawn, lambda mark: None if isinstance(mark, Picture) else mark)
+
+    assert without == "photo: the picture is not printed"
+
+
+def test_a_code_with_other_content_is_refused(drawn: Drawn) -> None:
+    def other(mark: Mark) -> Mark:
+        return replace(mark, content="x") if isinstance(mark, Code) else mark
+
+    assert refused(drawn, other) == "code: the code does not hold what is given"
+
+
+def test_a_seal_without_a_place_is_refused(drawn: Drawn) -> None:
+    sheet, placed, values = drawn
+
+    with pytest.raises(LintError, match=r"^seal: no place on the page$"):
+        check(sheet, replace(placed, seal=None), values)
+
+
+def test_a_seal_over_the_edge_is_refused(drawn: Drawn) -> None:
+    sheet, placed, values = drawn
+    assert placed.seal is not None
+
+    with pytest.raises(LintError, match=r"^seal: outside the page$"):
+        check(sheet, replace(placed, seal=replace(placed.seal, x_mm=180)), values)
+
+
+def test_a_message_never_holds_the_value(drawn: Drawn) -> None:
+    assert "张三丰" not in refused(drawn, on("holder.name", lambda run: None))
