@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
@@ -51,7 +52,9 @@ CODES: Sequence[tuple[type[FactoryError], int]] = (
 )
 EXAMPLES = Path(__file__).parent / "tests" / "examples"
 
-out = Console(highlight=False, soft_wrap=True)
+WIDE = None if sys.stdout.isatty() else 250  # a pipe has no width: nothing is cut
+
+out = Console(highlight=False, soft_wrap=True, width=WIDE)
 err = Console(stderr=True, highlight=False)
 
 
@@ -106,8 +109,8 @@ def _print_json(value: Any) -> None:
 def _table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    out.print(table)
+        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    out.print(table, soft_wrap=False)
 
 
 @contextmanager

@@ -49,6 +49,7 @@ class Crew:
     settings: Settings
     members: list[Member]
     _stopping: threading.Event = field(default_factory=threading.Event)
+    _ended: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
         """Start whoever does not run."""
@@ -62,6 +63,7 @@ class Crew:
             for member in self.members:
                 _bury(member)
             self.start()
+        self._ended.wait()  # a child is killed when the thread that started it ends
 
     def stop(self) -> None:
         """End everybody: current messages are finished, prefetched ones go back."""
@@ -71,6 +73,7 @@ class Crew:
             process.send_signal(signal.SIGTERM)
         for process in running:
             _end(process)
+        self._ended.set()
 
 
 def members_of(settings: Settings, *, worker: str = WORKER) -> list[Member]:
@@ -149,7 +152,7 @@ def _spawn(settings: Settings, member: Member) -> subprocess.Popen[bytes]:
             stdout=out,
             stderr=out,
             start_new_session=True,
-            preexec_fn=die_with(os.getpid()),
+            preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 - one system call, no lock
         )
 
 

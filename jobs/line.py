@@ -16,9 +16,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from factory import verify
-from factory.errors import FactoryError, SelfCheckError, TransientError
+from factory.errors import FactoryError, SealRefusedError, SelfCheckError, TransientError
 from factory.kinds import KINDS
 from factory.lint import check
+from factory.marks import Placed
 from factory.model import ChunkId, Format, Order
 from factory.seals import pades
 from factory.seals.signer import SealIdentity
@@ -155,9 +156,23 @@ def _draw(plant: Plant, work: Work) -> Work:
         face_digest=face_digest(order),
         created=order.signed_at,
     )
-    box = placed.seal
-    prepared = pades.prepare(document, pades.field_for(box), work.identity, now=order.signed_at)
+    prepared = pades.prepare(document, _seal_field(placed), work.identity, now=order.signed_at)
     return replace(work, prepared=prepared)
+
+
+def _seal_field(placed: Placed) -> pades.SealField:
+    """Where the authority's seal goes.  SealRefusedError: the sheet has no place for one."""
+    box = placed.seal
+    if box is None:
+        raise SealRefusedError("the sheet has no place for a seal")
+    return pades.SealField(
+        name="AuthoritySeal",
+        page=box.page,
+        x_mm=box.x_mm,
+        y_mm=box.y_mm,
+        width_mm=box.width_mm,
+        height_mm=box.height_mm,
+    )
 
 
 def face_digest(order: Order) -> str:
@@ -246,6 +261,7 @@ def _record(plant: Plant, claim: Claim, tally: Tally) -> None:
     elif tally.later:
         again = pause_after(claim.releases)
     made = _made(tally)
+    held = list({hold.order: hold for hold in held}.values())
     with plant.ledger.write(WHO, claim.correlation) as tx:
         kept = record.record(tx, claim, made, held, again_after=again)
     if not kept:

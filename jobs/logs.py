@@ -24,3 +24,5 @@ def configure(level: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    logging.getLogger("pyhanko").setLevel(logging.CRITICAL)  # what is wrong is in the verdict
+    logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)

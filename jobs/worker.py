@@ -15,6 +15,7 @@ import structlog
 from factory.model import BatchId, ChunkId, Queue
 from jobs import broker as brokers
 from jobs import bulk, line, logs
+from jobs.servers import die_with
 from jobs.settings import Settings
 from jobs.wiring import Plant, plant_of
 
@@ -33,6 +34,8 @@ def start() -> None:
 
 def start_with(plant: Callable[[], Plant]) -> None:
     """The same with another way to the plant (drills wrap it)."""
+    if ask := die_with(os.getppid()):
+        ask()  # dramatiq's worker outlives a master that is killed
     settings = Settings.from_env(os.environ)
     logs.configure(settings.log_level)
     broker = brokers.connect(settings)
