@@ -242,7 +242,7 @@ def _value(
 def _foot_slots() -> tuple[Slot, ...]:
     return (
         _note("issued_on", 414, 102, 124, size=12, min_pt=10),
-        _note("query_address", 414, 76, 124, size=12, min_pt=6),
+        _note("query_address", 414, 76, 124, size=11, min_pt=6),
         _note("verification_code", CODE[0] - 2, 73, CODE[2] + 4, size=7.5, min_pt=6,
               align=Align.CENTRE),
         _note("licence_id", 111, 57, 386, size=7, min_pt=5, colour=GREY),
