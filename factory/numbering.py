@@ -118,7 +118,7 @@ def _years(found: re.Match[str]) -> tuple[int, int]:
     return CENTURY + qualified, CENTURY + registered
 
 
-def constructor_number(  # noqa: PLR0917 -- in the order in which they are printed
+def constructor_number(
     scheme: Scheme,
     abbreviation: str,
     division: str,

@@ -25,6 +25,7 @@ from functools import cache
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
@@ -209,10 +210,10 @@ def _prove(signer: SoftSigner, certificate: x509.Certificate, name: str) -> None
             public.verify(signature, SELF_TEST, padding.PKCS1v15(), prehashed)
         elif isinstance(public, ec.EllipticCurvePublicKey):
             public.verify(signature, SELF_TEST, ec.ECDSA(prehashed))
-        else:
-            raise SettingsError(f"the certificate of {name} must be RSA or EC")
-    except Exception as error:
+    except InvalidSignature as error:
         raise SettingsError(f"key and certificate of {name} do not belong together") from error
+    if not isinstance(public, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        raise SettingsError(f"the certificate of {name} must be RSA or EC")
 
 
 def _algorithm(certificate: x509.Certificate) -> str:

@@ -99,7 +99,8 @@ async def _container(container: Container, signature: bytes) -> bytes:
 
 
 def _external_signer(container: Container, signature: bytes) -> ExternalSigner:
-    others = SimpleCertificateStore.from_certs([asn1_certificate(c) for c in container.chain])
+    store: Any = SimpleCertificateStore
+    others = store.from_certs([asn1_certificate(c) for c in container.chain])
     return ExternalSigner(
         signing_cert=asn1_certificate(container.signing_cert),
         cert_registry=others,

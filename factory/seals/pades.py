@@ -158,12 +158,13 @@ def _prepared(document: bytes, hole: PreparedByteRangeDigest, container: Contain
 def _field_spec(field: SealField, page_height: float) -> SigFieldSpec:
     left, top = field.x_mm * PT_PER_MM, page_height - field.y_mm * PT_PER_MM
     right, bottom = left + field.width_mm * PT_PER_MM, top - field.height_mm * PT_PER_MM
-    box = tuple(round(value, 2) for value in (left, bottom, right, top))
+    box: Any = tuple(round(value, 2) for value in (left, bottom, right, top))
     return SigFieldSpec(sig_field_name=field.name, on_page=field.page, box=box)
 
 
 def _page_height(writer: IncrementalPdfFileWriter, page: int) -> float:
-    ref, _ = writer.find_page_for_modification(page)
+    finder: Any = writer  # pyHanko leaves this method without types
+    ref, _ = finder.find_page_for_modification(page)
     box = ref.get_object()["/MediaBox"]
     return float(box[3]) - float(box[1])
 
@@ -172,47 +173,56 @@ def _dress(
     writer: IncrementalPdfFileWriter, widget: Any, field: SealField, identity: SealIdentity
 ) -> None:
     """Give the field the seal's picture as its appearance (12.5.5)."""
-    picture = _add_picture(writer, identity.picture)
-    width, height = field.width_mm * PT_PER_MM, field.height_mm * PT_PER_MM
-    content = f"q {width:.2f} 0 0 {height:.2f} 0 0 cm /Seal Do Q".encode()
+    width, height = round(field.width_mm * PT_PER_MM, 2), round(field.height_mm * PT_PER_MM, 2)
     form = generic.StreamObject(
-        {
-            pdf_name("/Type"): pdf_name("/XObject"),
-            pdf_name("/Subtype"): pdf_name("/Form"),
-            pdf_name("/BBox"): generic.ArrayObject(
-                [generic.FloatObject(value) for value in (0, 0, round(width, 2), round(height, 2))]
-            ),
-            pdf_name("/Resources"): generic.DictionaryObject(
-                {pdf_name("/XObject"): generic.DictionaryObject({pdf_name("/Seal"): picture})}
-            ),
-        },
-        stream_data=content,
+        _dictionary(
+            Type=pdf_name("/XObject"),
+            Subtype=pdf_name("/Form"),
+            BBox=generic.ArrayObject([_real(value) for value in (0, 0, width, height)]),
+            Resources=_dictionary(XObject=_dictionary(Seal=_add_picture(writer, identity.picture))),
+        ),
+        stream_data=f"q {width} 0 0 {height} 0 0 cm /Seal Do Q".encode(),
     )
-    widget[pdf_name("/AP")] = generic.DictionaryObject({pdf_name("/N"): writer.add_object(form)})
-    widget[pdf_name("/F")] = generic.NumberObject(PRINT_AND_LOCKED)
+    widget[pdf_name("/AP")] = _dictionary(N=writer.add_object(form))
+    widget[pdf_name("/F")] = _whole(PRINT_AND_LOCKED)
 
 
 def _add_picture(writer: IncrementalPdfFileWriter, png: bytes) -> Any:
     width, height, colours, alpha = _pixels(png)
-    mask = writer.add_object(_image(width, height, "/DeviceGray", alpha))
+    mask = _image(width, height, "/DeviceGray", alpha)
     image = _image(width, height, "/DeviceRGB", colours)
-    image[pdf_name("/SMask")] = mask
+    image[pdf_name("/SMask")] = writer.add_object(mask)
     return writer.add_object(image)
 
 
 def _image(width: int, height: int, space: str, deflated: bytes) -> Any:
     return generic.StreamObject(
-        {
-            pdf_name("/Type"): pdf_name("/XObject"),
-            pdf_name("/Subtype"): pdf_name("/Image"),
-            pdf_name("/Width"): generic.NumberObject(width),
-            pdf_name("/Height"): generic.NumberObject(height),
-            pdf_name("/ColorSpace"): pdf_name(space),
-            pdf_name("/BitsPerComponent"): generic.NumberObject(8),
-            pdf_name("/Filter"): pdf_name("/FlateDecode"),
-        },
+        _dictionary(
+            Type=pdf_name("/XObject"),
+            Subtype=pdf_name("/Image"),
+            Width=_whole(width),
+            Height=_whole(height),
+            ColorSpace=pdf_name(space),
+            BitsPerComponent=_whole(8),
+            Filter=pdf_name("/FlateDecode"),
+        ),
         encoded_data=deflated,
     )
+
+
+def _dictionary(**entries: Any) -> Any:
+    make: Any = generic.DictionaryObject
+    return make({pdf_name(f"/{name}"): value for name, value in entries.items()})
+
+
+def _whole(value: int) -> Any:
+    make: Any = generic.NumberObject
+    return make(value)
+
+
+def _real(value: float) -> Any:
+    make: Any = generic.FloatObject
+    return make(value)
 
 
 @lru_cache(maxsize=64)
