@@ -1,46 +1,47 @@
 """The object store: immutable objects in an S3-compatible store, by boto3.
 
-Writes are create-only (``If-None-Match: *``), reads compare length and SHA-256, and whatever
-the wire does becomes one of ours at one edge.
+Writes are create-only (``If-None-Match: *``), and the store compares each object's SHA-256 on
+arrival; reads compare length and SHA-256.
 """
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import secrets
+import time
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ClientError
 
 from factory.errors import (
     DigestMismatchError,
+    FieldError,
     NotFoundError,
-    PermanentError,
     SettingsError,
     StoreUnavailableError,
 )
+from storage.s3 import PATIENCE, Patience, client_for, code_of, no_bucket, status_of, store_edge
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.literals import BucketLocationConstraintType
 
-TAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
-ABSENT = {"NoSuchKey", "NoSuchBucket", "NotFound", "404"}
-DENIED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "401"}
-OURS = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
-DIGEST = "sha256"
-PROBE = "probe/create-only"
+DIGEST = "sha256"  #: the user metadata that keeps it
+CONFLICT_PAUSES = (0, 0.05, 0.2)  #: seconds before each try while another write is under way
+HOME_REGION = "us-east-1"  #: the one region that may not be named when a bucket is made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blob:
-    """An object to be stored.  sha256: of the data, hex."""
+    """An object to be stored.  sha256: of the data, hex; the store compares it on arrival."""
 
     key: str
     data: bytes = field(repr=False)
@@ -58,7 +59,11 @@ class BlobInfo:
 
 
 class BlobStore:
-    """One bucket."""
+    """One bucket; safe to share among threads, not over a fork.
+
+    Every call: StoreUnavailableError: no answer, overload, or a fault of the store's.
+    SettingsError: the store refuses the key, lacks the bucket, or cannot do what is asked.
+    """
 
     def __init__(self, client: S3Client, bucket: str, max_connections: int) -> None:
         self.bucket = bucket
@@ -74,9 +79,10 @@ class BlobStore:
         secret: str,
         bucket: str,
         max_connections: int = 8,
+        patience: Patience = PATIENCE,
     ) -> BlobStore:
         """A bucket of a store; nothing is opened before the first call."""
-        client = client_for(endpoint, region, key, secret, max_connections)
+        client = client_for(endpoint, region, key, secret, max_connections, patience)
         return cls(client, bucket, max_connections)
 
     @cached_property
@@ -85,15 +91,52 @@ class BlobStore:
 
     def ensure_bucket(self) -> None:
         """Make the bucket unless it is there."""
+        if self._has_bucket():
+            return
         with store_edge():
             try:
-                self._client.create_bucket(Bucket=self.bucket)
+                self._make_bucket()
             except ClientError as error:
-                if _code(error) not in OURS:
+                if code_of(error) != "BucketAlreadyOwnedByYou":  # another of ours was faster
                     raise
 
+    def _make_bucket(self) -> None:
+        region = self._client.meta.region_name
+        if region == HOME_REGION:
+            self._client.create_bucket(Bucket=self.bucket)
+            return
+        place = cast("BucketLocationConstraintType", region)
+        self._client.create_bucket(
+            Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": place}
+        )
+
+    def ping(self) -> None:
+        """Returns when the bucket is there and answers."""
+        if not self._has_bucket():
+            raise no_bucket()
+
+    def _has_bucket(self) -> bool:
+        try:
+            with store_edge():
+                self._client.head_bucket(Bucket=self.bucket)
+        except NotFoundError:
+            return False
+        return True
+
     def put_new(self, blob: Blob) -> bool:
-        """Create the object; False when something lies under its key already."""
+        """Create the object; False when something lies under its key already.
+
+        A put whose answer was lost is sent again and finds its own object: that is False too.
+        """
+        for pause in CONFLICT_PAUSES:
+            time.sleep(pause)
+            created = self._create(blob)
+            if created is not None:
+                return created
+        raise StoreUnavailableError("object store: another write of the object does not end")
+
+    def _create(self, blob: Blob) -> bool | None:
+        """None: another request for this key is under way (409 ConditionalRequestConflict)."""
         with store_edge():
             try:
                 self._client.put_object(
@@ -101,35 +144,44 @@ class BlobStore:
                     Key=blob.key,
                     Body=blob.data,
                     ContentType=blob.content_type,
+                    ChecksumSHA256=b64encode(bytes.fromhex(blob.sha256)).decode(),
                     Metadata={DIGEST: blob.sha256},
                     IfNoneMatch="*",
                 )
             except ClientError as error:
-                if _code(error) in TAKEN:
+                if status_of(error) == HTTPStatus.PRECONDITION_FAILED:
                     return False
+                if status_of(error) == HTTPStatus.CONFLICT:
+                    return None
                 raise
         return True
 
-    def put_all(self, blobs: Sequence[Blob]) -> list[bool]:
-        """Create many at once; which of them were created."""
+    def put_all(self, blobs: Sequence[Blob]) -> builtins.list[bool]:
+        """Create many at once; which of them were created.
+
+        The first failure is raised when nothing is under way any more; what was created by
+        then stays, and the next try finds it.
+        """
         if len(blobs) == 1:
             return [self.put_new(blobs[0])]
-        return list(self._pool.map(self.put_new, blobs))
+        puts = [self._pool.submit(self.put_new, blob) for blob in blobs]
+        done, pending = wait(puts, return_when=FIRST_EXCEPTION)
+        wait([put for put in pending if not put.cancel()])
+        for put in done:
+            put.result()
+        return [put.result() for put in puts]
 
     def get(self, key: str, *, sha256: str | None = None, max_bytes: int | None = None) -> bytes:
         """The object's bytes.
 
         NotFoundError: there is none.  DigestMismatchError: they are not what was recorded.
-        PermanentError: larger than max_bytes; nothing was read.
+        FieldError: more than max_bytes; nothing was read.
         """
         with store_edge():
             answer = self._client.get_object(Bucket=self.bucket, Key=key)
-            size = answer["ContentLength"]
-            if max_bytes is not None and size > max_bytes:
-                raise PermanentError(f"object: {size} bytes are more than {max_bytes}")
-            data: bytes = answer["Body"].read()
-        if len(data) != size:
-            raise StoreUnavailableError("object store: the answer was cut short")
+            with closing(answer["Body"]) as body:
+                _refuse_larger(answer["ContentLength"], max_bytes)
+                data: bytes = body.read()  # refuses another length than announced
         if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
             raise DigestMismatchError("object: its SHA-256 is not the recorded one")
         return data
@@ -144,7 +196,7 @@ class BlobStore:
         return BlobInfo(
             size_bytes=answer["ContentLength"],
             content_type=answer.get("ContentType", ""),
-            sha256=answer.get("Metadata", {}).get(DIGEST),
+            sha256=answer["Metadata"].get(DIGEST),
         )
 
     def delete(self, key: str) -> None:
@@ -153,69 +205,34 @@ class BlobStore:
             self._client.delete_object(Bucket=self.bucket, Key=key)
 
     def list(self, prefix: str = "") -> Iterator[str]:
-        """The keys below a prefix."""
+        """The keys below a prefix, in order, fetched a thousand at a time."""
         with store_edge():
-            for page in self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=prefix
-            ):
+            pages = self._client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self.bucket, Prefix=prefix):
                 yield from (entry["Key"] for entry in page.get("Contents", []))
 
-    def ping(self) -> None:
-        """NotFoundError: no such bucket.  StoreUnavailableError: no answer."""
-        with store_edge():
-            self._client.head_bucket(Bucket=self.bucket)
-
     def require_conditional_writes(self) -> None:
-        """SettingsError: the store does not honour create-only writes, which nothing replaces."""
-        data = secrets.token_bytes(8)
-        digest = hashlib.sha256(data).hexdigest()
-        blob = Blob(key=PROBE, data=data, content_type="text/plain", sha256=digest)
-        self.put_new(blob)
-        if self.put_new(blob):
-            raise SettingsError(
-                "the object store ignores If-None-Match: choose one with conditional writes"
-            )
+        """SettingsError: the store ignores or refuses create-only writes; nothing replaces them.
+
+        Puts one probe twice and removes it.
+        """
+        key = f"probe/{secrets.token_hex(8)}"
+        first, second = (_probe(key, data) for data in (b"first", b"second"))
+        try:
+            created = self.put_new(first), self.put_new(second)
+            if created != (True, False) or self.get(key) != first.data:
+                raise SettingsError(
+                    "the object store ignores If-None-Match: choose one with conditional writes"
+                )
+        finally:
+            self.delete(key)
 
 
-def client_for(
-    endpoint: str, region: str, key: str, secret: str, max_connections: int = 8
-) -> S3Client:
-    """A client with bounded patience; safe to share among threads."""
-    return boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name=region,
-        aws_access_key_id=key,
-        aws_secret_access_key=secret,
-        config=Config(
-            signature_version="s3v4",
-            connect_timeout=2,
-            read_timeout=10,
-            retries={"mode": "standard", "max_attempts": 5},
-            max_pool_connections=max_connections,
-            s3={"addressing_style": "path"},
-        ),
-    )
+def _refuse_larger(size: int, max_bytes: int | None) -> None:
+    if max_bytes is not None and size > max_bytes:
+        raise FieldError("object", f"at most {max_bytes} bytes", f"has {size}")
 
 
-@contextmanager
-def store_edge() -> Iterator[None]:
-    """Turns what boto3 raises into ours; no address, key or secret gets into the message."""
-    try:
-        yield
-    except ClientError as error:
-        code = _code(error)
-        if code in ABSENT:
-            raise NotFoundError("object store: there is no such object or bucket") from error
-        if code in DENIED:
-            raise SettingsError(
-                f"object store: refuses these credentials ({code}):"
-                " check FACTORY_S3_KEY and FACTORY_S3_SECRET"
-            ) from error
-        raise StoreUnavailableError(f"object store: {code}") from error
-    except (BotoCoreError, HTTPClientError) as error:
-        raise StoreUnavailableError(f"object store: {type(error).__name__}") from error
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", "unknown"))
+def _probe(key: str, data: bytes) -> Blob:
+    digest = hashlib.sha256(data).hexdigest()
+    return Blob(key=key, data=data, content_type="text/plain", sha256=digest)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import timedelta
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from factory.errors import FieldError
-from storage.blobs import client_for, store_edge
+from storage.s3 import client_for, store_edge
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=7)  # the longest SigV4 allows
 UNSAFE_IN_QUOTES = set('"\\/%;')
-MOST_CHARACTERS = 120
+MOST_BYTES = 200  # in UTF-8; file systems allow 255, and programs append " (1)"
+MOST_EXTENSION = 10
 
 
 class LinkSigner:
@@ -34,9 +36,12 @@ class LinkSigner:
     def download_link(
         self, key: str, *, filename: str, content_type: str, expires_in: timedelta
     ) -> str:
-        """A link that downloads the object under that file name until it ends.
+        """A link that downloads the object under that file name until it ends; no cache keeps it.
 
         FieldError: it would live less than a second or more than seven days.
+
+        Whoever has the link can download: it names no person, and nothing in it can be changed
+        without breaking the signature.
         """
         if not SHORTEST <= expires_in <= LONGEST:
             raise FieldError("expires_in", "AWS Signature Version 4", "1 second to 7 days")
@@ -48,23 +53,32 @@ class LinkSigner:
                     "Key": key,
                     "ResponseContentDisposition": content_disposition(filename),
                     "ResponseContentType": content_type,
+                    "ResponseCacheControl": "private, no-store",
                 },
                 ExpiresIn=int(expires_in.total_seconds()),
             )
 
 
 def content_disposition(filename: str) -> str:
-    """The header's value for a download (RFC 6266), with an ASCII name for old programs.
+    """The header's value for a download, with an ASCII name for old programs.
 
-    Controls, path separators and characters that change the direction of text are left out.
+    RFC 6266 section 4.3 and appendix D, RFC 8187 section 3.2.  Controls, path separators,
+    leading dots and characters that change the direction of text are left out; what is too
+    long loses its middle, not its extension.
 
     >>> content_disposition("证书_1.pdf")
-    'attachment; filename="__1.pdf"; filename*=UTF-8\\'\\'%E8%AF%81%E4%B9%A6_1.pdf'
+    'attachment; filename="___1.pdf"; filename*=UTF-8\\'\\'%E8%AF%81%E4%B9%A6_1.pdf'
     """
-    name = "".join(ch for ch in filename if _printable(ch))[-MOST_CHARACTERS:] or "document"
+    name = _fitting("".join(filter(_harmless, filename)).lstrip(". ")) or "document"
     ascii_name = "".join(ch if ch.isascii() and ch not in UNSAFE_IN_QUOTES else "_" for ch in name)
     return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def _printable(ch: str) -> bool:
-    return (ch not in "/\\" and unicodedata.category(ch)[0] not in "CZ") or ch == " "
+def _harmless(ch: str) -> bool:
+    return ch == " " or (ch not in "/\\" and unicodedata.category(ch)[0] not in "CZ")
+
+
+def _fitting(name: str) -> str:
+    end = PurePosixPath(name).suffix[-MOST_EXTENSION:]
+    stem = name.removesuffix(end).encode()[: MOST_BYTES - len(end.encode())]
+    return stem.decode(errors="ignore") + end
