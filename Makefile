@@ -49,8 +49,9 @@ lock: ## Renew requirements.lock and requirements-dev.lock (needs uv; UPGRADE=1:
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev -c requirements.lock \
 		pyproject.toml deploy/setup/build.in -o requirements-dev.lock
 
-settings-table: setup ## Renew the table of settings in docs/settings.md
-	@sed -i '/^|/d' docs/settings.md && $(PY) -m jobs.settings >>docs/settings.md
+settings-table: setup ## Renew the table of settings in README.md
+	@sed -i '/^<!-- settings -->/,/^<!-- \/settings -->/{//!d}' README.md
+	@$(PY) -m jobs.settings | sed -i '/^<!-- settings -->/r /dev/stdin' README.md
 
 clean: ## Remove the environment and all caches; data (var/) stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

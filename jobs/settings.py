@@ -274,5 +274,5 @@ def settings_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-if __name__ == "__main__":  # `python -m jobs.settings` writes the table of docs/settings.md
+if __name__ == "__main__":  # `python -m jobs.settings` writes the table of README.md
     sys.stdout.write(settings_table())

@@ -150,7 +150,7 @@ def test_every_setting_says_what_it_means() -> None:
 
 def test_the_table_in_the_documents_is_the_one_in_the_code() -> None:
     """Renewed by ``make settings-table``."""
-    written = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    written = (ROOT / "README.md").read_text(encoding="utf-8")
 
     assert settings_table() in written
 
