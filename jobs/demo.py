@@ -16,7 +16,7 @@ from typing import Protocol
 from factory.verify import VerdictWord
 
 from factory import events
-from factory.errors import ConflictError
+from factory.errors import ConflictError, SettingsError
 from factory.model import BatchId, BatchState, EditionState, Kind
 from jobs import bulk, crew, desk, embedded, intake, opening, waiting
 from jobs.settings import Settings
@@ -29,6 +29,7 @@ WHO = "demo"
 PATIENCE_SECONDS = 240.0
 LINK_SECONDS = 3600
 PLACE = "factory_demo"
+MARK = ".demo"
 
 
 class Teller(Protocol):
@@ -63,9 +64,9 @@ def run(settings: Settings, examples: Path, out: Path, tell: Teller) -> list[Doc
     """Issue the examples, rename an enterprise, collect, download and verify everything.
 
     out: gets the files, ``summary.json`` and the data of the servers; emptied first.
+    SettingsError: it holds something that no earlier demonstration left.
     """
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    _empty(out)
     tell.step("starting broker, object store, ledger and workers on loopback")
     with _running(settings, out) as plant:
         tell.step("feeding the example events")
@@ -80,6 +81,15 @@ def run(settings: Settings, examples: Path, out: Path, tell: Teller) -> list[Doc
         documents = [doc for number in numbers for doc in _documents(plant, number, out)]
     _write_summary(out, documents)
     return documents
+
+
+def _empty(out: Path) -> None:
+    """An empty folder with the demonstration's mark; nobody else's files are ever removed."""
+    if out.exists() and any(out.iterdir()) and not (out / MARK).exists():
+        raise SettingsError(f"{out} holds other files: choose another folder with --out")
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    (out / MARK).touch()
 
 
 def all_verify(documents: Sequence[Document]) -> bool:
