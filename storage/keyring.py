@@ -70,13 +70,13 @@ class Keyring:
         """
         home = self._home(name)
         about = _toml(home / "identity.toml")
-        certificate = x509.load_pem_x509_certificate(_read(home / "signing.pem"))
+        certificate = _certificates(home / "signing.pem")[0]
         signer = SoftSigner(self._key(home))
         _prove(signer, certificate, name)
         return SealIdentity(
             name=name,
             signing_cert=certificate,
-            chain=tuple(x509.load_pem_x509_certificates(_read(home / "chain.pem"))),
+            chain=_certificates(home / "chain.pem"),
             picture=_read(home / "seal.png"),
             width_mm=float(str(about.get("width_mm", SEAL_WIDTH_MM))),
             signer=signer,
@@ -94,11 +94,7 @@ class Keyring:
         files = sorted((self._folder / "roots").glob("*.pem"))
         if not files:
             raise SettingsError("the keyring has no trust root: put one into roots/*.pem")
-        return tuple(
-            certificate
-            for file in files
-            for certificate in x509.load_pem_x509_certificates(_read(file))
-        )
+        return tuple(certificate for file in files for certificate in _certificates(file))
 
     def master_keys(self) -> MasterKeys:
         """The keys of the sealed columns.  SettingsError: missing or broken."""
@@ -132,7 +128,7 @@ class Keyring:
 
     def _summary(self, name: str) -> IdentitySummary:
         home = self._home(name)
-        certificate = x509.load_pem_x509_certificate(_read(home / "signing.pem"))
+        certificate = _certificates(home / "signing.pem")[0]
         return IdentitySummary(
             name=name,
             subject=certificate.subject.rfc4514_string(),
@@ -221,6 +217,13 @@ def _algorithm(certificate: x509.Certificate) -> str:
     if isinstance(public, rsa.RSAPublicKey):
         return f"RSA-{public.key_size}"
     return public.curve.name if isinstance(public, ec.EllipticCurvePublicKey) else "unknown"
+
+
+def _certificates(path: Path) -> tuple[x509.Certificate, ...]:
+    try:
+        return tuple(x509.load_pem_x509_certificates(_read(path)))
+    except ValueError as error:
+        raise SettingsError(f"keyring file {path.parent.name}/{path.name} is not PEM") from error
 
 
 def _toml(path: Path) -> dict[str, object]:

@@ -1,0 +1,142 @@
+"""The keyring: made whole or not at all, readable by its owner only, and proved at load."""
+
+import shutil
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from factory.errors import SettingsError
+from storage.keyring import Keyring, create_test_keyring
+
+NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
+SEALS = {"example-one": "示例市住房和城乡建设委员会", "example-two": "样例省住房和城乡建设厅"}
+
+
+def new_keyring(folder: Path, algorithm: str = "p256") -> Path:
+    create_test_keyring(
+        folder, identities=SEALS, now=NOW, draw_seal=lambda _: b"picture", algorithm=algorithm
+    )
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return new_keyring(tmp_path / "keyring")
+
+
+@pytest.mark.parametrize("algorithm", ["p256", "rsa2048"])
+def test_every_identity_of_a_new_keyring_signs(tmp_path: Path, algorithm: str) -> None:
+    keyring = Keyring(new_keyring(tmp_path / "keyring", algorithm))
+
+    identity = keyring.identity("example-one")
+
+    assert len(identity.signer.sign_digests([b"\x01" * 32, b"\x02" * 32])) == 2
+
+
+def test_test_seals_say_so_in_subject_and_summary(folder: Path) -> None:
+    summaries = Keyring(folder).identities()
+
+    assert [each.name for each in summaries] == ["example-one", "example-two"]
+    assert all(each.test and "TEST" in each.subject for each in summaries)
+
+
+def test_only_the_owner_can_read_a_keyring(folder: Path) -> None:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in files}
+
+    assert modes == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_keyring_that_exists_is_left_alone(folder: Path) -> None:
+    before = (folder / "master.json").read_bytes()
+
+    new_keyring(folder)
+
+    assert (folder / "master.json").read_bytes() == before
+
+
+def test_a_keyring_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
+    def no_ink(_: str) -> bytes:
+        raise RuntimeError("out of ink")
+
+    with pytest.raises(RuntimeError):
+        create_test_keyring(tmp_path / "keyring", identities=SEALS, now=NOW, draw_seal=no_ink)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_master_keys_open_what_they_sealed(folder: Path) -> None:
+    first, again = Keyring(folder).master_keys(), Keyring(folder).master_keys()
+
+    assert (first.current, first.keys, first.lookup) == (again.current, again.keys, again.lookup)
+
+
+def test_a_key_of_another_certificate_is_found_before_it_is_used(folder: Path) -> None:
+    one, two = folder / "identities" / "example-one", folder / "identities" / "example-two"
+    for name in ("key.p8", "passphrase"):
+        shutil.copy(two / name, one / name)
+
+    with pytest.raises(SettingsError, match="do not belong together"):
+        Keyring(folder).identity("example-one")
+
+
+def test_a_wrong_passphrase_is_said_without_saying_it(folder: Path) -> None:
+    (folder / "identities" / "example-one" / "passphrase").write_text("not-the-passphrase")
+
+    with pytest.raises(SettingsError, match="check its passphrase") as caught:
+        Keyring(folder).identity("example-one")
+
+    assert "not-the-passphrase" not in str(caught.value)
+
+
+def test_a_passphrase_file_elsewhere_opens_the_keys(folder: Path, tmp_path: Path) -> None:
+    home = folder / "identities" / "example-one"
+    elsewhere = (home / "passphrase").rename(tmp_path / "passphrase")
+
+    identity = Keyring(folder, passphrase_file=elsewhere).identity("example-one")
+
+    assert identity.test
+
+
+@pytest.mark.parametrize(
+    "name", ["signing.pem", "chain.pem", "key.p8", "seal.png", "identity.toml"]
+)
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / "identities" / "example-one" / name).unlink()
+
+    with pytest.raises(SettingsError, match=f"example-one/{name}"):
+        Keyring(folder).identity("example-one")
+
+
+@pytest.mark.parametrize("name", ["signing.pem", "chain.pem", "key.p8", "identity.toml"])
+def test_a_broken_file_is_a_setting_to_mend_not_a_traceback(folder: Path, name: str) -> None:
+    (folder / "identities" / "example-one" / name).write_bytes(b"\xff broken")
+
+    with pytest.raises(SettingsError):
+        Keyring(folder).identity("example-one")
+
+
+def test_an_identity_that_is_not_there_is_named(folder: Path) -> None:
+    with pytest.raises(SettingsError, match="no signing identity example-three"):
+        Keyring(folder).identity("example-three")
+
+
+def test_without_trust_roots_nothing_can_be_verified(folder: Path) -> None:
+    shutil.rmtree(folder / "roots")
+
+    with pytest.raises(SettingsError, match="no trust root"):
+        Keyring(folder).trust_roots()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"current": 1, "keys": {"1": "00"}, "lookup": ""}']
+)
+def test_broken_master_keys_stop_the_start(folder: Path, text: str) -> None:
+    (folder / "master.json").write_text(text)
+
+    with pytest.raises(SettingsError):
+        Keyring(folder).master_keys()
