@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
+import structlog
+
 from factory.errors import ConflictError
 from factory.model import BatchId, BatchState, Queue
 from jobs import ordering
@@ -18,6 +20,8 @@ from storage.ledger.batches import Batch
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
+
+log = structlog.get_logger()
 
 WHO = "factory"
 
@@ -48,7 +52,8 @@ def confirm(plant: Plant, batch_id: BatchId, *, who: str, why: str) -> Batch:
         for row in batches.enterprises(tx, batch):
             _rename(tx, batch, row)
         batches.add_late_items(tx, batch)
-        batches.outdate(tx, batch_id)
+        outdated = batches.outdate(tx, batch_id)
+        log.info("batch confirmed", batch=batch_id, correlation=correlation, outdated=outdated)
         return batches.get(tx, batch_id)
 
 

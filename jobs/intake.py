@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import structlog
+
 from factory import events, pictures
 from factory.errors import (
     FieldError,
@@ -26,6 +28,8 @@ from storage.ledger import Tx, audit, holds, inbox, keys, people
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
+
+log = structlog.get_logger()
 
 CORRELATION_BYTES = 8
 
@@ -197,6 +201,7 @@ def _settle(
         entered = _hold(entry, error)
     status = Status.ACCEPTED if entered.hold is None else Status.HELD
     inbox.settle(tx, inbox_id, status.value, _stored(entered))
+    log.info("event entered", event=inbox_id, correlation=tx.correlation, outcome=status.value)
     return Outcome(
         status=status,
         source=event.source,

@@ -15,6 +15,8 @@ from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+import structlog
+
 from factory import verify
 from factory.errors import FactoryError, SealRefusedError, SelfCheckError, TransientError
 from factory.kinds import KINDS
@@ -32,6 +34,8 @@ from storage.ledger.record import HeldOrder, MadeFile
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
+
+log = structlog.get_logger()
 
 WHO = "factory"
 CONTENT_TYPES = {Format.PDF: "application/pdf"}
@@ -265,9 +269,24 @@ def _record(plant: Plant, claim: Claim, tally: Tally) -> None:
     with plant.ledger.write(WHO, claim.correlation) as tx:
         kept = record.record(tx, claim, made, held, again_after=again)
     if not kept:
+        log.warning("fence lost", chunk=claim.id, correlation=claim.correlation)
         plant.metrics.refused_delivery()
         return
     plant.metrics.chunk_recorded(claim, made, held, tally.later)
+    _tell(claim, made, held, tally)
+
+
+def _tell(claim: Claim, made: Sequence[MadeFile], held: Sequence[HeldOrder], tally: Tally) -> None:
+    """One line a chunk; reasons are closed words."""
+    log.info(
+        "chunk recorded",
+        chunk=claim.id,
+        queue=claim.queue,
+        correlation=claim.correlation,
+        files=len(made),
+        held=[hold.error.reason for hold in held],
+        later=sorted({error.reason for error in tally.later}),
+    )
 
 
 def _made(tally: Tally) -> list[MadeFile]:
