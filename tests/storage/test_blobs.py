@@ -221,15 +221,6 @@ def test_a_bucket_is_made_once(s3: Settings, s3_client: "S3Client") -> None:
     s3_client.delete_bucket(Bucket="made-by-ensure")
 
 
-def test_a_bucket_is_made_in_a_named_region(s3: Settings, s3_client: "S3Client") -> None:
-    blobs = store_at(s3, "made-in-region", region="cn-northwest-1")
-
-    blobs.ensure_bucket()
-
-    blobs.ping()
-    s3_client.delete_bucket(Bucket="made-in-region")
-
-
 def test_a_missing_bucket_is_for_whoever_sets_up_the_machine(s3: Settings) -> None:
     blobs = store_at(s3, "never-made")
 
@@ -291,16 +282,17 @@ def test_a_proxy_is_not_asked_about_this_machine(
 
 @dataclass(slots=True)
 class Wire:
-    """A store that answers by a script, the last answer for ever; ``methods``: what was asked."""
+    """A store that answers by a script, the last answer for ever, and notes what it was asked."""
 
     url: str
     methods: list[str]
+    bodies: list[bytes]
 
-    def store(self, patience: Patience = HASTY) -> BlobStore:
+    def store(self, region: str = "us-east-1", patience: Patience = HASTY) -> BlobStore:
         """The bucket behind it."""
         return BlobStore.connect(
             endpoint=self.url,
-            region="us-east-1",
+            region=region,
             key="key",
             secret="secret",
             bucket="bucket",
@@ -311,14 +303,14 @@ class Wire:
 @contextmanager
 def wire(*script: Answer) -> Iterator[Wire]:
     """A store on loopback that gives these answers."""
-    answers, methods = list(script), []
+    answers, methods, bodies = list(script), [], []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
             methods.append(self.command)
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
             (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 
         do_GET = do_PUT = do_HEAD = do_DELETE = answer  # noqa: N815
@@ -331,7 +323,7 @@ def wire(*script: Answer) -> Iterator[Wire]:
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        yield Wire(f"http://127.0.0.1:{server.server_port}", methods)
+        yield Wire(f"http://127.0.0.1:{server.server_port}", methods, bodies)
     finally:
         server.shutdown()
         server.server_close()
@@ -446,6 +438,29 @@ def test_a_refusal_is_not_tried_again(answer: Answer, becomes: type[FactoryError
         stub.store().put_new(blob_of())
 
     assert stub.methods == ["PUT"]
+
+
+@pytest.mark.parametrize(("region", "said"), [("cn-northwest-1", 1), ("us-east-1", 0)])
+def test_a_bucket_is_made_where_the_region_says(region: str, said: int) -> None:
+    with wire(gives(404), gives(200)) as stub:
+        stub.store(region).ensure_bucket()
+
+    assert stub.methods == ["HEAD", "PUT"]
+    assert stub.bodies[1].count(f"<LocationConstraint>{region}<".encode()) == said
+
+
+def test_a_bucket_that_another_of_ours_has_just_made_is_good_enough() -> None:
+    with wire(gives(404), gives(409, "BucketAlreadyOwnedByYou")) as stub:
+        stub.store().ensure_bucket()
+
+    assert stub.methods == ["HEAD", "PUT"]
+
+
+def test_a_bucket_that_may_not_be_made_is_for_whoever_sets_up_the_machine() -> None:
+    with wire(gives(404), gives(403, "AccessDenied")) as stub, pytest.raises(SettingsError):
+        stub.store().ensure_bucket()
+
+    assert stub.methods == ["HEAD", "PUT"]
 
 
 def test_nothing_is_under_way_when_creating_many_has_failed() -> None:
