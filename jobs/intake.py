@@ -201,7 +201,7 @@ def _settle(
         entered = _hold(entry, error)
     status = Status.ACCEPTED if entered.hold is None else Status.HELD
     inbox.settle(tx, inbox_id, status.value, _stored(entered))
-    log.info("event entered", event=inbox_id, correlation=tx.correlation, outcome=status.value)
+    log.info("event entered", inbox=inbox_id, correlation=tx.correlation, outcome=status.value)
     return Outcome(
         status=status,
         source=event.source,

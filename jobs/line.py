@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from factory import verify
-from factory.errors import FactoryError, SealRefusedError, SelfCheckError, TransientError
+from factory.errors import FactoryError, PermanentError, SealRefusedError, SelfCheckError
 from factory.kinds import KINDS
 from factory.lint import check
 from factory.marks import Placed
@@ -64,7 +64,7 @@ class Tally:
 
     works: list[Work] = field(default_factory=list)
     held: list[HeldOrder] = field(default_factory=list)
-    later: list[TransientError] = field(default_factory=list)
+    later: list[FactoryError] = field(default_factory=list)
 
     def attempt(self, step: Callable[[Work], Work], works: Iterable[Work]) -> None:
         """Take each file one step on; what fails leaves the line for this time."""
@@ -78,10 +78,10 @@ class Tally:
     def stop(self, works: Iterable[Work], error: FactoryError) -> None:
         """Take files off the line: for good, or until the next try."""
         for work in works:
-            if isinstance(error, TransientError):
-                self.later.append(error)
-            else:
+            if isinstance(error, PermanentError):
                 self.held.append(HeldOrder(order=work.order.id, error=error))
+            else:  # it may pass, or somebody is mending this machine's settings
+                self.later.append(error)
 
 
 def produce(plant: Plant, chunk_id: ChunkId) -> None:
@@ -133,13 +133,13 @@ def _given_back_on_fault(plant: Plant, claim: Claim) -> Iterator[None]:
 
 
 def _works(plant: Plant, claim: Claim, tally: Tally) -> list[Work]:
-    """One for each file to make; an order whose seal is missing is held."""
+    """One for each file to make; an order whose seal cannot be had waits."""
     works = []
     for order in claim.orders:
         try:
             identity = plant.keyring.identity(order.identity)
         except FactoryError as error:
-            tally.held.append(HeldOrder(order=order.id, error=error))
+            tally.later.append(error)
             continue
         works += [Work(order=order, format=fmt, identity=identity) for fmt in order.formats]
     return works

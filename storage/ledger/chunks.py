@@ -29,7 +29,7 @@ from factory.model import (
 from storage import tables as t
 from storage.ledger import holds, keys, orders, outbox
 from storage.ledger.base import Tx
-from storage.ledger.people import PICTURE
+from storage.ledger.people import picture_context
 from storage.sealed import DataKey
 
 
@@ -204,9 +204,9 @@ def _order(row: Row[Any], key: DataKey, pictures: Mapping[tuple[int, str], bytes
         kind=Kind(row.kind),
         profile=ProfileId(row.profile),
         profile_version=row.profile_version,
-        face=json.loads(key.open(row.face, context=orders.FACE)),
+        face=json.loads(key.open(row.face, context=orders.face_context(row.key_stem))),
         pictures={
-            role: key.open(pictures[row.holder_id, digest], context=PICTURE)
+            role: key.open(pictures[row.holder_id, digest], context=picture_context(digest))
             for role, digest in row.pictures.items()
         },
         formats=tuple(Format(fmt) for fmt in row.formats),

@@ -59,10 +59,9 @@ def by_event_id(tx: Tx, event_id: str) -> list[Received]:
 
 def body(tx: Tx, inbox_id: int) -> bytes:
     """The event as it came, opened."""
-    row = tx.run(
-        select(t.inbox.c.body, t.inbox.c.data_key_id).where(t.inbox.c.id == inbox_id)
-    ).one()
-    return keys.load(tx, row.data_key_id).open(row.body, context=BODY)
+    row = tx.run(select(t.inbox).where(t.inbox.c.id == inbox_id)).one()
+    key = keys.load(tx, row.data_key_id)
+    return key.open(row.body, context=_context(row.source, row.event_id))
 
 
 def add(
@@ -72,7 +71,7 @@ def add(
 
     None: another transaction stored the same (source, id) meanwhile.
     """
-    sealed = keys.load(tx, data_key).seal(raw, context=BODY)
+    sealed = keys.load(tx, data_key).seal(raw, context=_context(source, event_id))
     result = tx.run(
         tx.insert(t.inbox)
         .values(
@@ -121,6 +120,10 @@ def all_grants(tx: Tx) -> list[tuple[str, str]]:
         t.source_grant.c.source, t.source_grant.c.profile
     )
     return [(row.source, row.profile) for row in tx.run(wanted)]
+
+
+def _context(source: str, event_id: str) -> str:
+    return f"{BODY}:{source} {event_id}"
 
 
 def _received(row: Any) -> Received:

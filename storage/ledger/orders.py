@@ -58,6 +58,11 @@ class NewOrder:
     key_stem: str
 
 
+def face_context(key_stem: str) -> str:
+    """What a face is sealed for: it does not open for another order."""
+    return f"{FACE}:{key_stem}"
+
+
 def next_edition(tx: Tx, registration_ids: Sequence[int]) -> Mapping[int, int]:
     """The edition number each registration gets next, from 1."""
     rows = tx.run(
@@ -160,7 +165,7 @@ def _order_row(
         "chunk_id": chunk,
         "data_key_id": order.data_key,
         "state": OrderState.READY.value,
-        "face": key.seal(face, context=FACE),
+        "face": key.seal(face, context=face_context(order.key_stem)),
         "face_version": order.face_version,
         "pictures": dict(order.pictures),
         "formats": [fmt.value for fmt in order.formats],

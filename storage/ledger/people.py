@@ -65,13 +65,18 @@ def _add_holder(tx: Tx, profile: ProfileId, lookup: bytes, person: Holder) -> No
 def add_picture(tx: Tx, holder: HolderRow, content: bytes) -> str:
     """Keep a normalised picture, sealed; its keyed digest."""
     digest = tx.vault.picture_digest(content)
-    sealed = keys.load(tx, holder.data_key).seal(content, context=PICTURE)
+    sealed = keys.load(tx, holder.data_key).seal(content, context=picture_context(digest))
     tx.run(
         tx.insert(t.picture)
         .values(holder_id=holder.id, digest=digest, content=sealed)
         .on_conflict_do_nothing()
     )
     return digest
+
+
+def picture_context(digest: str) -> str:
+    """What a picture is sealed for: nothing else opens under it."""
+    return f"{PICTURE}:{digest}"
 
 
 def enterprise(tx: Tx, profile: ProfileId, value: Enterprise) -> EnterpriseRow:

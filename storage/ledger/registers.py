@@ -116,7 +116,9 @@ def _add_fact(tx: Tx, registration_id: int, data_key: int, fact: Fact, inbox_id:
             source=fact.source,
             event_id=fact.event_id,
             type=fact.type,
-            facts=keys.load(tx, data_key).seal(facts, context=FACTS),
+            facts=keys.load(tx, data_key).seal(
+                facts, context=f"{FACTS}:{fact.source} {fact.event_id}"
+            ),
         )
     )
 
