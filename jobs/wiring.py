@@ -23,6 +23,7 @@ from storage.blobs import BlobStore
 from storage.keyring import Keyring
 from storage.ledger import Ledger
 from storage.links import LinkSigner
+from storage.s3 import Patience
 from storage.sealed import Vault
 
 
@@ -88,6 +89,7 @@ class Plant:
             key=s.s3_key,
             secret=s.s3_secret,
             bucket=bucket,
+            patience=Patience(read=s.lease_seconds / 3, retries=3),
         )
 
     @contextmanager
