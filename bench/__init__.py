@@ -1,0 +1,1 @@
+"""Measurements: the line beside the naive way, in one run."""
