@@ -76,7 +76,7 @@ def submit(plant: Plant, raw: bytes, *, who: str) -> Outcome:
     photo = _photo(plant, event)
     correlation = event.correlation_id or secrets.token_hex(CORRELATION_BYTES)
     with plant.ledger.write(who, correlation) as tx:
-        return _accept(plant, tx, event, photo)
+        return _accept(plant, tx, event, raw, photo)
 
 
 def submit_all(
@@ -144,7 +144,9 @@ def _photo(plant: Plant, event: Event) -> bytes | PermanentError | None:
         return error
 
 
-def _accept(plant: Plant, tx: Tx, event: Event, photo: bytes | PermanentError | None) -> Outcome:
+def _accept(
+    plant: Plant, tx: Tx, event: Event, raw: bytes, photo: bytes | PermanentError | None
+) -> Outcome:
     digest = tx.vault.lookup("event", event.canonical.decode()).hex()
     if known := inbox.find(tx, event.source, event.id):
         return _repeated(event, known, digest)
@@ -155,7 +157,7 @@ def _accept(plant: Plant, tx: Tx, event: Event, photo: bytes | PermanentError | 
         event_id=event.id,
         kind=event.type,
         digest=digest,
-        raw=event.canonical,
+        raw=raw,
         data_key=holder.data_key if holder else keys.new(tx),
     )
     if inbox_id is None:  # somebody else was faster by a moment

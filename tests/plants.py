@@ -1,0 +1,135 @@
+"""A plant on a fresh ledger, and the little that tests say with it."""
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from factory import specimen
+from factory.errors import PermanentError
+from factory.model import BatchId, ChunkId, Format, OrderId
+from jobs import bulk, intake
+from jobs.intake import Outcome
+from jobs.settings import Settings
+from jobs.wiring import Plant
+from storage import schema
+from storage.blobs import Blob
+from storage.keyring import create_test_keyring
+from storage.ledger import chunks, inbox, record
+from storage.ledger.chunks import Claim
+from storage.ledger.record import HeldOrder, MadeFile
+
+SOURCE = "urn:example:shanghai-portal"
+PROFILE = "shanghai-constructor"
+NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
+LEASE = timedelta(seconds=60)
+WHO = "test"
+
+JsonObject = dict[str, Any]
+
+
+def new_plant(folder: Path, db_url: str, **changes: Any) -> Plant:
+    """A plant whose ledger is migrated and whose source may submit."""
+    settings = Settings.from_env({"FACTORY_DATA_DIR": str(folder), "FACTORY_DB_URL": db_url})
+    plant = Plant(replace(settings, **changes))
+    create_test_keyring(
+        plant.settings.keyring_dir,
+        identities={PROFILE: "示例市住房和城乡建设委员会"},
+        now=NOW,
+        draw_seal=lambda _: b"picture",
+    )
+    schema.migrate(plant.ledger.engine)
+    with plant.ledger.write(WHO) as tx:
+        inbox.grant(tx, SOURCE, PROFILE)
+    return plant
+
+
+def submit(plant: Plant, event: JsonObject) -> Outcome:
+    """What intake says of one event."""
+    return intake.submit(plant, json.dumps(event).encode(), who=WHO)
+
+
+def approve(plant: Plant, seed: int, enterprise: int = 1) -> Outcome:
+    """One approval, taken in."""
+    return submit(plant, specimen.approved(seed, enterprise))
+
+
+def claim(plant: Plant, chunk: int, **how: Any) -> Claim | None:
+    """The chunk, claimed as a worker does."""
+    with plant.ledger.write(WHO) as tx:
+        given = {"lease": LEASE, "max_deaths": 5} | how
+        return chunks.claim(tx, ChunkId(chunk), **given)
+
+
+def must_claim(plant: Plant, chunk: int) -> Claim:
+    """The same, where it must succeed."""
+    found = claim(plant, chunk)
+    assert found is not None
+    return found
+
+
+def made(order: OrderId, data: bytes = b"%PDF", key: str | None = None) -> MadeFile:
+    """What the line records of a finished file."""
+    return MadeFile(
+        order=order,
+        format=Format.PDF,
+        object_key=key or f"test/{order}.pdf",
+        sha256=hashlib.sha256(data + str(order).encode()).hexdigest(),
+        size_bytes=len(data),
+        content_type="application/pdf",
+        signing_cert_sha256="0" * 64,
+    )
+
+
+def finish(plant: Plant, found: Claim) -> bool:
+    """Record every order of a chunk as made; False: the fence was lost."""
+    with plant.ledger.write(WHO) as tx:
+        files = [made(o.id, key=o.object_key(Format.PDF)) for o in found.orders]
+        return record.record(tx, found, files, [])
+
+
+def hold(plant: Plant, found: Claim, error: PermanentError) -> bool:
+    """Record every order of a chunk as held."""
+    with plant.ledger.write(WHO) as tx:
+        held = [HeldOrder(order=order.id, error=error) for order in found.orders]
+        return record.record(tx, found, [], held)
+
+
+def issue(plant: Plant, seed: int, enterprise: int = 1) -> str:
+    """An approval whose certificate is made; the registration number."""
+    outcome = approve(plant, seed, enterprise)
+    assert outcome.registration is not None
+    for chunk in open_chunks(plant):
+        finish(plant, must_claim(plant, chunk))
+    return outcome.registration
+
+
+def open_chunks(plant: Plant) -> list[int]:
+    """Chunks that are ready, oldest first."""
+    from sqlalchemy import select
+
+    from storage import tables as t
+
+    with plant.ledger.read() as tx:
+        ready = select(t.chunk.c.id).where(t.chunk.c.state == "ready").order_by(t.chunk.c.id)
+        return list(tx.run(ready).scalars())
+
+
+def start_rename(plant: Plant, enterprise: int = 1, event: int = 1) -> BatchId:
+    """A rename, prepared until it waits for confirmation."""
+    outcome = submit(plant, specimen.renamed(event, enterprise))
+    assert outcome.batch is not None, outcome
+    batch = BatchId(outcome.batch)
+    for _ in range(20):
+        bulk.advance(plant, batch)
+    return batch
+
+
+def put(plant: Plant, key: str, data: bytes) -> str:
+    """An object in the intake bucket; its SHA-256."""
+    digest = hashlib.sha256(data).hexdigest()
+    blob = Blob(key=key, data=data, content_type="image/jpeg", sha256=digest)
+    plant.intake_store.put_new(blob)
+    return digest
