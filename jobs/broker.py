@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import redis
 from dramatiq import Message
@@ -26,18 +27,20 @@ if TYPE_CHECKING:
 PRODUCE = "produce"
 ADVANCE = "advance"
 CONNECT_SECONDS = 3
-ANSWER_SECONDS = 15
+LEAST_ANSWER_SECONDS = 1.0
 CHUNK_LIMIT_MS = 600_000
 WORKER_MAINTENANCE = 1_000  #: of a million commands
 ALWAYS = 1_000_000
 
 
 class PatientConsumer(_RedisConsumer):
-    """A consumer that treats an unanswered ack as a lost connection.
+    """A consumer that treats an unanswered question as a lost connection.
 
     redis-py's TimeoutError is no ConnectionError, so dramatiq would log it and leave the id
     in the ack set of a living process, where nobody finds it (dramatiq#894).  As a lost
-    connection the worker acks again, which is harmless.
+    connection the worker acks again, which is harmless.  Ids whose fetch was not answered are
+    parked the same way: the worker goes on under a new name, and what the old one had comes
+    back when its heartbeat has run out.
     """
 
     def ack(self, message: Any) -> None:
@@ -50,7 +53,11 @@ class PatientConsumer(_RedisConsumer):
 
     def __next__(self) -> Any:
         """The next message, None after a while, or ConnectionClosed."""
-        return self._patiently(super().__next__)
+        try:
+            return self._patiently(super().__next__)
+        except ConnectionClosed:
+            self.broker.broker_id = str(uuid4())
+            raise
 
     def _patiently(self, call: Any, *args: Any) -> Any:
         try:
@@ -91,10 +98,15 @@ def client(settings: Settings) -> redis.Redis:
     pool = redis.ConnectionPool.from_url(
         settings.redis_url,
         socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=ANSWER_SECONDS,
+        socket_timeout=answer_seconds(settings),
         socket_keepalive=True,
     )
     return redis.Redis(connection_pool=pool)
+
+
+def answer_seconds(settings: Settings) -> float:
+    """How long an answer may take: a worker must notice before it counts as dead itself."""
+    return max(LEAST_ANSWER_SECONDS, settings.heartbeat_ms / 2000)
 
 
 def send(broker: Broker, queue: Queue, actor: str, ident: int) -> None:
@@ -104,6 +116,12 @@ def send(broker: Broker, queue: Queue, actor: str, ident: int) -> None:
     )
     with broker_edge():
         broker.enqueue(message)
+
+
+def ping(broker: Broker) -> None:
+    """StoreUnavailableError: the broker gives no answer."""
+    with broker_edge():
+        broker.client.ping()
 
 
 def waiting(broker: Broker, queue: Queue) -> int:

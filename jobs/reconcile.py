@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from storage.ledger import Ledger
 
 WHO = "reconciler"
-FORGOTTEN_AFTER = timedelta(seconds=10)
 
 
 def ring_due(ledger: Ledger) -> int:
@@ -26,12 +25,15 @@ def ring_due(ledger: Ledger) -> int:
         return care.ring_due(tx)
 
 
-def reconcile(ledger: Ledger, broker: brokers.Broker) -> int:
-    """Ring for what the broker forgot and close what has ended; how many were rung."""
+def reconcile(ledger: Ledger, broker: brokers.Broker, *, after: timedelta) -> int:
+    """Ring for what the broker forgot and close what has ended; how many were rung.
+
+    after: how long a bell may be on its way before it counts as lost.
+    """
     empty = [queue for queue in Queue if brokers.waiting(broker, queue) == 0]
     with ledger.write(WHO) as tx:
-        rung = sum(care.ring_forgotten(tx, queue, after=FORGOTTEN_AFTER) for queue in empty)
+        rung = sum(care.ring_forgotten(tx, queue, after=after) for queue in empty)
         if Queue.CONTROL in empty:
-            rung += care.ring_batches(tx, after=FORGOTTEN_AFTER)
+            rung += care.ring_batches(tx, after=after)
         care.close_batches(tx)
     return rung

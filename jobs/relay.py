@@ -23,6 +23,7 @@ def relay(ledger: Ledger, broker: brokers.Broker, *, limit: int = 500) -> int:
     with ledger.read() as tx:
         if not outbox.unsent(tx, limit=1):
             return 0
+    brokers.ping(broker)  # one that hangs must not do so while we hold SQLite's only lock
     with ledger.write(WHO) as tx:
         bells = outbox.unsent(tx, limit=limit)
         for bell in bells:

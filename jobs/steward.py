@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 RING_SECONDS = 1.0
-JANITOR_SECONDS = 3.0
-SINGLETON_LEASE = timedelta(seconds=15)
+DELAYED_SECONDS = 1.0  #: after a neighbour gave no answer, at least
 
 
 @dataclass(slots=True)
@@ -54,6 +53,7 @@ class Duty:
         try:
             self.act()
         except TransientError as error:
+            self.due = now + max(self.every_seconds, DELAYED_SECONDS)
             log.warning("duty delayed", duty=self.name, reason=error.reason, detail=str(error))
 
 
@@ -61,6 +61,8 @@ def duties(settings: Settings, ledger: Ledger) -> list[Duty]:
     """What a steward does."""
     broker = brokers.connect(settings)
     janitor = brokers.connect(settings, maintenance_chance=brokers.ALWAYS)
+    forgotten = timedelta(seconds=settings.lease_seconds / 3)
+    lease = timedelta(seconds=settings.reconcile_seconds * 3)
     owner = f"{socket.gethostname()}:{os.getpid()}"
 
     def relay_all() -> None:
@@ -70,7 +72,7 @@ def duties(settings: Settings, ledger: Ledger) -> list[Duty]:
     def alone(act: Callable[[], object]) -> Callable[[], None]:
         def guarded() -> None:
             with ledger.write("steward") as tx:
-                mine = care.take_singleton(tx, "steward", owner, lease=SINGLETON_LEASE)
+                mine = care.take_singleton(tx, "steward", owner, lease=lease)
             if mine:
                 act()
 
@@ -82,9 +84,9 @@ def duties(settings: Settings, ledger: Ledger) -> list[Duty]:
         Duty(
             "reconcile",
             settings.reconcile_seconds,
-            alone(lambda: reconcile.reconcile(ledger, broker)),
+            alone(lambda: reconcile.reconcile(ledger, broker, after=forgotten)),
         ),
-        Duty("janitor", JANITOR_SECONDS, alone(lambda: brokers.maintain(janitor))),
+        Duty("janitor", settings.reconcile_seconds * 0.6, alone(lambda: brokers.maintain(janitor))),
     ]
 
 
