@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, or_, select, update
+from sqlalchemy import ColumnElement, Row, or_, select, update
 
 from factory.model import (
     BatchId,
@@ -67,13 +67,18 @@ def claim(tx: Tx, chunk: ChunkId, *, lease: timedelta, max_deaths: int) -> Claim
     )
 
 
+def has_killed(tx: Tx, chunk: ChunkId) -> bool:
+    """Whether it is to be had, and a worker died over it: not to be made beside others."""
+    c = t.chunk.c
+    wanted = select(c.id).where(c.id == chunk, c.attempt > c.released, _to_be_had(tx))
+    return tx.run(wanted).one_or_none() is not None
+
+
 def _take(tx: Tx, chunk: ChunkId, lease: timedelta) -> Row[Any] | None:
     c = t.chunk.c
-    free = (c.state == ChunkState.READY) & (c.run_after <= tx.now)
-    forsaken = (c.state == ChunkState.LEASED) & (c.lease_until < tx.now)
     taken: Row[Any] | None = tx.run(
         update(t.chunk)
-        .where(c.id == chunk, or_(free, forsaken))
+        .where(c.id == chunk, _to_be_had(tx))
         .values(
             state=ChunkState.LEASED.value,
             fence=c.fence + 1,
@@ -83,6 +88,13 @@ def _take(tx: Tx, chunk: ChunkId, lease: timedelta) -> Row[Any] | None:
         .returning(t.chunk)
     ).one_or_none()
     return taken
+
+
+def _to_be_had(tx: Tx) -> ColumnElement[bool]:
+    c = t.chunk.c
+    free = (c.state == ChunkState.READY) & (c.run_after <= tx.now)
+    forsaken = (c.state == ChunkState.LEASED) & (c.lease_until < tx.now)
+    return or_(free, forsaken)
 
 
 def renew(tx: Tx, claim: Claim, *, lease: timedelta) -> bool:
