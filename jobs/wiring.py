@@ -89,7 +89,11 @@ class Plant:
             key=s.s3_key,
             secret=s.s3_secret,
             bucket=bucket,
-            patience=Patience(read=s.lease_seconds / 3, retries=3),
+            # Two tries and the pause between them: a lease outlasts them, or a store that
+            # hangs would look like workers that die.
+            patience=Patience(
+                connect=min(2, s.lease_seconds / 4), read=s.lease_seconds / 4, retries=1
+            ),
         )
 
     @contextmanager

@@ -18,6 +18,7 @@ from storage.sealed import Vault
 
 POOL_SIZE = 5
 BUSY_TIMEOUT_MS = 15_000
+IDLE_TIMEOUT_MS = 10_000  #: between two statements of one transaction; they take milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +94,20 @@ def engine_for(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=POOL_SIZE,
         pool_pre_ping=True,
         connect_args={"connect_timeout": 3, "keepalives_idle": 10},
     )
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    # A process that is stopped in a transaction keeps its locks: everybody would wait for it.
+    connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}")
+    connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
