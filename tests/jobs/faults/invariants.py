@@ -1,0 +1,225 @@
+"""What must be true of the factory whatever was killed, lost or sent twice: I1 to I8.
+
+Asked of the ledger's rows, the store's objects and the broker's keys, not of the code that
+wrote them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import redis
+from sqlalchemy import Row, func, select
+
+from factory import verify
+from factory.model import BatchState, ChunkState, EditionState, ItemState, OrderState, Queue
+from factory.verify import VerdictWord
+from jobs import broker as brokers
+from jobs.wiring import Plant
+from storage import tables as t
+from storage.ledger import Tx
+
+#: how long the broker may take to hand back the ids of dead workers and see them refused
+BROKER_PATIENCE_SECONDS = 20.0
+
+MADE_STATES = {
+    EditionState.UNCOLLECTED,
+    EditionState.COLLECTED,
+    EditionState.OUTDATED,
+    EditionState.SUPERSEDED,
+    EditionState.REVOKED,
+}
+
+
+def assert_invariants(plant: Plant, verified: set[str] | None = None) -> None:
+    """Every promise of the factory, once its work has come to rest.
+
+    verified: keys looked at before, which need no second look; this call's are added.
+    """
+    with plant.ledger.read() as tx:
+        nothing_is_used_twice(tx)
+        events_end_once(tx)
+        one_edition_is_current(tx)
+        batches_add_up(tx)
+        nothing_is_left_over(tx)
+        made_once_and_told_once(tx)
+        open_keys = _open_keys(tx)
+        files = tx.run(select(t.file)).all()
+    seen = set() if verified is None else verified
+    files_are_objects(plant, [row for row in files if row.object_key not in seen])
+    seen |= {row.object_key for row in files}
+    objects_are_files(plant, seen | open_keys)
+    assert_broker_is_empty(plant)
+
+
+def nothing_is_used_twice(tx: Tx) -> None:
+    """I1: numbers, editions, licence ids and codes; counted here, whatever the indexes say."""
+    registrations = tx.run(select(t.registration)).all()
+    editions = tx.run(select(t.edition)).all()
+    _unique("registration number", ((row.authority, row.number_key) for row in registrations))
+    _unique("registration uid", (row.uid for row in registrations))
+    _unique("edition", ((row.registration_id, row.number) for row in editions))
+    _unique("licence id", (row.licence_id for row in editions if row.licence_id))
+    _unique("code", (row.code for row in editions if row.code))
+    _no_gap("edition", editions)
+
+
+def events_end_once(tx: Tx) -> None:
+    """I3: an event is settled, and each order of it has its files or one open hold."""
+    orders = tx.run(select(t.production_order)).all()
+    files = Counter((row.order_id, row.format) for row in tx.run(select(t.file)))
+    holds = Counter(
+        (row.subject_kind, row.subject_id)
+        for row in tx.run(select(t.hold).where(t.hold.c.closed_at.is_(None)))
+    )
+    for order in orders:
+        made = [files[order.id, fmt] for fmt in order.formats]
+        held = holds["order", order.id]
+        expected = [1] * len(made) if order.state == OrderState.MADE else [0] * len(made)
+        assert made == expected, f"order {order.id} is {order.state} and has {made} files"
+        assert held == (order.state == OrderState.HELD), f"order {order.id}: {held} open holds"
+        assert order.state in {OrderState.MADE, OrderState.HELD}, f"order {order.id} is open"
+    caused = {order.inbox_id for order in orders}
+    for event in tx.run(select(t.inbox)):
+        held = holds["event", event.id]
+        assert held == (event.state == "held" and event.id not in caused), f"event {event.id}"
+
+
+def one_edition_is_current(tx: Tx) -> None:
+    """I4: at most one edition is current, it is the newest made, and older ones say so."""
+    found: dict[int, list[Row[Any]]] = {}
+    for row in tx.run(select(t.edition).order_by(t.edition.c.registration_id, t.edition.c.number)):
+        found.setdefault(row.registration_id, []).append(row)
+    for registration, editions in found.items():
+        states = [EditionState(row.state) for row in editions]
+        current = [s in {EditionState.UNCOLLECTED, EditionState.COLLECTED} for s in states]
+        assert sum(current) <= 1, f"registration {registration}: {states}"
+        made = [place for place, row in enumerate(editions) if row.made_at or row.collected_at]
+        for place in made[:-1]:
+            assert states[place] is EditionState.SUPERSEDED, f"registration {registration}"
+        if any(current):
+            assert current.index(True) == made[-1], f"registration {registration}: {states}"
+
+
+def batches_add_up(tx: Tx) -> None:
+    """I6: items are the affected set, each with one outcome; a batch without open ones ended."""
+    for batch in tx.run(select(t.batch)):
+        items = tx.run(select(t.batch_item).where(t.batch_item.c.batch_id == batch.id)).all()
+        states = Counter(ItemState(item.state) for item in items)
+        assert batch.state in {BatchState.COMPLETED, BatchState.AWAITING}, f"batch {batch.id}"
+        if batch.state == BatchState.COMPLETED:
+            assert not states[ItemState.PENDING] and not states[ItemState.ORDERED], states
+        ordered = tx.run(
+            select(t.production_order.c.id).where(t.production_order.c.batch_id == batch.id)
+        ).scalars()
+        pointed = sorted(item.order_id for item in items if item.order_id)
+        assert sorted(ordered) == pointed, f"batch {batch.id}: orders are not its items'"
+        done = {item.order_id for item in items if item.state == ItemState.DONE}
+        made = tx.run(
+            select(t.production_order.c.id).where(
+                t.production_order.c.batch_id == batch.id,
+                t.production_order.c.state == OrderState.MADE,
+            )
+        ).scalars()
+        assert done == set(made), f"batch {batch.id}: what is done was not made"
+
+
+def nothing_is_left_over(tx: Tx) -> None:
+    """I5: no chunk is open, and the relay has nothing left to send."""
+    chunks = select(func.count()).where(t.chunk.c.state != ChunkState.CLOSED)
+    assert tx.run(chunks).scalar_one() == 0
+    bells = select(func.count()).where(t.outbox.c.sent_at.is_(None), t.outbox.c.topic != "notify")
+    assert tx.run(bells).scalar_one() == 0
+
+
+def made_once_and_told_once(tx: Tx) -> None:
+    """I8: each edition was made in one transaction, once, and upstream hears of it once."""
+    registrations = {row.id: row for row in tx.run(select(t.registration))}
+    made = Counter(
+        (registrations[row.registration_id].number, row.number)
+        for row in tx.run(select(t.edition).where(t.edition.c.made_at.is_not(None)))
+    )
+    told = Counter(
+        (row.body["registration"], row.body["edition"])
+        for row in tx.run(select(t.outbox).where(t.outbox.c.topic == "notify"))
+    )
+    assert told == made
+    assert set(made.values()) <= {1}
+    noted = tx.run(select(func.count()).where(t.audit.c.action == "edition made")).scalar_one()
+    assert noted == len(made)
+    orders = select(func.count()).where(t.production_order.c.state == OrderState.MADE)
+    assert tx.run(orders).scalar_one() == len(made)
+
+
+def files_are_objects(plant: Plant, files: Iterable[Row[Any]]) -> None:
+    """I2, I7: the recorded bytes lie in the store and verify."""
+    roots = plant.keyring.trust_roots()
+    for row in files:
+        data = plant.store.get(row.object_key)
+        assert hashlib.sha256(data).hexdigest() == row.sha256, row.object_key
+        assert len(data) == row.size_bytes, row.object_key
+        verdict = verify.verify_pdf(data, roots)
+        assert verdict.verdict is VerdictWord.VALID, (row.object_key, verdict.reasons)
+        assert verdict.signing_cert_sha256 == row.signing_cert_sha256, row.object_key
+
+
+def objects_are_files(plant: Plant, keys: set[str]) -> None:
+    """I2: nothing lies in the store that no row speaks of."""
+    stray = set(plant.store.list()) - keys
+    assert not stray, f"objects that no row speaks of: {sorted(stray)}"
+
+
+def assert_broker_is_empty(plant: Plant) -> None:
+    """No bell waits, and no id is parked in the ack set of anybody, dead or alive.
+
+    Bells of finished chunks may still be on their way when the work is done: a dead worker's
+    come back after its heartbeat has run out, and are refused then.
+    """
+    with brokers.client(plant.settings) as client:
+        until(lambda: not _parked(client, plant.settings.namespace), BROKER_PATIENCE_SECONDS)
+        assert _parked(client, plant.settings.namespace) == {}
+
+
+def until(done: Callable[[], bool], seconds: float) -> bool:
+    """Whether it came true in time."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _parked(client: redis.Redis, namespace: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for queue in Queue:
+        for key in (f"{namespace}:{queue}", f"{namespace}:{queue}.DQ"):
+            found[key] = int(client.llen(key))
+        found[f"{namespace}:{queue}.XQ"] = int(client.zcard(f"{namespace}:{queue}.XQ"))
+    for key in client.scan_iter(f"{namespace}:__acks__.*"):
+        found[key.decode()] = int(client.scard(key))
+    return {key: count for key, count in found.items() if count}
+
+
+def _open_keys(tx: Tx) -> set[str]:
+    """Keys under which a file of an unfinished order may lie: it was stored, not recorded."""
+    unmade = select(t.production_order).where(t.production_order.c.state != OrderState.MADE)
+    return {f"{row.key_stem}.{fmt}" for row in tx.run(unmade) for fmt in row.formats}
+
+
+def _unique(what: str, values: Iterable[object]) -> None:
+    twice = [value for value, count in Counter(values).items() if count > 1]
+    assert not twice, f"{what} used twice: {twice}"
+
+
+def _no_gap(what: str, editions: Sequence[Row[Any]]) -> None:
+    numbers: dict[int, list[int]] = {}
+    for row in editions:
+        numbers.setdefault(row.registration_id, []).append(row.number)
+    for registration, found in numbers.items():
+        first = min(found)
+        assert sorted(found) == list(range(first, first + len(found))), f"{what} of {registration}"

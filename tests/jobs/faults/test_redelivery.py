@@ -1,0 +1,284 @@
+"""Bells lost, doubled, late or hanging; neighbours stopped in the middle: all is made once (I8)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from sqlalchemy import update
+
+from factory.errors import StoreUnavailableError
+from factory.model import BatchId, ChunkState, Queue
+from jobs import broker as brokers
+from jobs.embedded import Embedded
+from jobs.servers import LOOPBACK, Server
+from storage import schema
+from storage import tables as t
+
+from .killer import BEFORE, Kill, Sleep
+from .proxy import Proxy
+from .works import Works, at_work, wait_for
+
+ENTERPRISE_SIZE = 9
+HELD_REPLIES_SECONDS = 3.0  #: longer than a client waits for an answer
+
+
+@pytest.fixture(scope="module")
+def database(request: pytest.FixtureRequest) -> Server:
+    """The PostgreSQL server behind the factory of this module."""
+    server: Server = request.getfixturevalue("postgres").server
+    return server
+
+
+@pytest.fixture(scope="module")
+def works(
+    servers: Embedded, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Works]:
+    """One factory on PostgreSQL, with two processes that may race for a chunk."""
+    url, name = request.getfixturevalue("postgres").url, f"t{uuid.uuid4().hex[:12]}"
+    schema.fresh_namespace(url, name)
+    with at_work(
+        servers,
+        tmp_path_factory.mktemp("works"),
+        DB_URL=schema.in_namespace(url, name),
+        BULK_WORKERS="2",
+        LEASE_SECONDS="3",
+    ) as running:
+        yield running
+
+
+class Flights:
+    """Work of both kinds, brought into the air: approvals and a rename, round after round."""
+
+    def __init__(self, works: Works) -> None:
+        self.works, self.number = works, 0
+        self.approve()
+        works.settle()
+
+    def take_off(self) -> None:
+        """Return when some of the rename's chunks are made, some in hand and some waiting."""
+        batch = self.prepare()
+        slow = self.works.drill("slow", Sleep(queue="bulk", stage="draw", seconds=0.4))
+        self.works.confirm(batch)
+        self.approve()
+        wait_for(lambda: bool(self._chunks(batch, ChunkState.CLOSED)), "a chunk is made")
+        assert self.works.chunks(batch_id=batch, state=ChunkState.LEASED.value)
+        slow.unlink()
+
+    def prepare(self) -> BatchId:
+        """The rename of the last round's holders."""
+        self.number += 1
+        return self.works.prepare_rename(self.number - 1)
+
+    def approve(self) -> None:
+        """This round's holders, whom the next one renames."""
+        first = self.number * ENTERPRISE_SIZE
+        self.works.approve(range(first, first + ENTERPRISE_SIZE), enterprise=self.number)
+
+    def _chunks(self, batch: BatchId, state: ChunkState) -> list[int]:
+        return [row.id for row in self.works.chunks(batch_id=batch, state=state.value)]
+
+
+@pytest.fixture(scope="module")
+def flights(works: Works) -> Flights:
+    """Every test brings its own work into the air."""
+    return Flights(works)
+
+
+@pytest.fixture
+def broker_server(servers: Embedded) -> Server:
+    """The Valkey server."""
+    assert servers.broker is not None
+    return servers.broker
+
+
+@pytest.fixture
+def store_server(servers: Embedded) -> Iterator[Server]:
+    """The SeaweedFS server; runs again after the test, whatever became of it."""
+    assert servers.store is not None
+    yield servers.store
+    if servers.store.pid is None:
+        servers.store.start()
+
+
+def test_work_goes_on_when_the_broker_forgets_everything(works: Works, flights: Flights) -> None:
+    flights.take_off()
+
+    with brokers.client(works.plant.settings) as client:
+        client.flushall()
+
+    works.settle_and_check()
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["with its data", "without its data"])
+def test_work_goes_on_when_the_broker_is_killed(
+    works: Works, flights: Flights, broker_server: Server, kept: bool
+) -> None:
+    flights.take_off()
+
+    broker_server.kill()
+    if not kept:
+        shutil.rmtree(broker_server.folder / "appendonlydir")
+    broker_server.start()
+
+    works.settle_and_check()
+
+
+@pytest.mark.parametrize("stage", ["draw", "store", "record"])
+def test_who_slept_through_its_lease_records_nothing(
+    works: Works, flights: Flights, stage: str
+) -> None:
+    batch = flights.prepare()
+    refused = works.metric("factory_duplicate_deliveries_total")
+    asleep = works.drill(
+        "sleeper", Kill(queue="bulk", stage=stage, where=BEFORE, signal=signal.SIGSTOP)
+    )
+
+    works.confirm(batch)
+    flights.approve()
+    try:
+        wait_for(lambda: not asleep.exists(), "a worker fell asleep with a chunk in its hands")
+        works.settle()  # whoever is awake does the sleeper's work
+    finally:
+        for member in ("bulk-0", "bulk-1"):
+            works.signal(member, signal.SIGCONT)
+
+    wait_for(
+        lambda: works.metric("factory_duplicate_deliveries_total") > refused,
+        "what the sleeper brought was refused",
+    )
+    works.settle_and_check()
+
+
+def test_who_falls_asleep_in_a_transaction_keeps_nobody_waiting(
+    works: Works, flights: Flights
+) -> None:
+    # A stopped process keeps its locks: the others waited for as long as it slept.
+    batch = flights.prepare()
+    slow = works.drill("slow", Sleep(queue="bulk", stage="claim", seconds=0.4))
+    works.confirm(batch)
+    flights.approve()
+    wait_for(lambda: bool(works.chunks(batch_id=batch)), "there are chunks")
+    with (
+        pytest.raises(StoreUnavailableError),
+        works.plant.ledger.write("sleeper") as tx,
+    ):
+        tx.run(update(t.chunk).where(t.chunk.c.batch_id == batch).values(fence=t.chunk.c.fence))
+        slow.unlink()
+
+        works.settle()
+
+    works.settle_and_check()
+
+
+def test_a_bell_rung_five_times_at_once_makes_one_document(works: Works) -> None:
+    broker = brokers.connect(works.plant.settings)
+    refused = works.metric("factory_duplicate_deliveries_total")
+
+    numbers = works.approve([90_001], enterprise=800)
+    chunk = works.chunks(queue="interactive")[-1].id
+    for queue in (Queue.BULK, Queue.INTERACTIVE, Queue.BULK, Queue.INTERACTIVE, Queue.BULK):
+        brokers.send(broker, queue, brokers.PRODUCE, chunk)
+
+    works.settle_and_check()
+    assert works.made(numbers[0])
+    wait_for(
+        lambda: works.metric("factory_duplicate_deliveries_total") >= refused + 5,
+        "five of six deliveries were refused",
+    )
+
+
+def test_a_bell_for_what_does_not_exist_is_refused(works: Works) -> None:
+    broker = brokers.connect(works.plant.settings)
+    refused = works.metric("factory_duplicate_deliveries_total")
+
+    brokers.send(broker, Queue.INTERACTIVE, brokers.PRODUCE, 10**9)
+    brokers.send(broker, Queue.CONTROL, brokers.ADVANCE, 10**9)
+
+    wait_for(lambda: works.metric("factory_duplicate_deliveries_total") > refused, "it was refused")
+    works.settle_and_check()
+
+
+def test_work_rests_while_the_store_is_away(
+    works: Works, flights: Flights, store_server: Server
+) -> None:
+    flights.take_off()
+
+    store_server.kill()
+    numbers = works.approve([90_101], enterprise=801)
+    wait_for(lambda: any(row.released for row in works.chunks(state="ready")), "a chunk rests")
+    store_server.start()
+
+    works.settle_and_check()
+    assert works.made(numbers[0])
+
+
+def test_a_store_that_hangs_looks_like_nobody_dying(
+    works: Works, flights: Flights, store_server: Server
+) -> None:
+    # Calls that outlast a lease count as deaths, and enough of them make an order poison.
+    newest = works.chunks()[-1].id
+    flights.take_off()
+
+    assert store_server.pid is not None
+    os.kill(store_server.pid, signal.SIGSTOP)
+    wait_for(lambda: any(row.released for row in works.chunks(state="ready")), "a chunk rests")
+    time.sleep(2 * works.settings.lease_seconds)
+    os.kill(store_server.pid, signal.SIGCONT)
+
+    works.settle_and_check()
+    since = [row for row in works.chunks() if row.id > newest]
+    assert {row.attempt - row.released for row in since} == {1}
+
+
+def test_work_goes_on_when_the_database_is_restarted(
+    works: Works, flights: Flights, database: Server
+) -> None:
+    flights.take_off()
+
+    assert database.pid is not None
+    os.kill(database.pid, signal.SIGQUIT)  # at once, as in a crash; its log is replayed
+    database.stop()
+    time.sleep(1.0)
+    database.start()
+
+    works.settle_and_check()
+
+
+def test_answers_that_come_too_late_leave_nothing_parked(servers: Embedded, tmp_path: Path) -> None:
+    straight = urlsplit(servers.settings.redis_url)
+    with Proxy(straight.port or 0).running() as proxy:
+        place = f":{straight.password}@{LOOPBACK}:{proxy.port}"
+        around = urlunsplit(straight._replace(netloc=place))
+        with at_work(servers, tmp_path, REDIS_URL=around) as works:
+            works.drill("slow", Sleep(queue="interactive", stage="record", seconds=0.5))
+            works.approve(range(6), enterprise=1)
+            wait_for(lambda: bool(works.chunks(state="closed")), "a document is made")
+            proxy.hold_replies()  # acks, fetches and bells are heard, but not answered
+            time.sleep(HELD_REPLIES_SECONDS)
+            proxy.release_replies()
+
+            works.settle_and_check()
+
+
+def test_a_broker_that_hangs_does_not_keep_events_out(
+    servers: Embedded, broker_server: Server, tmp_path: Path
+) -> None:
+    with at_work(servers, tmp_path) as works:
+        works.approve([1], enterprise=1)
+        works.settle()
+        assert broker_server.pid is not None
+        os.kill(broker_server.pid, signal.SIGSTOP)
+        try:
+            works.approve(range(2, 8), enterprise=1)
+        finally:
+            os.kill(broker_server.pid, signal.SIGCONT)
+
+        works.settle_and_check()

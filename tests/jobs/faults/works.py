@@ -1,0 +1,204 @@
+"""A whole factory for fault tests: real servers, real processes, short leases."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import Row, select
+
+from factory import specimen
+from factory.errors import StoreUnavailableError
+from factory.model import BatchId, BatchState
+from jobs import bulk, crew, desk, intake, opening, waiting
+from jobs.crew import Crew
+from jobs.embedded import Embedded
+from jobs.intake import Outcome, Status
+from jobs.servers import free_port
+from jobs.settings import Settings
+from jobs.wiring import Plant, plant_of
+from storage import tables as t
+from storage.ledger import batches, status
+
+from . import killer
+from .invariants import assert_invariants
+
+WHO = "test"
+PATIENCE_SECONDS = 90.0  #: liveness only: nothing here is a promise of speed
+
+#: short enough that a lost lease, heartbeat or bell is noticed while a test waits
+SHORT = {
+    "LEASE_SECONDS": "2",
+    "HEARTBEAT_MS": "1500",
+    "RECONCILE_SECONDS": "1",
+    "RELAY_MS": "50",
+    "CHUNK_ITEMS": "3",
+    "SLICE_ITEMS": "4",
+    "INTERACTIVE_WORKERS": "1",
+    "BULK_WORKERS": "1",
+    "THREADS": "2",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Works:
+    """A running factory and the means to hurt it."""
+
+    plant: Plant
+    crew: Crew
+    servers: Embedded
+    drills: Path
+    verified: set[str] = field(default_factory=set)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of its processes."""
+        return self.crew.settings
+
+    def submit(self, event: Mapping[str, Any]) -> Outcome:
+        """One event, through intake."""
+        return intake.submit(self.plant, json.dumps(event).encode(), who=WHO)
+
+    def approve(self, seeds: Iterable[int], *, enterprise: int) -> list[str]:
+        """Approvals of these holders at that enterprise; their registration numbers."""
+        outcomes = [self.submit(specimen.approved(seed, enterprise)) for seed in seeds]
+        assert {outcome.status for outcome in outcomes} == {Status.ACCEPTED}, outcomes
+        return [str(outcome.registration) for outcome in outcomes]
+
+    def prepare_rename(self, enterprise: int) -> BatchId:
+        """The rename of that enterprise, ready to be confirmed."""
+        batch = BatchId(self.submit(specimen.renamed(enterprise, enterprise)).batch or 0)
+        self.until_state(batch, BatchState.AWAITING)
+        return batch
+
+    def confirm(self, batch: BatchId) -> None:
+        """The rename takes effect."""
+        bulk.confirm(self.plant, batch, who=WHO, why="a test")
+
+    def until_state(self, batch: BatchId, state: BatchState) -> None:
+        """Wait for a batch."""
+        waiting.until_state(self.plant, batch, state, seconds=PATIENCE_SECONDS)
+
+    def settle(self) -> None:
+        """Wait until no work is open, through outages of the ledger too."""
+        wait_for(self._is_settled, "all work is done")
+
+    def _is_settled(self) -> bool:
+        """No chunk or step is open, and no batch waits for the reconciler to close it.
+
+        The last item of a batch may be held while its chunk is split, which does not look
+        at the batch: the reconciler closes it a moment later.
+        """
+        try:
+            with self.plant.ledger.read() as tx:
+                running = [b for b in batches.all_batches(tx) if b.state is BatchState.RUNNING]
+                return status.open_work(tx) == 0 and not running
+        except StoreUnavailableError:
+            return False
+
+    def settle_and_check(self) -> None:
+        """Wait until no work is open; then every promise must hold."""
+        self.settle()
+        assert_invariants(self.plant, self.verified)
+
+    def drill(self, name: str, drill: killer.Kill | killer.Poison | killer.Sleep) -> Path:
+        """Order a drill; a kill's file is gone once it has been taken."""
+        return killer.order(self.drills, name, drill)
+
+    def pid(self, member: str) -> int:
+        """The process group of a member; its worker is in it."""
+        process = next(m.process for m in self.crew.members if m.name == member)
+        assert process is not None, member
+        return process.pid
+
+    def signal(self, member: str, number: signal.Signals) -> None:
+        """Send a signal to a member, master and worker."""
+        os.killpg(self.pid(member), number)
+
+    def chunks(self, **wanted: object) -> Sequence[Row[Any]]:
+        """Chunks whose columns have these values, oldest first."""
+        conditions = [t.chunk.c[name] == value for name, value in wanted.items()]
+        with self.plant.ledger.read() as tx:
+            rows: Sequence[Row[Any]] = tx.run(
+                select(t.chunk).where(*conditions).order_by(t.chunk.c.id)
+            ).all()
+            return rows
+
+    def made(self, number: str) -> bool:
+        """Whether the newest edition of a registration is made."""
+        return desk.registration_status(self.plant, number).newest.made_at is not None
+
+    def metrics(self) -> str:
+        """What the exporter says."""
+        url = f"http://{self.settings.metrics_host}:{self.settings.metrics_port}/metrics"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            text: str = answer.read().decode()
+        return text
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples that have these labels."""
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(self.metrics())
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def restarts(self) -> int:
+        """How often a member had to be started again."""
+        return sum(member.restarts for member in self.crew.members)
+
+
+def wait_for(done: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+    """Until it comes true, or the test fails."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, f"after {seconds:.0f} s not yet: {what}"
+        time.sleep(0.02)
+
+
+@contextmanager
+def at_work(servers: Embedded, folder: Path, **variables: str) -> Iterator[Works]:
+    """A factory of its own over the servers: ledger, namespace and bucket are fresh.
+
+    variables: settings without their prefix, beside the short ones; REDIS_URL may name
+    something between workers and broker, the tests themselves go straight there.
+    """
+    own = settings_for(servers, folder, **variables)
+    drills = folder / "drills"
+    drills.mkdir(parents=True)
+    plant = plant_of(replace(own, redis_url=servers.settings.redis_url))
+    opening.open_embedded(plant)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(killer.DRILLS, str(drills))
+        with crew.at_work(own, worker=killer.WORKER) as working:
+            yield Works(plant=plant, crew=working, servers=servers, drills=drills)
+    plant.ledger.engine.dispose()
+
+
+def settings_for(servers: Embedded, folder: Path, **variables: str) -> Settings:
+    """Short leases, and names nobody else has, over running servers."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    served = servers.settings.to_env()
+    own = {
+        "DATA_DIR": str(folder),
+        "KEYRING_DIR": str(servers.settings.data_dir / "keyring"),
+        "DB_URL": f"sqlite:///{folder / 'ledger.sqlite3'}",
+        "NAMESPACE": name,
+        "S3_BUCKET": f"{name}-files",
+        "S3_INTAKE_BUCKET": f"{name}-intake",
+        "METRICS_PORT": str(free_port()),
+    }
+    given = {f"FACTORY_{key}": value for key, value in (SHORT | own | variables).items()}
+    return Settings.from_env(served | given)
