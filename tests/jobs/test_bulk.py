@@ -1,0 +1,249 @@
+"""A rename: prepared by cursor, confirmed in one instant, reissued to the last one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from factory import specimen
+from factory.errors import ConflictError, NotFoundError
+from factory.model import BatchId, BatchState, EditionState
+from jobs import bulk, desk, watching
+from jobs.intake import Status
+from jobs.wiring import Plant
+from storage.ledger import status
+from tests.plants import (
+    WHO,
+    approve,
+    finish,
+    issue,
+    must_claim,
+    new_plant,
+    open_chunks,
+    start_rename,
+    submit,
+)
+
+
+@pytest.fixture
+def plant(tmp_path: Path, db_url: str) -> Plant:
+    return new_plant(tmp_path, db_url, slice_items=2, chunk_items=2)
+
+
+def confirm(plant: Plant, batch: BatchId) -> None:
+    bulk.confirm(plant, batch, who=WHO, why="notice")
+
+
+def run(plant: Plant, batch: BatchId) -> None:
+    """Every step, and every chunk made."""
+    for _ in range(10):
+        bulk.advance(plant, batch)
+    for chunk in open_chunks(plant):
+        finish(plant, must_claim(plant, chunk))
+
+
+def states(plant: Plant, number: str) -> list[EditionState]:
+    return [edition.state for edition in desk.registration_status(plant, number).editions]
+
+
+def test_preparing_counts_the_affected_and_changes_nothing(plant: Plant) -> None:
+    numbers = [issue(plant, seed) for seed in range(1, 6)]
+    issue(plant, 9, enterprise=2)
+
+    found = watching.batch(plant, start_rename(plant))
+
+    assert found.state is BatchState.AWAITING
+    assert (found.total, found.pending) == (5, 5)
+    assert all(states(plant, number) == [EditionState.UNCOLLECTED] for number in numbers)
+
+
+def test_at_confirmation_every_standing_edition_is_outdated(plant: Plant) -> None:
+    numbers = [issue(plant, seed) for seed in range(1, 4)]
+    desk.collect(plant, numbers[0], who=WHO)
+    batch = start_rename(plant)
+
+    confirm(plant, batch)
+
+    assert all(states(plant, number) == [EditionState.OUTDATED] for number in numbers)
+
+
+def test_after_the_run_everybody_has_a_new_edition_to_collect(plant: Plant) -> None:
+    numbers = [issue(plant, seed) for seed in range(1, 6)]
+    batch = start_rename(plant)
+    confirm(plant, batch)
+
+    run(plant, batch)
+
+    wanted = [EditionState.SUPERSEDED, EditionState.UNCOLLECTED]
+    assert all(states(plant, number) == wanted for number in numbers)
+    found = watching.batch(plant, batch)
+    assert (found.state, found.done, found.total) == (BatchState.COMPLETED, 5, 5)
+
+
+def test_the_new_edition_prints_the_new_name(plant: Plant) -> None:
+    issue(plant, 1)
+    batch = start_rename(plant)
+    confirm(plant, batch)
+    for _ in range(3):
+        bulk.advance(plant, batch)
+
+    [order] = must_claim(plant, open_chunks(plant)[0]).orders
+
+    renamed = specimen.renamed(1, 1)["data"]["enterprise"]["new_name"]
+    assert renamed in str(order.face)
+
+
+def test_others_keep_their_edition(plant: Plant) -> None:
+    issue(plant, 1)
+    other = issue(plant, 2, enterprise=2)
+    batch = start_rename(plant)
+    confirm(plant, batch)
+
+    run(plant, batch)
+
+    assert states(plant, other) == [EditionState.UNCOLLECTED]
+
+
+def test_whoever_came_since_the_preparation_becomes_an_item(plant: Plant) -> None:
+    issue(plant, 1)
+    batch = start_rename(plant)
+    late = issue(plant, 2)
+
+    confirm(plant, batch)
+    run(plant, batch)
+
+    assert states(plant, late) == [EditionState.SUPERSEDED, EditionState.UNCOLLECTED]
+
+
+def test_an_edition_being_made_under_the_old_name_never_becomes_current(plant: Plant) -> None:
+    issue(plant, 1)
+    batch = start_rename(plant)
+    number = approve(plant, 2).registration
+    assert number is not None
+    underway = must_claim(plant, open_chunks(plant)[0])
+
+    confirm(plant, batch)
+    finish(plant, underway)
+
+    assert states(plant, number) == [EditionState.OUTDATED]
+
+
+def test_a_late_old_edition_does_not_replace_the_new_one(plant: Plant) -> None:
+    issue(plant, 1)
+    batch = start_rename(plant)
+    number = approve(plant, 2).registration
+    assert number is not None
+    underway = must_claim(plant, open_chunks(plant)[0])
+    confirm(plant, batch)
+    run(plant, batch)
+
+    finish(plant, underway)
+
+    assert states(plant, number) == [EditionState.SUPERSEDED, EditionState.UNCOLLECTED]
+
+
+def test_repeating_a_step_changes_nothing_twice(plant: Plant) -> None:
+    for seed in range(1, 6):
+        issue(plant, seed)
+    batch = start_rename(plant)
+    confirm(plant, batch)
+
+    for _ in range(30):
+        bulk.advance(plant, batch)
+
+    with plant.ledger.read() as tx:
+        assert status.order_counts(tx) == {"made": 5, "ready": 5}
+
+
+def test_a_batch_is_confirmed_once(plant: Plant) -> None:
+    issue(plant, 1)
+    batch = start_rename(plant)
+    confirm(plant, batch)
+
+    with pytest.raises(ConflictError, match="not waiting"):
+        confirm(plant, batch)
+
+
+def test_an_unknown_batch_cannot_be_confirmed(plant: Plant) -> None:
+    with pytest.raises(NotFoundError):
+        confirm(plant, BatchId(99))
+
+
+def test_a_second_rename_while_one_runs_is_held(plant: Plant) -> None:
+    issue(plant, 1)
+    start_rename(plant)
+
+    second = submit(plant, renamed("上海又一个名称建设工程有限公司"))
+
+    assert second.status is Status.HELD
+    assert "already" in second.notes[0]
+
+
+def test_a_rename_to_the_name_the_register_has_does_nothing(plant: Plant) -> None:
+    issue(plant, 1)
+    batch = start_rename(plant)
+    confirm(plant, batch)
+    run(plant, batch)
+
+    again = submit(plant, specimen.renamed(2, 1))
+
+    assert again.status is Status.ACCEPTED
+    assert again.batch is None
+
+
+def test_a_rename_from_a_name_the_register_does_not_know_is_held(plant: Plant) -> None:
+    issue(plant, 1)
+    event = renamed("上海又一个名称建设工程有限公司")
+    event["data"]["enterprise"]["old_name"] = "上海从未听说建设工程有限公司"
+
+    assert submit(plant, event).status is Status.HELD
+
+
+def test_two_renames_in_a_row_leave_the_last_name(plant: Plant) -> None:
+    number = issue(plant, 1)
+    first = start_rename(plant)
+    confirm(plant, first)
+    run(plant, first)
+    event = renamed("上海又一个名称建设工程有限公司")
+    event["data"]["enterprise"]["old_name"] = specimen.renamed(1, 1)["data"]["enterprise"][
+        "new_name"
+    ]
+    outcome = submit(plant, event)
+    assert outcome.batch is not None
+    second = BatchId(outcome.batch)
+    for _ in range(3):
+        bulk.advance(plant, second)
+
+    confirm(plant, second)
+    run(plant, second)
+
+    wanted = [EditionState.SUPERSEDED, EditionState.SUPERSEDED, EditionState.UNCOLLECTED]
+    assert states(plant, number) == wanted
+
+
+def test_an_enterprise_without_registrations_completes_at_once(plant: Plant) -> None:
+    batch = start_rename(plant)
+    confirm(plant, batch)
+
+    run(plant, batch)
+
+    found = watching.batch(plant, batch)
+    assert (found.state, found.total) == (BatchState.COMPLETED, 0)
+
+
+def test_counts_add_up_at_every_step(plant: Plant) -> None:
+    for seed in range(1, 6):
+        issue(plant, seed)
+    batch = start_rename(plant)
+    confirm(plant, batch)
+
+    for _ in range(4):
+        bulk.advance(plant, batch)
+        found = watching.batch(plant, batch)
+        assert found.pending + found.ordered + found.done + found.skipped + found.held == 5
+
+
+def renamed(new_name: str) -> dict[str, Any]:
+    event = specimen.renamed(1, 1)
+    event["data"]["enterprise"]["new_name"] = new_name
+    return event | {"id": f"rename-to-{len(new_name)}"}

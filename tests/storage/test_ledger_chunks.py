@@ -1,0 +1,266 @@
+"""Chunks: claimed once, leased by the database's clock, recorded by whoever holds the fence."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from factory.errors import FieldError
+from factory.model import EditionState, OrderState
+from jobs import bulk, desk
+from jobs.wiring import Plant
+from storage.ledger import care, chunks, holds, outbox, record, status
+from tests.plants import (
+    LEASE,
+    WHO,
+    approve,
+    claim,
+    finish,
+    hold,
+    issue,
+    made,
+    must_claim,
+    new_plant,
+    open_chunks,
+    start_rename,
+)
+
+NO_TIME = timedelta(0)
+
+
+@pytest.fixture
+def plant(tmp_path: Path, db_url: str) -> Plant:
+    return new_plant(tmp_path, db_url)
+
+
+def test_a_claimed_chunk_is_not_to_be_had_again(plant: Plant) -> None:
+    approve(plant, 1)
+    [chunk] = open_chunks(plant)
+
+    first, second = claim(plant, chunk), claim(plant, chunk)
+
+    assert first is not None
+    assert second is None
+
+
+def test_of_many_claiming_at_once_one_gets_the_chunk(plant: Plant) -> None:
+    approve(plant, 1)
+    [chunk] = open_chunks(plant)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: claim(plant, chunk), range(8)))
+
+    assert sum(each is not None for each in found) == 1
+
+
+def test_a_claim_brings_everything_that_is_printed(plant: Plant) -> None:
+    approve(plant, 1)
+
+    [order] = must_claim(plant, open_chunks(plant)[0]).orders
+
+    assert order.face["number"] == "沪2312016202400001"
+    assert order.pictures["photo"].startswith(b"\xff\xd8")
+    assert order.key_stem.startswith("shanghai-constructor/")
+
+
+def test_after_its_lease_a_chunk_goes_to_another_with_a_higher_fence(plant: Plant) -> None:
+    approve(plant, 1)
+    [chunk] = open_chunks(plant)
+    asleep = claim(plant, chunk, lease=NO_TIME)
+
+    awake = must_claim(plant, chunk)
+
+    assert asleep is not None
+    assert awake.fence > asleep.fence
+
+
+def test_a_worker_that_slept_through_its_lease_records_nothing(plant: Plant) -> None:
+    number = approve(plant, 1).registration
+    [chunk] = open_chunks(plant)
+    asleep = claim(plant, chunk, lease=NO_TIME)
+    awake = must_claim(plant, chunk)
+    assert asleep is not None
+    assert number is not None
+
+    assert finish(plant, awake)
+    assert not finish(plant, asleep)
+
+    [edition] = desk.registration_status(plant, number).editions
+    assert len(edition.files) == 1
+
+
+def test_a_lease_is_renewed_only_by_whoever_holds_the_fence(plant: Plant) -> None:
+    approve(plant, 1)
+    [chunk] = open_chunks(plant)
+    asleep = claim(plant, chunk, lease=NO_TIME)
+    awake = must_claim(plant, chunk)
+    assert asleep is not None
+
+    with plant.ledger.write(WHO) as tx:
+        assert chunks.renew(tx, awake, lease=LEASE)
+        assert not chunks.renew(tx, asleep, lease=LEASE)
+
+
+def test_a_chunk_given_back_rests_before_it_is_to_be_had(plant: Plant) -> None:
+    approve(plant, 1)
+    [chunk] = open_chunks(plant)
+    found = must_claim(plant, chunk)
+
+    with plant.ledger.write(WHO) as tx:
+        record.record(tx, found, [], [], again_after=timedelta(hours=1))
+
+    assert claim(plant, chunk) is None
+    with plant.ledger.write(WHO) as tx:
+        assert care.ring_due(tx) == 0
+
+
+def test_a_chunk_that_has_rested_is_rung_for_once(plant: Plant) -> None:
+    approve(plant, 1)
+    [chunk] = open_chunks(plant)
+    with plant.ledger.write(WHO) as tx:
+        outbox.mark_sent(tx, outbox.unsent(tx))
+    found = must_claim(plant, chunk)
+    with plant.ledger.write(WHO) as tx:
+        record.record(tx, found, [], [], again_after=NO_TIME)
+
+    with plant.ledger.write(WHO) as tx:
+        rung = [care.ring_due(tx), care.ring_due(tx)]
+
+    assert rung == [1, 0]
+    assert claim(plant, chunk) is not None
+
+
+def test_what_a_dead_worker_left_is_rung_for_once_a_lease(plant: Plant) -> None:
+    approve(plant, 1)
+    claim(plant, open_chunks(plant)[0], lease=NO_TIME)
+
+    with plant.ledger.write(WHO) as tx:
+        rung = [care.ring_due(tx), care.ring_due(tx)]
+
+    assert rung[0] == 1
+
+
+def test_giving_back_in_order_does_not_count_as_a_death(plant: Plant) -> None:
+    approve(plant, 1)
+    [chunk] = open_chunks(plant)
+
+    for _ in range(10):
+        found = claim(plant, chunk, max_deaths=1)
+        assert found is not None
+        with plant.ledger.write(WHO) as tx:
+            chunks.release(tx, found, pause=NO_TIME)
+
+    assert claim(plant, chunk, max_deaths=1) is not None
+
+
+def test_a_single_order_that_keeps_killing_is_held(plant: Plant) -> None:
+    approve(plant, 1)
+    [chunk] = open_chunks(plant)
+
+    claims = [claim(plant, chunk, lease=NO_TIME, max_deaths=2) for _ in range(4)]
+
+    assert [each is not None for each in claims] == [True, True, False, False]
+    [held] = desk.open_holds(plant)
+    assert held.reason == "poison"
+
+
+def test_a_chunk_that_keeps_killing_is_halved(plant: Plant) -> None:
+    for seed in range(1, 5):
+        issue(plant, seed)
+    batch = start_rename(plant)
+    bulk.confirm(plant, batch, who=WHO, why="notice")
+    bulk.advance(plant, batch)
+    [chunk] = open_chunks(plant)
+
+    for _ in range(3):
+        claim(plant, chunk, lease=NO_TIME, max_deaths=2)
+
+    halves = [must_claim(plant, each) for each in open_chunks(plant)]
+    assert [len(half.orders) for half in halves] == [2, 2]
+
+
+def test_a_recorded_edition_is_current_and_uncollected(plant: Plant) -> None:
+    number = issue(plant, 1)
+
+    current = desk.registration_status(plant, number).current
+
+    assert current is not None
+    assert current.state is EditionState.UNCOLLECTED
+
+
+def test_a_held_order_is_no_edition_to_collect(plant: Plant) -> None:
+    number = approve(plant, 1).registration
+    assert number is not None
+    found = must_claim(plant, open_chunks(plant)[0])
+
+    hold(plant, found, FieldError("holder.name", "rule", "cannot be printed"))
+
+    assert desk.registration_status(plant, number).current is None
+    with plant.ledger.read() as tx:
+        assert status.order_counts(tx) == {OrderState.HELD: 1}
+        assert [each.reason for each in holds.open_holds(tx)] == ["field"]
+
+
+def test_two_files_never_lie_under_one_key(plant: Plant) -> None:
+    approve(plant, 1)
+    approve(plant, 2)
+    first, second = (must_claim(plant, chunk) for chunk in open_chunks(plant))
+    with plant.ledger.write(WHO) as tx:
+        record.record(tx, first, [made(first.orders[0].id, key="same")], [])
+
+    with pytest.raises(Exception, match=r"(?i)unique"), plant.ledger.write(WHO) as tx:
+        record.record(tx, second, [made(second.orders[0].id, key="same")], [])
+
+
+def test_every_made_edition_is_told_upstream_once(plant: Plant) -> None:
+    from sqlalchemy import func, select
+
+    from storage import tables as t
+
+    issue(plant, 1)
+    issue(plant, 2)
+
+    with plant.ledger.read() as tx:
+        notices = select(func.count()).where(t.outbox.c.topic == outbox.Topic.NOTIFY)
+        assert tx.run(notices).scalar_one() == 2
+
+
+def test_one_owner_at_a_time_runs_a_singleton(plant: Plant) -> None:
+    with plant.ledger.write(WHO) as tx:
+        mine = care.take_singleton(tx, "steward", "one", lease=LEASE)
+        again = care.take_singleton(tx, "steward", "one", lease=LEASE)
+        other = care.take_singleton(tx, "steward", "two", lease=LEASE)
+
+    assert (mine, again, other) == (True, True, False)
+
+
+def test_a_singleton_whose_lease_is_over_goes_to_another(plant: Plant) -> None:
+    with plant.ledger.write(WHO) as tx:
+        care.take_singleton(tx, "steward", "one", lease=timedelta(seconds=-1))
+
+    with plant.ledger.write(WHO) as tx:
+        assert care.take_singleton(tx, "steward", "two", lease=LEASE)
+
+
+def test_what_the_broker_forgot_is_rung_for_again(plant: Plant) -> None:
+    from factory.model import Queue
+
+    approve(plant, 1)
+    with plant.ledger.write(WHO) as tx:
+        outbox.mark_sent(tx, outbox.unsent(tx))
+
+    with plant.ledger.write(WHO) as tx:
+        soon = care.ring_forgotten(tx, Queue.INTERACTIVE, after=LEASE)
+        later = care.ring_forgotten(tx, Queue.INTERACTIVE, after=timedelta(seconds=-1))
+
+    assert (soon, later) == (0, 1)
+
+
+def test_an_aborted_transaction_leaves_no_trace(plant: Plant) -> None:
+    with pytest.raises(RuntimeError), plant.ledger.write(WHO) as tx:
+        outbox.notify(tx, [{"type": "never"}])
+        raise RuntimeError("the process dies here")
+
+    with plant.ledger.read() as tx:
+        assert outbox.oldest_unsent_seconds(tx) == 0

@@ -1,0 +1,59 @@
+"""The schema: migrations build exactly the tables, on both databases, there and back."""
+
+from sqlalchemy import inspect
+
+from storage import schema
+from storage.ledger.base import engine_for
+from storage.tables import Sealed, metadata
+
+
+def test_migrations_build_exactly_the_tables(db_url: str) -> None:
+    engine = engine_for(db_url)
+
+    schema.migrate(engine)
+
+    assert schema.drift(engine) == []
+    assert schema.current_revision(engine) == schema.head_revision()
+
+
+def test_migrating_again_changes_nothing(db_url: str) -> None:
+    engine = engine_for(db_url)
+    schema.migrate(engine)
+
+    schema.migrate(engine)
+
+    assert schema.drift(engine) == []
+
+
+def test_the_last_revision_can_be_taken_back_and_put_again(db_url: str) -> None:
+    engine = engine_for(db_url)
+    schema.migrate(engine)
+
+    schema.downgrade(engine, "-1")
+    schema.migrate(engine)
+
+    assert schema.drift(engine) == []
+
+
+def test_an_empty_database_stands_at_no_revision(db_url: str) -> None:
+    engine = engine_for(db_url)
+
+    assert schema.current_revision(engine) is None
+    assert inspect(engine).get_table_names() == []
+
+
+def test_personal_data_stands_in_sealed_columns_only() -> None:
+    sealed = {
+        f"{table.name}.{column.name}"
+        for table in metadata.tables.values()
+        for column in table.columns
+        if isinstance(column.type, Sealed)
+    }
+
+    assert sealed == {
+        "inbox.body",
+        "holder.person",
+        "picture.content",
+        "registration_event.facts",
+        "production_order.face",
+    }
