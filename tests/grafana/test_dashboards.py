@@ -1,0 +1,196 @@
+"""Dashboards show what the exporter exports, all of it, and Prometheus answers each of them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.servers import LOOPBACK, free_port
+from tests.plants import approve, issue, new_plant, start_rename
+
+GRAFANA = Path(__file__).parents[2] / "grafana"
+DASHBOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
+METRIC = re.compile(r"\bfactory_[a-z_]+\b")
+WAIT_SECONDS = 30
+EXPORTER = """
+import os, sys, time
+from prometheus_client import start_http_server
+from jobs import metrics
+from jobs.settings import Settings
+from jobs.wiring import Plant
+found = metrics.Metrics()
+for stage in metrics.STAGES:
+    found.stage(stage, 0.01, 0.01)
+found.refused_delivery()
+metrics.DOCUMENTS.labels("certificate", "shanghai-constructor", "pdf", "made").inc()
+metrics.TRANSIENT.labels("store_unavailable").inc()
+plant = Plant(Settings.from_env(os.environ))
+start_http_server(int(sys.argv[1]), addr="127.0.0.1", registry=metrics.registry(plant.ledger))
+print("ready", flush=True)
+time.sleep(120)
+"""
+
+Panel = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def exporter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of an exporter over a ledger with a made, a waiting and a held certificate."""
+    folder = tmp_path_factory.mktemp("exporter")
+    db_url = f"sqlite:///{folder / 'ledger.sqlite3'}"
+    plant = new_plant(folder, db_url)
+    issue(plant, 1)
+    approve(plant, 2)
+    start_rename(plant)
+    from factory import specimen
+    from tests.plants import submit
+
+    event = specimen.approved(3)
+    submit(plant, event | {"data": event["data"] | {"photo": {"content": "bm8="}}})
+    (folder / "metrics").mkdir()
+    environ = {"FACTORY_DATA_DIR": str(folder), "FACTORY_DB_URL": db_url}
+    environ |= {"PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics")}
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-c", EXPORTER, str(port)],
+        env=os.environ | environ,
+        cwd=GRAFANA.parent,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == "ready"
+    yield port
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def exposition(exporter: int) -> str:
+    with urllib.request.urlopen(f"http://{LOOPBACK}:{exporter}/metrics") as answer:
+        return str(answer.read(), "utf-8")
+
+
+def panels() -> list[Panel]:
+    return [panel for path in DASHBOARDS for panel in json.loads(path.read_text())["panels"]]
+
+
+def expressions() -> list[str]:
+    return [target["expr"] for panel in panels() for target in panel["targets"]]
+
+
+def test_every_metric_a_panel_names_is_exported(exposition: str) -> None:
+    named = {name for expr in expressions() for name in METRIC.findall(expr)}
+
+    unknown = {name for name in named if not re.search(rf"^{name}(\{{| )", exposition, re.M)}
+
+    assert unknown == set()
+
+
+def test_every_exported_metric_is_on_a_panel(exposition: str) -> None:
+    shown = " ".join(expressions())
+
+    exported = set(re.findall(r"^# TYPE (factory_[a-z_]+)", exposition, re.M))
+
+    assert {name for name in exported if name.removesuffix("_total") not in shown} == set()
+
+
+def test_every_label_a_panel_groups_by_is_exported(exposition: str) -> None:
+    grouped = {
+        label.strip()
+        for expr in expressions()
+        for group in re.findall(r"by \(([^)]*)\)", expr)
+        for label in group.split(",")
+    }
+
+    assert {label for label in grouped if f'{label}="' not in exposition} == set()
+
+
+@pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel["title"])
+def test_a_panel_says_what_it_shows_in_which_unit(panel: Panel) -> None:
+    assert panel["description"].endswith((".", "`."))
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert panel["datasource"]["uid"] == "${datasource}"
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.name)
+def test_panels_have_ids_of_their_own_and_do_not_overlap(path: Path) -> None:
+    found = json.loads(path.read_text())["panels"]
+
+    assert len({panel["id"] for panel in found}) == len(found)
+    assert not [(a["id"], b["id"]) for a, b in combinations(found, 2) if overlap(a, b)]
+
+
+def overlap(one: Panel, other: Panel) -> bool:
+    a, b = one["gridPos"], other["gridPos"]
+    beside = a["x"] + a["w"] <= b["x"] or b["x"] + b["w"] <= a["x"]
+    below = a["y"] + a["h"] <= b["y"] or b["y"] + b["h"] <= a["y"]
+    return not (beside or below)
+
+
+def test_promtool_accepts_the_scrape_configuration() -> None:
+    config = GRAFANA / "prometheus" / "prometheus.yml"
+
+    done = subprocess.run(
+        ["promtool", "check", "config", str(config)], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_real_prometheus_answers_every_panel(
+    exporter: int, tmp_path: Path, absent: Callable[[str], None]
+) -> None:
+    config = (GRAFANA / "prometheus" / "prometheus.yml").read_text("utf-8")
+    file = tmp_path / "prometheus.yml"
+    file.write_text(
+        config.replace("127.0.0.1:9464", f"{LOOPBACK}:{exporter}").replace("15s", "1s"), "utf-8"
+    )
+    port = free_port()
+    server = subprocess.Popen(
+        [
+            *("prometheus", f"--config.file={file}", f"--storage.tsdb.path={tmp_path / 'data'}"),
+            f"--web.listen-address={LOOPBACK}:{port}",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for_series(port)
+
+        silent = [expr for expr in expressions() if not query(port, expr)]
+    finally:
+        server.kill()
+        server.wait()
+
+    assert silent == []
+
+
+def wait_for_series(port: int) -> None:
+    """Until rates can be told: two scrapes at least."""
+    limit = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < limit:
+        try:
+            if query(port, "rate(factory_stage_cpu_seconds_total[5m])"):
+                return
+        except OSError:
+            pass
+        time.sleep(0.5)
+    raise AssertionError("Prometheus scraped nothing")
+
+
+def query(port: int, expr: str) -> list[Any]:
+    address = f"http://{LOOPBACK}:{port}/api/v1/query?{urllib.parse.urlencode({'query': expr})}"
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        found: list[Any] = json.load(answer)["data"]["result"]
+    return found
