@@ -85,17 +85,16 @@ def members_of(settings: Settings, *, worker: str = WORKER) -> list[Member]:
     ]
     found = [Member("steward", [sys.executable, "-m", "jobs.steward"])]
     for queue, count in pools:
-        command = worker_command(queue, settings, worker)
+        command = worker_command(queue, worker)
         found += [Member(f"{queue}-{number}", command) for number in range(count)]
     return found
 
 
-def worker_command(queue: Queue, settings: Settings, worker: str = WORKER) -> list[str]:
+def worker_command(queue: Queue, worker: str = WORKER) -> list[str]:
     """How one master with one worker process of a queue is started."""
-    threads = str(settings.threads)
     return [
         *(sys.executable, "-m", "dramatiq", worker),
-        *("--queues", queue.value, "--processes", "1", "--threads", threads),
+        *("--queues", queue.value, "--processes", "1", "--threads", "1"),
         *("--skip-logging",),
     ]
 

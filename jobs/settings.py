@@ -165,16 +165,7 @@ class Settings:
     lease_seconds: int = setting(
         whole(1, 86_400), "30", "How long a claimed chunk stays with its worker"
     )
-    threads: int = setting(
-        whole(1, 64), "2", "Threads of one worker process; they overlap waits for the store"
-    )
-    prefetch: int = setting(
-        whole(1, 1_000),
-        lambda s: str(s["threads"] + 1),
-        "Messages that one worker process takes ahead",
-        example="3",
-        shown="threads + 1",
-    )
+    prefetch: int = setting(whole(1, 1_000), "2", "Messages that one worker process takes ahead")
     max_attempts: int = setting(
         whole(1, 1_000), "5", "Deaths of its worker before a chunk is split and its bad order held"
     )

@@ -92,7 +92,7 @@ class Plant:
             # Two tries and the pause between them: a lease outlasts them, or a store that
             # hangs would look like workers that die.
             patience=Patience(
-                connect=min(2, s.lease_seconds / 4), read=s.lease_seconds / 4, retries=1
+                connect=min(2, s.lease_seconds / 6), read=s.lease_seconds / 6, retries=1
             ),
         )
 

@@ -15,11 +15,9 @@ import structlog
 from factory.model import BatchId, ChunkId, Queue
 from jobs import broker as brokers
 from jobs import bulk, line, logs
-from jobs.rooms import Rooms
 from jobs.servers import die_with
 from jobs.settings import Settings
 from jobs.wiring import Plant, plant_of
-from storage.ledger import chunks
 
 log = structlog.get_logger()
 
@@ -42,18 +40,11 @@ def start_with(plant: Callable[[], Plant]) -> None:
     logs.configure(settings.log_level)
     broker = brokers.connect(settings)
     dramatiq.set_broker(broker)
-    rooms = Rooms()
 
     @dramatiq.actor(actor_name=brokers.PRODUCE, queue_name=Queue.INTERACTIVE.value, broker=broker)
     def produce(chunk: int) -> None:
-        with rooms.enter(alone=_has_killed(plant(), ChunkId(chunk))):
-            line.produce(plant(), ChunkId(chunk))
+        line.produce(plant(), ChunkId(chunk))
 
     @dramatiq.actor(actor_name=brokers.ADVANCE, queue_name=Queue.CONTROL.value, broker=broker)
     def advance(batch: int) -> None:
         bulk.advance(plant(), BatchId(batch))
-
-
-def _has_killed(plant: Plant, chunk: ChunkId) -> bool:
-    with plant.ledger.read() as tx:
-        return chunks.has_killed(tx, chunk)

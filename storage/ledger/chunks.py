@@ -67,13 +67,6 @@ def claim(tx: Tx, chunk: ChunkId, *, lease: timedelta, max_deaths: int) -> Claim
     )
 
 
-def has_killed(tx: Tx, chunk: ChunkId) -> bool:
-    """Whether it is to be had, and a worker died over it: not to be made beside others."""
-    c = t.chunk.c
-    wanted = select(c.id).where(c.id == chunk, c.attempt > c.released, _to_be_had(tx))
-    return tx.run(wanted).one_or_none() is not None
-
-
 def _take(tx: Tx, chunk: ChunkId, lease: timedelta) -> Row[Any] | None:
     c = t.chunk.c
     taken: Row[Any] | None = tx.run(

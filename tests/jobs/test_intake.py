@@ -250,7 +250,7 @@ def test_a_held_event_goes_on_once_its_cause_is_mended(plant: Plant) -> None:
     submit(plant, changed(event, profile=PROFILE, photo={"content": "bm8="}))
     [held] = desk.open_holds(plant)
 
-    assert desk.retry(plant, held.id, who=WHO, why="try") == "held"
+    assert desk.retry(plant, held.id, who=WHO, why="try").state == "held"
     assert len(desk.open_holds(plant)) == 1
 
 
@@ -269,7 +269,7 @@ def test_what_was_held_for_a_check_character_is_made_after_a_retry(plant: Plant)
     submit(plant, changed(event, holder=holder))
     [held] = desk.open_holds(plant)
 
-    assert desk.retry(plant, held.id, who=WHO, why="the authority confirms it") == "ready"
+    assert desk.retry(plant, held.id, who=WHO, why="the authority confirms it").state == "ready"
 
     with plant.ledger.read() as tx:
         assert status.order_counts(tx) == {"ready": 1}

@@ -66,12 +66,6 @@ def test_postgresql_is_always_reached_through_psycopg(scheme: str) -> None:
     assert settings.db_url == "postgresql+psycopg://db.example/factory"
 
 
-def test_prefetch_follows_the_threads() -> None:
-    settings = Settings.from_env({"FACTORY_THREADS": "4"})
-
-    assert settings.prefetch == 5
-
-
 def test_links_name_the_endpoint_unless_told_otherwise() -> None:
     same = Settings.from_env(STORE)
     other = Settings.from_env({**STORE, "FACTORY_S3_PUBLIC_ENDPOINT": "https://files.example"})
@@ -133,7 +127,7 @@ def test_a_wrong_secret_is_refused_without_saying_it(variable: str) -> None:
 
 
 def test_a_child_process_gets_the_same_settings_whatever_it_inherits(tmp_path: Path) -> None:
-    inherited = {"FACTORY_S3_SECRET_FILE": str(tmp_path / "elsewhere"), "FACTORY_THREADS": "9"}
+    inherited = {"FACTORY_S3_SECRET_FILE": str(tmp_path / "elsewhere"), "FACTORY_PREFETCH": "9"}
     settings = replace(Settings.from_env(STORE), namespace="child", profiles_dir=tmp_path)
 
     handed_on = Settings.from_env({**inherited, **settings.to_env()})

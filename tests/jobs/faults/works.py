@@ -47,7 +47,6 @@ SHORT = {
     "SLICE_ITEMS": "4",
     "INTERACTIVE_WORKERS": "1",
     "BULK_WORKERS": "1",
-    "THREADS": "2",
 }
 
 
