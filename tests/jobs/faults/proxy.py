@@ -1,4 +1,4 @@
-"""A TCP proxy whose replies can be held back: what a switch does that loses its mind."""
+"""A TCP proxy that can lose what is said in one direction: a network that fails by halves."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from jobs.servers import LOOPBACK
 
 CHUNK = 65536
+QUESTIONS, ANSWERS = "questions", "answers"
 
 
 class Proxy:
@@ -18,9 +19,7 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self._server_port, self.port = port, 0
         self._loop = asyncio.new_event_loop()
-        self._flowing = asyncio.Event()
-        self._flowing.set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._lost = ""
 
     @contextmanager
     def running(self) -> Iterator[Proxy]:
@@ -36,13 +35,14 @@ class Proxy:
             thread.join()
             self._loop.close()
 
-    def hold_replies(self) -> None:
-        """Requests still arrive; nobody hears what became of them."""
-        self._loop.call_soon_threadsafe(self._flowing.clear)
-
-    def release_replies(self) -> None:
-        """What was held back goes on, to whoever still listens."""
-        self._loop.call_soon_threadsafe(self._flowing.set)
+    @contextmanager
+    def losing(self, what: str) -> Iterator[None]:
+        """Lose all questions, or all answers, while the block runs; connections stay open."""
+        self._lost = what
+        try:
+            yield
+        finally:
+            self._lost = ""
 
     async def _listen(self) -> None:
         server = await asyncio.start_server(self._serve, LOOPBACK, 0)
@@ -51,26 +51,23 @@ class Proxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(LOOPBACK, self._server_port)
         pumps = [
-            self._loop.create_task(self._pump(reader, back, held=False)),
-            self._loop.create_task(self._pump(there, writer, held=True)),
+            self._loop.create_task(self._pump(reader, back, QUESTIONS)),
+            self._loop.create_task(self._pump(there, writer, ANSWERS)),
         ]
-        self._tasks.update(pumps)
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         for end in (writer, back):
             end.close()
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, held: bool
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, what: str
     ) -> None:
         with suppress(ConnectionError):
             while data := await reader.read(CHUNK):
-                if held:
-                    await self._flowing.wait()
-                writer.write(data)
-                await writer.drain()
+                if self._lost != what:
+                    writer.write(data)
+                    await writer.drain()
 
     async def _end(self) -> None:
-        self._flowing.set()
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
