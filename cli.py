@@ -41,6 +41,7 @@ from jobs.settings import Settings
 from jobs.wiring import Plant, plant_of
 from storage import schema
 from storage.ledger import inbox
+from storage.ledger.status import RegistrationView
 
 REFUSED, NOT_SET_UP, NOT_FOUND, CONFLICT, UNAVAILABLE, NOT_IN_FORCE = 1, 3, 4, 5, 6, 7
 CODES: Sequence[tuple[type[FactoryError], int]] = (
@@ -71,9 +72,32 @@ class Commands(click.Group):
             ctx.exit(next(code for kind, code in CODES if isinstance(error, kind)))
 
 
+class _Text(click.ParamType[str]):
+    """Text that says something and is UTF-8, whatever bytes the shell hands over."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text.  BadParameter: it is empty or no UTF-8."""
+        if not value.strip():
+            self.fail("is empty", param, ctx)
+        if any("\ud800" <= char <= "\udfff" for char in value):
+            self.fail("is not UTF-8 text", param, ctx)
+        return value
+
+
+class _Ident(click.IntRange):
+    """What the ledger counts with."""
+
+    name = "number"
+
+
+TEXT = _Text()
+IDENT = _Ident(1, 2**63 - 1)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 reason_option = click.option(
-    "--reason", required=True, help="Why; it is kept in the audit log with your account."
+    "--reason", required=True, type=TEXT, help="Why; it is kept in the audit log with your account."
 )
 
 
@@ -82,6 +106,13 @@ def _settings() -> Settings:
 
 
 def _plant() -> Plant:
+    """SettingsError: there is no keyring, so the ledger cannot be read."""
+    plant = _bare_plant()
+    opening.check_keyring(plant.settings)
+    return plant
+
+
+def _bare_plant() -> Plant:
     logs.configure("warning")
     return plant_of(_settings())
 
@@ -205,22 +236,34 @@ def up() -> None:
     What FACTORY_REDIS_URL, FACTORY_S3_ENDPOINT or FACTORY_DB_URL name is used, not started.
     """
     logs.configure("warning")
-    settings = Settings.from_env(os.environ)
+    settings = opening.metrics_port(Settings.from_env(os.environ))
     with embedded.embedded(settings) as running:
         opening.open_embedded(plant_of(running))
         with crew.at_work(running):
-            err.print(f"data     {running.data_dir}")
-            err.print(f"store    {running.s3_endpoint}")
-            err.print(f"metrics  http://{running.metrics_host}:{running.metrics_port}/metrics")
-            err.print("ready; in another terminal: certfactory submit FILE    (Ctrl-C to stop)")
+            _tell_ready(running)
             crew.wait_for_stop()
+
+
+def _tell_ready(running: Settings) -> None:
+    lines = (
+        f"data     {running.data_dir}",
+        f"store    {running.s3_endpoint}",
+        f"metrics  http://{running.metrics_host}:{running.metrics_port}/metrics",
+        "ready; Ctrl-C stops it.  Try in another terminal, with the same FACTORY_DATA_DIR:",
+        "  certfactory events example registration.approved | certfactory submit -",
+        "  certfactory status",
+        "  certfactory collect NUMBER && certfactory link NUMBER",
+    )
+    for line in lines:
+        err.print(line, markup=False, soft_wrap=True)
 
 
 @main.command()
 def work() -> None:
     """Run this machine's workers, relay and metrics against the servers the settings name."""
-    settings = _settings()
+    settings = opening.metrics_port(_settings())
     logs.configure(settings.log_level)
+    opening.check_keyring(settings)
     opening.check_schema(plant_of(settings))
     with crew.at_work(settings):
         crew.wait_for_stop()
@@ -239,9 +282,11 @@ def submit(file: BinaryIO, rejects: Path | None, as_json: bool) -> None:
     Good lines are taken even when others are refused.  Submitting a file again changes
     nothing.  Refused lines are written to the rejects file (mode 0600).
     """
+    source = _source_path(file)
+    path = rejects or _rejects_path(source)
+    _check_rejects(path, source)
     plant, results = _plant(), []
     opening.check_schema(plant)
-    path = rejects or _rejects_path(file)
     with _bar("events") as progress, Rejects(path) as refused:
         for line, raw, outcome in intake.submit_all(plant, events.split_lines(file), who=_who()):
             progress.advance(progress.task_ids[0])
@@ -253,9 +298,22 @@ def submit(file: BinaryIO, rejects: Path | None, as_json: bool) -> None:
         sys.exit(REFUSED)
 
 
-def _rejects_path(file: BinaryIO) -> Path:
+def _source_path(file: BinaryIO) -> Path | None:
+    """The file the events are in; None: they come through a pipe."""
     name = getattr(file, "name", "-")
-    return Path("stdin.rejects.jsonl" if name in {"-", "<stdin>"} else f"{name}.rejects.jsonl")
+    return None if name in {"-", "<stdin>"} else Path(name)
+
+
+def _rejects_path(source: Path | None) -> Path:
+    return Path("stdin.rejects.jsonl") if source is None else Path(f"{source}.rejects.jsonl")
+
+
+def _check_rejects(path: Path, source: Path | None) -> None:
+    """Before the first event is taken: refused lines can be kept, and not over the events."""
+    if source is not None and path.exists() and path.samefile(source):
+        raise click.BadParameter(f"{path} is the file of the events", param_hint="--rejects")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise click.BadParameter(f"{path} cannot be written", param_hint="--rejects")
 
 
 def _show_outcomes(
@@ -313,7 +371,7 @@ def events_example(type_: str) -> None:
 
 
 @main.command()
-@click.argument("what", metavar="[EVENT|NUMBER]", required=False)
+@click.argument("what", metavar="[EVENT|NUMBER]", type=TEXT, required=False)
 @json_option
 def status(what: str | None, as_json: bool) -> None:
     """Where an event or a registration stands; without an argument, everything in figures."""
@@ -346,7 +404,7 @@ def _show_events(found: Sequence[desk.EventStatus], *, as_json: bool) -> None:
             _show_registration(registration, as_json=False)
 
 
-def _show_registration(registration: desk.RegistrationView, *, as_json: bool) -> None:
+def _show_registration(registration: RegistrationView, *, as_json: bool) -> None:
     if as_json:
         _print_json(registration)
         return
@@ -361,7 +419,7 @@ def _show_registration(registration: desk.RegistrationView, *, as_json: bool) ->
 
 
 @main.command()
-@click.argument("number")
+@click.argument("number", type=TEXT)
 @json_option
 def collect(number: str, as_json: bool) -> None:
     """The holder confirms and takes the current edition (领证); then link works."""
@@ -373,7 +431,7 @@ def collect(number: str, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("number")
+@click.argument("number", type=TEXT)
 @click.option("--edition", type=int, help="Another edition than the current one.")
 @json_option
 def link(number: str, edition: int | None, as_json: bool) -> None:
@@ -444,7 +502,7 @@ def bulk_list(as_json: bool) -> None:
 
 
 @bulk_group.command("show")
-@click.argument("batch", type=int)
+@click.argument("batch", type=IDENT)
 @json_option
 def bulk_show(batch: int, as_json: bool) -> None:
     """One batch: what it is about, and its items by state."""
@@ -460,7 +518,7 @@ def _show_batch(found: watching.Progress, *, as_json: bool) -> None:
 
 
 @bulk_group.command("confirm")
-@click.argument("batch", type=int)
+@click.argument("batch", type=IDENT)
 @reason_option
 @json_option
 def bulk_confirm(batch: int, reason: str, as_json: bool) -> None:
@@ -471,7 +529,7 @@ def bulk_confirm(batch: int, reason: str, as_json: bool) -> None:
 
 
 @bulk_group.command("watch")
-@click.argument("batch", type=int)
+@click.argument("batch", type=IDENT)
 @json_option
 def bulk_watch(batch: int, as_json: bool) -> None:
     """Follow a batch until it ends; exit code 1 if items are held."""
@@ -510,7 +568,7 @@ def held_list(as_json: bool) -> None:
 
 
 @held_group.command("show")
-@click.argument("hold", type=int)
+@click.argument("hold", type=IDENT)
 @json_option
 def held_show(hold: int, as_json: bool) -> None:
     """One hold, whole."""
@@ -522,19 +580,38 @@ def held_show(hold: int, as_json: bool) -> None:
 
 
 @held_group.command("retry")
-@click.argument("hold", type=int)
-@click.option("--reason", default="mended", show_default=True, help="What was mended.")
-def held_retry(hold: int, reason: str) -> None:
-    """Let what was held go on, once its cause is mended."""
-    out.print(desk.retry(_plant(), hold, who=_who(), why=reason))
+@click.argument("hold", type=IDENT)
+@click.option("--reason", default="mended", type=TEXT, show_default=True, help="What was mended.")
+@json_option
+def held_retry(hold: int, reason: str, as_json: bool) -> None:
+    """Let what was held go on, once its cause is mended; exit code 1 if it is held again."""
+    moved = desk.retry(_plant(), hold, who=_who(), why=reason)
+    _show_moved(moved, as_json=as_json)
+    if moved.held is not None:
+        sys.exit(REFUSED)
+
+
+def _show_moved(moved: desk.Moved, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(moved)
+        return
+    found = [
+        f"{moved.subject_kind} {moved.subject_id}: {moved.state}",
+        f"registration {moved.registration}" if moved.registration else "",
+        f"batch {moved.batch}" if moved.batch else "",
+        f"hold {moved.held}" if moved.held else "",
+        *moved.notes,
+    ]
+    out.print(", ".join(each for each in found if each), markup=False)
 
 
 @held_group.command("dismiss")
-@click.argument("hold", type=int)
+@click.argument("hold", type=IDENT)
 @reason_option
-def held_dismiss(hold: int, reason: str) -> None:
+@json_option
+def held_dismiss(hold: int, reason: str, as_json: bool) -> None:
     """End a held event without documents, because upstream has sent it otherwise."""
-    desk.dismiss(_plant(), hold, who=_who(), why=reason)
+    _show_moved(desk.dismiss(_plant(), hold, who=_who(), why=reason), as_json=as_json)
 
 
 @main.group("sources")
@@ -555,18 +632,19 @@ def sources_list(as_json: bool) -> None:
 
 
 @sources_group.command("grant")
-@click.argument("source")
-@click.argument("profile")
+@click.argument("source", type=TEXT)
+@click.argument("profile", type=TEXT)
 def sources_grant(source: str, profile: str) -> None:
     """Let SOURCE (the `source` of its events) submit for PROFILE."""
     desk.grant(_plant(), source, profile, who=_who())
+    out.print(f"{source} may submit for {profile}", markup=False)
 
 
 @main.command("doctor")
 @json_option
 def doctor_command(as_json: bool) -> None:
     """Look at settings, fonts, keys, database, broker, store and clock; say what to do."""
-    found = doctor.examine(_plant())
+    found = doctor.examine(_bare_plant())
     if as_json:
         _print_json(found)
     else:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from factory.verify import Verdict, VerdictWord
-
 from factory import verify
 from factory.errors import ConflictError, NotFoundError
-from factory.model import EditionState, Format
+from factory.model import EditionState, Format, OrderState
+from factory.verify import Verdict, VerdictWord
 from jobs import intake
 from jobs.ordering import local_day
 from storage.ledger import Tx, audit, batches, holds, inbox, orders, status
@@ -34,6 +33,8 @@ LABELS = {
     EditionState.REVOKED: "已注销",
 }
 EXPIRED = "expired"
+DISMISSED = "dismissed"
+RETRIED = "is made now; if its cause is not mended, it is held again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,8 +259,26 @@ def grant(plant: Plant, source: str, profile: str, *, who: str) -> None:
         audit.note(tx, "source granted", ("source", source[:64]), why=profile)
 
 
-def retry(plant: Plant, hold_id: int, *, who: str, why: str) -> str:
-    """Move on what was held; what it is now.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What became of a hold, and of what it stopped.
+
+    state: of the event or order now; ``held`` again when its cause is not mended.
+    held:  the new hold in that case.
+    """
+
+    hold: int
+    subject_kind: str
+    subject_id: int
+    state: str
+    registration: str | None = None
+    batch: int | None = None
+    held: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+def retry(plant: Plant, hold_id: int, *, who: str, why: str) -> Moved:
+    """Let what was held go on; what it is now.
 
     NotFoundError: no such hold.  ConflictError: it is closed already.
     """
@@ -267,20 +286,42 @@ def retry(plant: Plant, hold_id: int, *, who: str, why: str) -> str:
         held = holds.get(tx, hold_id)
     if held.subject_kind == "event":
         outcome = intake.retry(plant, hold_id, who=who, why=why)
-        return outcome.status.value
+        return Moved(
+            hold=hold_id,
+            subject_kind=held.subject_kind,
+            subject_id=held.subject_id,
+            state=outcome.status.value,
+            registration=outcome.registration,
+            batch=outcome.batch,
+            held=outcome.hold,
+            notes=outcome.notes,
+        )
     with plant.ledger.write(who) as tx:
         holds.close(tx, hold_id, why=why)
         orders.ready_again(tx, held.subject_id)
-    return "ready"
+    return _moved(held, OrderState.READY.value, RETRIED)
 
 
-def dismiss(plant: Plant, hold_id: int, *, who: str, why: str) -> None:
+def dismiss(plant: Plant, hold_id: int, *, who: str, why: str) -> Moved:
     """End a held event without its documents: upstream has sent it otherwise.
 
-    ConflictError: an order cannot be dismissed; its numbers are drawn.
+    NotFoundError: no such hold.  ConflictError: it is closed already, or stops an order, which
+    cannot be dismissed; its numbers are drawn.
     """
     with plant.ledger.write(who) as tx:
         held = holds.get(tx, hold_id)
         if held.subject_kind != "event":
             raise ConflictError(f"hold {hold_id}: an order is mended and retried, not dismissed")
         holds.close(tx, hold_id, why=why)
+        inbox.settle(tx, held.subject_id, DISMISSED, {"hold": hold_id})
+    return _moved(held, DISMISSED)
+
+
+def _moved(held: Held, state: str, *notes: str) -> Moved:
+    return Moved(
+        hold=held.id,
+        subject_kind=held.subject_kind,
+        subject_id=held.subject_id,
+        state=state,
+        notes=notes,
+    )

@@ -59,6 +59,7 @@ def _fonts(plant: Plant) -> str:
 
 
 def _keys(plant: Plant) -> str:
+    opening.check_keyring(plant.settings)
     wanted = {profile.seal.identity for profile in plant.profiles.values()}
     there = {summary.name: summary for summary in plant.keyring.identities()}
     if missing := wanted - there.keys():
@@ -73,11 +74,13 @@ def _keys(plant: Plant) -> str:
 
 
 def _database(plant: Plant) -> str:
+    opening.check_keyring(plant.settings)
     opening.check_schema(plant)
     return f"{plant.ledger.engine.dialect.name}, schema up to date"
 
 
 def _clock(plant: Plant) -> str:
+    opening.check_keyring(plant.settings)
     with plant.ledger.read() as tx:
         skew = abs((datetime.now(UTC) - tx.now).total_seconds())
     if skew > MOST_SKEW_SECONDS:

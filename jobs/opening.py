@@ -1,13 +1,16 @@
-"""Opening: what must stand before the first event: keys, schema, buckets, grants."""
+"""Opening: what must stand before the first event: keys, schema, buckets, grants, a port."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from factory.errors import SettingsError
 from factory.fonts import UMING
 from factory.seals.picture import draw_test_seal
+from jobs.servers import free_port, is_free
+from jobs.settings import Settings
 from jobs.wiring import font_files
 from storage import keyring, schema
 from storage.ledger import inbox
@@ -31,10 +34,18 @@ def open_embedded(plant: Plant) -> None:
 
 
 def make_test_keyring(plant: Plant) -> None:
-    """A test CA and one test seal a profile, unless there is a keyring."""
+    """A test CA and one test seal a profile, unless there is a keyring.
+
+    SettingsError: the face that test seals are drawn with is missing.
+    """
     if plant.settings.keyring_dir.exists():
         return
-    face = font_files(plant.settings.font_dirs).get(UMING.file, b"")
+    face = font_files(plant.settings.font_dirs).get(UMING.file)
+    if face is None:
+        raise SettingsError(
+            f"font file {UMING.file} is missing: install the Debian package {UMING.package},"
+            " or set FACTORY_FONT_DIRS to a folder that has it"
+        )
     identities = {
         profile.seal.identity: profile.authority.name for profile in plant.profiles.values()
     }
@@ -44,6 +55,27 @@ def make_test_keyring(plant: Plant) -> None:
         now=datetime.now(UTC),
         draw_seal=lambda name: draw_test_seal(name, face),
     )
+
+
+def metrics_port(settings: Settings) -> Settings:
+    """The settings with a real port in place of 0.  SettingsError: somebody has the port."""
+    if settings.metrics_port == 0:
+        return replace(settings, metrics_port=free_port())
+    if not is_free(settings.metrics_port):
+        raise SettingsError(
+            f"port {settings.metrics_port} is taken: set FACTORY_METRICS_PORT to another one,"
+            " or to 0 for any"
+        )
+    return settings
+
+
+def check_keyring(settings: Settings) -> None:
+    """SettingsError: there is no keyring, so nothing in the ledger can be read."""
+    if not settings.keyring_dir.exists():
+        raise SettingsError(
+            f"there is no keyring in {settings.keyring_dir}: start `certfactory up`, which makes"
+            " one for tests, or set FACTORY_KEYRING_DIR (or FACTORY_DATA_DIR) to where yours is"
+        )
 
 
 def check_schema(plant: Plant) -> None:

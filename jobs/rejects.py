@@ -34,6 +34,7 @@ class Rejects:
         if self._file is None:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
             self._file = os.fdopen(os.open(self.path, flags, OWNER_ONLY), "wb")
-            self.path.chmod(OWNER_ONLY)
+            if self.path.is_file():  # a device keeps its mode
+                self.path.chmod(OWNER_ONLY)
         self._file.write(raw.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
         self.count += 1

@@ -1,0 +1,69 @@
+"""What must stand before the first event, and what a machine is told that lacks it."""
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from factory.errors import SettingsError
+from jobs import opening
+from jobs.rejects import Rejects
+from jobs.servers import LOOPBACK
+from jobs.settings import Settings
+from jobs.wiring import plant_of
+
+
+def test_without_the_face_of_test_seals_its_package_is_named(tmp_path: Path) -> None:
+    variables = {"DATA_DIR": tmp_path / "data", "FONT_DIRS": tmp_path}
+    plant = plant_of(
+        Settings.from_env({f"FACTORY_{name}": str(path) for name, path in variables.items()})
+    )
+
+    with pytest.raises(SettingsError, match="fonts-arphic-uming"):
+        opening.make_test_keyring(plant)
+
+    assert not plant.settings.keyring_dir.exists()
+
+
+def test_a_metrics_port_of_0_becomes_a_free_one() -> None:
+    settings = Settings.from_env({"FACTORY_METRICS_PORT": "0"})
+
+    chosen = opening.metrics_port(settings).metrics_port
+
+    with socket.create_server((LOOPBACK, chosen)):
+        assert chosen > 0
+
+
+def test_a_metrics_port_that_is_free_stays() -> None:
+    with socket.create_server((LOOPBACK, 0)) as server:
+        port = server.getsockname()[1]
+    settings = Settings.from_env({"FACTORY_METRICS_PORT": str(port)})
+
+    assert opening.metrics_port(settings) == settings
+
+
+def test_refused_lines_are_readable_by_their_owner_only(tmp_path: Path) -> None:
+    file = tmp_path / "rejects.jsonl"
+    file.write_text("an earlier run's")
+    file.chmod(0o644)
+
+    with Rejects(file) as rejects:
+        rejects.add(b"{\r\n}")
+
+    assert file.read_bytes() == b"{  }\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_refused_lines_can_go_into_a_pipe_whose_mode_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o644)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    with Rejects(pipe) as rejects:
+        rejects.add(b"{}")
+
+    assert os.read(reader, 100) == b"{}\n"
+    assert stat.S_IMODE(pipe.stat().st_mode) == 0o644
+    os.close(reader)

@@ -1,0 +1,613 @@
+"""The command line, against a whole factory that runs as it does for a person: ``up``."""
+
+import json
+import os
+import pty
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from email.message import Message
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from reportlab.pdfgen.canvas import Canvas
+
+import cli
+from factory import specimen
+from jobs.servers import LOOPBACK
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "tests" / "examples"
+PATIENCE_SECONDS = 90.0
+
+OK, REFUSED, USAGE, NOT_SET_UP, NOT_FOUND, CONFLICT, NOT_IN_FORCE = 0, 1, 2, 3, 4, 5, 7
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A running factory, and the ways to give it a command."""
+
+    data_dir: Path
+    said: str  #: what ``up`` printed
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"FACTORY_DATA_DIR": str(self.data_dir)}
+
+    def run(self, *words: str, stdin: str = "", **variables: str) -> Result:
+        """One command, inside this process."""
+        return CliRunner(env=self.env | variables).invoke(cli.main, words, input=stdin)
+
+    def json(self, *words: str, stdin: str = "") -> Any:
+        """What a command that must not fail prints for programs."""
+        done = self.run(*words, "--json", stdin=stdin)
+        assert done.exit_code == OK, done.stderr
+        return json.loads(done.stdout)
+
+    def start(self, *words: str, stdin: bytes = b"", stderr: int = subprocess.PIPE) -> Any:
+        """One command, as a shell gives it."""
+        return subprocess.run(
+            [sys.executable, "cli.py", *words],
+            cwd=ROOT,
+            env=os.environ | self.env,
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+
+    def issue(self, event: JsonObject) -> str:
+        """Submit an approval and wait for its certificate; the registration number."""
+        number: str = self.json("submit", "-", stdin=line(event))["lines"][0]["registration"]
+        self.wait(lambda: self.editions(number)[-1]["state"] != "ordered")
+        return number
+
+    def editions(self, number: str) -> list[JsonObject]:
+        found: list[JsonObject] = self.json("status", number)["editions"]
+        return found
+
+    def holds(self, event: JsonObject) -> list[JsonObject]:
+        found: list[JsonObject] = self.json("status", event["id"])[0]["held"]
+        return found
+
+    def wait(self, done: Callable[[], object]) -> None:
+        """Until it is so."""
+        limit = time.monotonic() + PATIENCE_SECONDS
+        while not done():
+            assert time.monotonic() < limit, self.run("status").stdout
+            time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    """A factory started with ``up``, stopped by Ctrl-C; nothing of it may stay behind."""
+    folder = tmp_path_factory.mktemp("cli")
+    said = folder / "said.txt"
+    variables = {"DATA_DIR": str(folder / "data"), "METRICS_PORT": "0", "BULK_WORKERS": "1"}
+    with said.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "cli.py", "up"],
+            cwd=ROOT,
+            env=os.environ | {f"FACTORY_{name}": value for name, value in variables.items()},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        _wait_until_ready(process, said)
+        yield Line(folder / "data", said.read_text("utf-8"))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_SECONDS) == OK
+        assert _running_in(folder) == []
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], said: Path) -> None:
+    limit = time.monotonic() + PATIENCE_SECONDS
+    while "certfactory link" not in said.read_text("utf-8"):
+        assert process.poll() is None and time.monotonic() < limit, said.read_text("utf-8")
+        time.sleep(0.1)
+
+
+def _running_in(folder: Path) -> list[str]:
+    """The processes that were started in this folder or told to work in it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            named = str(folder).encode() in (process / "environ").read_bytes()
+            if named or (process / "cwd").readlink().is_relative_to(folder):
+                found.append((process / "comm").read_text())
+    return found
+
+
+def line(event: JsonObject) -> str:
+    """An event on a line of its own."""
+    return json.dumps(event, ensure_ascii=False) + "\n"
+
+
+def approval(seed: int, **holder: str) -> JsonObject:
+    """An approval of somebody new, at an employer of their own."""
+    event = specimen.approved(seed, enterprise=seed)
+    event["data"]["holder"] |= holder
+    return event
+
+
+def with_a_bad_photo(seed: int) -> JsonObject:
+    event = approval(seed)
+    event["data"]["photo"] = {"content": "bm8="}
+    return event
+
+
+def download(url: str) -> tuple[bytes, Message]:
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - a link of our own
+        return answer.read(), answer.headers
+
+
+def _whatever_is_at(url: str) -> bytes:
+    with suppress(OSError):
+        return download(url)[0]
+    return b""
+
+
+def test_up_says_where_everything_is_and_what_to_try(factory: Line) -> None:
+    metrics = next(word for word in factory.said.split() if word.endswith("/metrics"))
+
+    factory.wait(lambda: b"factory_ledger_up 1.0" in _whatever_is_at(metrics))  # a moment later
+    assert str(factory.data_dir) in factory.said
+    assert "certfactory submit -" in factory.said
+
+
+def test_up_refuses_a_data_directory_in_use(factory: Line) -> None:
+    done = factory.run("up", FACTORY_METRICS_PORT="0")
+
+    assert done.exit_code == NOT_SET_UP
+    assert "in use by process" in done.stderr
+
+
+def test_up_refuses_a_metrics_port_that_is_taken(factory: Line) -> None:
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = factory.run("up", FACTORY_METRICS_PORT=port)
+
+    assert done.exit_code == NOT_SET_UP
+    assert "FACTORY_METRICS_PORT" in done.stderr
+
+
+def test_submit_takes_the_good_lines_and_keeps_the_refused_ones(
+    factory: Line, tmp_path: Path
+) -> None:
+    bad = (EXAMPLES / "malformed.jsonl").read_text("utf-8").splitlines(keepends=True)[:2]
+    file = tmp_path / "events.jsonl"
+    good, other = line(approval(701)), line(approval(702))
+    file.write_text(good + bad[0] + good + other + bad[1], "utf-8")
+
+    done = factory.run("submit", str(file), "--json")
+
+    result, rejects = json.loads(done.stdout), Path(f"{file}.rejects.jsonl")
+    assert done.exit_code == REFUSED
+    assert result["counts"] == {"accepted": 2, "held": 0, "duplicate": 1, "refused": 2}
+    assert rejects.read_text("utf-8") == "".join(bad)
+    assert stat.S_IMODE(rejects.stat().st_mode) == 0o600
+
+
+def test_submitting_again_changes_nothing(factory: Line, tmp_path: Path) -> None:
+    event = approval(703)
+    first = factory.run("submit", "-", stdin=line(event))
+
+    again = factory.run("submit", "-", stdin=line(event))
+
+    assert (first.exit_code, again.exit_code) == (OK, OK)
+    assert "1 duplicate" in again.stdout
+    assert len(factory.json("status", event["id"])) == 1
+
+
+@pytest.mark.parametrize("kind", sorted(specimen.EVENTS))
+def test_every_example_can_be_submitted_as_it_is_printed(factory: Line, kind: str) -> None:
+    printed = factory.run("events", "example", kind)
+
+    done = factory.run("submit", "-", stdin=printed.stdout)
+
+    assert done.exit_code == OK, done.stdout
+    assert kind in factory.run("events", "list").stdout
+    assert json.loads(factory.run("events", "schema", kind).stdout)["title"] == kind
+
+
+def test_events_come_through_a_pipe(factory: Line) -> None:
+    done = factory.start("submit", "-", stdin=line(approval(704)).encode())
+
+    assert (done.returncode, done.stderr) == (OK, b"")
+    assert "1 accepted" in done.stdout.decode()
+
+
+def test_progress_is_shown_on_a_terminal_only(factory: Line) -> None:
+    terminal, theirs = pty.openpty()
+    os.set_blocking(terminal, False)
+
+    done = factory.start("submit", "-", stdin=line(approval(705)).encode(), stderr=theirs)
+
+    shown = os.read(terminal, 10_000)
+    os.close(theirs)
+    os.close(terminal)
+    assert done.returncode == OK
+    assert b"events" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["{folder}/absent.jsonl"], "No such file"),
+        (["{folder}"], "directory"),
+        (["{folder}/events.jsonl", "--rejects", "{folder}/events.jsonl"], "file of the events"),
+        (["{folder}/events.jsonl", "--rejects", "{folder}/absent/r.jsonl"], "cannot be written"),
+    ],
+)
+def test_submit_refuses_files_it_cannot_use(
+    factory: Line, tmp_path: Path, words: Sequence[str], why: str
+) -> None:
+    (tmp_path / "events.jsonl").write_text("not taken\n")
+
+    done = factory.run("submit", *(word.format(folder=tmp_path) for word in words))
+
+    assert done.exit_code == USAGE
+    assert why in done.stderr
+    assert (tmp_path / "events.jsonl").read_text() == "not taken\n"
+
+
+def test_status_speaks_of_events_registrations_and_everything(factory: Line) -> None:
+    event = approval(706)
+    number = factory.issue(event)
+
+    of_event = factory.run("status", event["id"])
+    of_number = factory.run("status", number)
+    overview = factory.run("status")
+
+    assert f"registration {number}" in of_event.stdout
+    assert "未领证" in of_number.stdout
+    assert "uncollected" in overview.stdout
+
+
+def test_what_was_collected_can_be_downloaded_and_verified(factory: Line, tmp_path: Path) -> None:
+    number = factory.issue(approval(707))
+    collected = factory.json("collect", number)
+
+    data, headers = download(factory.run("link", number).stdout.strip())
+
+    disposition = urllib.parse.unquote(headers["Content-Disposition"])
+    (tmp_path / "mine.pdf").write_bytes(data)
+    assert collected["state"] == "collected"
+    assert f"{number}.pdf" in disposition
+    assert sha256(data).hexdigest() == factory.editions(number)[0]["files"][0]["sha256"]
+    assert factory.run("verify", str(tmp_path / "mine.pdf")).exit_code == OK
+
+
+def test_there_is_no_link_before_collecting(factory: Line) -> None:
+    number = factory.issue(approval(708))
+
+    done = factory.run("link", number)
+
+    assert done.exit_code == CONFLICT
+    assert "未领证" in done.stderr
+
+
+@dataclass(frozen=True)
+class Reissue:
+    """A rename that was carried out with the command line, step by step."""
+
+    number: str
+    old_file: Path
+    steps: dict[str, Result]
+
+
+@pytest.fixture(scope="module")
+def reissue(factory: Line, tmp_path_factory: pytest.TempPathFactory) -> Reissue:
+    number = factory.issue(approval(710))
+    factory.json("collect", number)
+    old = tmp_path_factory.mktemp("reissue") / "old.pdf"
+    old.write_bytes(download(factory.run("link", number).stdout.strip())[0])
+    event = line(specimen.renamed(710, enterprise=710))
+    batch = str(factory.json("submit", "-", stdin=event)["lines"][0]["batch"])
+    confirm = ("bulk", "confirm", batch, "--reason", "notice 7")
+    steps = {
+        "watch": factory.run("bulk", "watch", batch),
+        "show": factory.run("bulk", "show", batch, "--json"),
+        "confirm": factory.run(*confirm, "--json"),
+        "confirm again": factory.run(*confirm),
+        "outdated": factory.run("link", number, "--edition", "1"),
+        "end": factory.run("bulk", "watch", batch, "--json"),
+        "list": factory.run("bulk", "list"),
+    }
+    return Reissue(number, old, steps)
+
+
+def test_a_bulk_event_waits_for_confirmation(reissue: Reissue) -> None:
+    shown = json.loads(reissue.steps["show"].stdout)
+
+    assert reissue.steps["watch"].exit_code == OK
+    assert "bulk confirm" in reissue.steps["watch"].stderr
+    assert (shown["state"], shown["total"], shown["pending"]) == ("awaiting_confirmation", 1, 1)
+
+
+def test_a_confirmed_bulk_event_reissues_everything(factory: Line, reissue: Reissue) -> None:
+    end = json.loads(reissue.steps["end"].stdout)
+
+    assert reissue.steps["confirm"].exit_code == OK
+    assert (end["state"], end["done"], end["held"]) == ("completed", 1, 0)
+    assert end["reason"] == "notice 7"
+    assert "completed" in reissue.steps["list"].stdout
+    assert [e["state"] for e in factory.editions(reissue.number)] == ["superseded", "uncollected"]
+
+
+def test_a_bulk_event_is_confirmed_once(reissue: Reissue) -> None:
+    again = reissue.steps["confirm again"]
+
+    assert again.exit_code == CONFLICT
+    assert "not waiting for confirmation" in again.stderr
+
+
+def test_a_certificate_that_is_being_replaced_has_no_link(reissue: Reissue) -> None:
+    done = reissue.steps["outdated"]
+
+    assert done.exit_code == CONFLICT
+    assert "edition 1" in done.stderr
+
+
+def test_verify_tells_a_superseded_certificate_from_one_in_force(
+    factory: Line, reissue: Reissue
+) -> None:
+    done = factory.run("verify", str(reissue.old_file))
+
+    assert done.exit_code == NOT_IN_FORCE
+    assert "superseded" in done.stdout
+
+
+def test_verify_refuses_an_altered_certificate(factory: Line, reissue: Reissue) -> None:
+    data = bytearray(reissue.old_file.read_bytes())
+    data[len(data) // 3] ^= 1
+    altered = reissue.old_file.with_name("altered.pdf")
+    altered.write_bytes(data)
+
+    done = factory.run("verify", str(altered), "--json")
+
+    [finding] = json.loads(done.stdout)
+    assert done.exit_code == REFUSED
+    assert finding["word"] != "valid"
+
+
+def test_verify_refuses_a_foreign_document(factory: Line, tmp_path: Path) -> None:
+    canvas = Canvas(str(tmp_path / "foreign.pdf"))
+    canvas.drawString(72, 720, "a certificate, or so it says")
+    canvas.save()
+
+    done = factory.run("verify", str(tmp_path / "foreign.pdf"))
+
+    assert done.exit_code == REFUSED
+    assert "registration" not in done.stdout
+
+
+def test_a_name_no_face_can_print_is_held_with_its_code_point(factory: Line) -> None:
+    event = approval(720, name="王\ue0c5")
+    factory.json("submit", "-", stdin=line(event))
+    factory.wait(lambda: factory.holds(event))
+
+    [hold] = factory.holds(event)
+
+    shown = factory.run("held", "show", str(hold["id"])).stdout
+    assert (hold["reason"], hold["subject_kind"]) == ("unprintable", "order")
+    assert "U+E0C5" in shown
+    assert "王" not in shown + factory.run("held", "list").stdout
+
+
+def test_a_held_order_that_is_not_mended_is_held_again(factory: Line) -> None:
+    event = approval(721, name="王\ue0c6")
+    factory.json("submit", "-", stdin=line(event))
+    factory.wait(lambda: factory.holds(event))
+    [hold] = factory.holds(event)
+
+    moved = factory.json("held", "retry", str(hold["id"]))
+
+    factory.wait(lambda: [each["id"] for each in factory.holds(event)] not in ([], [hold["id"]]))
+    assert (moved["subject_kind"], moved["state"]) == ("order", "ready")
+    assert factory.run("held", "retry", str(hold["id"])).exit_code == CONFLICT
+
+
+def test_a_held_order_cannot_be_dismissed(factory: Line) -> None:
+    event = approval(722, name="王\ue0c7")
+    factory.json("submit", "-", stdin=line(event))
+    factory.wait(lambda: factory.holds(event))
+
+    done = factory.run("held", "dismiss", str(factory.holds(event)[0]["id"]), "--reason", "no")
+
+    assert done.exit_code == CONFLICT
+
+
+def test_retrying_an_event_says_that_it_is_held_again(factory: Line) -> None:
+    event = with_a_bad_photo(723)
+    factory.run("submit", "-", stdin=line(event))
+    [hold] = factory.holds(event)
+
+    done = factory.run("held", "retry", str(hold["id"]), "--json")
+
+    moved = json.loads(done.stdout)
+    assert done.exit_code == REFUSED
+    assert (moved["state"], moved["held"]) == ("held", factory.holds(event)[0]["id"])
+    assert moved["held"] != hold["id"]
+
+
+def test_a_dismissed_event_is_closed_for_good(factory: Line) -> None:
+    event = with_a_bad_photo(724)
+    factory.run("submit", "-", stdin=line(event))
+    dismiss = ("held", "dismiss", str(factory.holds(event)[0]["id"]), "--reason", "sent anew")
+
+    first, again = factory.run(*dismiss), factory.run(*dismiss)
+
+    assert "dismissed" in first.stdout
+    assert again.exit_code == CONFLICT
+    assert factory.json("status", event["id"])[0]["event"]["state"] == "dismissed"
+
+
+def test_a_source_submits_only_what_it_was_granted(factory: Line, tmp_path: Path) -> None:
+    event = approval(725) | {"source": "urn:example:another-portal"}
+    rejects = str(tmp_path / "rejects.jsonl")
+    before = factory.run("submit", "-", "--rejects", rejects, stdin=line(event))
+
+    factory.run("sources", "grant", event["source"], specimen.PROFILE)
+
+    after = factory.run("submit", "-", stdin=line(event))
+    granted = {"source": event["source"], "profile": specimen.PROFILE}
+    assert (before.exit_code, after.exit_code) == (REFUSED, OK)
+    assert granted in factory.json("sources", "list")
+
+
+def test_the_doctor_finds_everything_well(factory: Line) -> None:
+    done = factory.run("doctor")
+
+    assert done.exit_code == OK
+    assert "✗" not in done.stdout
+
+
+def test_a_broken_setting_is_named(factory: Line) -> None:
+    done = factory.run("doctor", FACTORY_CHUNK_ITEMS="a hundred")
+
+    assert done.exit_code == NOT_SET_UP
+    assert "FACTORY_CHUNK_ITEMS" in done.stderr
+
+
+def test_the_doctor_names_the_neighbour_that_is_away(factory: Line) -> None:
+    with socket.socket() as nobody:
+        nobody.bind((LOOPBACK, 0))
+        url = f"redis://{LOOPBACK}:{nobody.getsockname()[1]}/0"
+        done = factory.run("doctor", "--json", FACTORY_REDIS_URL=url)
+
+    found = {each["name"]: each["well"] for each in json.loads(done.stdout)}
+    assert done.exit_code == NOT_SET_UP
+    assert [name for name, well in found.items() if not well] == ["broker"]
+
+
+def test_migrating_again_changes_nothing(factory: Line) -> None:
+    first, again = factory.run("migrate"), factory.run("migrate")
+
+    assert (first.exit_code, again.exit_code) == (OK, OK)
+    assert first.stdout == again.stdout
+
+
+def test_the_keys_are_listed_and_marked_as_test_keys(factory: Line) -> None:
+    [key] = factory.json("keys", "list")
+
+    assert key["name"] == specimen.PROFILE
+    assert key["test"] is True
+
+
+@pytest.mark.parametrize("words", ["status", "doctor", "bulk list", "held list", "sources list"])
+def test_lists_are_printed_for_programs_too(factory: Line, words: str) -> None:
+    found = factory.json(*words.split())
+
+    assert isinstance(found, list | dict)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_printed_for_every_shell(factory: Line, shell: str) -> None:
+    done = factory.run("completion", shell)
+
+    assert "_CERTFACTORY_COMPLETE" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("status no-such-thing", NOT_FOUND),
+        ("status 沪2312016202499999", NOT_FOUND),
+        ("status \udcff", USAGE),
+        ("collect no-such-number", NOT_FOUND),
+        ("link no-such-number", NOT_FOUND),
+        ("link 沪2312016202400001 --edition 99", NOT_FOUND),
+        ("link 沪2312016202400001 --edition x", USAGE),
+        ("bulk show 999", NOT_FOUND),
+        ("bulk show 0", USAGE),
+        ("bulk show 99999999999999999999", USAGE),
+        ("bulk watch 999", NOT_FOUND),
+        ("bulk confirm 999 --reason why", NOT_FOUND),
+        ("bulk confirm 1", USAGE),
+        ("held show 999", NOT_FOUND),
+        ("held show all", USAGE),
+        ("held retry 999", NOT_FOUND),
+        ("held dismiss 999 --reason why", NOT_FOUND),
+        ("sources grant urn:example:x no-such-profile", NOT_FOUND),
+        ("sources grant \udcff shanghai-constructor", USAGE),
+        ("events example no-such-type", USAGE),
+        ("verify no-such-file.pdf", NOT_FOUND),
+        ("verify README.md", REFUSED),
+        ("verify .", USAGE),
+        ("no-such-command", USAGE),
+    ],
+)
+def test_wrong_input_ends_in_one_line_and_its_code(
+    factory: Line, monkeypatch: pytest.MonkeyPatch, words: str, code: int
+) -> None:
+    monkeypatch.chdir(ROOT)
+    factory.run("submit", "-", stdin=line(approval(701)))
+
+    done = factory.run(*words.split(" "))
+
+    assert done.exit_code == code
+    assert isinstance(done.exception, SystemExit), done.exception
+
+
+@pytest.mark.parametrize(
+    "words", ["status", "migrate", "work", "held list", "bulk list", "submit -", "collect 1"]
+)
+def test_a_machine_without_keys_is_told_what_to_do(tmp_path: Path, words: str) -> None:
+    fresh = Line(tmp_path / "absent", "")
+
+    done = fresh.run(*words.split(), FACTORY_METRICS_PORT="0")
+
+    assert done.exit_code == NOT_SET_UP
+    assert "certfactory up" in done.stderr
+    assert not fresh.data_dir.exists()
+
+
+def test_the_doctor_looks_at_a_machine_without_keys_too(tmp_path: Path) -> None:
+    fresh = Line(tmp_path / "absent", "")
+
+    done = fresh.run("doctor")
+
+    assert done.exit_code == NOT_SET_UP
+    assert "certfactory up" in done.stdout
+
+
+def _commands(command: click.Command, *path: str) -> Iterator[tuple[str, click.Command]]:
+    yield " ".join(path), command
+    if isinstance(command, click.Group):
+        for name, each in command.commands.items():
+            yield from _commands(each, *path, name)
+
+
+COMMANDS = dict(_commands(cli.main))
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_explains_itself_and_its_options(path: str) -> None:
+    command = COMMANDS[path]
+
+    done = CliRunner().invoke(cli.main, [*path.split(), "--help"])
+
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    assert done.exit_code == OK
+    assert command.help
+    assert all(option.help for option in options)
