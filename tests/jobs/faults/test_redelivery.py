@@ -71,9 +71,12 @@ class Flights:
         slow = self.works.drill("slow", Sleep(queue="bulk", stage="draw", seconds=0.4))
         self.works.confirm(batch)
         self.approve()
-        wait_for(lambda: bool(self._chunks(batch, ChunkState.CLOSED)), "a chunk is made")
-        assert self.works.chunks(batch_id=batch, state=ChunkState.LEASED.value)
+        wait_for(lambda: self._in_the_air(batch), "a chunk is made and another in hand")
         slow.unlink()
+
+    def _in_the_air(self, batch: BatchId) -> bool:
+        made = self._chunks(batch, ChunkState.CLOSED)
+        return bool(made and self._chunks(batch, ChunkState.LEASED))
 
     def prepare(self) -> BatchId:
         """The rename of the last round's holders."""
