@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +68,12 @@ def test_the_arrow_points_inwards(package: str, outer: set[str]) -> None:
     guilty = [path for path in modules(package) if outer & set(imports(path))]
 
     assert guilty == []
+
+
+def test_the_command_line_needs_no_package_but_click_and_rich() -> None:
+    foreign = set(imports(ROOT / "cli.py")) - set(sys.stdlib_module_names) - set(PACKAGES)
+
+    assert foreign == {"click", "rich"}
 
 
 def test_no_product_code_imports_tests() -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -138,7 +139,24 @@ def overlap(one: Panel, other: Panel) -> bool:
     return not (beside or below)
 
 
-def test_promtool_accepts_the_scrape_configuration() -> None:
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.name)
+def test_a_dashboard_asks_which_prometheus_to_use(path: Path) -> None:
+    dashboard = json.loads(path.read_text())
+
+    [variable] = dashboard["templating"]["list"]
+
+    assert (variable["type"], variable["name"]) == ("datasource", "datasource")
+    assert dashboard["schemaVersion"] == 39
+
+
+@pytest.fixture
+def prometheus(absent: Callable[[str], None]) -> None:
+    """The programs of Debian's package; a test without them skips."""
+    if not all(shutil.which(program) for program in ("prometheus", "promtool")):
+        absent("prometheus: apt-get install prometheus")
+
+
+def test_promtool_accepts_the_scrape_configuration(prometheus: None) -> None:
     config = GRAFANA / "prometheus" / "prometheus.yml"
 
     done = subprocess.run(
@@ -149,7 +167,7 @@ def test_promtool_accepts_the_scrape_configuration() -> None:
 
 
 def test_a_real_prometheus_answers_every_panel(
-    exporter: int, tmp_path: Path, absent: Callable[[str], None]
+    exporter: int, tmp_path: Path, prometheus: None
 ) -> None:
     config = (GRAFANA / "prometheus" / "prometheus.yml").read_text("utf-8")
     file = tmp_path / "prometheus.yml"
