@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import tomllib
 from datetime import date, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from factory.errors import ProfileError
+from factory.errors import FieldError, ProfileError
 from factory.model import Format, Occupation, Period, ProfileId
 
 ONE_DAY = timedelta(days=1)
 
 Policy = Literal["hold", "ignore"]
+Design = Literal["constructor-2024"]
+Words = Annotated[str, Field(min_length=1)]
+
+
+def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("names one thing twice")
+    return values
 
 
 class _Part(BaseModel):
@@ -27,49 +35,49 @@ class _Part(BaseModel):
 class Authority(_Part):
     """The issuing authority (发证机关)."""
 
-    name: str
-    lines: tuple[str, str]  #: as printed under the seal
+    name: Words
+    lines: tuple[Words, Words]  #: as printed under the seal
     division: str = Field(pattern=r"^\d{2}$")  #: GB/T 2260, province
-    abbreviation: str = Field(min_length=1, max_length=1)
+    abbreviation: str = Field(pattern=r"^[\u4e00-\u9fff]$")
     credit_code: str = Field(pattern=r"^[0-9A-Z]{18}$")
 
 
 class CertificateRules(_Part):
     """How the certificate of this register is named and written."""
 
-    title: str
+    title: Words
     type_code: str = Field(pattern=r"^[0-9A-Z]{21}$")  #: GB/T 36904-2018
-    design: str
-    formats: tuple[Format, ...] = Field(min_length=1)
-    employer_label: str
-    query_address: str
+    design: Design
+    formats: Annotated[tuple[Format, ...], Field(min_length=1), AfterValidator(_distinct)]
+    employer_label: Words
+    query_address: Words
 
 
 class Numbering(_Part):
     """Which schemes new numbers follow."""
 
     registration: Literal["jzs12", "jzs16"]
-    licence_root: str
+    licence_root: str = Field(pattern=r"^\d+(\.\d+)+$")
 
 
 class ValidityRules(_Part):
     """How long a registration lasts."""
 
     years: int = Field(ge=1, le=10)
-    age_cap: int | None = None
+    age_cap: int | None = Field(default=None, ge=18, le=150)
 
 
 class Professions(_Part):
     """Which professions (注册专业) exist, in the order they are printed."""
 
-    names: tuple[str, ...] = Field(min_length=1)
+    names: Annotated[tuple[Words, ...], Field(min_length=1), AfterValidator(_distinct)]
     per_certificate: int = Field(ge=1)
 
 
 class Seal(_Part):
     """Which signing identity of the keyring seals for this register."""
 
-    identity: str
+    identity: Words
 
 
 class Policies(_Part):
@@ -85,7 +93,7 @@ class Profile(_Part):
     """One dated version of a profile file; frozen and whole."""
 
     id: ProfileId = Field(pattern=r"^[a-z][a-z0-9-]{2,40}$")
-    version: str
+    version: Words
     effective_from: date
     occupation: Occupation
     authority: Authority
@@ -101,10 +109,16 @@ class Profile(_Part):
 
         The last day is the day before the anniversary: 2018-06-14 gives 2021-06-13.
         29 February counts as 1 March where the year has none, so nobody loses a day.
+
+        FieldError: on ``first`` the age cap is reached; it does not tell the birthday.
         """
-        last = years_later(first, self.validity.years) - ONE_DAY
-        if self.validity.age_cap is not None:
-            last = min(last, years_later(birth_date, self.validity.age_cap) - ONE_DAY)
+        last, cap = years_later(first, self.validity.years) - ONE_DAY, self.validity.age_cap
+        if cap is not None:
+            last = min(last, years_later(birth_date, cap) - ONE_DAY)
+        if last < first:
+            raise FieldError(
+                "approved_on", f"profile {self.id}", f"the age cap of {cap} is reached"
+            )
         return Period(first=first, last=last)
 
 

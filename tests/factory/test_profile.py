@@ -1,0 +1,177 @@
+"""Profiles: every installed one is whole, and a broken one stops the process at the start."""
+
+import doctest
+from datetime import date
+from importlib import resources
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from factory import profile as profiles
+from factory.codes import credit_code_fault
+from factory.errors import FieldError, ProfileError
+from factory.kinds import certificate
+from factory.profile import Profile, parse, years_later
+
+FILES = sorted(
+    (file for file in resources.files("factory.profiles").iterdir() if file.name[-5:] == ".toml"),
+    key=lambda file: file.name,
+)
+TEXTS = [file.read_text(encoding="utf-8") for file in FILES]
+NAMES = [file.name for file in FILES]
+SHANGHAI = TEXTS[NAMES.index("shanghai-constructor.toml")]
+YOUNG = date(2000, 1, 1)
+
+births = st.dates(date(1940, 1, 1), date(2005, 12, 31))
+approvals = st.dates(date(2023, 1, 1), date(2040, 12, 31))
+
+BROKEN = [
+    ('id = "shanghai-constructor"', 'id = "Shanghai"', "id"),
+    ('version = "2024-01"', 'version = ""', "version"),
+    ("effective_from = 2024-01-01", 'effective_from = "soon"', "effective_from"),
+    ('occupation = "constructor_l2"', 'occupation = "astronaut"', "occupation"),
+    ('name = "上海市住房和城乡建设管理委员会"', 'name = ""', "authority.name"),
+    ('lines = ["上 海 市", "住房和城乡建设管理委员会"]', 'lines = ["one"]', "authority.lines.1"),
+    ('division = "31"', "division = 31", "authority.division"),
+    ('abbreviation = "沪"', 'abbreviation = "上海"', "authority.abbreviation"),
+    ('abbreviation = "沪"', 'abbreviation = "S"', "authority.abbreviation"),
+    ('"11310000MB0F000013"', '"11310000MB0F00001"', "authority.credit_code"),
+    ('"11100000000013338W001"', '"1110"', "certificate.type_code"),
+    ('design = "constructor-2024"', 'design = "watercolour"', "certificate.design"),
+    ('formats = ["pdf"]', "formats = []", "certificate.formats"),
+    ('formats = ["pdf"]', 'formats = ["docx"]', "certificate.formats.0"),
+    ('formats = ["pdf"]', 'formats = ["pdf", "pdf"]', "certificate.formats"),
+    ('registration = "jzs16"', 'registration = "jzs99"', "numbering.registration"),
+    ('licence_root = "1.2.156.3005.2"', 'licence_root = "root"', "numbering.licence_root"),
+    ("years = 3", "years = 0", "validity.years"),
+    ("age_cap = 65", "age_cap = 0", "validity.age_cap"),
+    ('"建筑工程", "公路工程"', '"建筑工程", "建筑工程"', "professions.names"),
+    ("per_certificate = 6", "per_certificate = 0", "professions.per_certificate"),
+    ('identity = "shanghai-constructor"', 'identity = ""', "seal.identity"),
+    ('credit_code_check = "hold"', 'credit_code_check = "shrug"', "policy.credit_code_check"),
+    ("collect_required = true", 'collect_required = "maybe"', "policy.collect_required"),
+    ('rename_confirmation = "operations"', "", "policy.rename_confirmation"),
+    ("[seal]", '[seal]\ncolour = "red"', "seal.colour"),
+]
+
+
+@pytest.fixture
+def shanghai() -> Profile:
+    return parse(SHANGHAI)
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=NAMES)
+def test_every_installed_profile_is_whole(text: str) -> None:
+    found = parse(text)
+
+    assert credit_code_fault(found.authority.credit_code) is None
+
+
+@pytest.mark.parametrize(("text", "name"), list(zip(TEXTS, NAMES, strict=True)), ids=NAMES)
+def test_an_installed_profile_is_called_as_its_file(text: str, name: str) -> None:
+    assert f"{parse(text).id}.toml" == name
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "field"),
+    BROKEN,
+    ids=[f"{field}-{n}" for n, (_, _, field) in enumerate(BROKEN)],
+)
+def test_a_broken_profile_is_refused_by_the_name_of_its_field(
+    right: str, wrong: str, field: str
+) -> None:
+    assert right in SHANGHAI
+
+    with pytest.raises(ProfileError, match=f"^profile field {field}: "):
+        parse(SHANGHAI.replace(right, wrong, 1))
+
+
+def test_what_is_not_toml_is_refused() -> None:
+    with pytest.raises(ProfileError, match="is not TOML"):
+        parse("id = ")
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=NAMES)
+def test_what_a_profile_chooses_exists(text: str) -> None:
+    assert parse(text).certificate.design in certificate.DESIGNS
+
+
+def test_a_profile_cannot_be_changed(shanghai: Profile) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        shanghai.version = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        (date(2018, 6, 14), date(2021, 6, 13)),
+        (date(2024, 1, 1), date(2026, 12, 31)),
+        (date(2024, 2, 29), date(2027, 2, 28)),
+        (date(2025, 3, 1), date(2028, 2, 29)),
+    ],
+)
+def test_a_registration_ends_on_the_day_before_its_anniversary(
+    shanghai: Profile, first: date, last: date
+) -> None:
+    assert shanghai.validity_from(first, YOUNG).last == last
+
+
+def test_a_registration_ends_on_the_day_before_the_age_cap(shanghai: Profile) -> None:
+    period = shanghai.validity_from(date(2024, 6, 14), date(1960, 5, 1))
+
+    assert period.last == date(2025, 4, 30)
+
+
+def test_whoever_was_born_on_29_february_reaches_the_age_cap_on_1_march(shanghai: Profile) -> None:
+    period = shanghai.validity_from(date(2024, 6, 14), date(1960, 2, 29))
+
+    assert period.last == date(2025, 2, 28)
+
+
+def test_without_an_age_cap_nothing_is_cut(shanghai: Profile) -> None:
+    uncapped = with_validity(shanghai, age_cap=None)
+
+    assert uncapped.validity_from(date(2024, 6, 14), date(1930, 1, 1)).last == date(2027, 6, 13)
+
+
+def test_on_the_last_day_below_the_age_cap_one_day_is_left(shanghai: Profile) -> None:
+    day = date(2024, 6, 13)
+
+    period = shanghai.validity_from(day, date(1959, 6, 14))
+
+    assert (period.first, period.last) == (day, day)
+
+
+def test_from_the_age_cap_on_there_is_no_validity_and_the_birthday_is_not_told(
+    shanghai: Profile,
+) -> None:
+    with pytest.raises(FieldError, match="age cap of 65") as caught:
+        shanghai.validity_from(date(2024, 6, 14), date(1959, 6, 14))
+
+    assert "1959" not in str(caught.value)
+    assert "06-1" not in str(caught.value)
+
+
+@given(approvals, births)
+def test_no_validity_is_longer_than_the_years_of_the_profile(first: date, born: date) -> None:
+    shanghai = parse(SHANGHAI)
+    try:
+        period = shanghai.validity_from(first, born)
+    except FieldError:
+        assert first >= years_later(born, 65)
+        return
+
+    assert period.first == first
+    assert period.last < years_later(first, 3)
+    assert period.last < years_later(born, 65)
+
+
+def test_the_examples_of_the_module_hold() -> None:
+    assert doctest.testmod(profiles).failed == 0
+
+
+def with_validity(profile: Profile, **changes: Any) -> Profile:
+    validity = profile.validity.model_copy(update=changes)
+    return profile.model_copy(update={"validity": validity})
