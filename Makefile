@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 UV ?= uv
+SEEDS ?= 40
 export PYTHON
 
 PY := .venv/bin/python
@@ -10,7 +11,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-test test lint format bench lock settings-table clean
+.PHONY: help demo setup setup-test test lint format bench soak lock settings-table clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -43,6 +44,12 @@ format: setup-test ## Put the code into the one format
 
 bench: setup-test ## Measure the line, stage by stage
 	@$(PY) -m bench.line
+
+soak: setup-test ## Long campaign: SEEDS=40 kills at random places; log in docs/soak/kill.log
+	@mkdir -p docs/soak
+	@set -o pipefail; TEST_KILL_SEEDS="$$(seq -s ' ' 1 $(SEEDS))" $(PY) -m pytest \
+		tests/jobs/faults/test_kill.py -v --no-header --durations=5 --timeout=3600 \
+		| tee docs/soak/kill.log
 
 lock: ## Renew requirements.lock and requirements-dev.lock (needs uv; UPGRADE=1: to the newest)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml deploy/setup/build.in -o requirements.lock

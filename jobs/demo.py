@@ -13,11 +13,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
-from factory.verify import VerdictWord
-
 from factory import events
 from factory.errors import ConflictError, SettingsError
 from factory.model import BatchId, BatchState, EditionState, Kind
+from factory.verify import VerdictWord
 from jobs import bulk, crew, desk, embedded, intake, opening, waiting
 from jobs.settings import Settings
 from jobs.variables import POSTGRESQL
