@@ -5,6 +5,7 @@ Pure decisions; whoever calls draws the numbers and writes the rows.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,8 @@ from factory.kinds import certificate
 from factory.model import Enterprise, Holder, Period, Profession, Registration
 from factory.profile import Profile
 from factory.register import View
+
+SERIAL_LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +162,7 @@ def edition(
         profile.numbering.licence_root,
         profile.certificate.type_code,
         profile.authority.credit_code,
-        licence_serial(registration.number),
+        licence_serial(registration.number, profile.authority.abbreviation),
         number,
     )
     return EditionPlan(
@@ -181,14 +184,19 @@ def edition(
     )
 
 
-def licence_serial(number: str) -> str:
-    """The serial part of a licence id: the number's digits and capitals.
+def licence_serial(number: str, abbreviation: str) -> str:
+    """The serial part of a licence id: the digits of a number of this authority's own scheme.
 
-    GB/T 36904-2018 allows digits and capital letters; both spellings of one number give the
-    same serial, so all editions of a registration share it.
+    GB/T 36904-2018 allows digits and capital letters.  Both spellings of one number give the
+    same serial, so all editions of a registration share it.  Any other number, an old one or
+    one brought from another province, gets 32 hex digits of its own: its letters alone could
+    be those of a second number.
 
-    >>> licence_serial("沪231161800057")
+    >>> licence_serial("沪231161800057", "沪")
     '2312016201800057'
     """
+    parts = numbering.parse_constructor_number(number)
+    if parts is not None and parts.province == abbreviation:
+        return parts.jzs16.removeprefix(abbreviation)
     key = numbering.number_key(number)
-    return "".join(each for each in key if each.isascii() and each.isalnum())
+    return hashlib.sha256(key.encode()).hexdigest()[:SERIAL_LENGTH].upper()
