@@ -18,7 +18,7 @@ RENAMED = 6
 
 
 def test_an_order_that_kills_its_worker_is_isolated(servers: Embedded, tmp_path: Path) -> None:
-    with at_work(servers, tmp_path, MAX_ATTEMPTS="2") as works:
+    with at_work(servers, tmp_path, MAX_ATTEMPTS="1") as works:
         works.approve(range(RENAMED), enterprise=1)
         works.settle()
         batch = works.prepare_rename(1)
@@ -28,8 +28,10 @@ def test_an_order_that_kills_its_worker_is_isolated(servers: Embedded, tmp_path:
         works.confirm(batch)
         works.settle_and_check()
 
-        # The other chunk died beside it in the same process: it was then made alone.
         assert _orders(works, OrderState.HELD) == [victim]
+        # One worker process has one thread: the other chunk never died beside the poison.
+        neighbour = works.chunks(batch_id=batch)[1]
+        assert (neighbour.attempt, neighbour.state) == (1, "closed")
         held = desk.open_holds(works.plant)
         assert [(hold.reason, hold.subject_id, hold.owner) for hold in held] == [
             ("poison", victim, "operations")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import sqlite3
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -16,11 +19,15 @@ import pytest
 from dramatiq.errors import ConnectionClosed
 from sqlalchemy import update
 
+from factory import specimen
 from factory.errors import StoreUnavailableError
 from factory.model import BatchId, ChunkState, Queue
 from jobs import broker as brokers
+from jobs import intake, opening
 from jobs.embedded import Embedded
+from jobs.relay import relay
 from jobs.servers import LOOPBACK, Server
+from jobs.wiring import plant_of
 from storage import schema
 from storage import tables as t
 
@@ -279,7 +286,7 @@ def test_acks_that_nobody_hears_leave_nothing_parked(
     around = through(proxy, servers.settings.redis_url)
     with at_work(servers, tmp_path, REDIS_URL=around, HEARTBEAT_MS="4000") as works:
         works.drill("slow", Sleep(queue="interactive", stage="record", seconds=0.4))
-        works.approve(range(12), enterprise=1)
+        works.approve(range(8), enterprise=1)
         wait_for(lambda: bool(works.chunks(state="closed")), "a document is made")
         with proxy.losing(QUESTIONS):
             time.sleep(LOST_SECONDS)
@@ -310,17 +317,33 @@ def test_bells_fetched_by_nobody_come_back(servers: Embedded, proxy: Proxy, tmp_
     wait_for(came_back, "what the lost answer spoke of is in the queue again")
 
 
-def test_a_broker_that_hangs_does_not_keep_events_out(
+def test_a_broker_that_hangs_does_not_lock_the_ledger(
     servers: Embedded, broker_server: Server, tmp_path: Path
 ) -> None:
-    with at_work(servers, tmp_path) as works:
-        works.approve([1], enterprise=1)
-        works.settle()
-        assert broker_server.pid is not None
+    # SQLite has one lock for all writers: nobody may hold it while waiting for a neighbour.
+    settings = settings_for(servers, tmp_path)
+    plant = plant_of(settings)
+    opening.open_embedded(plant)
+    event = json.dumps(specimen.approved(1)).encode()
+    assert intake.submit(plant, event, who="test").status == "accepted"  # a bell is to be sent
+    broker = brokers.connect(settings)
+    other = sqlite3.connect(tmp_path / "ledger.sqlite3", timeout=0, isolation_level=None)
+    assert broker_server.pid is not None
+
+    with ThreadPoolExecutor() as pool:
         os.kill(broker_server.pid, signal.SIGSTOP)
         try:
-            works.approve(range(2, 8), enterprise=1)
+            relaying = pool.submit(relay, plant.ledger, broker)
+            looks = 0
+            while not relaying.done():
+                other.execute("BEGIN IMMEDIATE")
+                other.execute("ROLLBACK")
+                looks += 1
+                time.sleep(0.01)
         finally:
             os.kill(broker_server.pid, signal.SIGCONT)
 
-        works.settle_and_check()
+    assert looks
+    with pytest.raises(StoreUnavailableError):
+        relaying.result()
+    assert relay(plant.ledger, broker) == 1

@@ -17,7 +17,7 @@ from storage import tables as t
 from .killer import Sleep
 from .works import Works, at_work, wait_for
 
-RENAMED = 300
+RENAMED = 260
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def works(servers: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def test_an_approval_is_made_while_a_bulk_event_runs(works: Works) -> None:
     batch = works.prepare_rename(1)
-    works.drill("slow", Sleep(queue="bulk", stage="draw", seconds=0.5))
+    works.drill("slow", Sleep(queue="bulk", stage="draw", seconds=0.3))
     works.confirm(batch)
     wait_for(lambda: watching.batch(works.plant, batch).done > 0, "the batch runs")
 
