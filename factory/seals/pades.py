@@ -1,47 +1,61 @@
-"""PAdES seals on PDF: prepare a document for a digest, complete it with the signature.
+"""Sealing a PDF: PAdES baseline B-B, certified, no change permitted.
 
-ETSI EN 319 142-1, baseline B-B: a CMS container without signing-time attribute, the time in
-the signature dictionary; a certification signature that permits no change (ISO 32000-2,
-12.8.2.2, DocMDP 1).  Equal input gives equal bytes; no clock and no random number is asked.
+ETSI EN 319 142-1 (PAdES), ISO 32000-2 12.8 (digital signatures) and 12.8.2.2 (DocMDP).
+In two steps, so that all digests of a chunk go to the signer in one call::
+
+    prepared = [prepare(document, field, identity, now=now) for document in documents]
+    signatures = identity.signer.sign_digests([p.digest for p in prepared])
+    sealed = [complete(p, s) for p, s in zip(prepared, signatures, strict=True)]
+
+The same arguments give the same bytes: pyHanko's clock and random numbers are shut out.
 """
+
+# mypy: allow-untyped-calls
+# (pyHanko's PDF objects are half annotated.)
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
 from cryptography import x509
-from cryptography.x509 import ExtensionNotFound, KeyUsage
-from PIL import Image
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.rw_common import find_inherited_value_in_tree
+from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter, enumerate_sig_fields
+from pyhanko.sign.general import SigningError
 from pyhanko.sign.signers.cms_embedder import (
     PdfCMSEmbedder,
     SigIOSetup,
     SigMDPSetup,
     SigObjSetup,
 )
+from pyhanko.sign.signers.constants import ESIC_EXTENSION_1
 from pyhanko.sign.signers.pdf_byterange import PreparedByteRangeDigest, SignatureObject
 
 from factory.errors import SealRefusedError
+from factory.seals.appearance import add_appearance, seal_image
 from factory.seals.cms import DIGEST, Container
 from factory.seals.signer import SealIdentity
 
-PT_PER_MM = 72 / 25.4
-PRINT_AND_LOCKED = 132  #: annotation flags (ISO 32000-2, 12.5.3), as PDF/A wants them
+POINTS_PER_MM = 72 / 25.4
 SPARE_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealField:
-    """Where a seal goes: from the page's top left corner, y downwards; page from 0."""
+    """Where a seal stands.
+
+    name:       of the signature field; none on a page is a prefix of another.
+    page:       from 0.
+    x_mm, y_mm: the box's top left corner, from the page's top left corner, y downwards.
+    """
 
     name: str
     page: int
@@ -53,181 +67,161 @@ class SealField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A document with a hole for its signature.
+    """A document that waits for its signature.
 
-    digest: SHA-256 of the signed attributes, 32 bytes: what the signer gets.
+    document:        the finished file with a hole of zeros for the signature container.
+    digest:          what the signer signs: SHA-256 of the DER signed attributes, 32 bytes.
+    document_digest: SHA-256 over the byte range.
+    hole:            offsets of ``<`` and of the byte after ``>`` in document.
     """
 
     document: bytes = field(repr=False)
     digest: bytes
     document_digest: bytes
-    hole: tuple[int, int]  #: the reserved region, with its angle brackets
+    hole: tuple[int, int]
     container: Container = field(repr=False)
 
 
 def prepare(
-    document: bytes, field: SealField, identity: SealIdentity, *, now: datetime
+    document: bytes,
+    field: SealField,
+    identity: SealIdentity,
+    *,
+    now: datetime,
+    reason: str | None = None,
+    location: str | None = None,
 ) -> Prepared:
-    """The document with field, seal picture and an empty signature.
+    """The document with the seal's field, its picture and a hole for the signature.
 
-    now: aware; the signing time.
-    SealRefusedError: it is signed already, or the certificate may not sign at that time.
+    now: aware; the signing time, to the second (entry /M, ISO 32000-2 table 255).
+    SealRefusedError: see the messages below; nothing is signed.
     """
-    check_certificate(identity.signing_cert, now)
-    container = _container(identity.signing_cert, identity.chain)
-    writer = _Writer(BytesIO(document), strict=False)
-    if writer.prev.embedded_signatures:
-        raise SealRefusedError("the document carries a signature already")
-    steps = PdfCMSEmbedder(_field_spec(field, _page_height(writer, field.page))).write_cms(
-        field.name, writer
-    )
-    _dress(writer, next(steps).get_object(), field, identity)
-    steps.send(_signature(container, now))
-    hole, output = steps.send(SigIOSetup(md_algorithm=DIGEST))
-    return _prepared(output.getvalue(), hole, container)
-
-
-def complete(prepared: Prepared, signature: bytes) -> bytes:
-    """The finished document: the raw signature wrapped into its container and its hole."""
-    der = prepared.container.fill(prepared.document_digest, signature)
-    start, end = prepared.hole
-    text = der.hex().encode()
-    room = end - start - 2
-    if len(text) > room:
-        raise SealRefusedError("the signature is longer than the room kept for it")
-    filled = b"<" + text.ljust(room, b"0") + b">"
-    return prepared.document[:start] + filled + prepared.document[end:]
-
-
-def check_certificate(certificate: x509.Certificate, now: datetime) -> None:
-    """SealRefusedError: not valid at that time, or not made for signatures."""
-    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-        raise SealRefusedError("the signing certificate is not valid at the signing time")
+    refuse_unfit(identity.signing_cert, now)
+    container = Container(signing_cert=identity.signing_cert, chain=identity.chain)
     try:
-        usage = certificate.extensions.get_extension_for_class(KeyUsage).value
-    except ExtensionNotFound:
-        raise SealRefusedError("the signing certificate has no key usage") from None
-    if not (usage.digital_signature and usage.content_commitment):
-        raise SealRefusedError("the signing certificate is not for sealing documents")
-
-
-class _Writer(IncrementalPdfFileWriter):
-    """An incremental update whose file identifier follows from the document's."""
-
-    @classmethod
-    def _handle_id(cls, prev: Any) -> Any:
-        first = prev.trailer["/ID"][0].original_bytes
-        second = sha256(first + b"sealed").digest()[:16]
-        return generic.ArrayObject(
-            [generic.ByteStringObject(first), generic.ByteStringObject(second)]
-        )
-
-
-@lru_cache(maxsize=64)
-def _container(certificate: x509.Certificate, chain: tuple[x509.Certificate, ...]) -> Container:
-    return Container(signing_cert=certificate, chain=chain)
-
-
-@lru_cache(maxsize=64)
-def _reserved(container: Container) -> int:
-    return 2 * (container.longest_der + SPARE_BYTES)
-
-
-def _signature(container: Container, now: datetime) -> SigObjSetup:
-    return SigObjSetup(
-        sig_placeholder=SignatureObject(
-            timestamp=now,
+        writer = _PinnedWriter(document, now)
+        _refuse_signed(writer)
+        signature = SignatureObject(
+            timestamp=now.astimezone(UTC),
             subfilter=SigSeedSubFilter.PADES,
-            bytes_reserved=_reserved(container),
-        ),
-        mdp_setup=SigMDPSetup(md_algorithm=DIGEST, certify=True, docmdp_perms=MDPPerm.NO_CHANGES),
-    )
-
-
-def _prepared(document: bytes, hole: PreparedByteRangeDigest, container: Container) -> Prepared:
-    attributes = container.signed_attributes(hole.document_digest)
+            reason=reason,
+            location=location,
+            bytes_reserved=_reserved_digits(container),
+        )
+        prepared, output = _write(writer, field, identity, signature)
+    except (PdfError, SigningError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise SealRefusedError(f"not a PDF that can be sealed: {type(error).__name__}") from error
     return Prepared(
-        document=document,
-        digest=sha256(attributes).digest(),
-        document_digest=hole.document_digest,
-        hole=(hole.reserved_region_start, hole.reserved_region_end),
+        document=output,
+        digest=sha256(container.signed_attributes(prepared.document_digest)).digest(),
+        document_digest=prepared.document_digest,
+        hole=(prepared.reserved_region_start, prepared.reserved_region_end),
         container=container,
     )
 
 
-def _field_spec(field: SealField, page_height: float) -> SigFieldSpec:
-    left, top = field.x_mm * PT_PER_MM, page_height - field.y_mm * PT_PER_MM
-    right, bottom = left + field.width_mm * PT_PER_MM, top - field.height_mm * PT_PER_MM
-    box: Any = tuple(round(value, 2) for value in (left, bottom, right, top))
-    return SigFieldSpec(sig_field_name=field.name, on_page=field.page, box=box)
+def complete(prepared: Prepared, signature: bytes) -> bytes:
+    """The sealed document: the raw signature goes into the container, that into the hole.
 
-
-def _page_height(writer: IncrementalPdfFileWriter, page: int) -> float:
-    finder: Any = writer  # pyHanko leaves this method without types
-    ref, _ = finder.find_page_for_modification(page)
-    box = ref.get_object()["/MediaBox"]
-    return float(box[3]) - float(box[1])
-
-
-def _dress(
-    writer: IncrementalPdfFileWriter, widget: Any, field: SealField, identity: SealIdentity
-) -> None:
-    """Give the field the seal's picture as its appearance (12.5.5)."""
-    width, height = round(field.width_mm * PT_PER_MM, 2), round(field.height_mm * PT_PER_MM, 2)
-    form = generic.StreamObject(
-        _dictionary(
-            Type=pdf_name("/XObject"),
-            Subtype=pdf_name("/Form"),
-            BBox=generic.ArrayObject([_real(value) for value in (0, 0, width, height)]),
-            Resources=_dictionary(XObject=_dictionary(Seal=_add_picture(writer, identity.picture))),
-        ),
-        stream_data=f"q {width} 0 0 {height} 0 0 cm /Seal Do Q".encode(),
-    )
-    widget[pdf_name("/AP")] = _dictionary(N=writer.add_object(form))
-    widget[pdf_name("/F")] = _whole(PRINT_AND_LOCKED)
-
-
-def _add_picture(writer: IncrementalPdfFileWriter, png: bytes) -> Any:
-    width, height, colours, alpha = _pixels(png)
-    mask = _image(width, height, "/DeviceGray", alpha)
-    image = _image(width, height, "/DeviceRGB", colours)
-    image[pdf_name("/SMask")] = writer.add_object(mask)
-    return writer.add_object(image)
-
-
-def _image(width: int, height: int, space: str, deflated: bytes) -> Any:
-    return generic.StreamObject(
-        _dictionary(
-            Type=pdf_name("/XObject"),
-            Subtype=pdf_name("/Image"),
-            Width=_whole(width),
-            Height=_whole(height),
-            ColorSpace=pdf_name(space),
-            BitsPerComponent=_whole(8),
-            Filter=pdf_name("/FlateDecode"),
-        ),
-        encoded_data=deflated,
+    signature: raw, as the signer gave it for prepared.digest; checked by verify.self_check.
+    """
+    start, end = prepared.hole
+    digits = prepared.container.fill(prepared.document_digest, signature).hex().encode("ascii")
+    room = end - start - 2
+    if len(digits) > room:
+        raise SealRefusedError(f"the signature needs {len(digits)} hex digits, room for {room}")
+    return b"".join(
+        (
+            prepared.document[: start + 1],
+            digits.ljust(room, b"0"),
+            prepared.document[end - 1 :],
+        )
     )
 
 
-def _dictionary(**entries: Any) -> Any:
-    make: Any = generic.DictionaryObject
-    return make({pdf_name(f"/{name}"): value for name, value in entries.items()})
+def refuse_unfit(signing_cert: x509.Certificate, now: datetime) -> None:
+    """SealRefusedError unless the certificate is in force and made for signatures.
 
-
-def _whole(value: int) -> Any:
-    make: Any = generic.NumberObject
-    return make(value)
-
-
-def _real(value: float) -> Any:
-    make: Any = generic.FloatObject
-    return make(value)
+    RFC 5280, 4.1.2.5 (validity) and 4.2.1.3 (digitalSignature or nonRepudiation).
+    """
+    if now.tzinfo is None:
+        raise ValueError("the signing time must be aware")
+    if not signing_cert.not_valid_before_utc <= now <= signing_cert.not_valid_after_utc:
+        raise SealRefusedError(
+            "the signing certificate is in force from "
+            f"{signing_cert.not_valid_before_utc:%Y-%m-%d} to "
+            f"{signing_cert.not_valid_after_utc:%Y-%m-%d}, not at the signing time"
+        )
+    if not _may_sign(signing_cert):
+        raise SealRefusedError("the signing certificate's keyUsage does not allow signatures")
 
 
 @lru_cache(maxsize=64)
-def _pixels(png: bytes) -> tuple[int, int, bytes, bytes]:
-    """Width, height, deflated RGB and deflated alpha; once a seal, not once a document."""
-    image = Image.open(BytesIO(png), formats=("PNG",)).convert("RGBA")
-    colours = zlib.compress(image.convert("RGB").tobytes(), 9)
-    return image.width, image.height, colours, zlib.compress(image.getchannel("A").tobytes(), 9)
+def _may_sign(signing_cert: x509.Certificate) -> bool:
+    try:
+        usage = signing_cert.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return False
+    return usage.digital_signature or usage.content_commitment
+
+
+@lru_cache(maxsize=64)
+def _reserved_digits(container: Container) -> int:
+    """Hex digits of the hole: a dummy signature or a generous guess only adds zeros."""
+    return 2 * (container.longest_der + SPARE_BYTES)
+
+
+def _refuse_signed(writer: _PinnedWriter) -> None:
+    if writer.prev.encrypted:
+        raise SealRefusedError("the document is encrypted")
+    if any(True for _ in enumerate_sig_fields(writer.prev, filled_status=True)):
+        raise SealRefusedError("the document is signed already: a seal of ours must be the first")
+
+
+def _write(
+    writer: _PinnedWriter, field: SealField, identity: SealIdentity, signature: SignatureObject
+) -> tuple[PreparedByteRangeDigest, bytes]:
+    """pyHanko's embedder, fed step by step; PdfSigner would read the clock."""
+    box = _box(writer, field)
+    spec = SigFieldSpec(sig_field_name=field.name, on_page=field.page, box=box)  # type: ignore[arg-type]
+    steps = PdfCMSEmbedder(new_field_spec=spec).write_cms(field.name, writer)
+    widget = next(steps).get_object()
+    look = add_appearance(writer, seal_image(identity.picture), box[2] - box[0], box[3] - box[1])
+    widget[pdf_name("/AP")] = generic.DictionaryObject({pdf_name("/N"): look})
+    writer.register_extension(ESIC_EXTENSION_1)
+    certified = SigMDPSetup(md_algorithm=DIGEST, certify=True, docmdp_perms=MDPPerm.NO_CHANGES)
+    steps.send(SigObjSetup(sig_placeholder=signature, mdp_setup=certified))
+    prepared, output = steps.send(SigIOSetup(md_algorithm=DIGEST))
+    return prepared, output.getvalue()
+
+
+def _box(writer: _PinnedWriter, field: SealField) -> tuple[float, float, float, float]:
+    """Lower left and upper right corner in points, from the page's media box."""
+    page = writer.prev.find_page_for_modification(field.page)[0].get_object()
+    media = find_inherited_value_in_tree(page, pdf_name("/MediaBox"), pdf_name("/Parent"))
+    left, top = float(media[0]), float(media[3])
+    x, y = left + field.x_mm * POINTS_PER_MM, top - field.y_mm * POINTS_PER_MM
+    return (x, y - field.height_mm * POINTS_PER_MM, x + field.width_mm * POINTS_PER_MM, y)
+
+
+class _PinnedWriter(IncrementalPdfFileWriter):
+    """Writes the same bytes each time.
+
+    pyHanko stamps the present time and its name into the document's description, and draws the
+    file identifier at random; both have no argument, so two of its steps are replaced here.
+    """
+
+    def __init__(self, document: bytes, now: datetime) -> None:
+        super().__init__(BytesIO(document))
+        self._document_id = self._pinned_id(sha256(document + now.isoformat().encode()).digest())
+
+    def _pinned_id(self, changing: bytes) -> generic.ArrayObject:
+        """ISO 32000-2, 14.4: the first part stays, the second is new with each change."""
+        trailer: Any = self.prev.trailer
+        first = trailer["/ID"][0].original_bytes if "/ID" in trailer else changing[16:]
+        return generic.ArrayObject(
+            [generic.ByteStringObject(first), generic.ByteStringObject(changing[:16])]
+        )
+
+    def _update_meta(self) -> None:
+        """The seal changes no word of the document's own description."""
