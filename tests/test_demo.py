@@ -1,0 +1,95 @@
+"""The demonstration: what a new user sees first, judged by programs we did not write."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zxingcpp
+from cryptography import x509
+from PIL import Image
+
+from tests import judges
+
+ROOT = Path(__file__).parents[1]
+BEYOND_THE_BMP = "姜𬭎"
+
+Document = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the demonstration left its documents, in a path with a space."""
+    out = tmp_path_factory.mktemp("a demo") / "out"
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("FACTORY_")}
+    done = subprocess.run(
+        [sys.executable, "cli.py", "demo", "--out", str(out)],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def documents(folder: Path) -> list[Document]:
+    found: list[Document] = json.loads((folder / "summary.json").read_text("utf-8"))["documents"]
+    return found
+
+
+def test_every_document_of_the_summary_is_there_and_valid(
+    folder: Path, documents: list[Document]
+) -> None:
+    assert len(documents) >= 11
+    assert all((folder / doc["file"]).is_file() for doc in documents)
+    assert {doc["verdict"] for doc in documents} == {"valid"}
+
+
+def test_links_are_given_for_current_editions_only(documents: list[Document]) -> None:
+    with_link = {doc["state"] for doc in documents if doc["link"]}
+    without = {doc["state"] for doc in documents if not doc["link"]}
+
+    assert "collected" in with_link
+    assert without == {"superseded"}
+
+
+def test_poppler_qpdf_and_openssl_accept_every_document(
+    folder: Path, documents: list[Document], tmp_path: Path
+) -> None:
+    [root] = (folder / "data" / "keyring" / "roots").glob("*.pem")
+    anchor = x509.load_pem_x509_certificate(root.read_bytes())
+
+    for doc in documents:
+        path = folder / doc["file"]
+        opinion = judges.pdfsig(path)
+        assert "Signature is Valid" in opinion
+        assert "Total document signed" in opinion
+        assert "No syntax or stream encoding errors found" in judges.qpdf(path)
+        assert "Verification successful" in judges.openssl_cms(path.read_bytes(), anchor, tmp_path)
+        assert set(judges.embedded_fonts(path)) == {"yes"}
+
+
+def test_a_name_beyond_the_bmp_can_be_read_back(folder: Path, documents: list[Document]) -> None:
+    texts = [judges.text_of(folder / doc["file"]) for doc in documents]
+
+    assert any(BEYOND_THE_BMP in text for text in texts)
+
+
+def test_the_code_on_the_page_leads_to_the_verification(
+    folder: Path, documents: list[Document], tmp_path: Path
+) -> None:
+    page = tmp_path / "page"
+    judges.run("pdftoppm", "-r", "150", "-png", "-singlefile", folder / documents[0]["file"], page)
+
+    [code] = zxingcpp.read_barcodes(Image.open(page.with_suffix(".png")))
+
+    assert code.text.startswith("https://verify.example/v/")
+    assert len(code.text) == len("https://verify.example/v/") + 20
