@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from factory.errors import ConflictError
+from factory.errors import ConflictError, PermanentError
 from factory.model import BatchId, BatchState, Queue
 from jobs import ordering
 from storage.ledger import Tx, batches, orders, people, record, registers
@@ -103,22 +103,37 @@ def _order(
     rows: Sequence[registers.RegistrationRow],
     numbers: Mapping[int, int],
 ) -> None:
-    issued_on = _effective(tx, batch)
-    new = [
-        ordering.new_order(
+    """One chunk; what cannot be ordered is held alone, and what is doubtful with its order."""
+    planned = [
+        (row, new) for row in rows if (new := _new_order(plant, tx, batch, row, numbers[row.id]))
+    ]
+    if not planned:
+        return
+    made = orders.add(tx, [new for _, new in planned], queue=Queue.BULK, batch=batch.id)
+    pairs = [(row, order_id) for (row, _), (order_id, _) in zip(planned, made, strict=True)]
+    batches.set_ordered(tx, batch.id, [(row.id, order_id) for row, order_id in pairs])
+    looked_at = orders.ever_made(tx, [row.id for row, _ in pairs])
+    for row, order_id in pairs:
+        if row.id not in looked_at:
+            ordering.hold_if_doubtful(plant, tx, row, order_id)
+
+
+def _new_order(
+    plant: Plant, tx: Tx, batch: Batch, row: registers.RegistrationRow, number: int
+) -> orders.NewOrder | None:
+    try:
+        return ordering.new_order(
             plant,
             tx,
             row,
-            number=numbers[row.id],
+            number=number,
             cause=ordering.Cause.RENAMED,
-            issued_on=issued_on,
+            issued_on=_effective(tx, batch),
             inbox_id=batch.inbox_id,
         )
-        for row in rows
-    ]
-    made = orders.add(tx, new, queue=Queue.BULK, batch=batch.id)
-    pairs = [(row.id, order_id) for row, (order_id, _) in zip(rows, made, strict=True)]
-    batches.set_ordered(tx, batch.id, pairs)
+    except PermanentError as error:
+        batches.hold_item(tx, batch.id, row.id, error.reason)
+        return None
 
 
 def _effective(tx: Tx, batch: Batch) -> date:

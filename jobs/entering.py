@@ -13,7 +13,7 @@ from factory.model import Enterprise, Queue
 from factory.profile import Profile
 from factory.register import Fact, View
 from jobs import ordering
-from storage.ledger import Tx, batches, holds, inbox, orders, people, registers
+from storage.ledger import Tx, batches, inbox, orders, people, registers
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -67,17 +67,23 @@ def _approve(entry: Entry, data: RegistrationApproved) -> Entered:
     employer, note = _employer(entry.tx, profile, data.enterprise.value())
     number = _draw_number(entry.tx, profile, data)
     row_id = _register(entry, profile, holder, employer, number, view, data.approved_on)
-    hold = _order_first(entry, profile, row_id, data.approved_on)
+    hold = _order_first(entry, row_id, data.approved_on)
     return Entered(registration=number, hold=hold, notes=note)
 
 
 def _free_holder(entry: Entry, profile: Profile) -> people.HolderRow:
-    """The holder's row.  ConflictError: registered in this occupation already."""
-    holder = entry.holder
+    """The holder's row, as this event describes the person.
+
+    An event that was held before may have described them otherwise: nothing came of it.
+    ConflictError: registered in this occupation already.
+    """
+    holder, data = entry.holder, entry.event.data
     assert holder is not None  # noqa: S101 - every event but a rename speaks of one
+    assert not isinstance(data, EnterpriseRenamed)  # noqa: S101
     standing = registers.in_force(entry.tx, profile.id, holder.id, profile.occupation)
     if standing is not None:
         raise ConflictError(f"holder: is registered already, as {standing}")
+    people.describe(entry.tx, holder, data.holder.value())
     return holder
 
 
@@ -135,7 +141,7 @@ def _register(
     )
 
 
-def _order_first(entry: Entry, profile: Profile, row_id: int, issued_on: date) -> int | None:
+def _order_first(entry: Entry, row_id: int, issued_on: date) -> int | None:
     """Order the edition; its hold, when a number in it breaks a rule the profile insists on."""
     tx = entry.tx
     row = registers.load(tx, [row_id])[row_id]
@@ -149,11 +155,7 @@ def _order_first(entry: Entry, profile: Profile, row_id: int, issued_on: date) -
         inbox_id=entry.inbox_id,
     )
     [(order_id, _)] = orders.add(tx, [order], queue=Queue.INTERACTIVE)
-    doubts = plan.doubts(row.value.holder, row.value.enterprise, profile)
-    if not doubts:
-        return None
-    detail = "; ".join(str(doubt) for doubt in doubts)
-    return holds.hold_order(tx, order_id, reason=doubts[0].reason, detail=detail)
+    return ordering.hold_if_doubtful(entry.plant, tx, row, order_id)
 
 
 def _import(entry: Entry, data: RegistrationImported) -> Entered:
@@ -162,7 +164,7 @@ def _import(entry: Entry, data: RegistrationImported) -> Entered:
     holder = _free_holder(entry, profile)
     number = data.registration_number
     if registers.taken(tx, profile.authority.credit_code, numbering.number_key(number)):
-        raise ConflictError("registration_number: another registration has it")
+        raise ConflictError(registers.TAKEN)
     photo = _photo(entry)
     digest = people.add_picture(tx, holder, photo) if photo else None
     view = plan.imported_view(data, profile, photo=digest)
@@ -182,13 +184,14 @@ def _import(entry: Entry, data: RegistrationImported) -> Entered:
 def _rename(entry: Entry, data: EnterpriseRenamed) -> Entered:
     """A bulk event: a batch over the profiles its source may submit for."""
     tx, subject = entry.tx, data.enterprise
-    running = batches.under_way(tx, RENAME, "credit_code", subject.credit_code)
-    if running is not None:
-        raise ConflictError(f"enterprise: batch {running} renames it already; wait for its end")
     granted = inbox.grants(tx, entry.event.source)
     profiles = [profile for name, profile in entry.plant.profiles.items() if name in granted]
     given = Enterprise(credit_code=subject.credit_code, name=subject.old_name)
+    # Locked first: of two renames at once, the second waits here and then sees the batch.
     rows = [people.enterprise(tx, profile.id, given) for profile in profiles]
+    running = batches.under_way(tx, RENAME, "credit_code", subject.credit_code)
+    if running is not None:
+        raise ConflictError(f"enterprise: batch {running} renames it already; wait for its end")
     if all(row.name == subject.new_name for row in rows):
         return Entered(notes=("the register knows the new name already",))
     if any(row.name not in {subject.old_name, subject.new_name} for row in rows):

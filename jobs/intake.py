@@ -16,6 +16,7 @@ import structlog
 
 from factory import events, pictures
 from factory.errors import (
+    DigestMismatchError,
     FieldError,
     InvalidEventError,
     NotFoundError,
@@ -140,6 +141,8 @@ def _photo(plant: Plant, event: Event) -> bytes | PermanentError | None:
         return pictures.normalise_photo(raw)
     except NotFoundError:
         return PictureError("photo: the intake store has no object of that key")
+    except DigestMismatchError:
+        return PictureError("photo: the object in the intake store has another SHA-256")
     except PermanentError as error:
         return error
 

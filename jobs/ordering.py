@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from factory import plan
 from factory.model import Kind
 from factory.numbering import CODE_BYTES
-from storage.ledger import Tx, orders
+from storage.ledger import Tx, holds, orders
 from storage.ledger.registers import RegistrationRow
 
 if TYPE_CHECKING:
@@ -74,3 +74,12 @@ def new_order(
         signed_at=tx.now.replace(microsecond=0),
         key_stem=f"{row.profile}/{row.uid}/{number:03d}/{Kind.CERTIFICATE}",
     )
+
+
+def hold_if_doubtful(plant: Plant, tx: Tx, row: RegistrationRow, order_id: int) -> int | None:
+    """The hold of an order that would print what breaks a rule its profile insists on."""
+    doubts = plan.doubts(row.value.holder, row.value.enterprise, plant.profiles[row.profile])
+    if not doubts:
+        return None
+    detail = "; ".join(str(doubt) for doubt in doubts)
+    return holds.hold_order(tx, order_id, reason=doubts[0].reason, detail=detail)

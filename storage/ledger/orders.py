@@ -11,16 +11,18 @@ from sqlalchemy import func, insert, select, update
 
 from factory.model import (
     BatchId,
+    BatchState,
     ChunkId,
     EditionState,
     Format,
+    ItemState,
     Kind,
     OrderState,
     ProfileId,
     Queue,
 )
 from storage import tables as t
-from storage.ledger import keys, outbox
+from storage.ledger import audit, keys, outbox
 from storage.ledger.base import Tx
 from storage.sealed import DataKey
 
@@ -72,6 +74,15 @@ def next_edition(tx: Tx, registration_ids: Sequence[int]) -> Mapping[int, int]:
     )
     latest = {row[0]: row[1] for row in rows}
     return {ident: latest.get(ident, 0) + 1 for ident in registration_ids}
+
+
+def ever_made(tx: Tx, registration_ids: Sequence[int]) -> frozenset[int]:
+    """The registrations of which an edition was made here: somebody has looked at them."""
+    c = t.edition.c
+    wanted = select(c.registration_id).where(
+        c.registration_id.in_(registration_ids), c.made_at.is_not(None)
+    )
+    return frozenset(tx.run(wanted).scalars())
 
 
 def add_foreign_edition(
@@ -178,7 +189,7 @@ def _order_row(
 
 
 def ready_again(tx: Tx, order_id: int) -> ChunkId:
-    """A held order goes back to work in a chunk of its own."""
+    """A held order goes back to work in a chunk of its own; its batch is not at an end."""
     batch = tx.run(
         select(t.production_order.c.batch_id).where(t.production_order.c.id == order_id)
     ).scalar_one()
@@ -189,5 +200,23 @@ def ready_again(tx: Tx, order_id: int) -> ChunkId:
         .where(t.production_order.c.id == order_id)
         .values(state=OrderState.READY.value, chunk_id=chunk)
     )
+    if batch is not None:
+        _reopen(tx, BatchId(batch), order_id)
     outbox.ring_chunks(tx, queue, [chunk])
     return chunk
+
+
+def _reopen(tx: Tx, batch: BatchId, order_id: int) -> None:
+    """The item is open again, so a batch that was complete no longer is."""
+    tx.run(
+        update(t.batch_item)
+        .where(t.batch_item.c.batch_id == batch, t.batch_item.c.order_id == order_id)
+        .values(state=ItemState.ORDERED.value, reason=None)
+    )
+    reopened = tx.run(
+        update(t.batch)
+        .where(t.batch.c.id == batch, t.batch.c.state == BatchState.COMPLETED)
+        .values(state=BatchState.RUNNING.value, completed_at=None)
+    )
+    if reopened.rowcount:
+        audit.note(tx, "batch reopened", ("batch", batch), why="a held order is made now")

@@ -62,6 +62,12 @@ def _add_holder(tx: Tx, profile: ProfileId, lookup: bytes, person: Holder) -> No
     )
 
 
+def describe(tx: Tx, holder: HolderRow, person: Holder) -> None:
+    """From now on the holder is described so; who they are, the identity number, stays."""
+    sealed = keys.load(tx, holder.data_key).seal(_person_json(person), context=PERSON)
+    tx.run(update(t.holder).where(t.holder.c.id == holder.id).values(person=sealed))
+
+
 def add_picture(tx: Tx, holder: HolderRow, content: bytes) -> str:
     """Keep a normalised picture, sealed; its keyed digest."""
     digest = tx.vault.picture_digest(content)

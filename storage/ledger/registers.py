@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from factory import register
+from factory.errors import ConflictError
 from factory.model import Enterprise, Occupation, ProfileId, Registration, RegistrationId
 from factory.numbering import number_key
 from factory.register import Fact, View
@@ -20,6 +21,7 @@ from storage.ledger.base import Tx
 from storage.sealed import DataKey
 
 FACTS = "registration_event.facts"
+TAKEN = "registration_number: another registration has it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +88,13 @@ def add(
     fact: Fact,
     inbox_id: int,
 ) -> int:
-    """A new registration that begins with this fact; its row."""
+    """A new registration that begins with this fact; its row.
+
+    ConflictError: another transaction took the number meanwhile.
+    """
     result = tx.run(
-        insert(t.registration).values(
+        tx.insert(t.registration)
+        .values(
             uid=secrets.token_hex(16),
             profile=profile,
             authority=authority,
@@ -100,8 +106,14 @@ def add(
             state="active",
             view=register.to_json(register.fold([fact])),
         )
+        .on_conflict_do_nothing(
+            index_elements=[t.registration.c.authority, t.registration.c.number_key]
+        )
+        .returning(t.registration.c.id)
     )
-    row_id = int(result.inserted_primary_key[0])
+    row_id: int | None = result.scalar_one_or_none()
+    if row_id is None:
+        raise ConflictError(TAKEN)
     _add_fact(tx, row_id, holder.data_key, fact, inbox_id)
     return row_id
 

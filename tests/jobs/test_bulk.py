@@ -1,5 +1,6 @@
 """A rename: prepared by cursor, confirmed in one instant, reissued to the last one."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,110 @@ def test_a_second_rename_while_one_runs_is_held(plant: Plant) -> None:
     assert "already" in second.notes[0]
 
 
+def test_of_two_renames_at_once_one_becomes_a_batch(plant: Plant) -> None:
+    issue(plant, 1)
+    sent = [specimen.renamed(1), renamed("上海又一个名称建设工程有限公司")]
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda event: submit(plant, event), sent))
+
+    assert sorted(each.status for each in found) == [Status.ACCEPTED, Status.HELD]
+    assert len(watching.batches(plant)) == 1
+
+
+def test_approvals_at_the_moment_of_confirmation_end_under_the_new_name(plant: Plant) -> None:
+    issue(plant, 1)
+    batch = start_rename(plant)
+
+    with ThreadPoolExecutor(3) as pool:
+        approvals = [pool.submit(approve, plant, seed) for seed in range(2, 6)]
+        pool.submit(confirm, plant, batch).result()
+        numbers = [str(approval.result().registration) for approval in approvals]
+    faces = printed(plant, batch)
+
+    new_name = specimen.renamed(1, 1)["data"]["enterprise"]["new_name"]
+    for number in numbers:
+        current = desk.registration_status(plant, number).current
+        assert current is not None
+        assert faces[number, current.number] == new_name
+
+
+def test_a_registration_with_an_old_number_in_no_scheme_is_reissued(plant: Plant) -> None:
+    numbers = [imported(plant, seed, f"{word}-123") for seed, word in ((1, "甲"), (2, "乙"))]
+    batch = start_rename(plant)
+    confirm(plant, batch)
+
+    run(plant, batch)
+
+    wanted = [EditionState.SUPERSEDED, EditionState.UNCOLLECTED]
+    assert all(states(plant, number) == wanted for number in numbers)
+
+
+def test_what_cannot_be_ordered_is_held_alone(plant: Plant) -> None:
+    issue(plant, 1)
+    worn_out = specimen.imported(2)
+    worn_out["data"]["edition"] |= {"medium": "electronic", "number": 999}
+    submit(plant, worn_out)
+    batch = start_rename(plant)
+    confirm(plant, batch)
+
+    run(plant, batch)
+
+    found = watching.batch(plant, batch)
+    assert (found.state, found.done, found.held) == (BatchState.COMPLETED, 1, 1)
+
+
+def test_a_wrong_check_character_is_held_in_a_rename_too(plant: Plant) -> None:
+    submit(plant, doubtful())
+    batch = start_rename(plant)
+    confirm(plant, batch)
+
+    run(plant, batch)
+
+    assert watching.batch(plant, batch).held == 1
+    assert len(desk.open_holds(plant)) == 2
+
+
+def test_what_a_person_has_let_pass_is_not_held_again(plant: Plant) -> None:
+    submit(plant, doubtful())
+    [held] = desk.open_holds(plant)
+    desk.retry(plant, held.id, who=WHO, why="the authority confirms it")
+    for chunk in open_chunks(plant):
+        finish(plant, must_claim(plant, chunk))
+    batch = start_rename(plant)
+    confirm(plant, batch)
+
+    run(plant, batch)
+
+    assert watching.batch(plant, batch).done == 1
+    assert desk.open_holds(plant) == []
+
+
+def test_of_two_confirming_at_once_one_is_refused(plant: Plant) -> None:
+    number = issue(plant, 1)
+    batch = start_rename(plant)
+
+    with ThreadPoolExecutor(2) as pool:
+        tries = [pool.submit(confirm, plant, batch) for _ in range(2)]
+        refused = [each.exception() for each in tries]
+
+    assert sorted(type(each).__name__ for each in refused) == ["ConflictError", "NoneType"]
+    assert states(plant, number) == [EditionState.OUTDATED]
+
+
+def test_steps_taken_by_many_at_once_change_nothing_twice(plant: Plant) -> None:
+    for seed in range(1, 6):
+        issue(plant, seed)
+    batch = start_rename(plant)
+    confirm(plant, batch)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: bulk.advance(plant, batch), range(12)))
+
+    with plant.ledger.read() as tx:
+        assert status.order_counts(tx) == {"made": 5, "ready": 5}
+
+
 def test_a_rename_to_the_name_the_register_has_does_nothing(plant: Plant) -> None:
     issue(plant, 1)
     batch = start_rename(plant)
@@ -247,3 +352,31 @@ def renamed(new_name: str) -> dict[str, Any]:
     event = specimen.renamed(1, 1)
     event["data"]["enterprise"]["new_name"] = new_name
     return event | {"id": f"rename-to-{len(new_name)}"}
+
+
+def doubtful() -> dict[str, Any]:
+    """An approval with a wrong check character."""
+    event = specimen.approved(1)
+    event["data"]["holder"]["id_number"] = "310101199001010011"
+    return event
+
+
+def imported(plant: Plant, seed: int, number: str) -> str:
+    event = specimen.imported(seed)
+    event["data"]["registration_number"] = number
+    assert submit(plant, event).status is Status.ACCEPTED
+    return number
+
+
+def printed(plant: Plant, batch: BatchId) -> dict[tuple[str, int], str]:
+    """The employer on every certificate by (number, edition); all are made."""
+    found = {}
+    for _ in range(10):
+        bulk.advance(plant, batch)
+    for chunk in open_chunks(plant):
+        claim = must_claim(plant, chunk)
+        for order in claim.orders:
+            face: Any = order.face
+            found[face["number"], face["edition"]] = face["employer"]["name"]
+        finish(plant, claim)
+    return found

@@ -1,8 +1,10 @@
 """Intake: every event ends in its documents, in one visible hold, or in a refusal."""
 
+import hashlib
 import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from factory import events, specimen
+from factory.model import Sex
 from jobs import desk, intake
 from jobs.intake import Status
 from jobs.rejects import Rejects
@@ -21,6 +24,7 @@ from tests.plants import (
     WHO,
     approve,
     issue,
+    must_claim,
     new_plant,
     open_chunks,
     put,
@@ -136,6 +140,18 @@ def test_refused_lines_are_kept_for_their_owner_only(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_rejects_file_that_others_could_read_is_theirs_no_longer(tmp_path: Path) -> None:
+    path = tmp_path / "rejects.jsonl"
+    path.write_bytes(b"of an earlier run")
+    path.chmod(0o644)
+
+    with Rejects(path) as rejects:
+        rejects.add(b"{}")
+
+    assert path.read_bytes() == b"{}\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 def test_without_refusals_no_rejects_file_is_made(tmp_path: Path) -> None:
     with Rejects(tmp_path / "rejects.jsonl"):
         pass
@@ -150,6 +166,106 @@ def test_a_bad_photo_holds_the_event_before_a_number_is_drawn(plant: Plant) -> N
     assert outcome.registration is None
     [held] = desk.open_holds(plant)
     assert (held.subject_kind, held.reason, held.owner) == ("event", "picture", "upstream")
+
+
+def test_what_is_refused_leaves_nothing(plant: Plant) -> None:
+    event = changed(specimen.approved(1), profile="atlantis-constructor")
+
+    submit(plant, event)
+
+    assert desk.event_status(plant, event["id"]) == []
+
+
+def test_a_refused_event_can_be_corrected_under_its_own_id(plant: Plant) -> None:
+    event = specimen.approved(1)
+    submit(plant, event | {"source": "urn:example:stranger"})
+    submit(plant, event | {"data": event["data"] | {"profile": "atlantis-constructor"}})
+
+    assert submit(plant, event).status is Status.ACCEPTED
+
+
+def test_an_approval_after_a_held_one_describes_the_person_anew(plant: Plant) -> None:
+    event = specimen.approved(1)
+    misspelt = event["data"]["holder"] | {"name": "错别字"}
+    submit(plant, changed(event, holder=misspelt, photo={"content": "bm8="}))
+
+    submit(plant, event)
+
+    [order] = must_claim(plant, open_chunks(plant)[0]).orders
+    assert order.face["name"] == event["data"]["holder"]["name"]
+
+
+def test_a_holder_beyond_the_age_cap_is_held_and_no_birthday_is_told(plant: Plant) -> None:
+    event = specimen.approved(1)
+    born = date(1950, 7, 8)
+    number = specimen.identity_number(born, Sex.MALE, 0)
+    old = event["data"]["holder"] | {"birth_date": born.isoformat(), "id_number": number}
+
+    outcome = submit(plant, changed(event, holder=old | {"sex": "male"}))
+
+    assert outcome.status is Status.HELD
+    [held] = desk.open_holds(plant)
+    assert "age cap" in held.detail
+    assert not [each for each in ("1950", "07-07", "07-08") if each in held.detail]
+
+
+@pytest.mark.parametrize("day", ["1998-11-03", "2199-12-31"])
+def test_no_day_that_is_well_formed_stops_the_intake(plant: Plant, day: str) -> None:
+    professions = [{"name": "建筑工程", "qualified_on": day}]
+
+    outcome = submit(plant, changed(specimen.approved(1), professions=professions, approved_on=day))
+
+    assert outcome.status is Status.HELD
+
+
+@pytest.mark.parametrize("field", ["photo", "holder", "enterprise", "professions"])
+def test_whatever_is_held_says_nothing_of_the_person(plant: Plant, field: str) -> None:
+    approve(plant, 2)
+    event = specimen.approved(1)
+    data = event["data"]
+    broken = {
+        "photo": {"content": "bm8="},
+        "holder": data["holder"] | {"id_number": "310101199001010011", "name": "欧阳某某"},
+        "enterprise": data["enterprise"] | {"name": "上海从未听说建设工程有限公司"},
+        "professions": [{"name": "航天工程", "qualified_on": "2016-11-03"}],
+    }
+
+    outcome = submit(plant, changed(event, **{field: broken[field]}))
+
+    [held] = desk.open_holds(plant)
+    told = str((outcome, held))
+    private = (data["holder"]["name"], "欧阳某某", "310101199001010011", data["holder"]["mobile"])
+    assert not [each for each in (*private, data["holder"]["id_number"]) if each in told]
+
+
+def test_of_two_approvals_of_one_person_at_once_one_is_held(plant: Plant) -> None:
+    sent = [specimen.approved(1), changed(specimen.approved(1))]
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda event: submit(plant, event).status, sent))
+
+    assert sorted(found) == [Status.ACCEPTED, Status.HELD]
+
+
+def test_of_many_imports_of_one_number_at_once_one_gets_it(plant: Plant) -> None:
+    number = "沪2312016201800057"
+    sent = [changed(specimen.imported(n), registration_number=number) for n in range(1, 9)]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda event: submit(plant, event).status, sent))
+
+    assert found.count(Status.ACCEPTED) == 1
+    assert found.count(Status.HELD) == 7
+
+
+def test_a_number_is_drawn_beside_an_import_of_the_same_number(plant: Plant) -> None:
+    taken = changed(specimen.imported(5), registration_number="沪2312016202400001")
+
+    with ThreadPoolExecutor(2) as pool:
+        drawn, brought = pool.map(lambda event: submit(plant, event), [specimen.approved(1), taken])
+
+    assert drawn.registration is None or drawn.registration != brought.registration
+    assert Status.ACCEPTED in {drawn.status, brought.status}
 
 
 def test_a_second_registration_of_a_holder_is_held(plant: Plant) -> None:
@@ -275,7 +391,7 @@ def test_what_was_held_for_a_check_character_is_made_after_a_retry(plant: Plant)
         assert status.order_counts(tx) == {"ready": 1}
 
 
-def test_events_are_kept_as_they_came(plant: Plant) -> None:
+def test_sentare_kept_as_they_came(plant: Plant) -> None:
     event = specimen.approved(1)
     submit(plant, event)
 
@@ -308,6 +424,24 @@ def test_a_photo_that_is_absent_or_another_holds_the_event(
     outcome = submit(plant, changed(specimen.approved(1), photo={"key": key, "sha256": "0" * 64}))
 
     assert outcome.status is Status.HELD
+    [held] = desk.open_holds(plant)
+    assert (held.reason, held.owner) == ("picture", "upstream")
+
+
+def test_a_held_photo_that_was_put_since_is_taken_by_a_retry(
+    tmp_path: Path, sqlite_db_url: str, s3: Settings
+) -> None:
+    plant = with_store(tmp_path, sqlite_db_url, s3)
+    key, photo = f"photos/late-{tmp_path.name}.jpg", specimen.portrait(3)
+    digest = hashlib.sha256(photo).hexdigest()
+    submit(plant, changed(specimen.approved(1), photo={"key": key, "sha256": digest}))
+    [held] = desk.open_holds(plant)
+    put(plant, key, photo)
+
+    moved = desk.retry(plant, held.id, who=WHO, why="the photo is there now")
+
+    assert moved.state == "accepted"
+    assert len(open_chunks(plant)) == 1
 
 
 def with_store(folder: Path, db_url: str, s3: Settings) -> Plant:
