@@ -1,0 +1,342 @@
+"""The desk: collecting, links to what may be downloaded, and what becomes of holds."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import urllib3
+from sqlalchemy import select
+
+from factory import specimen
+from factory.errors import ConflictError, FieldError, NotFoundError
+from factory.model import EditionState, Format
+from jobs import bulk, desk
+from jobs.settings import Settings
+from jobs.wiring import Plant
+from storage import tables as t
+from storage.blobs import Blob
+from storage.ledger import inbox, outbox, record
+from storage.ledger.record import MadeFile
+from tests.plants import (
+    PROFILE,
+    SOURCE,
+    WHO,
+    approve,
+    finish,
+    hold,
+    issue,
+    must_claim,
+    new_plant,
+    open_chunks,
+    start_rename,
+    submit,
+)
+
+PDF = b"%PDF-1.7 a certificate"
+UNPRINTABLE = FieldError("holder.name", "faces", "cannot be printed")
+
+
+@pytest.fixture
+def plant(tmp_path: Path, db_url: str, s3: Settings) -> Plant:
+    """A plant whose links lead to a real store."""
+    plant = new_plant(
+        tmp_path,
+        db_url,
+        s3_endpoint=s3.s3_endpoint,
+        s3_public_endpoint=s3.s3_endpoint,
+        s3_key=s3.s3_key,
+        s3_secret=s3.s3_secret,
+    )
+    plant.store.ensure_bucket()
+    return plant
+
+
+def test_collecting_says_when_it_was_done(plant: Plant) -> None:
+    number = issue(plant, 1)
+
+    collected = desk.collect(plant, number, who=WHO)
+
+    assert collected.state is EditionState.COLLECTED
+    assert collected.collected_at is not None
+
+
+def test_collecting_again_changes_nothing(plant: Plant) -> None:
+    number = issue(plant, 1)
+    first = desk.collect(plant, number, who=WHO)
+
+    again = desk.collect(plant, number, who=WHO)
+
+    assert again == first
+    assert audited(plant, "collected") == 1
+
+
+def test_what_is_not_made_yet_cannot_be_collected(plant: Plant) -> None:
+    number = approved(plant, 1)
+
+    with pytest.raises(ConflictError, match="生成中"):
+        desk.collect(plant, number, who=WHO)
+
+
+def test_what_a_rename_outdated_cannot_be_collected(plant: Plant) -> None:
+    number = issue(plant, 1)
+    confirm(plant)
+
+    with pytest.raises(ConflictError, match="待换发"):
+        desk.collect(plant, number, who=WHO)
+
+
+def test_a_paper_edition_cannot_be_collected(plant: Plant) -> None:
+    number = imported(plant)
+
+    with pytest.raises(ConflictError, match="on paper"):
+        desk.collect(plant, number, who=WHO)
+
+
+def test_an_unknown_number_has_nothing_to_collect(plant: Plant) -> None:
+    with pytest.raises(NotFoundError):
+        desk.collect(plant, "沪2312016202400001", who=WHO)
+
+
+def test_a_number_in_its_old_spelling_is_found(plant: Plant) -> None:
+    number = issue(plant, 1)
+
+    collected = desk.collect(plant, number.replace("2016", "16").replace("2024", "24"), who=WHO)
+
+    assert collected.state is EditionState.COLLECTED
+
+
+def test_a_link_before_collecting_is_refused_with_the_reason(plant: Plant) -> None:
+    number = issue(plant, 1)
+
+    with pytest.raises(ConflictError, match="未领证"):
+        desk.link(plant, number, who=WHO)
+
+
+def test_a_link_after_collecting_leads_to_the_file(plant: Plant) -> None:
+    number = stored(plant, 1)
+    desk.collect(plant, number, who=WHO)
+
+    link = desk.link(plant, number, who=WHO)
+
+    answer = urllib3.request("GET", link.url, retries=False, timeout=10)
+    assert answer.data == PDF
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_a_link_is_noted_but_its_address_is_not(plant: Plant) -> None:
+    number = stored(plant, 1)
+    desk.collect(plant, number, who=WHO)
+
+    desk.link(plant, number, who=WHO)
+
+    assert audited(plant, "link given") == 1
+    with plant.ledger.read() as tx:
+        assert "Signature" not in str(tx.run(select(t.audit)).all())
+
+
+def test_a_refused_link_is_not_noted(plant: Plant) -> None:
+    number = issue(plant, 1)
+
+    with pytest.raises(ConflictError):
+        desk.link(plant, number, who=WHO)
+
+    assert audited(plant, "link given") == 0
+
+
+def test_a_link_to_an_outdated_edition_is_refused_with_the_reason(plant: Plant) -> None:
+    number = issue(plant, 1)
+    desk.collect(plant, number, who=WHO)
+    confirm(plant)
+
+    with pytest.raises(ConflictError, match="待换发"):
+        desk.link(plant, number, who=WHO, edition=1)
+
+
+def test_a_link_to_a_superseded_edition_is_refused_with_the_reason(plant: Plant) -> None:
+    number = issue(plant, 1)
+    desk.collect(plant, number, who=WHO)
+    reissue(plant)
+
+    with pytest.raises(ConflictError, match="superseded by edition 2"):
+        desk.link(plant, number, who=WHO, edition=1)
+
+
+def test_after_a_reissue_the_new_edition_is_to_be_collected_first(plant: Plant) -> None:
+    number = issue(plant, 1)
+    desk.collect(plant, number, who=WHO)
+    reissue(plant)
+
+    with pytest.raises(ConflictError, match="edition 2: is not collected yet"):
+        desk.link(plant, number, who=WHO)
+
+
+def test_an_edition_that_does_not_exist_has_no_link(plant: Plant) -> None:
+    number = issue(plant, 1)
+
+    with pytest.raises(NotFoundError, match="edition 7"):
+        desk.link(plant, number, who=WHO, edition=7)
+
+
+def test_a_paper_edition_has_no_link(plant: Plant) -> None:
+    number = imported(plant)
+
+    with pytest.raises(ConflictError, match="paper"):
+        desk.link(plant, number, who=WHO, edition=0)
+
+
+def test_a_held_order_goes_back_to_work(plant: Plant) -> None:
+    number = approved(plant, 1)
+    hold(plant, must_claim(plant, open_chunks(plant)[0]), UNPRINTABLE)
+    [held] = desk.open_holds(plant)
+
+    moved = desk.retry(plant, held.id, who=WHO, why="the face was installed")
+    [chunk] = open_chunks(plant)
+    finish(plant, must_claim(plant, chunk))
+
+    assert moved.state == "ready"
+    assert desk.open_holds(plant) == []
+    assert desk.registration_status(plant, number).current is not None
+
+
+def test_a_held_order_that_goes_back_to_work_is_rung_for(plant: Plant) -> None:
+    approved(plant, 1)
+    hold(plant, must_claim(plant, open_chunks(plant)[0]), UNPRINTABLE)
+    [held] = desk.open_holds(plant)
+    desk.retry(plant, held.id, who=WHO, why="the face was installed")
+
+    with plant.ledger.write(WHO) as tx:
+        bells = [bell.body["chunk"] for bell in outbox.unsent(tx)]
+
+    assert open_chunks(plant)[0] in bells
+
+
+def test_a_hold_is_closed_once(plant: Plant) -> None:
+    approved(plant, 1)
+    hold(plant, must_claim(plant, open_chunks(plant)[0]), UNPRINTABLE)
+    [held] = desk.open_holds(plant)
+    desk.retry(plant, held.id, who=WHO, why="the face was installed")
+
+    with pytest.raises(ConflictError, match="closed already"):
+        desk.retry(plant, held.id, who=WHO, why="once more")
+
+
+def test_an_order_is_not_dismissed(plant: Plant) -> None:
+    approved(plant, 1)
+    hold(plant, must_claim(plant, open_chunks(plant)[0]), UNPRINTABLE)
+    [held] = desk.open_holds(plant)
+
+    with pytest.raises(ConflictError, match="not dismissed"):
+        desk.dismiss(plant, held.id, who=WHO, why="unwanted")
+
+    assert desk.open_holds(plant) == [held]
+
+
+def test_a_dismissed_event_says_so_when_it_is_asked_for(plant: Plant) -> None:
+    event = without_photo()
+    submit(plant, event)
+    [held] = desk.open_holds(plant)
+
+    desk.dismiss(plant, held.id, who=WHO, why="sent again as another event")
+
+    [found] = desk.event_status(plant, event["id"])
+    assert found.event.state == desk.DISMISSED
+    assert found.held == ()
+
+
+def test_a_dismissed_event_is_not_retried(plant: Plant) -> None:
+    submit(plant, without_photo())
+    [held] = desk.open_holds(plant)
+    desk.dismiss(plant, held.id, who=WHO, why="sent again as another event")
+
+    with pytest.raises(ConflictError, match="closed already"):
+        desk.retry(plant, held.id, who=WHO, why="after all")
+
+
+def test_a_held_event_whose_conflict_is_gone_is_entered(plant: Plant) -> None:
+    issue(plant, 1)
+    event = specimen.approved(2)
+    renamed = specimen.renamed(1)["data"]["enterprise"]["new_name"]
+    event["data"]["enterprise"]["name"] = renamed
+    submit(plant, event)
+    [held] = desk.open_holds(plant)
+    confirm(plant)
+
+    moved = desk.retry(plant, held.id, who=WHO, why="the rename has been confirmed")
+
+    assert moved.state == "accepted"
+    assert moved.registration is not None
+    assert desk.open_holds(plant) == []
+
+
+def test_a_hold_that_does_not_exist_cannot_be_moved(plant: Plant) -> None:
+    with pytest.raises(NotFoundError):
+        desk.retry(plant, 99, who=WHO, why="?")
+    with pytest.raises(NotFoundError):
+        desk.dismiss(plant, 99, who=WHO, why="?")
+
+
+def test_a_source_is_granted_an_installed_profile(plant: Plant) -> None:
+    desk.grant(plant, "urn:example:other", PROFILE, who=WHO)
+
+    with plant.ledger.read() as tx:
+        assert inbox.all_grants(tx) == [("urn:example:other", PROFILE), (SOURCE, PROFILE)]
+
+
+def test_a_source_is_not_granted_a_profile_that_is_not_installed(plant: Plant) -> None:
+    with pytest.raises(NotFoundError, match="not installed"):
+        desk.grant(plant, SOURCE, "atlantis-constructor", who=WHO)
+
+
+def stored(plant: Plant, seed: int) -> str:
+    """A registration whose edition is made, with a small file in the store."""
+    number = approved(plant, seed)
+    found = must_claim(plant, open_chunks(plant)[0])
+    [order] = found.orders
+    key, digest = order.object_key(Format.PDF), hashlib.sha256(PDF).hexdigest()
+    plant.store.put_new(Blob(key=key, data=PDF, content_type="application/pdf", sha256=digest))
+    file = MadeFile(
+        order=order.id,
+        format=Format.PDF,
+        object_key=key,
+        sha256=digest,
+        size_bytes=len(PDF),
+        content_type="application/pdf",
+        signing_cert_sha256="0" * 64,
+    )
+    with plant.ledger.write(WHO) as tx:
+        record.record(tx, found, [file], [])
+    return number
+
+
+def approved(plant: Plant, seed: int) -> str:
+    number = approve(plant, seed).registration
+    assert number is not None
+    return number
+
+
+def imported(plant: Plant) -> str:
+    number = submit(plant, specimen.imported(5)).registration
+    assert number is not None
+    return number
+
+
+def without_photo() -> specimen.JsonObject:
+    event = specimen.approved(1)
+    return event | {"data": event["data"] | {"photo": {"content": "bm8="}}}
+
+
+def confirm(plant: Plant) -> None:
+    bulk.confirm(plant, start_rename(plant), who=WHO, why="notice")
+
+
+def reissue(plant: Plant) -> None:
+    batch = start_rename(plant)
+    bulk.confirm(plant, batch, who=WHO, why="notice")
+    bulk.advance(plant, batch)
+    for chunk in open_chunks(plant):
+        finish(plant, must_claim(plant, chunk))
+
+
+def audited(plant: Plant, action: str) -> int:
+    with plant.ledger.read() as tx:
+        return len(tx.run(select(t.audit).where(t.audit.c.action == action)).all())
