@@ -140,29 +140,33 @@ def complete(prepared: Prepared, signature: bytes) -> bytes:
 
 
 def refuse_unfit(signing_cert: x509.Certificate, now: datetime) -> None:
-    """SealRefusedError unless the certificate is in force and made for signatures.
+    """SealRefusedError unless the certificate is valid then and made for sealing.
 
-    RFC 5280, 4.1.2.5 (validity) and 4.2.1.3 (digitalSignature or nonRepudiation).
+    RFC 5280, 4.1.2.5 (validity) and 4.2.1.3 (nonRepudiation, today called contentCommitment);
+    with digitalSignature beside it or without: types A and B of ETSI EN 319 412-2, 4.3.2.
     """
     if now.tzinfo is None:
         raise ValueError("the signing time must be aware")
     if not signing_cert.not_valid_before_utc <= now <= signing_cert.not_valid_after_utc:
         raise SealRefusedError(
-            "the signing certificate is in force from "
+            "the signing certificate is not valid at the signing time: its validity is "
             f"{signing_cert.not_valid_before_utc:%Y-%m-%d} to "
-            f"{signing_cert.not_valid_after_utc:%Y-%m-%d}, not at the signing time"
+            f"{signing_cert.not_valid_after_utc:%Y-%m-%d} (RFC 5280, 4.1.2.5)"
         )
-    if not _may_sign(signing_cert):
-        raise SealRefusedError("the signing certificate's keyUsage does not allow signatures")
+    if not _commits(signing_cert):
+        raise SealRefusedError(
+            "the signing certificate is not for sealing: its keyUsage lacks contentCommitment "
+            "(RFC 5280, 4.2.1.3)"
+        )
 
 
 @lru_cache(maxsize=64)
-def _may_sign(signing_cert: x509.Certificate) -> bool:
+def _commits(signing_cert: x509.Certificate) -> bool:
     try:
         usage = signing_cert.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         return False
-    return usage.digital_signature or usage.content_commitment
+    return usage.content_commitment
 
 
 @lru_cache(maxsize=64)
@@ -175,7 +179,9 @@ def _refuse_signed(writer: _PinnedWriter) -> None:
     if writer.prev.encrypted:
         raise SealRefusedError("the document is encrypted")
     if any(True for _ in enumerate_sig_fields(writer.prev, filled_status=True)):
-        raise SealRefusedError("the document is signed already: a seal of ours must be the first")
+        raise SealRefusedError(
+            "the document carries a signature already; a certifying seal is the first"
+        )
 
 
 def _write(
