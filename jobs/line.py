@@ -103,6 +103,7 @@ def produce(plant: Plant, chunk_id: ChunkId) -> None:
         with plant.stage("check"):
             tally.attempt(_checked, list(tally.works))
         if not _renewed(plant, claim):
+            plant.metrics.refused_delivery()
             return
         with plant.stage("store"):
             _store(plant, tally)

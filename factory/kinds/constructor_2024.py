@@ -243,8 +243,8 @@ def _foot_slots() -> tuple[Slot, ...]:
     return (
         _note("issued_on", 414, 102, 124, size=12, min_pt=10),
         _note("query_address", 414, 76, 124, size=11, min_pt=6),
-        _note("verification_code", CODE[0] - 2, 73, CODE[2] + 4, size=7.5, min_pt=6,
-              align=Align.CENTRE),
+        _note("verification_code", CODE[0] - 2, 73, CODE[2] + 4, size=7.5, min_pt=6, lines=2,
+              align=Align.CENTRE),  # two lines for the one code in 2 600 that is all W and M
         _note("licence_id", 111, 57, 386, size=7, min_pt=5, colour=GREY),
         _note("edition", 524, 57, 16, size=7, min_pt=6, colour=GREY),
     )  # fmt: skip
@@ -258,19 +258,22 @@ def _note(
     *,
     size: float,
     min_pt: float,
+    lines: int = 1,
     align: Align = Align.LEFT,
     colour: Colour = INK,
 ) -> TextSlot:
-    """One line of the foot."""
+    """A note of the foot."""
     return TextSlot(
         name=name,
         x_mm=_mm(x),
         y_mm=_down(baseline + 0.88 * size),
         width_mm=_mm(width),
-        height_mm=_mm(size * 1.3),
+        height_mm=_mm(size * 1.3 * lines),
         size_pt=size,
         min_size_pt=min_pt,
         wrap_below_pt=min_pt,
+        max_lines=lines,
+        pitch_mm=_mm(size * 1.1),
         align=align,
         style=Style.KAI,
         colour=colour,

@@ -7,6 +7,7 @@ import pytest
 
 from factory.errors import FieldError
 from factory.kinds import KINDS, certificate
+from factory.lint import check
 from factory.marks import ASCENT, MM_PER_PT
 from factory.model import Kind
 from factory.profile import Profile
@@ -194,3 +195,16 @@ def test_texts_and_boxes_are_as_agreed(
     }
 
     golden(f"certificate-{name}.txt", "\n".join(placed_as_text(place(faces[name]))) + "\n")
+
+
+@pytest.mark.parametrize("code", ["W" * 20, "M" * 20, "1" * 20, "WM" * 10])
+def test_every_verification_code_has_room(
+    new_face: NewFace, place: Callable[[dict[str, object]], Placed], shanghai: Profile, code: str
+) -> None:
+    given = new_face() | {"verification_code": code}
+    kind = KINDS[Kind.CERTIFICATE]
+
+    placed = place(given)
+
+    check(kind.sheet(shanghai, given), placed, kind.values(shanghai, given))
+    assert placed.text("verification_code").replace(" ", "") == code
