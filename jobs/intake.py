@@ -89,11 +89,16 @@ def submit_all(
 
 
 def retry(plant: Plant, hold_id: int, *, who: str, why: str) -> Outcome:
-    """Plan a held event again, with today's register, profile and fonts."""
+    """Plan a held event again, with today's register, profile and fonts.
+
+    NotFoundError: no such hold.  ConflictError: it is closed already.
+    FieldError: its source may no longer submit for its profile, or that is gone.
+    """
     with plant.ledger.read() as tx:
         inbox_id = holds.get(tx, hold_id).subject_id
         correlation = inbox.get(tx, inbox_id).correlation
         event = events.parse(inbox.body(tx, inbox_id))
+    _check_source(plant, event)
     photo = _photo(plant, event)
     with plant.ledger.write(who, correlation) as tx:
         holds.close(tx, hold_id, why=why)
@@ -106,7 +111,7 @@ def _check_source(plant: Plant, event: Event) -> None:
     with plant.ledger.read() as tx:
         granted = inbox.grants(tx, event.source)
     if isinstance(event.data, EnterpriseRenamed):
-        if not granted:
+        if not granted & plant.profiles.keys():
             raise FieldError("source", "certfactory sources", "may not submit for any profile")
         return
     profile = event.data.profile

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, or_, select, update
 
+from factory.errors import SealedDataError
 from factory.model import (
     BatchId,
     ChunkId,
@@ -176,7 +177,11 @@ def _move(tx: Tx, order_ids: Sequence[int], queue: Queue, batch: BatchId | None)
 
 
 def _open_orders(tx: Tx, chunk: ChunkId) -> tuple[Order, ...]:
-    """The orders still to be made, opened, with their pictures; three queries."""
+    """The orders still to be made, opened, with their pictures; three queries.
+
+    One whose stored values do not open is held here, or its chunk could never be claimed.
+    SealedDataError: a data key does not open; the keyring is not the one it was made under.
+    """
     wanted = (
         select(t.production_order, t.registration.c.holder_id)
         .join(t.registration, t.registration.c.id == t.production_order.c.registration_id)
@@ -189,7 +194,13 @@ def _open_orders(tx: Tx, chunk: ChunkId) -> tuple[Order, ...]:
     rows = tx.run(wanted).all()
     opened = keys.load_all(tx, (row.data_key_id for row in rows))
     pictures = _pictures(tx, rows)
-    return tuple(_order(row, opened[row.data_key_id], pictures) for row in rows)
+    found = []
+    for row in rows:
+        try:
+            found.append(_order(row, opened[row.data_key_id], pictures))
+        except SealedDataError as error:
+            holds.hold_order(tx, row.id, reason=error.reason, detail=str(error))
+    return tuple(found)
 
 
 def _pictures(tx: Tx, rows: Sequence[Row[Any]]) -> Mapping[tuple[int, str], bytes]:
@@ -203,6 +214,12 @@ def _pictures(tx: Tx, rows: Sequence[Row[Any]]) -> Mapping[tuple[int, str], byte
     return {(row.holder_id, row.digest): row.content for row in found}
 
 
+def _picture(key: DataKey, sealed: bytes | None, digest: str) -> bytes:
+    if sealed is None:
+        raise SealedDataError("picture: the ledger has none of the order's digest")
+    return key.open(sealed, context=picture_context(digest))
+
+
 def _order(row: Row[Any], key: DataKey, pictures: Mapping[tuple[int, str], bytes]) -> Order:
     return Order(
         id=OrderId(row.id),
@@ -211,7 +228,7 @@ def _order(row: Row[Any], key: DataKey, pictures: Mapping[tuple[int, str], bytes
         profile_version=row.profile_version,
         face=json.loads(key.open(row.face, context=orders.face_context(row.key_stem))),
         pictures={
-            role: key.open(pictures[row.holder_id, digest], context=picture_context(digest))
+            role: _picture(key, pictures.get((row.holder_id, digest)), digest)
             for role, digest in row.pictures.items()
         },
         formats=tuple(Format(fmt) for fmt in row.formats),

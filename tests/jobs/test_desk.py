@@ -268,6 +268,17 @@ def test_a_held_event_whose_conflict_is_gone_is_entered(plant: Plant) -> None:
     assert desk.open_holds(plant) == []
 
 
+def test_a_held_event_whose_profile_is_gone_stays_held(plant: Plant) -> None:
+    submit(plant, without_photo())
+    [held] = desk.open_holds(plant)
+    vars(plant)["profiles"] = {}
+
+    with pytest.raises(FieldError, match=r"data\.profile"):
+        desk.retry(plant, held.id, who=WHO, why="try")
+
+    assert desk.open_holds(plant) == [held]
+
+
 def test_a_hold_that_does_not_exist_cannot_be_moved(plant: Plant) -> None:
     with pytest.raises(NotFoundError):
         desk.retry(plant, 99, who=WHO, why="?")

@@ -114,6 +114,17 @@ def test_a_source_without_grant_is_refused(plant: Plant) -> None:
     assert "may not submit" in outcome.problems[0][1]
 
 
+def test_a_rename_by_a_source_without_an_installed_profile_is_refused(plant: Plant) -> None:
+    stranger = "urn:example:stranger"
+    with plant.ledger.write(WHO) as tx:
+        inbox.grant(tx, stranger, "atlantis-constructor")
+
+    outcome = submit(plant, specimen.renamed(1) | {"source": stranger})
+
+    assert outcome.status is Status.REFUSED
+    assert "may not submit" in outcome.problems[0][1]
+
+
 def test_a_profile_that_is_not_installed_is_refused(plant: Plant) -> None:
     outcome = submit(plant, changed(specimen.approved(1), profile="atlantis-constructor"))
 

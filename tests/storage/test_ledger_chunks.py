@@ -1,18 +1,23 @@
 """Chunks: claimed once, leased by the database's clock, recorded by whoever holds the fence."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select, update
 
-from factory.errors import FieldError
-from factory.model import EditionState, OrderState
-from jobs import bulk, desk
+from factory.errors import FieldError, SealedDataError
+from factory.model import BatchState, EditionState, OrderState
+from jobs import bulk, desk, watching
 from jobs.wiring import Plant
+from storage import tables as t
+from storage.keyring import create_test_keyring
 from storage.ledger import care, chunks, holds, outbox, record, status
 from tests.plants import (
     LEASE,
+    NOW,
     WHO,
     approve,
     claim,
@@ -165,6 +170,45 @@ def test_a_single_order_that_keeps_killing_is_held(plant: Plant) -> None:
     assert held.reason == "poison"
 
 
+@pytest.mark.parametrize("values", [{"face": b"\x01" + bytes(40)}, {"pictures": {"photo": "0"}}])
+def test_an_order_that_does_not_open_is_held_and_the_others_are_made(
+    plant: Plant, values: dict[str, object]
+) -> None:
+    for seed in (1, 2):
+        issue(plant, seed)
+    batch = start_rename(plant)
+    bulk.confirm(plant, batch, who=WHO, why="notice")
+    bulk.advance(plant, batch)
+    with plant.ledger.write(WHO) as tx:
+        broken = select(func.max(t.production_order.c.id)).scalar_subquery()
+        tx.run(update(t.production_order).where(t.production_order.c.id == broken).values(values))
+
+    found = must_claim(plant, open_chunks(plant)[0])
+    finish(plant, found)
+
+    assert len(found.orders) == 1
+    [held] = desk.open_holds(plant)
+    assert (held.subject_kind, held.reason, held.owner) == ("order", "sealed_data", "operations")
+    progress = watching.batch(plant, batch)
+    assert (progress.state, progress.done, progress.held) == (BatchState.COMPLETED, 1, 1)
+
+
+def test_under_another_keyring_a_chunk_is_left_for_whoever_has_its_own(
+    plant: Plant, tmp_path: Path
+) -> None:
+    approve(plant, 1)
+    [chunk] = open_chunks(plant)
+    stranger = Plant(replace(plant.settings, keyring_dir=tmp_path / "other"))
+    create_test_keyring(
+        stranger.settings.keyring_dir, identities={}, now=NOW, draw_seal=lambda _: b"picture"
+    )
+
+    with pytest.raises(SealedDataError):
+        claim(stranger, chunk)
+
+    assert len(must_claim(plant, chunk).orders) == 1
+
+
 def test_a_chunk_that_keeps_killing_is_halved(plant: Plant) -> None:
     for seed in range(1, 5):
         issue(plant, seed)
@@ -214,10 +258,6 @@ def test_two_files_never_lie_under_one_key(plant: Plant) -> None:
 
 
 def test_every_made_edition_is_told_upstream_once(plant: Plant) -> None:
-    from sqlalchemy import func, select
-
-    from storage import tables as t
-
     issue(plant, 1)
     issue(plant, 2)
 
