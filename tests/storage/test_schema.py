@@ -1,7 +1,10 @@
 """The schema: migrations build exactly the tables, on both databases, there and back."""
 
-from sqlalchemy import inspect
+import pytest
+from sqlalchemy import inspect, text
 
+from factory.errors import StoreUnavailableError
+from jobs.servers import free_port
 from storage import schema
 from storage.ledger.base import engine_for
 from storage.tables import Sealed, metadata
@@ -33,6 +36,37 @@ def test_the_last_revision_can_be_taken_back_and_put_again(db_url: str) -> None:
     schema.migrate(engine)
 
     assert schema.drift(engine) == []
+
+
+def test_everything_can_be_taken_back(db_url: str) -> None:
+    engine = engine_for(db_url)
+    schema.migrate(engine)
+
+    schema.downgrade(engine, "base")
+
+    assert schema.current_revision(engine) is None
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DROP INDEX uq_edition_current", "ALTER TABLE inbox ADD COLUMN remark VARCHAR(8)"],
+)
+def test_a_database_that_was_changed_by_hand_has_drifted(db_url: str, statement: str) -> None:
+    engine = engine_for(db_url)
+    schema.migrate(engine)
+
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+
+    assert len(schema.drift(engine)) == 1
+
+
+def test_a_database_that_gives_no_answer_says_so() -> None:
+    engine = engine_for(f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/nothing")
+
+    with pytest.raises(StoreUnavailableError):
+        schema.current_revision(engine)
 
 
 def test_an_empty_database_stands_at_no_revision(db_url: str) -> None:
