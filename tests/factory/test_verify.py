@@ -1,20 +1,36 @@
 """Verdicts: honest files are valid; every change, stranger and broken file is told apart."""
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
+from time import process_time
 
+import pikepdf
 import pytest
+from asn1crypto.keys import PrivateKeyInfo
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyhanko.pdf_utils.generic import DictionaryObject, pdf_name, pdf_string
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import SigFieldSpec
+from pyhanko.sign.signers import SimpleSigner
+from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigObjSetup
+from pyhanko.sign.signers.pdf_byterange import SignatureObject
+from pyhanko.sign.validation import SignatureCoverageLevel
+from pyhanko_certvalidator.registry import SimpleCertificateStore
 from reportlab.pdfgen.canvas import Canvas
 
 from factory import verify
 from factory.errors import SelfCheckError
 from factory.seals import pades
+from factory.seals.cms import asn1_certificate
 from factory.verify import VerdictWord, self_check, verify_pdf
+from storage import testca
+from tests.factory.forging import append_with_fitting_sums, seal_edited
 from tests.factory.sealing import FIELD, NOW, World, new_world, seal
 
 Face = dict[str, object]
@@ -126,6 +142,81 @@ def test_any_revision_after_the_seal_is_an_alteration(
     assert words(altered, world) is VerdictWord.ALTERED
 
 
+def test_a_revision_whose_lengths_add_up_is_still_an_alteration(
+    sealed: bytes, world: World
+) -> None:
+    """Adding up lengths is not enough: pyHanko's own coverage check takes this file as whole."""
+    forged = append_with_fitting_sums(sealed)
+
+    [signature] = PdfFileReader(BytesIO(forged)).embedded_regular_signatures
+    assert signature.evaluate_signature_coverage() is SignatureCoverageLevel.ENTIRE_FILE
+    assert words(forged, world) is VerdictWord.ALTERED
+
+
+def test_a_second_signature_is_an_alteration(sealed: bytes, world: World) -> None:
+    """Also by a key we trust: a certificate carries one seal."""
+    twice = sign_again(sealed, world)
+
+    verdict = verify_pdf(twice, world.roots)
+
+    assert verdict.verdict is VerdictWord.ALTERED
+    assert "carries more than one signature" in verdict.reasons
+
+
+def sign_again(sealed: bytes, world: World) -> bytes:
+    key = testca.new_key()
+    signer = SimpleSigner(
+        signing_cert=asn1_certificate(world.p256.signing_cert),
+        signing_key=PrivateKeyInfo.load(
+            key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        ),
+        cert_registry=SimpleCertificateStore(),
+    )
+    target = BytesIO()
+    steps = PdfCMSEmbedder(new_field_spec=SigFieldSpec("Second")).write_cms(
+        "Second", IncrementalPdfFileWriter(BytesIO(sealed))
+    )
+    next(steps)
+    steps.send(SigObjSetup(sig_placeholder=SignatureObject(timestamp=NOW, bytes_reserved=8192)))
+    digest, _ = steps.send(SigIOSetup(md_algorithm="sha256", output=target))
+    steps.send(asyncio.run(signer.async_sign(digest.document_digest, "sha256")))
+    return target.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (b"/P 1\n", b"/P 2\n", "does not forbid changes"),
+        (b"/ETSI.CAdES.detached", b"/adbe.pkcs7.detached", "not sealed as PAdES"),
+        (rb"/M (D\0722026", rb"/X (D\0722026", "does not say when"),
+        (rb"/M (D\0722026", rb"/M (D\0722036", "was not valid at the time"),
+    ],
+)
+def test_a_seal_of_ours_made_otherwise_is_not_trusted(
+    page: bytes, world: World, old: bytes, new: bytes, reason: str
+) -> None:
+    odd = seal_edited(page, world.p256, old, new)
+
+    verdict = verify_pdf(odd, world.roots)
+
+    assert verdict.verdict is VerdictWord.UNTRUSTED
+    assert any(reason in each for each in verdict.reasons)
+
+
+def test_a_self_signed_stranger_is_untrusted(page: bytes, world: World) -> None:
+    stranger = new_world()
+    alone = replace(stranger.p256, chain=())
+
+    assert words(seal(page, alone), world) is VerdictWord.UNTRUSTED
+
+
+def test_a_file_is_judged_the_same_inside_an_event_loop(sealed: bytes, world: World) -> None:
+    async def ask() -> VerdictWord:
+        return words(sealed, world)
+
+    assert asyncio.run(ask()) is VerdictWord.VALID
+
+
 @pytest.mark.parametrize("tail", [b"\n", b"%", b"\n%%EOF\n", b"garbage" * 100])
 def test_bytes_behind_the_end_are_an_alteration(sealed: bytes, world: World, tail: bytes) -> None:
     assert words(sealed + tail, world) is not VerdictWord.VALID
@@ -175,6 +266,49 @@ def test_a_cut_file_is_never_valid_and_raises_nothing(
 @given(data=st.binary(max_size=400))
 def test_arbitrary_bytes_are_unreadable(data: bytes) -> None:
     assert verify_pdf(b"%PDF-1.7\n" + data, ()).verdict is VerdictWord.UNREADABLE
+
+
+def classic(rows: bytes, size: int) -> bytes:
+    """A file whose cross-reference table claims what it likes."""
+    head = b"%PDF-1.7\n1 0 obj\n<</Type/Catalog/Pages 1 0 R>>\nendobj\n"
+    return b"%sxref\n%s\ntrailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (
+        head,
+        rows,
+        size,
+        len(head),
+    )
+
+
+HOSTILE = {
+    "a table of a billion objects": classic(b"0 1000000000\n0000000000 65535 f \n", 10**9),
+    "a table that begins beyond": classic(b"99999999999 1\n0000000009 00000 n \n", 1),
+    "a table that follows itself": classic(
+        b"0 2\n0000000000 65535 f \n0000000009 00000 n \ntrailer\n<</Prev 9/Size 2>>", 2
+    ),
+    "arrays in arrays": b"%PDF-1.7\n" + b"[" * 200_000 + b"\nstartxref\n9\n%%EOF",
+    "dictionaries in dictionaries": classic(b"0 1\n", 1).replace(b"<</Size", b"<</A " * 50_000),
+    "an endless number": b"%PDF-1.7\nstartxref\n" + b"9" * 100_000 + b"\n%%EOF",
+    "only ends": b"%PDF-1.7\n" + b"startxref\n0\n%%EOF\n" * 20_000,
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_files_are_turned_away_soon(data: bytes) -> None:
+    before = process_time()
+
+    verdict = verify_pdf(data, ())
+
+    assert verdict.verdict in {VerdictWord.UNREADABLE, VerdictWord.UNSIGNED}
+    assert process_time() - before < 5
+
+
+def test_an_encrypted_file_is_unreadable(page: bytes, world: World) -> None:
+    locked = BytesIO()
+    with pikepdf.open(BytesIO(page)) as document:
+        document.save(locked, encryption=pikepdf.Encryption(owner="owner", user="user"))
+
+    assert words(locked.getvalue(), world) is VerdictWord.UNREADABLE
 
 
 def test_a_huge_file_is_refused_unread(world: World) -> None:
