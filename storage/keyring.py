@@ -4,16 +4,20 @@ master.json                     master keys of the sealed columns
 roots/*.pem                     trust roots
 identities/<name>/identity.toml width of the seal's picture, whether it is a test seal
                   signing.pem   signing certificate
-                  chain.pem     its issuers
+                  chain.pem     its issuers, the nearest first
                   key.p8        encrypted PKCS#8, opened with
                   passphrase    unless a passphrase file is given
                   seal.png      the seal's picture
+
+``pkcs12 = "seal.p12"`` in identity.toml names a PKCS#12 file in place of signing.pem, chain.pem
+and key.p8.  master.json, keys and passphrases must be closed to others (mode 0600 or 0640).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -25,19 +29,20 @@ from functools import cache
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from factory.errors import SettingsError
 from factory.seals.signer import SealIdentity
 from factory.seals.soft import SoftKey, SoftSigner
-from storage import testca
+from storage import keyfiles, testca
+from storage.keyfiles import KeyFile
 from storage.sealed import KEY_BYTES, MasterKeys
 
 OWNER_ONLY, OWNER_FOLDER = 0o600, 0o700
 SEAL_WIDTH_MM = 42.0  #: of a round seal of a government body
-SELF_TEST = b"\x5a" * 32
+WIDEST_MM = 100.0
+IDENTITY_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 PEM = serialization.Encoding.PEM
 
 
@@ -62,6 +67,7 @@ class Keyring:
     def __init__(self, folder: Path, *, passphrase_file: Path | None = None) -> None:
         self._folder, self._passphrase_file = folder, passphrase_file
         self.identity = cache(self._identity)
+        self._opened = cache(self._open)
 
     def _identity(self, name: str) -> SealIdentity:
         """The signing identity, its key proved to belong to its certificate.
@@ -69,16 +75,16 @@ class Keyring:
         SettingsError: a file is missing or broken, or key and certificate do not match.
         """
         home = self._home(name)
-        about = _toml(home / "identity.toml")
-        certificate = _certificates(home / "signing.pem")[0]
-        signer = SoftSigner(self._key(home))
-        _prove(signer, certificate, name)
+        about, opened = _toml(home / "identity.toml"), self._opened(name)
+        signer = SoftSigner(opened.key)
+        keyfiles.prove(signer, opened.signing_cert, name)
+        keyfiles.prove_chain(opened.signing_cert, opened.chain, name)
         return SealIdentity(
             name=name,
-            signing_cert=certificate,
-            chain=_certificates(home / "chain.pem"),
-            picture=_read(home / "seal.png"),
-            width_mm=float(str(about.get("width_mm", SEAL_WIDTH_MM))),
+            signing_cert=opened.signing_cert,
+            chain=opened.chain,
+            picture=keyfiles.read(home / "seal.png"),
+            width_mm=_width_mm(about, name),
             signer=signer,
             test=bool(about.get("test", False)),
         )
@@ -94,12 +100,12 @@ class Keyring:
         files = sorted((self._folder / "roots").glob("*.pem"))
         if not files:
             raise SettingsError("the keyring has no trust root: put one into roots/*.pem")
-        return tuple(certificate for file in files for certificate in _certificates(file))
+        return tuple(certificate for file in files for certificate in keyfiles.certificates(file))
 
     def master_keys(self) -> MasterKeys:
         """The keys of the sealed columns.  SettingsError: missing or broken."""
         try:
-            data = json.loads(_read(self._folder / "master.json"))
+            data = json.loads(keyfiles.read_secret(self._folder / "master.json"))
             return MasterKeys(
                 current=data["current"],
                 keys={int(version): bytes.fromhex(key) for version, key in data["keys"].items()},
@@ -110,25 +116,34 @@ class Keyring:
 
     def _home(self, name: str) -> Path:
         home = self._folder / "identities" / name
-        if not home.is_dir():
+        if not IDENTITY_NAME.fullmatch(name) or not home.is_dir():
             raise SettingsError(f"the keyring has no signing identity {name}: install it there")
         return home
 
-    def _key(self, home: Path) -> SoftKey:
-        secret = _read(self._passphrase_file or home / "passphrase").strip()
-        try:
-            key = serialization.load_pem_private_key(_read(home / "key.p8"), secret)
-        except (ValueError, TypeError) as error:
-            raise SettingsError(
-                f"the key of {home.name} does not open: check its passphrase"
-            ) from error
-        if not isinstance(key, SoftKey):
-            raise SettingsError(f"the key of {home.name} must be RSA or EC")
-        return key
+    def _open(self, name: str) -> KeyFile:
+        home = self._home(name)
+        bundle = _toml(home / "identity.toml").get("pkcs12")
+        passphrase = self._passphrase(home)
+        if bundle is None:
+            return keyfiles.open_pkcs8(home, passphrase)
+        return keyfiles.open_pkcs12(home / Path(str(bundle)).name, passphrase)
+
+    def _passphrase(self, home: Path) -> bytes:
+        """A file given from outside, such as a mounted secret, has modes of its own."""
+        if self._passphrase_file is not None:
+            return keyfiles.read(self._passphrase_file).strip()
+        return keyfiles.read_secret(home / "passphrase").strip()
+
+    def _certificate(self, name: str) -> x509.Certificate:
+        """Without opening the key where that is possible."""
+        beside = self._home(name) / "signing.pem"
+        if beside.exists():
+            return keyfiles.certificates(beside)[0]
+        return self._opened(name).signing_cert
 
     def _summary(self, name: str) -> IdentitySummary:
         home = self._home(name)
-        certificate = _certificates(home / "signing.pem")[0]
+        certificate = self._certificate(name)
         return IdentitySummary(
             name=name,
             subject=certificate.subject.rfc4514_string(),
@@ -196,20 +211,11 @@ def _encrypted(key: SoftKey, secret: bytes) -> bytes:
     )
 
 
-def _prove(signer: SoftSigner, certificate: x509.Certificate, name: str) -> None:
-    """Sign once and check with the certificate: a swapped key is found before it is used."""
-    [signature] = signer.sign_digests([SELF_TEST])
-    prehashed = utils.Prehashed(hashes.SHA256())
-    public = certificate.public_key()
-    try:
-        if isinstance(public, rsa.RSAPublicKey):
-            public.verify(signature, SELF_TEST, padding.PKCS1v15(), prehashed)
-        elif isinstance(public, ec.EllipticCurvePublicKey):
-            public.verify(signature, SELF_TEST, ec.ECDSA(prehashed))
-    except InvalidSignature as error:
-        raise SettingsError(f"key and certificate of {name} do not belong together") from error
-    if not isinstance(public, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
-        raise SettingsError(f"the certificate of {name} must be RSA or EC")
+def _width_mm(about: dict[str, object], name: str) -> float:
+    width = about.get("width_mm", SEAL_WIDTH_MM)
+    if not isinstance(width, int | float) or not 0 < width <= WIDEST_MM:
+        raise SettingsError(f"width_mm of {name} must be between 0 and {WIDEST_MM:g}")
+    return float(width)
 
 
 def _algorithm(certificate: x509.Certificate) -> str:
@@ -219,26 +225,11 @@ def _algorithm(certificate: x509.Certificate) -> str:
     return public.curve.name if isinstance(public, ec.EllipticCurvePublicKey) else "unknown"
 
 
-def _certificates(path: Path) -> tuple[x509.Certificate, ...]:
-    try:
-        return tuple(x509.load_pem_x509_certificates(_read(path)))
-    except ValueError as error:
-        raise SettingsError(f"keyring file {path.parent.name}/{path.name} is not PEM") from error
-
-
 def _toml(path: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(_read(path).decode())
+        return tomllib.loads(keyfiles.read(path).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"keyring file {path.name} is not TOML") from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        where = "/".join(path.parts[-3:])
-        raise SettingsError(f"keyring file {where} cannot be read: {error.strerror}") from error
 
 
 def _write(path: Path, data: bytes) -> None:

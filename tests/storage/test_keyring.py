@@ -6,6 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    load_pem_private_key,
+)
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 
 from factory.errors import SettingsError
 from storage.keyring import Keyring, create_test_keyring
@@ -100,6 +107,84 @@ def test_a_passphrase_file_elsewhere_opens_the_keys(folder: Path, tmp_path: Path
     identity = Keyring(folder, passphrase_file=elsewhere).identity("example-one")
 
     assert identity.test
+
+
+def as_pkcs12(folder: Path) -> Path:
+    """The first identity as a CA would hand it out: one file, issuers in any order."""
+    home = folder / "identities" / "example-one"
+    secret = (home / "passphrase").read_bytes()
+    key = load_pem_private_key((home / "key.p8").read_bytes(), secret)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    leaf, issuing, root = (
+        x509.load_pem_x509_certificate(path.read_bytes())
+        for path in (home / "signing.pem", home / "chain.pem", folder / "roots" / "test-root.pem")
+    )
+    bundle = serialize_key_and_certificates(
+        b"seal", key, leaf, [root, issuing], BestAvailableEncryption(secret)
+    )
+    for name in ("key.p8", "signing.pem", "chain.pem"):
+        (home / name).unlink()
+    (home / "seal.p12").touch(mode=0o600)
+    (home / "seal.p12").write_bytes(bundle)
+    with (home / "identity.toml").open("a") as settings:
+        settings.write('pkcs12 = "seal.p12"\n')
+    return home
+
+
+def test_an_identity_may_be_one_pkcs12_file(folder: Path) -> None:
+    before = Keyring(folder).identity("example-one")
+    as_pkcs12(folder)
+
+    keyring = Keyring(folder)
+
+    assert keyring.identity("example-one").signing_cert == before.signing_cert
+    assert keyring.identity("example-one").chain[0] == before.chain[0]
+    assert [each.name for each in keyring.identities()] == ["example-one", "example-two"]
+
+
+def test_a_pkcs12_file_with_another_passphrase_says_so(folder: Path) -> None:
+    (as_pkcs12(folder) / "passphrase").write_text("another")
+
+    with pytest.raises(SettingsError, match="check its passphrase"):
+        Keyring(folder).identity("example-one")
+
+
+@pytest.mark.parametrize("name", ["key.p8", "passphrase"])
+def test_a_secret_that_everybody_can_read_is_refused(folder: Path, name: str) -> None:
+    (folder / "identities" / "example-one" / name).chmod(0o644)
+
+    with pytest.raises(SettingsError, match=f"{name} is open to everybody"):
+        Keyring(folder).identity("example-one")
+
+
+def test_master_keys_that_everybody_can_read_are_refused(folder: Path) -> None:
+    (folder / "master.json").chmod(0o604)
+
+    with pytest.raises(SettingsError, match="open to everybody"):
+        Keyring(folder).master_keys()
+
+
+def test_a_chain_of_strangers_is_found_before_it_is_embedded(folder: Path) -> None:
+    home = folder / "identities" / "example-one"
+    shutil.copy(folder / "roots" / "test-root.pem", home / "chain.pem")
+
+    with pytest.raises(SettingsError, match="chain of example-one is broken"):
+        Keyring(folder).identity("example-one")
+
+
+@pytest.mark.parametrize("name", ["../identities/example-one", "", "Example", "a/b"])
+def test_a_name_never_leads_out_of_the_keyring(folder: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match="no signing identity"):
+        Keyring(folder).identity(name)
+
+
+@pytest.mark.parametrize("width", ['"wide"', "0", "-1", "nan", "101"])
+def test_a_width_that_no_seal_has_is_refused(folder: Path, width: str) -> None:
+    home = folder / "identities" / "example-one"
+    (home / "identity.toml").write_text(f"width_mm = {width}\n")
+
+    with pytest.raises(SettingsError, match="width_mm of example-one"):
+        Keyring(folder).identity("example-one")
 
 
 @pytest.mark.parametrize(

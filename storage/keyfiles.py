@@ -1,0 +1,153 @@
+"""Opening key files of the keyring: encrypted PKCS#8 or PKCS#12, closed to others, and proved.
+
+Failures are SettingsError that name the file and what to do; never a key or a passphrase.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from factory.errors import SettingsError
+from factory.seals.signer import Signer
+from factory.seals.soft import SoftKey
+
+SELF_TEST = b"\x5a" * 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFile:
+    """A signing key with its certificate and the issuers, the nearest first."""
+
+    key: SoftKey = field(repr=False)
+    signing_cert: x509.Certificate
+    chain: tuple[x509.Certificate, ...]
+
+
+def read(path: Path) -> bytes:
+    """The file's bytes."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"keyring file {_where(path)} cannot be read: {error.strerror}"
+        ) from error
+
+
+def read_secret(path: Path) -> bytes:
+    """The bytes of a file that everybody else must not read."""
+    data = read(path)
+    if path.stat().st_mode & stat.S_IRWXO:
+        raise SettingsError(f"keyring file {_where(path)} is open to everybody: chmod o= it")
+    return data
+
+
+def certificates(path: Path) -> tuple[x509.Certificate, ...]:
+    """All certificates of a PEM file."""
+    try:
+        return tuple(x509.load_pem_x509_certificates(read(path)))
+    except ValueError as error:
+        raise SettingsError(f"keyring file {_where(path)} is not PEM") from error
+
+
+def open_pkcs8(home: Path, passphrase: bytes) -> KeyFile:
+    """signing.pem, chain.pem and key.p8."""
+    data = read_secret(home / "key.p8")
+    try:
+        key = serialization.load_pem_private_key(data, passphrase)
+    except (ValueError, TypeError) as error:
+        raise _closed(home) from error
+    return KeyFile(
+        key=_usable(key, home),
+        signing_cert=certificates(home / "signing.pem")[0],
+        chain=certificates(home / "chain.pem"),
+    )
+
+
+def open_pkcs12(path: Path, passphrase: bytes) -> KeyFile:
+    """A PKCS#12 file (RFC 7292), as a CA hands it out; it holds all three."""
+    data = read_secret(path)
+    try:
+        key, signing_cert, others = pkcs12.load_key_and_certificates(data, passphrase)
+    except (ValueError, TypeError) as error:
+        raise _closed(path.parent) from error
+    if signing_cert is None:
+        raise SettingsError(f"keyring file {_where(path)} holds no signing certificate")
+    return KeyFile(
+        key=_usable(key, path.parent),
+        signing_cert=signing_cert,
+        chain=_in_order(signing_cert, others),
+    )
+
+
+def prove(signer: Signer, certificate: x509.Certificate, name: str) -> None:
+    """Sign once and check with the certificate: a swapped key is found before it is used."""
+    [signature] = signer.sign_digests([SELF_TEST])
+    prehashed = utils.Prehashed(hashes.SHA256())
+    public = certificate.public_key()
+    try:
+        if isinstance(public, rsa.RSAPublicKey):
+            public.verify(signature, SELF_TEST, padding.PKCS1v15(), prehashed)
+        elif isinstance(public, ec.EllipticCurvePublicKey):
+            public.verify(signature, SELF_TEST, ec.ECDSA(prehashed))
+    except InvalidSignature as error:
+        raise SettingsError(f"key and certificate of {name} do not belong together") from error
+    if not isinstance(public, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        raise SettingsError(f"the certificate of {name} must be RSA or EC")
+
+
+def prove_chain(
+    signing_cert: x509.Certificate, chain: Sequence[x509.Certificate], name: str
+) -> None:
+    """Each certificate issued the one before it: otherwise nobody could verify a seal."""
+    issued = signing_cert
+    for issuer in chain:
+        if not _is_issuer(issuer, issued):
+            raise SettingsError(
+                f"the chain of {name} is broken: give the signing certificate's issuers, "
+                "the nearest first"
+            )
+        issued = issuer
+
+
+def _in_order(
+    signing_cert: x509.Certificate, others: Sequence[x509.Certificate]
+) -> tuple[x509.Certificate, ...]:
+    """The issuers from the nearest on; a PKCS#12 file holds them in any order."""
+    chain: list[x509.Certificate] = []
+    issued, left = signing_cert, list(others)
+    while issuers := [each for each in left if each != issued and _is_issuer(each, issued)]:
+        issued = issuers[0]
+        left.remove(issued)
+        chain.append(issued)
+    return tuple(chain)
+
+
+def _is_issuer(issuer: x509.Certificate, issued: x509.Certificate) -> bool:
+    try:
+        issued.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _usable(key: object, home: Path) -> SoftKey:
+    if not isinstance(key, SoftKey):
+        raise SettingsError(f"the key of {home.name} must be RSA or EC")
+    return key
+
+
+def _closed(home: Path) -> SettingsError:
+    return SettingsError(f"the key of {home.name} does not open: check its passphrase")
+
+
+def _where(path: Path) -> str:
+    return "/".join(path.parts[-3:])
