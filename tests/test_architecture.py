@@ -21,7 +21,7 @@ IMPURE_ATTRIBUTES = {
     ("os", "environ"), ("os", "getenv"), ("os", "urandom"),
 }  # fmt: skip
 UNTOLD = re.compile(
-    r"/home/[a-z]|/root/|/work/|C:\\Users|[a-z0-9-]+\.pythonhosted\.org|pypi\.org/simple|registry\.npm"
+    r"/home/[a-z]|/root/|C:\\Users|[a-z0-9-]+\.pythonhosted\.org|pypi\.org/simple|registry\.npm"
 )
 
 
