@@ -4,27 +4,79 @@ import json
 import os
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from pypdf import PdfReader
+
+from bench.line import FIRST_WARM_SEED as FIRST
+from factory import specimen, verify
 
 ROOT = Path(__file__).parents[2]
+STAGES = {"claim", "draw", "sign", "check", "store", "record"}
 
 
-def test_a_small_run_measures_the_line_beside_the_naive_way(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "bench.line", "--json"]
-    sizes = ["--approvals", "12", "--rename", "6", "--naive", "2"]
-
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a small run was made, its answer in ``printed``."""
+    folder = tmp_path_factory.mktemp("bench")
+    sizes = ("--approvals", "8", "--rename", "4", "--rounds", "1", "--naive", "3")
     done = subprocess.run(
-        [*command, *sizes],
-        cwd=tmp_path,
+        [sys.executable, "-m", "bench.line", "--json", *sizes],
+        cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=200,
         check=True,
     )
+    (folder / "printed").write_text(done.stdout, encoding="utf-8")
+    assert done.stderr == "", "progress is for terminals"
+    return folder
 
-    result = json.loads(done.stdout)
-    counts = {line["name"]: line["count"] for line in result["lines"]}
-    assert counts == {"line, approvals": 12, "line, rename": 6, "naive": 2}
-    assert set(result["stages_cpu_ms"]) == {"claim", "draw", "sign", "check", "store", "record"}
-    assert json.loads((tmp_path / "var" / "bench" / "bench.json").read_text("utf-8")) == result
+
+@pytest.fixture(scope="module")
+def result(place: Path) -> Any:
+    """What the run says."""
+    return json.loads((place / "var" / "bench" / "bench.json").read_text("utf-8"))
+
+
+def test_what_is_printed_is_what_is_kept(place: Path, result: Any) -> None:
+    assert json.loads((place / "printed").read_text("utf-8")) == result
+
+
+def test_the_line_is_measured_for_approvals_and_for_renames(result: Any) -> None:
+    counts = {line["name"]: (line["count"], line["times"]) for line in result["lines"]}
+    assert counts == {"line_p256": (8, 1), "rename_first_p256": (4, 1), "rename_p256": (4, 1)}
+
+
+def test_every_ratio_is_to_the_naive_way_of_the_same_run(result: Any) -> None:
+    naive = result["naive"]
+    for line in result["lines"]:
+        assert line["naive_ms"] == naive["cpu_ms"]
+        assert line["ratio"] == pytest.approx(naive["cpu_ms"] / line["cpu_ms"], abs=0.02)
+        assert line["rate_ratio"] == pytest.approx(line["per_s"] / naive["per_s"], abs=0.02)
+
+
+def test_stages_cost_something_and_less_than_the_whole(result: Any) -> None:
+    for line in result["lines"]:
+        stages = result["stages"][line["name"]]
+        assert stages.keys() == STAGES
+        assert 0 < stages["draw"]["cpu_ms"] < line["cpu_ms"]
+    assert 0 < result["naive"]["lean_cpu_ms"] < result["naive"]["cpu_ms"]
+
+
+def test_the_naive_way_makes_a_sealed_page_with_the_same_words(place: Path) -> None:
+    folder = place / "var" / "bench"
+    home = folder / "data" / "keyring" / "identities" / "shanghai-constructor"
+    certificate = x509.load_pem_x509_certificate((home / "signing.pem").read_bytes())
+    sample = (folder / "naive" / "sample.pdf").read_bytes()
+
+    verify.self_check(sample, certificate)
+    words = PdfReader(BytesIO(sample)).pages[0].extract_text()
+    holder, employer = specimen.holder(FIRST), specimen.employer(FIRST)
+    assert holder["name"] in words
+    assert employer["name"] in words

@@ -1,0 +1,190 @@
+"""What was measured, as JSON and as tables; compare ratios, which come from one run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from jobs.metrics import STAGES
+
+if TYPE_CHECKING:
+    from bench.line import Intake, Run
+    from bench.naive_run import NaiveRun
+
+PACKAGES = ("reportlab", "pyhanko", "cryptography", "boto3", "dramatiq", "SQLAlchemy", "pillow")
+WIDTH = 180
+WORDS = {"line": "approvals", "rename_first": "rename, first", "rename": "rename, warm"}
+
+JsonObject = dict[str, Any]
+
+
+def machine(*, load: float, db: str) -> JsonObject:
+    """What the figures were taken on.
+
+    load: processes that wanted a core in the minute before.
+    """
+    return {
+        "cpu": _cpu_model(),
+        "cores": len(os.sched_getaffinity(0)),
+        "load_before": round(load, 2),
+        "python": platform.python_version(),
+        "database": db,
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def result(
+    machine: JsonObject,
+    key: str,
+    taken: Intake,
+    lines: Mapping[str, Sequence[Run]],
+    naive: NaiveRun,
+) -> JsonObject:
+    """Everything, medians where a line was measured more than once."""
+    return {
+        "machine": machine,
+        "lines": [_line(f"{name}_{key}", runs, naive) for name, runs in lines.items()],
+        "naive": {
+            "name": f"naive_{key}",
+            "count": naive.count,
+            "workers": naive.workers,
+            "seconds": round(naive.meter.seconds, 3),
+            "per_s": round(_naive_rate(naive), 2),
+            "cpu_ms": round(naive.cpu_ms, 2),
+            "lean_cpu_ms": round(naive.lean_cpu_ms, 2),
+            "servers_ms": round(1000 * naive.meter.servers / naive.count, 2),
+            "stages_ms": {stage: round(ms, 2) for stage, ms in naive.stages_ms.items()},
+        },
+        "stages": {f"{name}_{key}": _stages(runs) for name, runs in lines.items()},
+        "intake": {
+            "count": taken.count,
+            "per_s": round(taken.count / taken.seconds, 1),
+            "cpu_ms": round(1000 * taken.cpu_seconds / taken.count, 2),
+        },
+    }
+
+
+def _naive_rate(naive: NaiveRun) -> float:
+    return naive.count / naive.meter.seconds
+
+
+def _line(name: str, runs: Sequence[Run], naive: NaiveRun) -> JsonObject:
+    cpu_ms = statistics.median(1000 * run.meter.makers / run.count for run in runs)
+    steward = statistics.median(1000 * run.meter.cpu["steward"] / run.count for run in runs)
+    servers = statistics.median(1000 * run.meter.servers / run.count for run in runs)
+    per_s = statistics.median(run.count / run.seconds for run in runs)
+    return {
+        "name": name,
+        "count": runs[0].count,
+        "times": len(runs),
+        "workers": runs[0].workers,
+        "seconds": round(statistics.median(run.seconds for run in runs), 3),
+        "per_s": round(per_s, 2),
+        "cpu_ms": round(cpu_ms, 2),
+        "steward_ms": round(steward, 2),
+        "servers_ms": round(servers, 2),
+        "naive_ms": round(naive.cpu_ms, 2),
+        "ratio": round(naive.cpu_ms / cpu_ms, 2),
+        "lean_ratio": round(naive.lean_cpu_ms / cpu_ms, 2),
+        "rate_ratio": round(per_s / _naive_rate(naive), 2),
+    }
+
+
+def _stages(runs: Sequence[Run]) -> JsonObject:
+    """CPU and wall ms of each stage, a certificate."""
+    return {
+        stage: {
+            what: round(
+                statistics.median(1000 * run.stages[stage][place] / run.count for run in runs), 3
+            )
+            for place, what in enumerate(("cpu_ms", "wall_ms"))
+        }
+        for stage in STAGES
+    }
+
+
+def show(result: JsonObject) -> None:
+    """Tables for a person."""
+    out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    here = result["machine"]
+    out.print(
+        f"{here['cpu']}, {here['cores']} cores, load {here['load_before']} before,"
+        f" Python {here['python']}, {here['database']}\n"
+    )
+    out.print(_ways(result))
+    out.print("\nCPU / wall ms a certificate, by stage")
+    out.print(_stage_table(result))
+    naive, taken = result["naive"], result["intake"]
+    parts = ", ".join(f"{stage} {ms}" for stage, ms in naive["stages_ms"].items())
+    out.print(f"\nnaive, CPU ms by stage (median of {naive['count']}): {parts}")
+    out.print(f"lean: naive without fonts, key and client, {naive['lean_cpu_ms']} CPU ms each")
+    for line in result["lines"]:
+        if line["name"].startswith("rename"):
+            out.print(
+                f"{_words(line['name'])}: {line['seconds']:.2f} s from confirmation until all"
+                f" {line['count']} can be collected"
+            )
+    out.print(
+        f"intake: {taken['per_s']} events a second by one process, {taken['cpu_ms']} CPU ms each"
+    )
+    out.print("\neverything: var/bench/bench.json")
+
+
+def _ways(result: JsonObject) -> Table:
+    table = _table(
+        "", "made", "workers", "seconds", "a second", "CPU ms each", "of it steward",
+        "servers' CPU ms", "naive CPU / this", "lean / this", "this rate / naive",
+    )  # fmt: skip
+    for line in result["lines"]:
+        times = f" x {line['times']}" if line["times"] > 1 else ""
+        table.add_row(
+            _words(line["name"]), f"{line['count']}{times}", str(line["workers"]),
+            *(f"{line[key]:.2f}" for key in ("seconds", "per_s", "cpu_ms", "steward_ms")),
+            *(f"{line[key]:.2f}" for key in ("servers_ms", "ratio", "lean_ratio", "rate_ratio")),
+        )  # fmt: skip
+    naive = result["naive"]
+    table.add_row(
+        f"{_words(naive['name'])} (sample)", str(naive["count"]), str(naive["workers"]),
+        *(f"{naive[key]:.2f}" for key in ("seconds", "per_s", "cpu_ms")), "-",
+        f"{naive['servers_ms']:.2f}", "1.00", f"{naive['lean_cpu_ms'] / naive['cpu_ms']:.2f}",
+        "1.00",
+    )  # fmt: skip
+    return table
+
+
+def _stage_table(result: JsonObject) -> Table:
+    table = _table("", *STAGES, "outside the stages")
+    cpu = {line["name"]: line["cpu_ms"] for line in result["lines"]}
+    for name, stages in result["stages"].items():
+        cells = [f"{each['cpu_ms']:.2f} / {each['wall_ms']:.2f}" for each in stages.values()]
+        rest = cpu[name] - sum(each["cpu_ms"] for each in stages.values())
+        table.add_row(_words(name), *cells, f"{rest:.2f}")
+    return table
+
+
+def _table(first: str, *columns: str) -> Table:
+    table = Table(first, box=None, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _words(name: str) -> str:
+    what, _, key = name.rpartition("_")
+    return f"{WORDS.get(what, what)}, {key}"
