@@ -42,6 +42,16 @@ WHO = "bench"
 PATIENCE = 1800.0
 RENAMED = 7  #: seed of the enterprise that is renamed
 FIRST_WARM_SEED = 900_000
+#: Variables of the installation that the measurement heeds: where programs are, and speed.
+OBEYED = (
+    "FACTORY_FONT_DIRS",
+    "FACTORY_VALKEY_BINARY",
+    "FACTORY_WEED_BINARY",
+    "FACTORY_INTERACTIVE_WORKERS",
+    "FACTORY_BULK_WORKERS",
+    "FACTORY_CHUNK_ITEMS",
+    "FACTORY_PREFETCH",
+)
 STAFF = 20  #: certificates at each of the other enterprises
 
 err = Console(stderr=True, highlight=False, quiet=not sys.stderr.isatty())
@@ -96,7 +106,7 @@ def main(
         err.print(f"· making {sample} certificates the naive way")
         workers = settings.bulk_workers
         naive = naive_run.run(plant, PLACE.absolute() / "naive", count=sample, workers=workers)
-    machine = report.machine(load=load, db="PostgreSQL" if db else "SQLite")
+    machine = report.machine(load, "PostgreSQL" if db else "SQLite", settings)
     lines = {"line": [issued], "rename_first": renames[:1], "rename": renames[1:]}
     result = report.result(machine, key, taken, {k: v for k, v in lines.items() if v}, naive)
     text = json.dumps(result, ensure_ascii=False, indent=2)
@@ -108,11 +118,10 @@ def main(
 
 
 def _settings(db: str) -> Settings:
-    """All in a place of its own, whatever the environment says of the installation."""
+    """All in a place of its own; of the environment only ``OBEYED``."""
     data = PLACE.absolute() / "data"
-    kept = ("FACTORY_FONT_DIRS", "FACTORY_VALKEY_BINARY", "FACTORY_WEED_BINARY")
     settings = Settings.from_env(
-        {name: os.environ[name] for name in kept if name in os.environ}
+        {name: os.environ[name] for name in OBEYED if name in os.environ}
         | {"FACTORY_DATA_DIR": str(data), "FACTORY_LOG_LEVEL": "info"}
     )
     settings = replace(settings, namespace=NAMESPACE, metrics_port=0)

@@ -19,15 +19,17 @@ from jobs.metrics import STAGES
 if TYPE_CHECKING:
     from bench.line import Intake, Run
     from bench.naive_run import NaiveRun
+    from jobs.settings import Settings
 
 PACKAGES = ("reportlab", "pyhanko", "cryptography", "boto3", "dramatiq", "SQLAlchemy", "pillow")
+SPEED = ("interactive_workers", "bulk_workers", "chunk_items", "prefetch")
 WIDTH = 180
 WORDS = {"line": "approvals", "rename_first": "rename, first", "rename": "rename, warm"}
 
 JsonObject = dict[str, Any]
 
 
-def machine(*, load: float, db: str) -> JsonObject:
+def machine(load: float, database: str, settings: Settings) -> JsonObject:
     """What the figures were taken on.
 
     load: processes that wanted a core in the minute before.
@@ -37,7 +39,8 @@ def machine(*, load: float, db: str) -> JsonObject:
         "cores": len(os.sched_getaffinity(0)),
         "load_before": round(load, 2),
         "python": platform.python_version(),
-        "database": db,
+        "database": database,
+        "settings": {name: getattr(settings, name) for name in SPEED},
         "packages": {name: version(name) for name in PACKAGES},
     }
 
@@ -125,8 +128,9 @@ def show(result: JsonObject) -> None:
     here = result["machine"]
     out.print(
         f"{here['cpu']}, {here['cores']} cores, load {here['load_before']} before,"
-        f" Python {here['python']}, {here['database']}\n"
+        f" Python {here['python']}, {here['database']}"
     )
+    out.print(", ".join(f"{name} {value}" for name, value in here["settings"].items()) + "\n")
     out.print(_ways(result))
     out.print("\nCPU / wall ms a certificate, by stage")
     out.print(_stage_table(result))
