@@ -98,6 +98,10 @@ class ConflictError(PermanentError):
     """The state of the thing does not allow this; the message says why."""
 
 
+class AwaitsError(PermanentError):
+    """Something that must come first has not come yet: it is taken up by itself when it has."""
+
+
 class NotFoundError(PermanentError):
     """There is no such thing."""
 
@@ -128,6 +132,7 @@ REASONS: dict[type[FactoryError], str] = {
     SealRefusedError: "seal_refused",
     SelfCheckError: "self_check",
     ConflictError: "conflict",
+    AwaitsError: "awaits",
     NotFoundError: "not_found",
     SealedDataError: "sealed_data",
     DigestMismatchError: "digest_mismatch",

@@ -36,6 +36,52 @@ class Format(StrEnum):
     PDF = "pdf"
 
 
+class ApplicationType(StrEnum):
+    """What is applied for (申请类别)."""
+
+    INITIAL = "initial"  #: 初始注册
+    ADDITION = "addition"  #: 增项注册
+    RENEWAL = "renewal"  #: 延续注册
+    CANCELLATION = "cancellation"  #: 注销注册, of all or of some professions
+    FORCED_CANCELLATION = "forced_cancellation"  #: 企业强制注销
+    REREGISTRATION = "reregistration"  #: 重新注册
+    CHANGE = "change"  #: 变更注册
+    PAPER_EXCHANGE = "paper_exchange"  #: 纸质证书换领电子证书
+
+
+class Party(StrEnum):
+    """Who signs an application form (签署方)."""
+
+    APPLICANT = "applicant"  #: 申请人
+    ENTERPRISE = "enterprise"  #: 聘用企业
+
+
+class ApplicationState(StrEnum):
+    """Of an application (办理状态)."""
+
+    DRAFT = "draft"  #: 填写中
+    AWAITS_APPLICANT = "awaits_applicant"  #: 待个人签名
+    AWAITS_ENTERPRISE = "awaits_enterprise"  #: 待企业签名
+    ENTERPRISE_REVIEW = "enterprise_review"  #: 待企业确认
+    ACCEPTED = "accepted"  #: 已受理
+    REVIEWING = "reviewing"  #: 审批中
+    PUBLICITY = "publicity"  #: 公示
+    APPROVED = "approved"  #: 审批通过 待公告
+    RETURNED = "returned"  #: 退回
+    COMPLETED = "completed"  #: 办结
+    REJECTED = "rejected"  #: 不予批准
+    WITHDRAWN = "withdrawn"  #: 已撤回
+
+
+class Standing(StrEnum):
+    """Of a registration (注册状态); expired is derived when read."""
+
+    ACTIVE = "active"  #: 有效
+    SUSPENDED = "suspended"  #: 暂扣
+    CANCELLED = "cancelled"  #: 注销
+    LAPSED = "lapsed"  #: 过期失效, followed by another registration
+
+
 class Sex(StrEnum):
     """性别."""
 
@@ -154,6 +200,7 @@ class Registration:
     occupation: Occupation
     professions: tuple[Profession, ...]
     photo: str | None = None  #: keyed digest of the normalised picture
+    signature: str | None = None  #: keyed digest of the signature picture (个人签名)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Photos (照片): whatever a camera or office made becomes one small plain JPEG, or is refused."""
+"""Photos (照片) and signatures: whatever comes becomes one small plain JPEG, or is refused."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ MAX_INPUT_BYTES = 10_000_000
 MAX_INPUT_PX = 40_000_000
 MIN_WIDTH_PX, MIN_HEIGHT_PX = 100, 140
 MAX_OUTPUT_BYTES = 30_000
+SIGNATURE_WIDTH_PX, SIGNATURE_HEIGHT_PX = 413, 179  #: 35 mm x 15 mm at 300 dpi
+MIN_SIGNATURE_PX = 40
+MAX_SIGNATURE_BYTES = 15_000
 QUALITIES = (90, 85, 80, 75, 70, 60, 50, 40, 30, 20, 10, 5)
 
 PNG_END = b"IEND\xaeB`\x82"
@@ -42,6 +45,25 @@ def normalise_photo(raw: bytes) -> bytes:
         image = _upright(_opened(raw))
         _check_size(image)
         return _encoded(_cut(_coloured(image)))
+
+
+def normalise_signature(raw: bytes) -> bytes:
+    """The holder's signature (个人签名) as it is printed: grey JPEG, 413 x 179 px, at most 15 kB.
+
+    raw: a JPEG or PNG file.  Fitted whole onto white, never cut.
+    PictureError: not such a file, broken off, animated, too small or too large.
+    """
+    if len(raw) > MAX_INPUT_BYTES:
+        raise PictureError(f"signature is larger than {MAX_INPUT_BYTES} bytes")
+    with _foreign_errors():
+        image = _upright(_opened(raw))
+        if image.width < MIN_SIGNATURE_PX or image.height < MIN_SIGNATURE_PX:
+            raise PictureError(f"signature is smaller than {MIN_SIGNATURE_PX} pixels")
+        size = (SIGNATURE_WIDTH_PX, SIGNATURE_HEIGHT_PX)
+        whole = ImageOps.pad(_coloured(image).convert("L"), size, color=255)
+        plain = Image.new("L", size, 255)
+        plain.paste(whole)
+        return _encoded(plain, MAX_SIGNATURE_BYTES)
 
 
 @contextmanager
@@ -104,12 +126,12 @@ def _cut(image: Image.Image) -> Image.Image:
     return plain
 
 
-def _encoded(image: Image.Image) -> bytes:
+def _encoded(image: Image.Image, limit: int = MAX_OUTPUT_BYTES) -> bytes:
     for quality in QUALITIES:
         jpeg = _jpeg(image, quality)
-        if len(jpeg) <= MAX_OUTPUT_BYTES:
+        if len(jpeg) <= limit:
             return jpeg
-    raise PictureError(f"photo does not fit into {MAX_OUTPUT_BYTES} bytes")
+    raise PictureError(f"photo does not fit into {limit} bytes")
 
 
 def _jpeg(image: Image.Image, quality: int) -> bytes:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from factory import codes, numbering
 from factory.errors import ConflictError, FieldError
-from factory.events import ApprovedProfession, RegistrationApproved, RegistrationImported
+from factory.events import RegistrationImported
 from factory.kinds import certificate
-from factory.model import Enterprise, Holder, Period, Profession, Registration
-from factory.profile import Profile
-from factory.register import View
+from factory.model import Enterprise, Holder, Registration
+from factory.profile import Authority, Profile
+from factory.register import Fact, RegistrationState, professions
 
 SERIAL_LENGTH = 32
 
@@ -39,58 +39,6 @@ class EditionPlan:
     face: Mapping[str, object]
     face_version: int
     valid_until: date
-
-
-def approved_view(data: RegistrationApproved, profile: Profile, photo: str | None) -> View:
-    """What an initial approval registers, professions in the profile's order.
-
-    FieldError: a profession the profile does not know, or more than one certificate holds.
-    """
-    check_professions([each.name for each in data.professions], profile)
-    born = data.holder.birth_date
-    professions = [
-        Profession(
-            name=each.name,
-            validity=_validity(each, data.approved_on, born, profile),
-            main=each.main,
-        )
-        for each in data.professions
-    ]
-    return View(professions=_in_order(professions, profile), photo=photo)
-
-
-def imported_view(data: RegistrationImported, profile: Profile, photo: str | None) -> View:
-    """What an import registers, taken over as it stands."""
-    check_professions([each.name for each in data.professions], profile)
-    professions = [
-        Profession(
-            name=each.name,
-            validity=Period(first=each.valid_from, last=each.valid_to),
-            main=each.main,
-        )
-        for each in data.professions
-    ]
-    return View(professions=_in_order(professions, profile), photo=photo)
-
-
-def check_professions(names: list[str], profile: Profile) -> None:
-    """FieldError: a profession outside the profile, or too many for one certificate."""
-    rule = f"profile {profile.id}"
-    if not set(names) <= set(profile.professions.names):
-        raise FieldError("professions", rule, "names a profession this register does not have")
-    if len(names) > profile.professions.per_certificate:
-        raise FieldError("professions", rule, f"{len(names)} do not fit one certificate")
-
-
-def _validity(each: ApprovedProfession, approved_on: date, born: date, profile: Profile) -> Period:
-    if each.valid_from and each.valid_to:
-        return Period(first=each.valid_from, last=each.valid_to)
-    return profile.validity_from(approved_on, born)
-
-
-def _in_order(professions: list[Profession], profile: Profile) -> tuple[Profession, ...]:
-    order = profile.professions.names.index
-    return tuple(sorted(professions, key=lambda each: (not each.main, order(each.name))))
 
 
 def employer(given: Enterprise, names: EmployerNames) -> Enterprise:
@@ -127,20 +75,76 @@ def number_series(profile: Profile, year: int) -> str:
     return f"{profile.authority.credit_code}/{profile.occupation}/{year}"
 
 
-def registration_number(profile: Profile, data: RegistrationApproved, serial: int) -> str:
-    """The number of a newly approved registration, as printed.
+def registration_number(profile: Profile, state: RegistrationState, serial: int) -> str:
+    """The number of a registration that begins, as printed.
 
-    The qualification year is that of the earliest qualification; the other is the year of
-    the first registration.
+    A constructor's has the years of the earliest qualification and of the registration; a cost
+    engineer's the digit of the profession and the year of issue.
     """
-    qualified = min(each.qualified_on for each in data.professions)
+    scheme, authority = profile.numbering.registration, profile.authority
+    if scheme == "zj14":
+        [profession] = state.view.professions
+        return numbering.cost_engineer_number(
+            profile.professions.digit(profession.name),
+            state.begun.year,
+            authority.division,
+            serial,
+            profile.numbering.body,
+        )
     return numbering.constructor_number(
-        profile.numbering.registration,
-        profile.authority.abbreviation,
-        profile.authority.division,
-        qualified.year,
-        data.approved_on.year,
+        scheme,
+        authority.abbreviation,
+        authority.division,
+        state.qualified,
+        state.begun.year,
         serial,
+    )
+
+
+def printed_number(profile: Profile, number: str) -> str:
+    """The number as the next edition prints it: by profile, in today's scheme."""
+    scheme = profile.numbering.registration
+    if not profile.numbering.respell or scheme == "zj14":
+        return number
+    return numbering.respell(number, scheme)
+
+
+def as_imported(registration: Registration, fact: Fact, profile: Profile) -> Registration:
+    """The registration as its import described it, whatever has changed since."""
+    data = fact.data
+    assert isinstance(data, RegistrationImported)  # noqa: S101 - the fact it began with
+    return replace(
+        registration,
+        number=data.registration_number,
+        holder=data.holder.value(),
+        professions=professions.taken_over(data.professions, profile),
+        photo=fact.pictures.get("photo"),
+        signature=fact.pictures.get("signature"),
+    )
+
+
+def basis(registration: Registration) -> tuple[str, ...]:
+    """What an edition rests on: when any of it changes, the next edition is due.
+
+    Whom it names by which paper counts too, though the identity number is not printed.
+    """
+    holder, enterprise = registration.holder, registration.enterprise
+    registered = [
+        f"{each.name} {each.validity.first} {each.validity.last} {each.main}"
+        for each in registration.professions
+    ]
+    return (
+        registration.number,
+        holder.name,
+        holder.sex,
+        holder.birth_date.isoformat(),
+        holder.id_type,
+        holder.id_number,
+        enterprise.credit_code,
+        enterprise.name,
+        registration.photo or "",
+        registration.signature or "",
+        *registered,
     )
 
 
@@ -162,7 +166,7 @@ def edition(
         profile.numbering.licence_root,
         profile.certificate.type_code,
         profile.authority.credit_code,
-        licence_serial(registration.number, profile.authority.abbreviation),
+        licence_serial(registration.number, profile.authority),
         number,
     )
     return EditionPlan(
@@ -184,19 +188,19 @@ def edition(
     )
 
 
-def licence_serial(number: str, abbreviation: str) -> str:
+def licence_serial(number: str, authority: Authority) -> str:
     """The serial part of a licence id: the digits of a number of this authority's own scheme.
 
     GB/T 36904-2018 allows digits and capital letters.  Both spellings of one number give the
     same serial, so all editions of a registration share it.  Any other number, an old one or
     one brought from another province, gets 32 hex digits of its own: its letters alone could
     be those of a second number.
-
-    >>> licence_serial("沪231161800057", "沪")
-    '2312016201800057'
     """
-    parts = numbering.parse_constructor_number(number)
-    if parts is not None and parts.province == abbreviation:
-        return parts.jzs16.removeprefix(abbreviation)
+    constructor = numbering.parse_constructor_number(number)
+    if constructor is not None and constructor.province == authority.abbreviation:
+        return constructor.jzs16.removeprefix(authority.abbreviation)
+    engineer = numbering.parse_cost_engineer_number(number)
+    if engineer is not None and engineer.division == authority.division:
+        return engineer.digits
     key = numbering.number_key(number)
     return hashlib.sha256(key.encode()).hexdigest()[:SERIAL_LENGTH].upper()

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import tomllib
 from datetime import date, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from factory.errors import FieldError, ProfileError
-from factory.model import Format, Occupation, Period, ProfileId
+from factory.model import ApplicationType, Format, Occupation, Party, Period, ProfileId
 
 ONE_DAY = timedelta(days=1)
 
@@ -22,7 +29,7 @@ Design = Literal["constructor-2024"]
 Words = Annotated[str, Field(min_length=1)]
 
 
-def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(values)) < len(values):
         raise ValueError("names one thing twice")
     return values
@@ -43,7 +50,12 @@ class Authority(_Part):
 
 
 class CertificateRules(_Part):
-    """How the certificate of this register is named and written."""
+    """How the certificate of this register is named and written.
+
+    unit:        what one certificate is about: the person with all professions, or one profession.
+    generate_on: when an edition is made: at the approval, at the announcement (公告), or when
+                 the holder collects it (领证).
+    """
 
     title: Words
     type_code: str = Field(pattern=r"^[0-9A-Z]{21}$")  #: GB/T 36904-2018
@@ -51,27 +63,107 @@ class CertificateRules(_Part):
     formats: Annotated[tuple[Format, ...], Field(min_length=1), AfterValidator(_distinct)]
     employer_label: Words
     query_address: Words
+    unit: Literal["person", "profession"] = "person"
+    generate_on: Literal["approval", "announcement", "collection"] = "approval"
+    holder_signature: bool = False  #: the holder's signature picture (个人签名) is on it
+    paper_exchange: Literal["direct", "centre", "none"] = "none"  #: 纸质证书换领电子证书
 
 
 class Numbering(_Part):
-    """Which schemes new numbers follow."""
+    """Which schemes new numbers follow.
 
-    registration: Literal["jzs12", "jzs16"]
+    respell: whether the next edition prints an older number in this scheme (jzs12 as jzs16).
+    body:    industry body of a cost engineer's number; 00 is housing.
+    """
+
+    registration: Literal["jzs12", "jzs16", "zj14"]
     licence_root: str = Field(pattern=r"^\d+(\.\d+)+$")
+    respell: bool = False
+    body: str = Field(default="00", pattern=r"^\d{2}$")
+
+
+class Material(_Part):
+    """What is uploaded with an application (申报材料)."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")
+    title: Words
+    required: bool = False
+
+
+class ApplicationRules(_Part):
+    """Which applications (注册申请) there are, who signs them and until when they may be edited.
+
+    signers:           who signs the form, in this order; nobody where upstream only submits it.
+    edit_lock:         from when on nothing may be edited: the submission (提交), the
+                       enterprise's signature, or the begin of the review (进入审批流程).
+    enterprise_review: the enterprise passes it or sends it back (通过, 打回) instead of signing.
+    filing:            a filing number and a query code (办件申报号, 查询密码) are given out.
+    after_lapse:       which type registers again who was registered before.
+    cancellation_completes_on: when a cancellation takes effect.
+    """
+
+    types: Annotated[tuple[ApplicationType, ...], Field(min_length=1), AfterValidator(_distinct)]
+    signers: Annotated[tuple[Party, ...], AfterValidator(_distinct)] = ()
+    enterprise_review: bool = False
+    edit_lock: Literal["submission", "enterprise_signature", "review"] = "submission"
+    publicity: bool = False  #: 公示 before the announcement
+    filing: bool = False
+    filing_prefix: str = Field(default="", pattern=r"^[A-Z0-9]{0,8}$")
+    cancellation_completes_on: Literal["enterprise_signature", "review"] = "review"
+    after_lapse: Literal["initial", "reregistration"] = "initial"
+    professions_each: int = Field(default=12, ge=1, le=12)
+    materials: tuple[Material, ...] = ()
+
+    def signers_of(self, kind: ApplicationType) -> tuple[Party, ...]:
+        """Who signs an application of that type: a forced cancellation, the enterprise alone."""
+        if kind is ApplicationType.FORCED_CANCELLATION and self.signers:
+            return (Party.ENTERPRISE,)
+        return self.signers
 
 
 class ValidityRules(_Part):
-    """How long a registration lasts."""
+    """How long a registration lasts.
+
+    renewal_from: a renewed profession begins the day after its old end, or at the approval.
+    change_keeps: a change (变更注册) keeps the days of validity.
+    """
 
     years: int = Field(ge=1, le=10)
     age_cap: int | None = Field(default=None, ge=18, le=150)
+    renewal_from: Literal["old_end", "approval"] = "old_end"
+    change_keeps: bool = True
+
+
+class LateRules(_Part):
+    """Late registration (逾期注册): hours of continuing education (继续教育学时) it needs."""
+
+    after_years: int = Field(default=3, ge=1, le=50)
+    compulsory: int = Field(default=1, ge=0)  #: 必修课
+    elective: int = Field(default=0, ge=0)  #: 选修课
 
 
 class Professions(_Part):
-    """Which professions (注册专业) exist, in the order they are printed."""
+    """Which professions (注册专业) exist, in the order they are printed.
+
+    digits: their digit in a cost engineer's number (建办标〔2020〕10号), in the same order.
+    """
 
     names: Annotated[tuple[Words, ...], Field(min_length=1), AfterValidator(_distinct)]
     per_certificate: int = Field(ge=1)
+    digits: tuple[int, ...] = ()
+
+    def digit(self, name: str) -> int:
+        """The digit of a profession in a number.  ProfileError: none is set."""
+        try:
+            return self.digits[self.names.index(name)]
+        except (ValueError, IndexError):
+            raise ProfileError("professions.digits: a profession has none") from None
+
+
+class AccessRules(_Part):
+    """What an enterprise may see of its people's certificates (谁可以看什么)."""
+
+    enterprise_certificate: Literal["file", "state"] = "state"
 
 
 class Seal(_Part):
@@ -85,24 +177,46 @@ class Policies(_Part):
 
     identity_number_check: Policy
     credit_code_check: Policy
-    collect_required: bool
-    rename_confirmation: Literal["operations"]
+    rename_confirmation: Literal["operations", "enterprise", "automatic"]
 
 
 class Profile(_Part):
     """One dated version of a profile file; frozen and whole."""
 
     id: ProfileId = Field(pattern=r"^[a-z][a-z0-9-]{2,40}$")
+    title: Words
     version: Words
     effective_from: date
     occupation: Occupation
     authority: Authority
     certificate: CertificateRules
     numbering: Numbering
+    application: ApplicationRules
     validity: ValidityRules
+    late: LateRules = LateRules()
     professions: Professions
+    access: AccessRules = AccessRules()
     seal: Seal
     policy: Policies
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Profile:
+        if (self.numbering.registration == "zj14") != bool(self.professions.digits):
+            raise ValueError("professions.digits and numbering.registration zj14 go together")
+        if self.certificate.unit == "profession" and self.professions.per_certificate != 1:
+            raise ValueError("a certificate of one profession holds one (per_certificate)")
+        if self.application.enterprise_review and self.application.signers:
+            raise ValueError("an enterprise signs or reviews, not both")
+        if self.application.edit_lock != "submission" and not self.application.signers:
+            raise ValueError("edit_lock: without signers an application is locked at submission")
+        types = self.application.types
+        if (ApplicationType.REREGISTRATION in types) != (
+            self.application.after_lapse == "reregistration"
+        ):
+            raise ValueError("after_lapse and the type reregistration go together")
+        if (ApplicationType.PAPER_EXCHANGE in types) != (self.certificate.paper_exchange != "none"):
+            raise ValueError("paper_exchange and its application type go together")
+        return self
 
     def validity_from(self, first: date, birth_date: date) -> Period:
         """Validity of a profession registered on ``first``, cut at the age cap.

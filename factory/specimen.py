@@ -43,6 +43,7 @@ def approved(seed: int, enterprise: int = 1) -> JsonObject:
         {
             "name": name,
             "qualified_on": (date(2016, 11, 3) + timedelta(days=365 * place)).isoformat(),
+            "hours": {"compulsory": 60, "elective": 60},
             "main": place == 0,
         }
         for place, name in enumerate(PROFESSIONS[first : first + count])
@@ -57,6 +58,86 @@ def approved(seed: int, enterprise: int = 1) -> JsonObject:
         "photo": {"content": _portrait_text(seed % FACES)},
     }
     return _event("registration.approved", seed, data)
+
+
+def saved(seed: int, enterprise: int = 1) -> JsonObject:
+    """An ``application.saved`` event: the application that ``approved`` of that seed approves."""
+    data = approved(seed, enterprise)["data"]
+    del data["approved_on"]
+    data |= {"revision": 1, "saved_at": FIRST_TIME.isoformat()}
+    return _event("application.saved", seed, data)
+
+
+def signed(seed: int) -> JsonObject:
+    """An ``application.signed`` event: the applicant signs what ``saved`` saved."""
+    data = _of_application(seed) | {
+        "revision": 1,
+        "party": "applicant",
+        "signed_at": (FIRST_TIME + timedelta(minutes=20)).isoformat(),
+    }
+    return _event("application.signed", seed, data)
+
+
+def attached(seed: int) -> JsonObject:
+    """An ``application.attached`` event: a scan of the signed form."""
+    data = _of_application(seed) | {
+        "profile": "shaanxi-constructor",
+        "material": "signed_form",
+        "file": {"key": f"materials/{seed:06}.pdf", "sha256": f"{seed:064x}"},
+        "attached_at": (FIRST_TIME + timedelta(minutes=30)).isoformat(),
+    }
+    return _event("application.attached", seed, data)
+
+
+def closed(seed: int) -> JsonObject:
+    """An ``application.closed`` event: the authority sends it back."""
+    data = _of_application(seed) | {
+        "outcome": "returned",
+        "by": "authority",
+        "opinion": "资格证书编号有误，请核对后重新提交。",
+        "at": (FIRST_TIME + timedelta(days=1)).isoformat(),
+    }
+    return _event("application.closed", seed, data)
+
+
+def cancelled(seed: int) -> JsonObject:
+    """A ``registration.cancelled`` event."""
+    data = _of_registration(seed) | {"reason": "已与聘用企业解除聘用合同关系"}
+    return _event("registration.cancelled", seed, data | {"cancelled_on": "2025-05-06"})
+
+
+def suspended(seed: int) -> JsonObject:
+    """A ``registration.suspended`` event."""
+    data = _of_registration(seed) | {"reason": "依法暂扣"}
+    return _event("registration.suspended", seed, data | {"suspended_on": "2024-09-02"})
+
+
+def resumed(seed: int) -> JsonObject:
+    """A ``registration.resumed`` event."""
+    data = _of_registration(seed) | {"reason": "暂扣期满发还"}
+    return _event("registration.resumed", seed, data | {"resumed_on": "2024-12-02"})
+
+
+def corrected(seed: int) -> JsonObject:
+    """A ``holder.corrected`` event: the name was written wrong."""
+    person = holder(seed)
+    data = {
+        "profile": PROFILE,
+        "holder": paper(seed),
+        "corrected": person | {"name": person["name"] + "喆"},
+        "reason": "姓名更正",
+        "corrected_on": "2024-07-01",
+    }
+    return _event("holder.corrected", seed, data)
+
+
+def _of_application(seed: int) -> JsonObject:
+    number = acceptance_number(seed)
+    return {"profile": PROFILE, "acceptance_number": number, "holder": paper(seed)}
+
+
+def _of_registration(seed: int) -> JsonObject:
+    return {"profile": PROFILE, "holder": paper(seed)}
 
 
 def imported(seed: int, enterprise: int = 1) -> JsonObject:
@@ -88,8 +169,16 @@ def renamed(seed: int, enterprise: int = 1) -> JsonObject:
 
 
 EVENTS: Mapping[str, Callable[[int], JsonObject]] = {
-    "registration.approved": approved,
     "registration.imported": imported,
+    "application.saved": saved,
+    "application.signed": signed,
+    "application.attached": attached,
+    "application.closed": closed,
+    "registration.approved": approved,
+    "registration.cancelled": cancelled,
+    "registration.suspended": suspended,
+    "registration.resumed": resumed,
+    "holder.corrected": corrected,
     "enterprise.renamed": renamed,
 }
 
@@ -106,6 +195,12 @@ def holder(seed: int) -> JsonObject:
         "id_number": identity_number(birth, sex, seed // BIRTHS),
         "mobile": f"130{seed % 10**8:08}",
     }
+
+
+def paper(seed: int) -> JsonObject:
+    """The identity paper of that person."""
+    person = holder(seed)
+    return {name: person[name] for name in ("id_type", "id_number")}
 
 
 def employer(seed: int) -> JsonObject:

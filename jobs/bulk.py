@@ -14,6 +14,7 @@ import structlog
 
 from factory.errors import ConflictError, PermanentError
 from factory.model import BatchId, BatchState, Queue
+from factory.register import local_day
 from jobs import ordering
 from storage.ledger import Tx, batches, orders, people, record, registers
 from storage.ledger.batches import Batch
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 WHO = "factory"
+AUTOMATIC = "upstream reported the new name; this register confirms by itself"
 
 
 def advance(plant: Plant, batch_id: BatchId) -> None:
@@ -47,14 +49,17 @@ def confirm(plant: Plant, batch_id: BatchId, *, who: str, why: str) -> Batch:
     with plant.ledger.read() as tx:
         correlation = batches.get(tx, batch_id).correlation
     with plant.ledger.write(who, correlation) as tx:
-        batch = batches.get(tx, batch_id, lock=True)
-        batches.start(tx, batch_id, why=why)
-        for row in batches.enterprises(tx, batch):
-            _rename(tx, batch, row)
-        batches.add_late_items(tx, batch)
-        outdated = batches.outdate(tx, batch_id)
-        log.info("batch confirmed", batch=batch_id, correlation=correlation, outdated=outdated)
+        _take_effect(tx, batches.get(tx, batch_id, lock=True), why=why)
         return batches.get(tx, batch_id)
+
+
+def _take_effect(tx: Tx, batch: Batch, *, why: str) -> None:
+    batches.start(tx, batch.id, why=why)
+    for row in batches.enterprises(tx, batch):
+        _rename(tx, batch, row)
+    batches.add_late_items(tx, batch)
+    outdated = batches.outdate(tx, batch.id)
+    log.info("batch confirmed", batch=batch.id, correlation=tx.correlation, outdated=outdated)
 
 
 def _rename(tx: Tx, batch: Batch, row: people.EnterpriseRow) -> None:
@@ -70,10 +75,13 @@ def _prepare(plant: Plant, tx: Tx, batch: Batch) -> None:
     """The next slice of the affected set becomes items."""
     limit = plant.settings.slice_items
     seen, cursor = batches.add_items(tx, batch, after=batch.cursor, limit=limit)
-    if seen < limit:
-        batches.prepared(tx, batch.id)
-    else:
+    if seen == limit:
         batches.move(tx, batch.id, cursor=cursor, ring=True)
+        return
+    batches.prepared(tx, batch.id)
+    who_confirms = {plant.profiles[name].policy.rename_confirmation for name in batch.profiles}
+    if who_confirms == {"automatic"}:
+        _take_effect(tx, batch, why=AUTOMATIC)
 
 
 def _expand(plant: Plant, tx: Tx, batch: Batch) -> None:
@@ -82,18 +90,32 @@ def _expand(plant: Plant, tx: Tx, batch: Batch) -> None:
     ids = batches.pending_items(tx, batch.id, after=batch.cursor, limit=limit)
     rows = registers.load(tx, ids)
     numbers = orders.next_edition(tx, ids)
-    for part in _parts(
-        [ident for ident in ids if rows[ident].in_force], plant.settings.chunk_items
-    ):
+    right = orders.resting_on(tx, {ident: ordering.basis(tx, rows[ident]) for ident in ids})
+    waiting = orders.waiting(tx, ids)
+    skipped = {
+        ident: reason
+        for ident in ids
+        if (reason := _why_skip(rows[ident], right=ident in right, waits=ident in waiting))
+    }
+    for ident, reason in skipped.items():
+        batches.skip_item(tx, batch.id, ident, reason)
+    due = [ident for ident in ids if ident not in skipped]
+    for part in _parts(due, plant.settings.chunk_items):
         _order(plant, tx, batch, [rows[ident] for ident in part], numbers)
-    for ident in ids:
-        if not rows[ident].in_force:
-            batches.skip_item(tx, batch.id, ident, "no longer in force")
     if len(ids) < limit:
         batches.expanded(tx, batch.id)
         record.complete_batch(tx, batch.id)
     else:
         batches.move(tx, batch.id, cursor=ids[-1], ring=True)
+
+
+def _why_skip(row: registers.RegistrationRow, *, right: bool, waits: bool) -> str | None:
+    """Why there is nothing to order; None: there is."""
+    if not row.in_force:
+        return "no longer in force"
+    if waits:
+        return "made when it is collected, with the new name"
+    return "its newest edition is right already" if right else None
 
 
 def _order(
@@ -127,7 +149,7 @@ def _new_order(
             tx,
             row,
             number=number,
-            cause=ordering.Cause.RENAMED,
+            cause=ordering.RENAMED,
             issued_on=_effective(tx, batch),
             inbox_id=batch.inbox_id,
         )
@@ -138,7 +160,7 @@ def _new_order(
 
 def _effective(tx: Tx, batch: Batch) -> date:
     """The day printed as the day of issue: the day of confirmation, as a calendar in China."""
-    return ordering.local_day(batch.confirmed_at or tx.now)
+    return local_day(batch.confirmed_at or tx.now)
 
 
 def _parts(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from factory import verify
 from factory.errors import ConflictError, NotFoundError
 from factory.model import EditionState, Format, OrderState
+from factory.register import local_day
 from factory.verify import Verdict, VerdictWord
 from jobs import intake
-from jobs.ordering import local_day
 from storage.ledger import Tx, audit, batches, holds, inbox, orders, status
 from storage.ledger.batches import Batch
 from storage.ledger.holds import Held

@@ -1,31 +1,39 @@
-"""Entering what an event says into the register, and ordering what follows from it."""
+"""Entering what an event says: as a fact of a person, or as a batch over many.
+
+A fact is kept, then the person's facts are folded anew and the ledger is brought to what they
+come to: registrations with their numbers, applications, holds with their reasons, and the
+editions that are due.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING
 
-from factory import numbering, plan
-from factory.errors import ConflictError, PermanentError, PictureError
-from factory.events import EnterpriseRenamed, Event, RegistrationApproved, RegistrationImported
-from factory.model import Enterprise, Queue
+from factory import plan
+from factory.errors import ConflictError, PermanentError
+from factory.events import Applied, EnterpriseRenamed, Event, RegistrationImported
+from factory.model import Enterprise
 from factory.profile import Profile
-from factory.register import Fact, View
-from jobs import ordering
-from storage.ledger import Tx, batches, inbox, orders, people, registers
+from factory.register import Fact
+from jobs import registering
+from storage.ledger import Tx, applications, batches, facts, inbox, people
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
 
 RENAME = "enterprise.renamed"
+RENAMED_SINCE = "the enterprise was renamed since: its current name is printed"
+
+Pictures = Mapping[str, bytes | PermanentError]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One event being entered, in one transaction.
 
-    photo: the normalised picture, or why there is none.
+    pictures: role -> the normalised picture, or why there is none.
     """
 
     plant: Plant
@@ -33,7 +41,7 @@ class Entry:
     event: Event
     inbox_id: int
     holder: people.HolderRow | None
-    photo: bytes | PermanentError | None = field(repr=False)
+    pictures: Pictures = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +49,9 @@ class Entered:
     """What followed: numbers only."""
 
     registration: str | None = None
+    application: str | None = None
     batch: int | None = None
-    hold: int | None = None  #: the order stands, but waits for a person
+    hold: int | None = None  #: it stands, but waits for a person
     notes: tuple[str, ...] = ()
 
 
@@ -51,134 +60,62 @@ def enter(entry: Entry) -> Entered:
     data = entry.event.data
     if isinstance(data, EnterpriseRenamed):
         return _rename(entry, data)
-    if isinstance(data, RegistrationApproved):
-        return _approve(entry, data)
-    return _import(entry, data)
-
-
-def _approve(entry: Entry, data: RegistrationApproved) -> Entered:
-    """Initial registration: a number, a registration, and the order of its first edition."""
-    profile = entry.plant.profiles[data.profile]
-    holder = _free_holder(entry, profile)
-    photo = _photo(entry)
-    if photo is None:
-        raise PictureError("photo: there is none")
-    view = plan.approved_view(data, profile, photo=people.add_picture(entry.tx, holder, photo))
-    employer, note = _employer(entry.tx, profile, data.enterprise.value())
-    number = _draw_number(entry.tx, profile, data)
-    row_id = _register(entry, profile, holder, employer, number, view, data.approved_on)
-    hold = _order_first(entry, row_id, data.approved_on)
-    return Entered(registration=number, hold=hold, notes=note)
-
-
-def _free_holder(entry: Entry, profile: Profile) -> people.HolderRow:
-    """The holder's row, as this event describes the person.
-
-    An event that was held before may have described them otherwise: nothing came of it.
-    ConflictError: registered in this occupation already.
-    """
-    holder, data = entry.holder, entry.event.data
+    holder = entry.holder
     assert holder is not None  # noqa: S101 - every event but a rename speaks of one
-    assert not isinstance(data, EnterpriseRenamed)  # noqa: S101
-    standing = registers.in_force(entry.tx, profile.id, holder.id, profile.occupation)
-    if standing is not None:
-        raise ConflictError(f"holder: is registered already, as {standing}")
-    people.describe(entry.tx, holder, data.holder.value())
-    return holder
+    profile = entry.plant.profiles[data.profile]
+    notes = _check_employer(entry.tx, profile, data)
+    if isinstance(data, RegistrationImported):
+        registering.check_free(entry.tx, profile, holder, data)
+    _check_acceptance_number(entry.tx, profile, holder, data)
+    fact = Fact(
+        source=entry.event.source,
+        event_id=entry.event.id,
+        type=entry.event.type,
+        data=data,
+        pictures=_kept(entry, holder),
+    )
+    facts.put(entry.tx, profile.id, holder, fact, entry.inbox_id)
+    done = registering.refold(entry.plant, entry.tx, profile, holder, fact.key)
+    return Entered(
+        registration=done.registration,
+        application=done.application,
+        hold=done.hold,
+        notes=(*notes, *done.notes),
+    )
 
 
-def _photo(entry: Entry) -> bytes | None:
-    if isinstance(entry.photo, PermanentError):
-        raise entry.photo
-    return entry.photo
+def _kept(entry: Entry, holder: people.HolderRow) -> Mapping[str, str]:
+    """The pictures' digests, once they are stored.  PictureError: one cannot be used."""
+    digests = {}
+    for role, picture in entry.pictures.items():
+        if isinstance(picture, PermanentError):
+            raise picture
+        digests[role] = people.add_picture(entry.tx, holder, picture)
+    return digests
 
 
-def _employer(
-    tx: Tx, profile: Profile, given: Enterprise
-) -> tuple[people.EnterpriseRow, tuple[str, ...]]:
+def _check_employer(tx: Tx, profile: Profile, data: object) -> tuple[str, ...]:
+    """ConflictError: the register knows the enterprise by another name."""
+    if not isinstance(data, Applied | RegistrationImported):
+        return ()
+    given = data.enterprise.value()
     row = people.enterprise(tx, profile.id, given)
     names = plan.EmployerNames(current=row.name, former=row.former_names)
-    if plan.employer(given, names).name == given.name:
-        return row, ()
-    return row, ("the enterprise was renamed since: its current name is printed",)
+    return () if plan.employer(given, names).name == given.name else (RENAMED_SINCE,)
 
 
-def _draw_number(tx: Tx, profile: Profile, data: RegistrationApproved) -> str:
-    def number(serial: int) -> str:
-        return plan.registration_number(profile, data, serial)
-
-    def free(serial: int) -> bool:
-        key = numbering.number_key(number(serial))
-        return not registers.taken(tx, profile.authority.credit_code, key)
-
-    series = plan.number_series(profile, data.approved_on.year)
-    return number(registers.draw(tx, series, free))
-
-
-def _register(
-    entry: Entry,
-    profile: Profile,
-    holder: people.HolderRow,
-    employer: people.EnterpriseRow,
-    number: str,
-    view: View,
-    effective: date,
-) -> int:
-    event = entry.event
-    fact = Fact(
-        effective=effective, source=event.source, event_id=event.id, type=event.type, view=view
+def _check_acceptance_number(
+    tx: Tx, profile: Profile, holder: people.HolderRow, data: object
+) -> None:
+    """ConflictError: somebody else's application has that number."""
+    number = (
+        data.application.acceptance_number
+        if isinstance(data, Applied)
+        else getattr(data, "acceptance_number", None)
     )
-    return registers.add(
-        entry.tx,
-        profile=profile.id,
-        authority=profile.authority.credit_code,
-        occupation=profile.occupation,
-        number=number,
-        holder=holder,
-        enterprise=employer,
-        fact=fact,
-        inbox_id=entry.inbox_id,
-    )
-
-
-def _order_first(entry: Entry, row_id: int, issued_on: date) -> int | None:
-    """Order the edition; its hold, when a number in it breaks a rule the profile insists on."""
-    tx = entry.tx
-    row = registers.load(tx, [row_id])[row_id]
-    order = ordering.new_order(
-        entry.plant,
-        tx,
-        row,
-        number=1,
-        cause=ordering.Cause.APPROVED,
-        issued_on=issued_on,
-        inbox_id=entry.inbox_id,
-    )
-    [(order_id, _)] = orders.add(tx, [order], queue=Queue.INTERACTIVE)
-    return ordering.hold_if_doubtful(entry.plant, tx, row, order_id)
-
-
-def _import(entry: Entry, data: RegistrationImported) -> Entered:
-    """An existing registration with its number: no document, but renames can act on it."""
-    tx, profile = entry.tx, entry.plant.profiles[data.profile]
-    holder = _free_holder(entry, profile)
-    number = data.registration_number
-    if registers.taken(tx, profile.authority.credit_code, numbering.number_key(number)):
-        raise ConflictError(registers.TAKEN)
-    photo = _photo(entry)
-    digest = people.add_picture(tx, holder, photo) if photo else None
-    view = plan.imported_view(data, profile, photo=digest)
-    employer, note = _employer(tx, profile, data.enterprise.value())
-    row_id = _register(entry, profile, holder, employer, number, view, data.edition.issued_on)
-    orders.add_foreign_edition(
-        tx,
-        row_id,
-        profile.id,
-        number=data.edition.number,
-        medium=data.edition.medium,
-        until=view.valid_until,
-    )
-    return Entered(registration=number, notes=note)
+    owner = applications.holder_of(tx, profile.id, number) if number else None
+    if owner not in {None, holder.id}:
+        raise ConflictError("acceptance_number: it is another person's application")
 
 
 def _rename(entry: Entry, data: EnterpriseRenamed) -> Entered:

@@ -23,8 +23,8 @@ from factory.errors import (
     PermanentError,
     PictureError,
 )
-from factory.events import EnterpriseRenamed, Event, InlinePhoto
-from jobs.entering import Entered, Entry, enter
+from factory.events import EnterpriseRenamed, Event, InlinePhoto, Photo
+from jobs.entering import Entered, Entry, Pictures, enter
 from storage.ledger import Tx, audit, holds, inbox, keys, people
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 CORRELATION_BYTES = 8
+NORMALISE = {"photo": pictures.normalise_photo, "signature": pictures.normalise_signature}
 
 
 class Status(StrEnum):
@@ -56,6 +57,7 @@ class Outcome:
     event: str = ""
     problems: tuple[tuple[str, str], ...] = ()
     registration: str | None = None
+    application: str | None = None
     batch: int | None = None
     hold: int | None = None
     notes: tuple[str, ...] = ()
@@ -74,10 +76,10 @@ def submit(plant: Plant, raw: bytes, *, who: str) -> Outcome:
         _check_source(plant, event)
     except FieldError as error:
         return _refused(event, error)
-    photo = _photo(plant, event)
+    given = _pictures(plant, event)
     correlation = event.correlation_id or secrets.token_hex(CORRELATION_BYTES)
     with plant.ledger.write(who, correlation) as tx:
-        return _accept(plant, tx, event, raw, photo)
+        return _accept(plant, tx, event, raw, given)
 
 
 def submit_all(
@@ -99,11 +101,11 @@ def retry(plant: Plant, hold_id: int, *, who: str, why: str) -> Outcome:
         correlation = inbox.get(tx, inbox_id).correlation
         event = events.parse(inbox.body(tx, inbox_id))
     _check_source(plant, event)
-    photo = _photo(plant, event)
+    given = _pictures(plant, event)
     with plant.ledger.write(who, correlation) as tx:
         holds.close(tx, hold_id, why=why)
         holder = _holder(plant, tx, event)
-        return _settle(plant, tx, event, inbox_id, holder, photo)
+        return _settle(plant, tx, event, inbox_id, holder, given)
 
 
 def _check_source(plant: Plant, event: Event) -> None:
@@ -130,11 +132,13 @@ def _refused(event: Event, error: FieldError) -> Outcome:
     )
 
 
-def _photo(plant: Plant, event: Event) -> bytes | PermanentError | None:
-    """The normalised photo, or why there is none; read before the transaction begins."""
-    given = None if isinstance(event.data, EnterpriseRenamed) else event.data.photo
-    if given is None:
-        return None
+def _pictures(plant: Plant, event: Event) -> Pictures:
+    """Normalised pictures by role, or why there is none; read before the transaction begins."""
+    given = {role: getattr(event.data, role, None) for role in ("photo", "signature")}
+    return {role: _picture(plant, role, one) for role, one in given.items() if one is not None}
+
+
+def _picture(plant: Plant, role: str, given: Photo) -> bytes | PermanentError:
     try:
         raw = (
             given.content
@@ -143,18 +147,16 @@ def _photo(plant: Plant, event: Event) -> bytes | PermanentError | None:
                 given.key, sha256=given.sha256, max_bytes=pictures.MAX_INPUT_BYTES
             )
         )
-        return pictures.normalise_photo(raw)
+        return NORMALISE[role](raw)
     except NotFoundError:
-        return PictureError("photo: the intake store has no object of that key")
+        return PictureError(f"{role}: the intake store has no object of that key")
     except DigestMismatchError:
-        return PictureError("photo: the object in the intake store has another SHA-256")
+        return PictureError(f"{role}: the object in the intake store has another SHA-256")
     except PermanentError as error:
         return error
 
 
-def _accept(
-    plant: Plant, tx: Tx, event: Event, raw: bytes, photo: bytes | PermanentError | None
-) -> Outcome:
+def _accept(plant: Plant, tx: Tx, event: Event, raw: bytes, given: Pictures) -> Outcome:
     digest = tx.vault.lookup("event", event.canonical.decode()).hex()
     if known := inbox.find(tx, event.source, event.id):
         return _repeated(event, known, digest)
@@ -171,7 +173,7 @@ def _accept(
     if inbox_id is None:  # somebody else was faster by a moment
         return _repeated(event, inbox.expect(tx, event.source, event.id), digest)
     audit.note(tx, "event accepted", ("event", inbox_id), why=event.type)
-    return _settle(plant, tx, event, inbox_id, holder, photo)
+    return _settle(plant, tx, event, inbox_id, holder, given)
 
 
 def _repeated(event: Event, known: inbox.Received, digest: str) -> Outcome:
@@ -183,6 +185,7 @@ def _repeated(event: Event, known: inbox.Received, digest: str) -> Outcome:
         source=event.source,
         event=event.id,
         registration=known.outcome.get("registration"),
+        application=known.outcome.get("application"),
         batch=known.outcome.get("batch"),
         hold=known.outcome.get("hold"),
     )
@@ -191,7 +194,9 @@ def _repeated(event: Event, known: inbox.Received, digest: str) -> Outcome:
 def _holder(plant: Plant, tx: Tx, event: Event) -> people.HolderRow | None:
     if isinstance(event.data, EnterpriseRenamed):
         return None
-    return people.holder(tx, plant.profiles[event.data.profile].id, event.data.holder.value())
+    paper = event.data.holder
+    profile = plant.profiles[event.data.profile].id
+    return people.holder(tx, profile, paper.id_type, paper.id_number)
 
 
 def _settle(
@@ -200,10 +205,10 @@ def _settle(
     event: Event,
     inbox_id: int,
     holder: people.HolderRow | None,
-    photo: bytes | PermanentError | None,
+    given: Pictures,
 ) -> Outcome:
     """Enter the event, or hold it; either way the inbox says what became of it."""
-    entry = Entry(plant=plant, tx=tx, event=event, inbox_id=inbox_id, holder=holder, photo=photo)
+    entry = Entry(plant=plant, tx=tx, event=event, inbox_id=inbox_id, holder=holder, pictures=given)
     try:
         with tx.conn.begin_nested():
             entered = enter(entry)
@@ -217,6 +222,7 @@ def _settle(
         source=event.source,
         event=event.id,
         registration=entered.registration,
+        application=entered.application,
         batch=entered.batch,
         hold=entered.hold,
         notes=entered.notes,
@@ -234,6 +240,7 @@ def _hold(entry: Entry, error: PermanentError) -> Entered:
 def _stored(entered: Entered) -> Mapping[str, object]:
     return {
         "registration": entered.registration,
+        "application": entered.application,
         "batch": entered.batch,
         "hold": entered.hold,
         "notes": list(entered.notes),

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from datetime import date, datetime
-from enum import StrEnum
+from datetime import date
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from factory import plan
-from factory.model import Kind
+from factory.model import Kind, Registration
 from factory.numbering import CODE_BYTES
 from storage.ledger import Tx, holds, orders
 from storage.ledger.registers import RegistrationRow
@@ -17,19 +15,17 @@ from storage.ledger.registers import RegistrationRow
 if TYPE_CHECKING:
     from jobs.wiring import Plant
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
+RENAMED = "enterprise.renamed"
 
 
-class Cause(StrEnum):
-    """Why an edition exists."""
-
-    APPROVED = "registration.approved"
-    RENAMED = "enterprise.renamed"
+def basis(tx: Tx, row: RegistrationRow) -> str:
+    """The keyed digest of what an edition of this registration rests on today."""
+    return basis_of(tx, row.value)
 
 
-def local_day(instant: datetime) -> date:
-    """The calendar day in China, which is what a page shows."""
-    return instant.astimezone(SHANGHAI).date()
+def basis_of(tx: Tx, registration: Registration) -> str:
+    """The same of a registration that is not, or no longer, in the ledger so."""
+    return tx.vault.lookup("basis", *plan.basis(registration)).hex()
 
 
 def new_order(
@@ -38,9 +34,10 @@ def new_order(
     row: RegistrationRow,
     *,
     number: int,
-    cause: Cause,
+    cause: str,
     issued_on: date,
     inbox_id: int,
+    waits_for: str | None = None,
 ) -> orders.NewOrder:
     """The order of a registration's next edition, with everything that will be printed."""
     profile = plant.profiles[row.profile]
@@ -60,7 +57,8 @@ def new_order(
             number=number,
             licence_id=planned.licence_id,
             code=planned.code,
-            cause=cause.value,
+            cause=cause,
+            basis=basis(tx, row),
             valid_until=planned.valid_until,
         ),
         profile_version=profile.version,
@@ -73,6 +71,7 @@ def new_order(
         identity=profile.seal.identity,
         signed_at=tx.now.replace(microsecond=0),
         key_stem=f"{row.profile}/{row.uid}/{number:03d}/{Kind.CERTIFICATE}",
+        waits_for=waits_for,
     )
 
 

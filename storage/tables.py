@@ -191,6 +191,9 @@ registration = Table(
     _ref("enterprise"),
     _state(),
     Column("view", Json, nullable=False),
+    Column("unit", String(40), nullable=False, server_default=""),
+    Column("origin_source", String(255)),
+    Column("origin_event", String(255)),
     UniqueConstraint("authority", "number_key"),
     Index("ix_registration_affected", "profile", "enterprise_id", "id"),
     Index(
@@ -198,13 +201,15 @@ registration = Table(
         "profile",
         "holder_id",
         "occupation",
+        "unit",
         unique=True,
-        postgresql_where=text("state = 'active'"),
-        sqlite_where=text("state = 'active'"),
+        postgresql_where=text("state IN ('active', 'suspended')"),
+        sqlite_where=text("state IN ('active', 'suspended')"),
     ),
     comment="Registrations (注册); view is the fold of its events",
 )
 
+#: Read once, by the upgrade that makes facts of it; no longer written.
 registration_event = Table(
     "registration_event",
     metadata,
@@ -220,6 +225,66 @@ registration_event = Table(
     comment="What happened to a registration; folded by (effective, source, event id)",
 )
 
+former_number = Table(
+    "former_number",
+    metadata,
+    _ref("registration"),
+    Column("authority", String(18), nullable=False),
+    Column("number", String(64), nullable=False),
+    Column("number_key", String(64), nullable=False),
+    _time("until"),
+    PrimaryKeyConstraint("registration_id", "number"),
+    Index("ix_former_number_key", "authority", "number_key"),
+    comment="Numbers and spellings a registration had before (曾用注册编号)",
+)
+
+holder_alias = Table(
+    "holder_alias",
+    metadata,
+    _profile(),
+    Column("lookup", LargeBinary(32), nullable=False),
+    _ref("holder"),
+    PrimaryKeyConstraint("profile", "lookup"),
+    comment="Identity numbers a holder had before a correction, as keyed digests",
+)
+
+fact = Table(
+    "fact",
+    metadata,
+    _id(),
+    _profile(),
+    _ref("holder"),
+    _ref("inbox"),
+    _ref("data_key"),
+    Column("effective", String(32), nullable=False),
+    Column("source", String(255), nullable=False),
+    Column("event_id", String(255), nullable=False),
+    Column("type", String(64), nullable=False),
+    _state(),
+    Column("content", Sealed, nullable=False),
+    UniqueConstraint("source", "event_id"),
+    comment="What is said of a person; the register is their fold by (effective, source, id)",
+)
+
+application = Table(
+    "application",
+    metadata,
+    _id(),
+    _profile(),
+    Column("acceptance_number", String(64), nullable=False),
+    _ref("holder"),
+    Column("type", String(32), nullable=False),
+    _state(),
+    Column("revision", Integer, nullable=False),
+    Column("view", Json, nullable=False),
+    Column("filing_number", String(40)),
+    Column("query_code", Sealed),
+    _time("changed_at"),
+    UniqueConstraint("profile", "acceptance_number"),
+    UniqueConstraint("filing_number"),
+    comment="Applications (注册申请): the fold of their events, without personal data",
+)
+
 edition = Table(
     "edition",
     metadata,
@@ -232,6 +297,7 @@ edition = Table(
     Column("code", String(20), unique=True),
     _state(),
     Column("cause", String(64), nullable=False),
+    Column("basis", String(64)),
     Column("valid_until", String(10), nullable=False),
     _time("ordered_at"),
     _time("made_at", null=True),
@@ -308,6 +374,7 @@ production_order = Table(
     _ref("chunk", null=True),
     _ref("data_key"),
     _state(),
+    Column("waits_for", String(16)),
     Column("face", Sealed, nullable=False),
     Column("face_version", Integer, nullable=False),
     Column("pictures", Json, nullable=False),

@@ -508,10 +508,10 @@ def test_migrating_again_changes_nothing(factory: Line) -> None:
 
 
 def test_the_keys_are_listed_and_marked_as_test_keys(factory: Line) -> None:
-    [key] = factory.json("keys", "list")
+    found = factory.json("keys", "list")
 
-    assert key["name"] == specimen.PROFILE
-    assert key["test"] is True
+    assert specimen.PROFILE in {key["name"] for key in found}
+    assert all(key["test"] for key in found)
 
 
 @pytest.mark.parametrize("words", ["status", "doctor", "bulk list", "held list", "sources list"])

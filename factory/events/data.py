@@ -6,219 +6,230 @@ character no face can print: that is asked when the work is planned, and holds i
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
-    Discriminator,
     Field,
     JsonValue,
-    PlainSerializer,
-    Tag,
-    WithJsonSchema,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
-from factory import model
-from factory.events.text import Day, Text, broken
-from factory.model import Sex
+from factory.events.parts import (
+    COUNT,
+    MAX_PROFESSIONS,
+    AcceptanceNumber,
+    AppliedProfession,
+    CreditCode,
+    EnterpriseData,
+    EnterpriseName,
+    HolderData,
+    HolderReference,
+    ImportedProfession,
+    Part,
+    Photo,
+    ProfileId,
+    Reason,
+    RegistrationNumber,
+    StoredPhoto,
+    counted,
+    distinct,
+)
+from factory.events.text import Day, Instant, Text, broken
+from factory.model import ApplicationType, Party, Standing
 
-MAX_PROFESSIONS = 12
-COUNT: dict[str, JsonValue] = {"minItems": 1, "maxItems": MAX_PROFESSIONS}
+#: types in which every profession is newly qualified
+QUALIFYING = frozenset(
+    {ApplicationType.INITIAL, ApplicationType.ADDITION, ApplicationType.REREGISTRATION}
+)
+#: types that begin a registration, so a photo has to come with them
+BEGINNING = frozenset({ApplicationType.INITIAL, ApplicationType.REREGISTRATION})
+#: types about the whole registration, which name no professions
+WHOLE = frozenset({ApplicationType.CHANGE, ApplicationType.PAPER_EXCHANGE})
+CANCELLING = frozenset({ApplicationType.CANCELLATION, ApplicationType.FORCED_CANCELLATION})
+#: validation context of data whose pictures are kept elsewhere
+PICTURES_APART = {"pictures": "apart"}
+AT_MOST: dict[str, JsonValue] = {"maxItems": MAX_PROFESSIONS}
 
-
-class Part(BaseModel):
-    """A part of an event's data; never shows its values in an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-def _decoded(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        raise broken("must be base64 (RFC 4648 clause 4), without prefix or line breaks") from None
-
-
-def _encoded(value: bytes) -> str:
-    return base64.b64encode(value).decode("ascii")
-
-
-def _capital_check(value: object) -> object:
-    """An identity number's check character is a capital X, however it was typed."""
-    return value.strip().upper() if isinstance(value, str) and _ends_in_x(value) else value
-
-
-def _ends_in_x(value: str) -> bool:
-    text = value.strip()
-    return len(text) == len("11010519491231002X") and text[-1] == "x" and text[:-1].isdigit()
-
-
-PhotoBytes = Annotated[
-    bytes,
-    BeforeValidator(_decoded),
-    Field(min_length=1),
-    PlainSerializer(_encoded, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "minLength": 4, "contentEncoding": "base64"}),
-]
-ProfileId = Annotated[
-    model.ProfileId,
-    Field(
-        pattern=r"^[a-z][a-z0-9-]{2,40}$", description="Id of the authority's profile (发证方案)"
-    ),
-]
-CreditCode = Annotated[
-    str,
-    Field(
-        pattern=r"^[0-9A-Z]{18}$",
-        description="Unified social credit code (统一社会信用代码), GB 32100-2015",
-    ),
-]
-EnterpriseName = Annotated[Text, Field(max_length=200)]
+Standings = Literal[Standing.ACTIVE, Standing.SUSPENDED, Standing.CANCELLED]
 
 
-class InlinePhoto(Part):
-    """The photo itself (照片), JPEG or PNG."""
-
-    content: PhotoBytes = Field(repr=False, description="JPEG or PNG file, base64")
-
-
-class StoredPhoto(Part):
-    """A photo put into the intake store before the event."""
-
-    key: str = Field(
-        pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$",
-        max_length=512,
-        description="Object key in the intake store",
-    )
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the object, hex")
-
-
-def _photo_form(value: Any) -> str:
-    if isinstance(value, dict):
-        return "<stored>" if "key" in value or "sha256" in value else "<inline>"
-    return "<stored>" if isinstance(value, StoredPhoto) else "<inline>"
-
-
-Photo = Annotated[
-    Annotated[InlinePhoto, Tag("<inline>")] | Annotated[StoredPhoto, Tag("<stored>")],
-    Discriminator(_photo_form),
-]
-
-
-class HolderData(Part):
-    """The person the certificate names (持证人)."""
-
-    name: Annotated[Text, Field(max_length=100)] = Field(repr=False, description="Name (姓名)")
-    sex: Sex = Field(description="Sex (性别)")
-    birth_date: Day = Field(repr=False, description="Date of birth (出生日期)")
-    id_type: str = Field(
-        default="111",
-        pattern=r"^[0-9A-Za-z]{1,10}$",
-        description="Kind of identity paper (证件类型), GB/T 36903: 111 is 居民身份证",
-    )
-    id_number: Annotated[str, BeforeValidator(_capital_check)] = Field(
-        pattern=r"^[!-~]([ -~]{0,30}[!-~])?$",
-        repr=False,
-        description="Number of the identity paper (证件号), printable ASCII, at most 32",
-    )
-    mobile: str | None = Field(
-        default=None,
-        pattern=r"^[0-9+][0-9 \-]{2,19}$",
-        repr=False,
-        description="Mobile phone (手机号)",
-    )
-
-    def value(self) -> model.Holder:
-        """The holder as the domain knows it."""
-        return model.Holder(**{name: getattr(self, name) for name in type(self).model_fields})
-
-
-class EnterpriseData(Part):
-    """The employing enterprise (聘用企业)."""
-
-    credit_code: CreditCode
-    name: EnterpriseName = Field(description="Name as registered (企业名称)")
-
-    def value(self) -> model.Enterprise:
-        """The enterprise as the domain knows it."""
-        return model.Enterprise(credit_code=self.credit_code, name=self.name)
-
-
-class _Named(Part):
-    name: Annotated[Text, Field(max_length=40)] = Field(description="Profession (注册专业)")
-    main: bool = Field(default=False, strict=True, description="Whether it is the main one (主项)")
-
-
-class ApprovedProfession(_Named):
-    """A profession as approved (注册专业); its validity is the profile's unless given."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "dependentRequired": {"valid_from": ["valid_to"], "valid_to": ["valid_from"]}
-        }
-    )
-
-    qualified_on: Day = Field(description="Day of the qualification (资格取得日期)")
-    valid_from: Day | None = Field(default=None, description="First day of validity (有效期起)")
-    valid_to: Day | None = Field(default=None, description="Last day of validity (有效期至)")
-
-    @model_validator(mode="after")
-    def _both_or_neither(self) -> ApprovedProfession:
-        if (self.valid_from is None) != (self.valid_to is None):
-            raise broken("valid_from and valid_to come together or not at all")
-        if self.valid_from and self.valid_to and self.valid_to < self.valid_from:
-            raise broken("valid_to lies before valid_from")
-        return self
-
-
-class ImportedProfession(_Named):
-    """A profession (注册专业) of a registration that exists already."""
-
-    valid_from: Day = Field(description="First day of validity (有效期起)")
-    valid_to: Day = Field(description="Last day of validity (有效期至)")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> ImportedProfession:
-        if self.valid_to < self.valid_from:
-            raise broken("valid_to lies before valid_from")
-        return self
-
-
-def _counted(value: object) -> object:
-    """Counts what was sent: pydantic's own limits count what was found right."""
-    if isinstance(value, list | tuple) and not 1 <= len(value) <= MAX_PROFESSIONS:
-        raise broken(f"has {len(value)} entries instead of 1 to {MAX_PROFESSIONS}")
+def _bounded(value: object) -> object:
+    if isinstance(value, list | tuple) and len(value) > MAX_PROFESSIONS:
+        raise broken(f"has {len(value)} entries instead of at most {MAX_PROFESSIONS}")
     return value
 
 
-N = TypeVar("N", bound=_Named)
-
-
-def _distinct(professions: tuple[N, ...]) -> tuple[N, ...]:
-    if len({each.name for each in professions}) < len(professions):
-        raise broken("names one profession twice")
-    if sum(each.main for each in professions) > 1:
-        raise broken("has more than one main profession (主项)")
-    return professions
-
-
 class ApplicationData(Part):
-    """The application that was approved (注册申请)."""
+    """An application (注册申请)."""
 
-    type: Literal["initial"] = Field(description="Type: initial registration (初始注册)")
-    acceptance_number: Annotated[Text, Field(max_length=64)] = Field(
-        description="Acceptance number (受理编号), opaque"
+    type: ApplicationType = Field(description="Type (申请类别), e.g. initial (初始注册)")
+    acceptance_number: AcceptanceNumber = Field(description="Acceptance number (受理编号), opaque")
+
+
+class Applied(Part):
+    """What an application and its approval have in common; its rules go by the type."""
+
+    model_config = ConfigDict(validate_default=True)
+
+    profile: ProfileId
+    application: ApplicationData
+    registration_number: RegistrationNumber | None = Field(
+        default=None, description="Registration number (注册编号) it is about; not for initial"
     )
+    holder: HolderData
+    enterprise: EnterpriseData
+    professions: Annotated[
+        tuple[AppliedProfession, ...], BeforeValidator(_bounded), AfterValidator(distinct)
+    ] = Field(
+        default=(),
+        json_schema_extra=AT_MOST,
+        description="Professions (注册专业): to register, renew or cancel; none for a change or"
+        " a paper exchange",
+    )
+    photo: Photo | None = Field(
+        default=None, description="Photo of the holder (照片); needed where a registration begins"
+    )
+    signature: Photo | None = Field(
+        default=None, description="Picture of the holder's signature (个人签名)"
+    )
+    reason: Reason | None = Field(
+        default=None, description="Why it is cancelled (注销原因); needed there"
+    )
+
+    @property
+    def kind(self) -> ApplicationType:
+        """What is applied for."""
+        return self.application.type
+
+    @field_validator("registration_number")
+    @classmethod
+    def _of_what_exists(cls, value: str | None, info: ValidationInfo) -> str | None:
+        kind = _kind(info)
+        if kind in BEGINNING and value is not None:
+            raise broken(f"{kind}: there is no number yet, it is drawn")
+        return value
+
+    @field_validator("professions")
+    @classmethod
+    def _as_many_as_needed(
+        cls, value: tuple[AppliedProfession, ...], info: ValidationInfo
+    ) -> tuple[AppliedProfession, ...]:
+        kind = _kind(info)
+        if kind in WHOLE and value:
+            raise broken(f"{kind}: names none, it is about the whole registration")
+        if kind is not None and kind not in WHOLE and not value:
+            raise broken(f"{kind}: names at least one")
+        if kind in QUALIFYING and not all(each.qualified_on for each in value):
+            raise broken(f"{kind}: each needs qualified_on (签发日期)")
+        return value
+
+    @field_validator("photo")
+    @classmethod
+    def _where_a_registration_begins(
+        cls, value: Photo | None, info: ValidationInfo
+    ) -> Photo | None:
+        kind = _kind(info)
+        if kind in BEGINNING and value is None and info.context is not PICTURES_APART:
+            raise broken(f"{kind}: needs a photo (照片)")
+        return value
+
+    @field_validator("reason")
+    @classmethod
+    def _why_it_ends(cls, value: str | None, info: ValidationInfo) -> str | None:
+        kind = _kind(info)
+        if kind in CANCELLING and value is None:
+            raise broken(f"{kind}: needs a reason (注销原因)")
+        return value
+
+
+def _kind(info: ValidationInfo) -> ApplicationType | None:
+    """The type of the application; None where that field itself is wrong."""
+    application = info.data.get("application")
+    return application.type if isinstance(application, ApplicationData) else None
+
+
+class RegistrationApproved(Applied):
+    """The authority approved an application: the register changes and an edition is ordered."""
+
+    approved_on: Day = Field(description="Day of approval (批准日期)")
+
+
+class ApplicationSaved(Applied):
+    """An application was filled in: a new revision; signatures of earlier ones are void (作废)."""
+
+    revision: int = Field(ge=1, le=9999, strict=True, description="Counts what was saved, from 1")
+    saved_at: Instant = Field(description="When it was saved (表格生成时间)")
+    submitted: bool = Field(
+        default=False,
+        strict=True,
+        description="Whether it is handed in with this (提交); where nobody signs",
+    )
+
+
+class _OfApplication(Part):
+    """What is said of an application that was saved."""
+
+    profile: ProfileId
+    acceptance_number: AcceptanceNumber = Field(description="Acceptance number (受理编号)")
+    holder: HolderReference
+
+
+class ApplicationSigned(_OfApplication):
+    """One party signed a revision of the form (个人数字签名, 企业数字签名)."""
+
+    revision: int = Field(ge=1, le=9999, strict=True, description="The revision that was signed")
+    party: Party = Field(description="Who signed (签署方)")
+    signed_at: Instant = Field(description="When (签名时间)")
+
+
+class ApplicationAttached(_OfApplication):
+    """A material or an outside-signed scan was uploaded, replaced or deleted (申报材料)."""
+
+    material: str = Field(
+        pattern=r"^[a-z][a-z0-9_]{1,40}$", description="Which of the profile's materials"
+    )
+    action: Literal["attached", "replaced", "deleted"] = Field(
+        default="attached", description="Uploaded, replaced or deleted (上传, 替换, 删除)"
+    )
+    file: StoredPhoto | None = Field(
+        default=None, description="The file in the intake store; none when it is deleted"
+    )
+    attached_at: Instant = Field(description="When (上传时间)")
+
+    @model_validator(mode="after")
+    def _with_its_file(self) -> ApplicationAttached:
+        if (self.file is None) != (self.action == "deleted"):
+            raise broken("a file comes with attached and replaced, and none with deleted")
+        return self
+
+
+Step = Literal["passed", "accepted", "publicity", "announced", "returned", "rejected", "withdrawn"]
+
+
+class ApplicationClosed(_OfApplication):
+    """A step of the procedure was taken or ended (办理环节): returned, rejected, announced …"""
+
+    outcome: Step = Field(
+        description="通过, 进入审批, 公示, 公告, 退回(打回), 不予批准, 撤回, in this order"
+    )
+    by: Literal["applicant", "enterprise", "counter", "centre", "authority"] = Field(
+        default="authority", description="Who took it"
+    )
+    opinion: Reason | None = Field(default=None, repr=False, description="Opinion (意见)")
+    at: Instant = Field(description="When")
+
+    @model_validator(mode="after")
+    def _opinion_where_it_ends(self) -> ApplicationClosed:
+        if self.outcome in {"returned", "rejected"} and self.opinion is None:
+            raise broken(f"{self.outcome}: needs an opinion (意见)")
+        return self
 
 
 class EditionData(Part):
@@ -229,6 +240,9 @@ class EditionData(Part):
     number: int = Field(
         default=0, ge=0, le=999, strict=True, description="Number of the edition; 0 on paper"
     )
+    licence_id: Annotated[Text, Field(max_length=120)] | None = Field(
+        default=None, description="Its licence id (电子证照标识), opaque"
+    )
 
     @model_validator(mode="after")
     def _electronic_ones_are_numbered(self) -> EditionData:
@@ -237,34 +251,79 @@ class EditionData(Part):
         return self
 
 
-class RegistrationApproved(Part):
-    """The authority approved a registration: the register changes and an edition is ordered."""
-
-    profile: ProfileId
-    application: ApplicationData
-    holder: HolderData
-    enterprise: EnterpriseData
-    professions: Annotated[
-        tuple[ApprovedProfession, ...], BeforeValidator(_counted), AfterValidator(_distinct)
-    ] = Field(json_schema_extra=COUNT, description="Professions (注册专业)")
-    approved_on: Day = Field(description="Day of approval (批准日期)")
-    photo: Photo = Field(description="Photo of the holder (照片)")
-
-
 class RegistrationImported(Part):
     """A registration that exists already, with the edition in force; no document follows."""
 
     profile: ProfileId
-    registration_number: Annotated[Text, Field(max_length=64)] = Field(
+    registration_number: RegistrationNumber = Field(
         description="Registration number (注册编号), either spelling"
+    )
+    former_numbers: Annotated[tuple[RegistrationNumber, ...], Field(max_length=20)] = Field(
+        default=(), description="Numbers it had before (曾用注册编号)"
     )
     holder: HolderData
     enterprise: EnterpriseData
     professions: Annotated[
-        tuple[ImportedProfession, ...], BeforeValidator(_counted), AfterValidator(_distinct)
+        tuple[ImportedProfession, ...], BeforeValidator(counted), AfterValidator(distinct)
     ] = Field(json_schema_extra=COUNT, description="Professions (注册专业)")
+    standing: Standings = Field(
+        default=Standing.ACTIVE, description="How it stands (注册状态): 有效, 暂扣 or 注销"
+    )
     edition: EditionData
     photo: Photo | None = Field(default=None, description="Photo of the holder (照片)")
+    signature: Photo | None = Field(
+        default=None, description="Picture of the holder's signature (个人签名)"
+    )
+
+
+class _OfRegistration(Part):
+    """What is said of a registration."""
+
+    profile: ProfileId
+    holder: HolderReference
+    registration_number: RegistrationNumber | None = Field(
+        default=None, description="Registration number (注册编号), where the holder has several"
+    )
+    profession: Annotated[Text, Field(max_length=40)] | None = Field(
+        default=None,
+        description="Profession (注册专业), of a certificate about one, if no number is given",
+    )
+    reason: Reason = Field(description="Why (原因)")
+
+
+class RegistrationCancelled(_OfRegistration):
+    """The whole registration is cancelled (注销): revoked at once, nothing to collect."""
+
+    by: Literal["holder", "enterprise", "authority"] = Field(
+        default="authority", description="Who ended it; the enterprise: 企业强制注销"
+    )
+    cancelled_on: Day = Field(description="Day of cancellation (注销日期)")
+
+
+class RegistrationSuspended(_OfRegistration):
+    """The registration is suspended (暂扣): no download, and verification says so."""
+
+    suspended_on: Day = Field(description="First day of the suspension (暂扣日期)")
+
+
+class RegistrationResumed(_OfRegistration):
+    """The suspension has ended (暂扣发还)."""
+
+    resumed_on: Day = Field(description="First day in force again (发还日期)")
+
+
+class HolderCorrected(Part):
+    """What is known of a holder was corrected (姓名、证件号更正): a new edition."""
+
+    profile: ProfileId
+    holder: HolderReference = Field(description="As known until now")
+    corrected: HolderData = Field(description="As it is right, whole")
+    photo: Photo | None = Field(default=None, description="A new photo (照片)")
+    signature: Photo | None = Field(
+        default=None, description="A new picture of the signature (个人签名)"
+    )
+    reason: Reason = Field(description="Why (原因)")
+    corrected_on: Day = Field(description="Day of the correction (更正日期)")
 
 
 class RenamedEnterpriseData(Part):
@@ -288,12 +347,33 @@ class EnterpriseRenamed(Part):
     effective_on: Day = Field(description="First day of the new name (更名日期)")
 
 
-Data = RegistrationApproved | RegistrationImported | EnterpriseRenamed
+#: What is said of one person in one register.
+PersonData = (
+    RegistrationImported
+    | ApplicationSaved
+    | ApplicationSigned
+    | ApplicationAttached
+    | ApplicationClosed
+    | RegistrationApproved
+    | RegistrationCancelled
+    | RegistrationSuspended
+    | RegistrationResumed
+    | HolderCorrected
+)
+Data = PersonData | EnterpriseRenamed
 
 EVENT_TYPES: Mapping[str, type[Data]] = MappingProxyType(
     {
-        "registration.approved": RegistrationApproved,
         "registration.imported": RegistrationImported,
+        "application.saved": ApplicationSaved,
+        "application.signed": ApplicationSigned,
+        "application.attached": ApplicationAttached,
+        "application.closed": ApplicationClosed,
+        "registration.approved": RegistrationApproved,
+        "registration.cancelled": RegistrationCancelled,
+        "registration.suspended": RegistrationSuspended,
+        "registration.resumed": RegistrationResumed,
+        "holder.corrected": HolderCorrected,
         "enterprise.renamed": EnterpriseRenamed,
     }
 )

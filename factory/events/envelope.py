@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from factory.errors import InvalidEventError
-from factory.events.data import EVENT_TYPES, Data, Part
+from factory.events.data import EVENT_TYPES, Data
+from factory.events.parts import Part
 from factory.events.strict_json import NotStrictError, Path, canonical_bytes, loads
 from factory.events.text import Identifier, Instant
 
@@ -141,10 +142,14 @@ def _event(envelope: Envelope[Any], content: bytes) -> Event:
 
 # --- problems ---------------------------------------------------------------------------------
 
-_NAMES = frozenset(Envelope.model_fields).union(
-    *(part.model_fields for part in Part.__subclasses__()),
-    *(part.model_fields for base in Part.__subclasses__() for part in base.__subclasses__()),
-)
+
+def _parts(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for part in base.__subclasses__():
+        yield part
+        yield from _parts(part)
+
+
+_NAMES = frozenset(Envelope.model_fields).union(*(part.model_fields for part in _parts(Part)))
 
 #: pydantic's kinds of error in our words.  One that is not here is told without detail, because
 #: its own message might repeat the value.

@@ -11,7 +11,7 @@ from sqlalchemy import Row, and_, bindparam, func, insert, literal, select, upda
 from sqlalchemy.sql.selectable import Select
 
 from factory.errors import ConflictError, NotFoundError
-from factory.model import BatchId, BatchState, EditionState, ItemState
+from factory.model import BatchId, BatchState, EditionState, ItemState, OrderState
 from storage import tables as t
 from storage.ledger import audit, outbox
 from storage.ledger.base import Tx
@@ -147,11 +147,21 @@ def enterprises(tx: Tx, batch: Batch) -> list[EnterpriseRow]:
 
 
 def outdate(tx: Tx, batch: BatchId) -> int:
-    """Every standing edition of an affected registration stops being current; how many."""
+    """Every standing edition of an affected registration stops being current; how many.
+
+    One that waits to be made prints whatever the register says when it is.
+    """
     affected = select(t.batch_item.c.registration_id).where(t.batch_item.c.batch_id == batch)
+    waits = select(t.production_order.c.edition_id).where(
+        t.production_order.c.state == OrderState.WAITING
+    )
     result = tx.run(
         update(t.edition)
-        .where(t.edition.c.registration_id.in_(affected), t.edition.c.state.in_(STANDING))
+        .where(
+            t.edition.c.registration_id.in_(affected),
+            t.edition.c.state.in_(STANDING),
+            t.edition.c.id.not_in(waits),
+        )
         .values(state=EditionState.OUTDATED.value)
     )
     return int(result.rowcount)

@@ -15,7 +15,7 @@ from storage import tables as t
 from storage.ledger import audit
 from storage.ledger.base import Tx
 
-UPSTREAM_REASONS = frozenset({"field", "picture", "conflict", "not_found", "profile"})
+UPSTREAM_REASONS = frozenset({"awaits", "field", "picture", "conflict", "not_found"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,36 @@ class Held:
 
 
 def hold_event(tx: Tx, inbox_id: int, profile: str, *, reason: str, detail: str) -> int:
-    """Stop an event for a person, before anything was drawn from it."""
-    return _open(tx, "event", inbox_id, profile, reason, detail)
+    """Stop an event for a person; one that is stopped already has this reason from now on."""
+    known = _on_event(tx, inbox_id)
+    if known is None:
+        return _open(tx, "event", inbox_id, profile, reason, detail)
+    if (known.reason, known.detail) != (reason, detail):
+        tx.run(
+            update(t.hold)
+            .where(t.hold.c.id == known.id)
+            .values(reason=reason, detail=detail, owner=_owner(reason))
+        )
+    return int(known.id)
+
+
+def release_event(tx: Tx, inbox_id: int, *, why: str) -> bool:
+    """The event goes on; whether it was held."""
+    known = _on_event(tx, inbox_id)
+    if known is None:
+        return False
+    close(tx, known.id, why=why)
+    return True
+
+
+def _on_event(tx: Tx, inbox_id: int) -> Row[Any] | None:
+    c = t.hold.c
+    found: Row[Any] | None = tx.run(
+        select(t.hold).where(
+            c.subject_kind == "event", c.subject_id == inbox_id, c.closed_at.is_(None)
+        )
+    ).one_or_none()
+    return found
 
 
 def hold_order(tx: Tx, order_id: int, *, reason: str, detail: str) -> int:
@@ -54,7 +82,6 @@ def hold_order(tx: Tx, order_id: int, *, reason: str, detail: str) -> int:
 
 
 def _open(tx: Tx, kind: str, ident: int, profile: str, reason: str, detail: str) -> int:
-    owner = "upstream" if reason in UPSTREAM_REASONS else "operations"
     result = tx.run(
         insert(t.hold).values(
             profile=profile,
@@ -62,12 +89,16 @@ def _open(tx: Tx, kind: str, ident: int, profile: str, reason: str, detail: str)
             subject_id=ident,
             reason=reason,
             detail=detail,
-            owner=owner,
+            owner=_owner(reason),
             opened_at=tx.now,
         )
     )
     audit.note(tx, "held", (kind, ident), why=reason)
     return int(result.inserted_primary_key[0])
+
+
+def _owner(reason: str) -> str:
+    return "upstream" if reason in UPSTREAM_REASONS else "operations"
 
 
 def close(tx: Tx, hold_id: int, *, why: str) -> Held:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import exists, func, insert, select, update
 
 from factory.model import (
     BatchId,
@@ -27,6 +27,8 @@ from storage.ledger.base import Tx
 from storage.sealed import DataKey
 
 FACE = "production_order.face"
+WANTED = (EditionState.ORDERED, EditionState.UNCOLLECTED, EditionState.COLLECTED)
+NOT_MADE = (OrderState.WAITING, OrderState.READY, OrderState.HELD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +38,10 @@ class NewEdition:
     registration_id: int
     profile: ProfileId
     number: int
-    licence_id: str
-    code: str
+    licence_id: str | None
+    code: str | None
     cause: str
+    basis: str
     valid_until: date
 
 
@@ -58,11 +61,50 @@ class NewOrder:
     identity: str
     signed_at: datetime
     key_stem: str
+    waits_for: str | None = None  #: what it waits for, e.g. ``collection``
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """The newest edition of a registration, as the next one is decided by it."""
+
+    id: int
+    number: int
+    medium: str
+    state: EditionState
+    basis: str | None
+    order: int | None
+    order_state: OrderState | None
 
 
 def face_context(key_stem: str) -> str:
     """What a face is sealed for: it does not open for another order."""
     return f"{FACE}:{key_stem}"
+
+
+def resting_on(tx: Tx, bases: Mapping[int, str]) -> frozenset[int]:
+    """The registrations whose newest edition rests on what is given and is still wanted."""
+    newer = t.edition.alias("newer")
+    rows = tx.run(
+        select(t.edition.c.registration_id, t.edition.c.basis).where(
+            t.edition.c.registration_id.in_(bases),
+            t.edition.c.state.in_(WANTED),
+            ~exists().where(
+                newer.c.registration_id == t.edition.c.registration_id,
+                newer.c.number > t.edition.c.number,
+            ),
+        )
+    )
+    return frozenset(row.registration_id for row in rows if row.basis == bases[row.registration_id])
+
+
+def waiting(tx: Tx, registration_ids: Sequence[int]) -> frozenset[int]:
+    """The registrations with an order that waits."""
+    c = t.production_order.c
+    wanted = select(c.registration_id).where(
+        c.registration_id.in_(registration_ids), c.state == OrderState.WAITING
+    )
+    return frozenset(tx.run(wanted).scalars())
 
 
 def next_edition(tx: Tx, registration_ids: Sequence[int]) -> Mapping[int, int]:
@@ -85,20 +127,55 @@ def ever_made(tx: Tx, registration_ids: Sequence[int]) -> frozenset[int]:
     return frozenset(tx.run(wanted).scalars())
 
 
-def add_foreign_edition(
-    tx: Tx, registration_id: int, profile: ProfileId, *, number: int, medium: str, until: date
-) -> int:
+def newest(tx: Tx, registration_id: int) -> Newest | None:
+    """The newest edition of a registration; None: there is none yet."""
+    row = tx.run(
+        select(
+            t.edition.c.id,
+            t.edition.c.number,
+            t.edition.c.medium,
+            t.edition.c.state,
+            t.edition.c.basis,
+            t.production_order.c.id.label("order_id"),
+            t.production_order.c.state.label("order_state"),
+        )
+        .outerjoin(t.production_order, t.production_order.c.edition_id == t.edition.c.id)
+        .where(t.edition.c.registration_id == registration_id)
+        .order_by(t.edition.c.number.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    return Newest(
+        id=row.id,
+        number=row.number,
+        medium=row.medium,
+        state=EditionState(row.state),
+        basis=row.basis,
+        order=row.order_id,
+        order_state=OrderState(row.order_state) if row.order_state else None,
+    )
+
+
+def add_foreign_edition(tx: Tx, edition: NewEdition, *, medium: str) -> None:
     """An edition made elsewhere, on paper or electronic: in the holder's hands already."""
-    row = _edition_row(tx, profile, registration_id, number, "registration.imported", until)
-    row |= {"medium": medium, "state": EditionState.COLLECTED.value, "collected_at": tx.now}
-    return int(tx.run(insert(t.edition).values(row)).inserted_primary_key[0])
+    row = _edition_row(tx, edition) | {
+        "medium": medium,
+        "state": EditionState.COLLECTED.value,
+        "collected_at": tx.now,
+    }
+    tx.run(insert(t.edition).values(row))
 
 
 def add(
     tx: Tx, orders: Sequence[NewOrder], *, queue: Queue, batch: BatchId | None = None
 ) -> list[tuple[int, int]]:
-    """Write one chunk: editions, orders, the chunk itself and its bell; (order, edition) ids."""
-    chunk = add_chunk(tx, queue, batch)
+    """Write one chunk: editions, orders, the chunk itself and its bell; (order, edition) ids.
+
+    Orders that wait (all of them or none) get their chunk when they are released.
+    """
+    waits = {order.waits_for is not None for order in orders} == {True}
+    chunk = None if waits else add_chunk(tx, queue, batch)
     edition_ids = _add_editions(tx, [order.edition for order in orders])
     opened = keys.load_all(tx, (order.data_key for order in orders))
     rows = [
@@ -109,7 +186,8 @@ def add(
         insert(t.production_order).returning(t.production_order.c.id, sort_by_parameter_order=True),
         rows,
     )
-    outbox.ring_chunks(tx, queue, [chunk])
+    if chunk is not None:
+        outbox.ring_chunks(tx, queue, [chunk])
     return list(zip(made.scalars(), edition_ids, strict=True))
 
 
@@ -130,28 +208,25 @@ def add_chunk(tx: Tx, queue: Queue, batch: BatchId | None) -> ChunkId:
 
 
 def _add_editions(tx: Tx, editions: Sequence[NewEdition]) -> list[int]:
-    rows = [
-        _edition_row(tx, e.profile, e.registration_id, e.number, e.cause, e.valid_until)
-        | {"licence_id": e.licence_id, "code": e.code}
-        for e in editions
-    ]
+    rows = [_edition_row(tx, edition) for edition in editions]
     inserted = tx.run(
         insert(t.edition).returning(t.edition.c.id, sort_by_parameter_order=True), rows
     )
     return list(inserted.scalars())
 
 
-def _edition_row(
-    tx: Tx, profile: ProfileId, registration_id: int, number: int, cause: str, until: date
-) -> dict[str, object]:
+def _edition_row(tx: Tx, edition: NewEdition) -> dict[str, object]:
     return {
-        "registration_id": registration_id,
-        "profile": profile,
-        "number": number,
+        "registration_id": edition.registration_id,
+        "profile": edition.profile,
+        "number": edition.number,
         "medium": "electronic",
+        "licence_id": edition.licence_id,
+        "code": edition.code,
         "state": EditionState.ORDERED.value,
-        "cause": cause,
-        "valid_until": until.isoformat(),
+        "cause": edition.cause,
+        "basis": edition.basis,
+        "valid_until": edition.valid_until.isoformat(),
         "ordered_at": tx.now,
     }
 
@@ -160,11 +235,11 @@ def _order_row(
     tx: Tx,
     order: NewOrder,
     edition_id: int,
-    chunk: ChunkId,
+    chunk: ChunkId | None,
     batch: BatchId | None,
     key: DataKey,
 ) -> dict[str, object]:
-    face = json.dumps(order.face, ensure_ascii=False, separators=(",", ":")).encode()
+    waits = order.waits_for is not None
     return {
         "kind": order.kind.value,
         "profile": order.edition.profile,
@@ -175,17 +250,94 @@ def _order_row(
         "batch_id": batch,
         "chunk_id": chunk,
         "data_key_id": order.data_key,
-        "state": OrderState.READY.value,
+        "state": (OrderState.WAITING if waits else OrderState.READY).value,
+        "waits_for": order.waits_for,
+        **_printed(order, key),
+        "key_stem": order.key_stem,
+        "created_at": tx.now,
+        "correlation_id": tx.correlation,
+    }
+
+
+def _printed(order: NewOrder, key: DataKey) -> dict[str, object]:
+    face = json.dumps(order.face, ensure_ascii=False, separators=(",", ":")).encode()
+    return {
+        "profile_version": order.profile_version,
         "face": key.seal(face, context=face_context(order.key_stem)),
         "face_version": order.face_version,
         "pictures": dict(order.pictures),
         "formats": [fmt.value for fmt in order.formats],
         "identity": order.identity,
         "signed_at": order.signed_at,
-        "key_stem": order.key_stem,
-        "created_at": tx.now,
-        "correlation_id": tx.correlation,
     }
+
+
+def release(tx: Tx, order_id: int, order: NewOrder) -> None:
+    """A waiting order goes to work; what it prints is what the register says now."""
+    queue = Queue.INTERACTIVE
+    chunk = add_chunk(tx, queue, None)
+    key = keys.load(tx, order.data_key)
+    tx.run(
+        update(t.production_order)
+        .where(t.production_order.c.id == order_id)
+        .values(
+            state=OrderState.READY.value, waits_for=None, chunk_id=chunk, **_printed(order, key)
+        )
+    )
+    tx.run(
+        update(t.edition)
+        .where(t.edition.c.registration_id == order.edition.registration_id)
+        .where(t.edition.c.number == order.edition.number)
+        .values(basis=order.edition.basis, valid_until=order.edition.valid_until.isoformat())
+    )
+    outbox.ring_chunks(tx, queue, [chunk])
+
+
+def void_open(tx: Tx, registration_id: int, *, why: str) -> set[BatchId]:
+    """Orders of a registration that are not made never will be; the batches they were of.
+
+    Holds on them end, and their items are skipped for that reason.
+    """
+    c = t.production_order.c
+    rows = tx.run(
+        update(t.production_order)
+        .where(c.registration_id == registration_id, c.state.in_(NOT_MADE))
+        .values(state=OrderState.VOID.value, waits_for=None)
+        .returning(c.id, c.batch_id)
+    ).all()
+    ids = [row.id for row in rows]
+    if not ids:
+        return set()
+    tx.run(
+        update(t.hold)
+        .where(
+            t.hold.c.subject_kind == "order",
+            t.hold.c.subject_id.in_(ids),
+            t.hold.c.closed_at.is_(None),
+        )
+        .values(closed_at=tx.now, closed_by=tx.who, close_reason=why)
+    )
+    tx.run(
+        update(t.batch_item)
+        .where(t.batch_item.c.order_id.in_(ids))
+        .values(state=ItemState.SKIPPED.value, reason=why)
+    )
+    audit.note_all(tx, "order void", [(("order", ident), {}) for ident in ids], why=why)
+    return {BatchId(row.batch_id) for row in rows if row.batch_id is not None}
+
+
+def set_editions(
+    tx: Tx, registration_id: int, states: Sequence[EditionState], to: EditionState
+) -> None:
+    """All editions of a registration that are in one of the states are in another from now on."""
+    tx.run(
+        update(t.edition)
+        .where(
+            t.edition.c.registration_id == registration_id,
+            t.edition.c.state.in_(list(states)),
+        )
+        .values(state=to.value)
+    )
 
 
 def ready_again(tx: Tx, order_id: int) -> ChunkId:

@@ -18,6 +18,7 @@ from storage.sealed import DataKey
 
 PERSON = "holder.person"
 PICTURE = "picture.content"
+UNDESCRIBED = b"{}"  #: only the identity paper is known yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,27 +38,81 @@ class EnterpriseRow:
     former_names: frozenset[str]
 
 
-def holder(tx: Tx, profile: ProfileId, person: Holder) -> HolderRow:
-    """The holder's row, made if new, locked until the transaction ends."""
-    lookup = tx.vault.lookup("holder", profile, person.id_type, person.id_number)
-    wanted = tx.locked(
-        select(t.holder.c.id, t.holder.c.data_key_id).where(
-            t.holder.c.profile == profile, t.holder.c.lookup == lookup
-        )
-    )
-    row = tx.run(wanted).one_or_none()
+def holder(tx: Tx, profile: ProfileId, id_type: str, id_number: str) -> HolderRow:
+    """The row of who has that identity paper, made if new, locked until the transaction ends."""
+    lookup = _lookup(tx, profile, id_type, id_number)
+    row = _by_lookup(tx, profile, lookup)
     if row is None:
-        _add_holder(tx, profile, lookup, person)
-        row = tx.run(wanted).one()
-    return HolderRow(id=row.id, data_key=row.data_key_id)
+        _add_holder(tx, profile, lookup)
+        row = _by_lookup(tx, profile, lookup)
+    assert row is not None  # noqa: S101 - added by us, or by somebody a moment before
+    return row
 
 
-def _add_holder(tx: Tx, profile: ProfileId, lookup: bytes, person: Holder) -> None:
+def _lookup(tx: Tx, profile: ProfileId, id_type: str, id_number: str) -> bytes:
+    return tx.vault.lookup("holder", profile, id_type, id_number)
+
+
+def _by_lookup(tx: Tx, profile: ProfileId, lookup: bytes) -> HolderRow | None:
+    c = t.holder.c
+    former = select(t.holder_alias.c.holder_id).where(
+        t.holder_alias.c.profile == profile, t.holder_alias.c.lookup == lookup
+    )
+    wanted = select(c.id, c.data_key_id).where(
+        c.profile == profile, (c.lookup == lookup) | c.id.in_(former)
+    )
+    row = tx.run(tx.locked(wanted)).one_or_none()
+    return HolderRow(id=row.id, data_key=row.data_key_id) if row else None
+
+
+def _add_holder(tx: Tx, profile: ProfileId, lookup: bytes) -> None:
     data_key = keys.new(tx)
-    sealed = keys.load(tx, data_key).seal(_person_json(person), context=PERSON)
+    sealed = keys.load(tx, data_key).seal(UNDESCRIBED, context=PERSON)
     tx.run(
         tx.insert(t.holder)
         .values(profile=profile, lookup=lookup, data_key_id=data_key, person=sealed)
+        .on_conflict_do_nothing()
+    )
+
+
+def identify(
+    tx: Tx, profile: ProfileId, holder: HolderRow, id_type: str, id_number: str
+) -> HolderRow | None:
+    """From now on the holder has that identity paper; the former one still finds them.
+
+    Whoever else is kept under the new one is given back: the same person, or another's number.
+    """
+    lookup = _lookup(tx, profile, id_type, id_number)
+    other = _by_lookup(tx, profile, lookup)
+    if other is not None:
+        return other if other.id != holder.id else None
+    before: bytes = tx.run(select(t.holder.c.lookup).where(t.holder.c.id == holder.id)).scalar_one()
+    tx.run(
+        tx.insert(t.holder_alias)
+        .values(profile=profile, lookup=before, holder_id=holder.id)
+        .on_conflict_do_nothing()
+    )
+    tx.run(update(t.holder).where(t.holder.c.id == holder.id).values(lookup=lookup))
+    return None
+
+
+def absorb(tx: Tx, profile: ProfileId, holder: HolderRow, other: HolderRow) -> None:
+    """Two rows are one person: whoever looks for the other finds this one, pictures included."""
+    for picture in tx.run(select(t.picture).where(t.picture.c.holder_id == other.id)).all():
+        key = keys.load(tx, other.data_key)
+        add_picture(tx, holder, key.open(picture.content, context=picture_context(picture.digest)))
+    c = t.holder.c
+    lookup: bytes = tx.run(select(c.lookup).where(c.id == other.id)).scalar_one()
+    retired = tx.vault.lookup("retired holder", profile, str(other.id))
+    tx.run(update(t.holder).where(c.id == other.id).values(lookup=retired))
+    tx.run(
+        update(t.holder_alias)
+        .where(t.holder_alias.c.holder_id == other.id)
+        .values(holder_id=holder.id)
+    )
+    tx.run(
+        tx.insert(t.holder_alias)
+        .values(profile=profile, lookup=lookup, holder_id=holder.id)
         .on_conflict_do_nothing()
     )
 

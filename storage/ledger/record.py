@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import case, exists, insert, select, update
 
 from factory.errors import FactoryError
 from factory.model import BatchState, EditionState, Format, ItemState, OrderId, OrderState
@@ -66,7 +66,8 @@ def record(
         return False
     if made:
         _record_made(tx, claim, made)
-    for item in held:
+    wanted = _editions_of(tx, {item.order for item in held})
+    for item in (each for each in held if each.order in wanted):
         holds.hold_order(tx, item.order, reason=item.error.reason, detail=str(item.error))
     if claim.batch is not None:
         complete_batch(tx, claim.batch)
@@ -75,7 +76,10 @@ def record(
 
 def _record_made(tx: Tx, claim: Claim, made: Sequence[MadeFile]) -> None:
     orders = _editions_of(tx, {file.order for file in made})
-    tx.run(insert(t.file), [_file_row(tx, file, orders[file.order]) for file in made])
+    if not orders:
+        return
+    files = [_file_row(tx, file, orders[file.order]) for file in made if file.order in orders]
+    tx.run(insert(t.file), files)
     tx.run(
         update(t.production_order)
         .where(t.production_order.c.id.in_(orders))
@@ -91,10 +95,14 @@ def _record_made(tx: Tx, claim: Claim, made: Sequence[MadeFile]) -> None:
 
 
 def _editions_of(tx: Tx, order_ids: set[OrderId]) -> dict[OrderId, tuple[int, str]]:
+    """The orders that are still wanted: one may have become void while it was made."""
+    c = t.production_order.c
     rows = tx.run(
-        select(
-            t.production_order.c.id, t.production_order.c.edition_id, t.production_order.c.profile
-        ).where(t.production_order.c.id.in_(order_ids))
+        tx.locked(
+            select(c.id, c.edition_id, c.profile).where(
+                c.id.in_(order_ids), c.state == OrderState.READY
+            )
+        )
     )
     return {row.id: (row.edition_id, row.profile) for row in rows}
 
@@ -134,10 +142,13 @@ def switch(tx: Tx, edition_ids: Sequence[int]) -> None:
     )
     here = t.edition.c.id.in_(edition_ids)
     tx.run(update(t.edition).where(here).values(made_at=tx.now))
+    # Made because the holder asked for it (领证): it is collected with that.
+    asked = case(
+        (t.edition.c.collected_at.is_not(None), EditionState.COLLECTED.value),
+        else_=EditionState.UNCOLLECTED.value,
+    )
     tx.run(
-        update(t.edition)
-        .where(here, t.edition.c.state == EditionState.ORDERED)
-        .values(state=EditionState.UNCOLLECTED.value)
+        update(t.edition).where(here, t.edition.c.state == EditionState.ORDERED).values(state=asked)
     )
 
 

@@ -1,26 +1,32 @@
-"""Registrations and the facts they are folded from; numbers are drawn here, once."""
+"""Registrations as the register has them; numbers are drawn here, once."""
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select, update
 
 from factory import register
 from factory.errors import ConflictError
-from factory.model import Enterprise, Occupation, ProfileId, Registration, RegistrationId
+from factory.model import (
+    Enterprise,
+    Holder,
+    Occupation,
+    ProfileId,
+    Registration,
+    RegistrationId,
+    Standing,
+)
 from factory.numbering import number_key
-from factory.register import Fact, View
+from factory.register import Key, RegistrationState, View
 from storage import tables as t
 from storage.ledger import keys, people
 from storage.ledger.base import Tx
 from storage.sealed import DataKey
 
-FACTS = "registration_event.facts"
 TAKEN = "registration_number: another registration has it"
 
 
@@ -31,32 +37,28 @@ class RegistrationRow:
     id: int
     uid: RegistrationId
     profile: ProfileId
-    in_force: bool
+    standing: Standing
     data_key: int
     holder_id: int
     value: Registration
     view: View
+    origin: Key | None
 
-
-def in_force(tx: Tx, profile: ProfileId, holder_id: int, occupation: Occupation) -> str | None:
-    """The number of the holder's registration in force, if there is one."""
-    found: str | None = tx.run(
-        select(t.registration.c.number).where(
-            t.registration.c.profile == profile,
-            t.registration.c.holder_id == holder_id,
-            t.registration.c.occupation == occupation,
-            t.registration.c.state == "active",
-        )
-    ).scalar_one_or_none()
-    return found
+    @property
+    def in_force(self) -> bool:
+        """Whether certificates of it may be issued."""
+        return self.standing is Standing.ACTIVE
 
 
 def taken(tx: Tx, authority: str, key: str) -> bool:
-    """Whether this authority has used that number, in either spelling."""
-    wanted = select(t.registration.c.id).where(
+    """Whether this authority has ever used that number, in either spelling."""
+    now = select(t.registration.c.id).where(
         t.registration.c.authority == authority, t.registration.c.number_key == key
     )
-    return tx.run(wanted).first() is not None
+    before = select(t.former_number.c.registration_id).where(
+        t.former_number.c.authority == authority, t.former_number.c.number_key == key
+    )
+    return tx.run(now.union(before)).first() is not None
 
 
 def draw(tx: Tx, series: str, free: Callable[[int], bool]) -> int:
@@ -83,15 +85,15 @@ def add(
     authority: str,
     occupation: Occupation,
     number: str,
-    holder: people.HolderRow,
-    enterprise: people.EnterpriseRow,
-    fact: Fact,
-    inbox_id: int,
+    holder_id: int,
+    enterprise_id: int,
+    state: RegistrationState,
 ) -> int:
-    """A new registration that begins with this fact; its row.
+    """A new registration; its row.
 
     ConflictError: another transaction took the number meanwhile.
     """
+    source, event_id = state.origin
     result = tx.run(
         tx.insert(t.registration)
         .values(
@@ -101,10 +103,13 @@ def add(
             occupation=occupation.value,
             number=number,
             number_key=number_key(number),
-            holder_id=holder.id,
-            enterprise_id=enterprise.id,
-            state="active",
-            view=register.to_json(register.fold([fact])),
+            holder_id=holder_id,
+            enterprise_id=enterprise_id,
+            state=state.standing.value,
+            view=register.view_json(state.view),
+            unit=state.unit,
+            origin_source=source,
+            origin_event=event_id,
         )
         .on_conflict_do_nothing(
             index_elements=[t.registration.c.authority, t.registration.c.number_key]
@@ -114,25 +119,49 @@ def add(
     row_id: int | None = result.scalar_one_or_none()
     if row_id is None:
         raise ConflictError(TAKEN)
-    _add_fact(tx, row_id, holder.data_key, fact, inbox_id)
+    for former in state.former_numbers:
+        add_former_number(tx, row_id, authority, former)
     return row_id
 
 
-def _add_fact(tx: Tx, registration_id: int, data_key: int, fact: Fact, inbox_id: int) -> None:
-    facts = json.dumps(register.to_json(fact.view), ensure_ascii=False).encode()
+def add_former_number(tx: Tx, registration_id: int, authority: str, number: str) -> None:
+    """A number or spelling the registration no longer prints; kept, and never drawn again."""
     tx.run(
-        insert(t.registration_event).values(
+        tx.insert(t.former_number)
+        .values(
             registration_id=registration_id,
-            inbox_id=inbox_id,
-            effective=fact.effective.isoformat(),
-            source=fact.source,
-            event_id=fact.event_id,
-            type=fact.type,
-            facts=keys.load(tx, data_key).seal(
-                facts, context=f"{FACTS}:{fact.source} {fact.event_id}"
-            ),
+            authority=authority,
+            number=number,
+            number_key=number_key(number),
+            until=tx.now,
         )
+        .on_conflict_do_nothing()
     )
+
+
+def change(tx: Tx, row_id: int, state: RegistrationState) -> None:
+    """What the register says of it from now on."""
+    tx.run(
+        update(t.registration)
+        .where(t.registration.c.id == row_id)
+        .values(state=state.standing.value, view=register.view_json(state.view))
+    )
+
+
+def respell(tx: Tx, row_id: int, authority: str, old: str, new: str) -> None:
+    """The same number is printed in another spelling from now on."""
+    add_former_number(tx, row_id, authority, old)
+    tx.run(update(t.registration).where(t.registration.c.id == row_id).values(number=new))
+
+
+def of_holder(tx: Tx, holder_id: int) -> list[int]:
+    """The rows of a holder's registrations, oldest first."""
+    wanted = (
+        select(t.registration.c.id)
+        .where(t.registration.c.holder_id == holder_id)
+        .order_by(t.registration.c.id)
+    )
+    return list(tx.run(wanted).scalars())
 
 
 def load(tx: Tx, ids: Iterable[int]) -> Mapping[int, RegistrationRow]:
@@ -148,6 +177,7 @@ def load(tx: Tx, ids: Iterable[int]) -> Mapping[int, RegistrationRow]:
         .join(t.holder, t.holder.c.id == t.registration.c.holder_id)
         .join(t.enterprise, t.enterprise.c.id == t.registration.c.enterprise_id)
         .where(t.registration.c.id.in_(list(ids)))
+        .order_by(t.registration.c.id)
     )
     rows = tx.run(wanted).all()
     opened = keys.load_all(tx, (row.data_key_id for row in rows))
@@ -155,24 +185,29 @@ def load(tx: Tx, ids: Iterable[int]) -> Mapping[int, RegistrationRow]:
 
 
 def _row(row: Any, key: DataKey) -> RegistrationRow:
-    view = register.from_json(row.view)
+    view = register.view_from(row.view)
+    person = people.open_person(key, row.person)
+    origin = (row.origin_source, row.origin_event) if row.origin_source is not None else None
     return RegistrationRow(
         id=row.id,
         uid=RegistrationId(row.uid),
         profile=ProfileId(row.profile),
-        in_force=row.state == "active",
+        standing=Standing(row.state),
         data_key=row.data_key_id,
         holder_id=row.holder_id,
         view=view,
-        value=Registration(
-            number=row.number,
-            holder=people.open_person(key, row.person),
-            enterprise=Enterprise(
-                credit_code=row.credit_code,
-                name=row.enterprise_name,
-            ),
-            occupation=Occupation(row.occupation),
-            professions=view.professions,
-            photo=view.photo,
-        ),
+        value=_value(row, person, view),
+        origin=origin,
+    )
+
+
+def _value(row: Any, person: Holder, view: View) -> Registration:
+    return Registration(
+        number=row.number,
+        holder=person,
+        enterprise=Enterprise(credit_code=row.credit_code, name=row.enterprise_name),
+        occupation=Occupation(row.occupation),
+        professions=view.professions,
+        photo=view.photo,
+        signature=view.signature,
     )

@@ -42,7 +42,12 @@ def approvals() -> list[dict[str, Any]]:
     for event, name in zip(events, NAMES, strict=True):
         event["data"]["holder"]["name"] = name
     events[3]["data"]["professions"] = [
-        {"name": name, "qualified_on": f"20{15 + place}-09-10", "main": name == "建筑工程"}
+        {
+            "name": name,
+            "qualified_on": f"20{15 + place}-09-10",
+            "hours": {"compulsory": 60, "elective": 60},
+            "main": name == "建筑工程",
+        }
         for place, name in enumerate(specimen.PROFESSIONS)
     ]
     events[4]["data"]["professions"][0] |= {"valid_from": "2024-03-10", "valid_to": "2026-08-31"}
@@ -103,7 +108,8 @@ def _same_name(event: dict[str, Any]) -> None:
     names["new_name"] = names["old_name"]
 
 
-APPROVED, IMPORTED, RENAMED = specimen.EVENTS
+APPROVED, IMPORTED = "registration.approved", "registration.imported"
+RENAMED = "enterprise.renamed"
 
 #: One fault each: (type, change, path where it is told).
 CHANGES: tuple[tuple[str, Change, str], ...] = (

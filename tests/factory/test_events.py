@@ -198,13 +198,14 @@ def test_an_unknown_field_is_refused_with_the_nearest_known_one() -> None:
 
 def test_a_long_list_of_problems_is_cut_and_counted() -> None:
     event = approval()
-    event["data"]["professions"] = [{"name": 1, "valid_from": 1, "other": 1}] * 12
+    wrong = {"name": 1, "valid_from": 1, "valid_to": 1, "main": 1, "other": 1}
+    event["data"]["professions"] = [wrong] * 12
     event["data"]["holder"] = {}
 
     found = problems(wire(event))
 
     assert len(found) == 51
-    assert found[-1] == ("event", "and 2 more problems")
+    assert found[-1] == ("event", "and 14 more problems")
 
 
 SECRETS = st.from_regex(r"[\u4e00-\u9fff]{3,6}|[1-9][0-9]{16}[0-9X]", fullmatch=True)
@@ -368,9 +369,9 @@ def test_the_leap_day_is_a_day() -> None:
     assert approved(approval(birth_date="2000-02-29")).holder.birth_date == date(2000, 2, 29)
 
 
-def test_only_an_initial_registration_is_approved_for_now() -> None:
+def test_an_unknown_type_of_application_is_refused() -> None:
     event = approval()
-    event["data"]["application"]["type"] = "renewal"
+    event["data"]["application"]["type"] = "promotion"
 
     assert paths(wire(event)) == ["data.application.type"]
 

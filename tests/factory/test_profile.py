@@ -51,8 +51,13 @@ BROKEN = [
     ("per_certificate = 6", "per_certificate = 0", "professions.per_certificate"),
     ('identity = "shanghai-constructor"', 'identity = ""', "seal.identity"),
     ('credit_code_check = "hold"', 'credit_code_check = "shrug"', "policy.credit_code_check"),
-    ("collect_required = true", 'collect_required = "maybe"', "policy.collect_required"),
-    ('rename_confirmation = "operations"', "", "policy.rename_confirmation"),
+    ('rename_confirmation = "enterprise"', "", "policy.rename_confirmation"),
+    ('types = ["initial"', 'types = ["promotion"', "application.types.0"),
+    ('signers = ["applicant", "enterprise"]', 'signers = ["notary"]', "application.signers.0"),
+    ('edit_lock = "review"', 'edit_lock = "never"', "application.edit_lock"),
+    ('generate_on = "approval"', 'generate_on = "payday"', "certificate.generate_on"),
+    ('unit = "person"', 'unit = "family"', "certificate.unit"),
+    ("after_years = 3", "after_years = 0", "late.after_years"),
     ("[seal]", '[seal]\ncolour = "red"', "seal.colour"),
 ]
 

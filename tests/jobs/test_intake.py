@@ -282,7 +282,8 @@ def test_a_number_is_drawn_beside_an_import_of_the_same_number(plant: Plant) -> 
 def test_a_second_registration_of_a_holder_is_held(plant: Plant) -> None:
     approve(plant, 1)
 
-    again = submit(plant, changed(specimen.approved(1)))
+    other = {"type": "initial", "acceptance_number": "W2024020330001"}
+    again = submit(plant, changed(specimen.approved(1), application=other))
 
     assert again.status is Status.HELD
     assert "registered already" in again.notes[0]

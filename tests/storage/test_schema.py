@@ -89,5 +89,7 @@ def test_personal_data_stands_in_sealed_columns_only() -> None:
         "holder.person",
         "picture.content",
         "registration_event.facts",
+        "fact.content",
+        "application.query_code",
         "production_order.face",
     }

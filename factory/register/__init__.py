@@ -1,0 +1,39 @@
+"""The register (注册库): what registrations and applications are, folded from what happened."""
+
+from factory.register.applications import FINAL, LABELS, Happening, table
+from factory.register.facts import Fact, Key, from_json, local_day, to_json
+from factory.register.replay import Replay, replay
+from factory.register.state import (
+    Application,
+    MaterialFile,
+    Person,
+    RegistrationState,
+    Signature,
+    View,
+    application_json,
+    view_from,
+    view_json,
+)
+
+__all__ = [
+    "FINAL",
+    "LABELS",
+    "Application",
+    "Fact",
+    "Happening",
+    "Key",
+    "MaterialFile",
+    "Person",
+    "RegistrationState",
+    "Replay",
+    "Signature",
+    "View",
+    "application_json",
+    "from_json",
+    "local_day",
+    "replay",
+    "table",
+    "to_json",
+    "view_from",
+    "view_json",
+]

@@ -1,0 +1,165 @@
+"""The procedure of an application: which step leads where, as one table a profile and type.
+
+The table is made from the profile's rules, so the same code serves every register, and the
+documentation prints exactly what is enforced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from functools import lru_cache
+from types import MappingProxyType
+
+from factory.errors import AwaitsError, ConflictError
+from factory.events import CANCELLING
+from factory.model import ApplicationState as S
+from factory.model import ApplicationType, Party
+from factory.profile import Profile
+
+#: what people see (办理状态), and whose turn it is
+LABELS: Mapping[S, tuple[str, str]] = MappingProxyType(
+    {
+        S.DRAFT: ("填写中", "applicant"),
+        S.AWAITS_APPLICANT: ("待个人签名", "applicant"),
+        S.AWAITS_ENTERPRISE: ("待企业签名", "enterprise"),
+        S.ENTERPRISE_REVIEW: ("待企业确认", "enterprise"),
+        S.ACCEPTED: ("已受理", "authority"),
+        S.REVIEWING: ("审批中", "authority"),
+        S.PUBLICITY: ("公示", "authority"),
+        S.APPROVED: ("审批通过 待公告", "authority"),
+        S.RETURNED: ("退回", "applicant"),
+        S.COMPLETED: ("办结", "nobody"),
+        S.REJECTED: ("不予批准", "nobody"),
+        S.WITHDRAWN: ("已撤回", "nobody"),
+    }
+)
+FINAL = frozenset({S.COMPLETED, S.REJECTED, S.WITHDRAWN})
+UNDER_REVIEW = (S.ACCEPTED, S.REVIEWING, S.PUBLICITY)
+
+
+class Happening(StrEnum):
+    """What moves an application."""
+
+    SAVE = "save"  #: 保存
+    SUBMIT = "submit"  #: 提交
+    APPLICANT_SIGNS = "applicant_signs"  #: 个人签名
+    ENTERPRISE_SIGNS = "enterprise_signs"  #: 企业签名
+    PASSED = "passed"  #: 通过
+    ACCEPTED = "accepted"  #: 进入审批
+    PUBLICITY = "publicity"  #: 公示
+    APPROVE = "approve"  #: 批准
+    ANNOUNCED = "announced"  #: 公告
+    RETURNED = "returned"  #: 退回, 打回
+    REJECTED = "rejected"  #: 不予批准
+    WITHDRAWN = "withdrawn"  #: 撤回
+
+
+SIGNS = {Party.APPLICANT: Happening.APPLICANT_SIGNS, Party.ENTERPRISE: Happening.ENTERPRISE_SIGNS}
+
+AWAITS = {Party.APPLICANT: S.AWAITS_APPLICANT, Party.ENTERPRISE: S.AWAITS_ENTERPRISE}
+
+Table = Mapping[tuple[S | None, Happening], S]
+_Row = tuple[S | None, Happening, S]
+
+
+@lru_cache(maxsize=256)
+def table(profile: Profile, kind: ApplicationType) -> Table:
+    """Every step of that type of application: (state, what happens) -> the next state.
+
+    State None: the factory has not heard of the application.
+    """
+    rows = [*_filling_in(profile, kind), *_review(profile, kind)]
+    return MappingProxyType({(state, happening): after for state, happening, after in rows})
+
+
+def step(profile: Profile, kind: ApplicationType, state: S | None, happening: Happening) -> S:
+    """The state after it.
+
+    AwaitsError: something has to come first.  ConflictError: the application has ended, or is
+    past the point where this may happen.
+    """
+    after = table(profile, kind).get((state, happening))
+    if after is not None:
+        return after
+    if state is None:
+        raise AwaitsError("application: nothing was saved under this acceptance number yet")
+    label = LABELS[state][0]
+    if state in FINAL or _is_past(profile, kind, state, happening):
+        raise ConflictError(f"application: {happening} is not possible any more ({label})")
+    raise AwaitsError(f"application: {happening} is not possible yet ({label})")
+
+
+def _is_past(profile: Profile, kind: ApplicationType, state: S, happening: Happening) -> bool:
+    """Whether no way leads from the state to where this may happen."""
+    ways = table(profile, kind)
+    seen, open_ = {state}, [state]
+    while open_:
+        here = open_.pop()
+        for (before, _), after in ways.items():
+            if before is here and after not in seen:
+                seen.add(after)
+                open_.append(after)
+    return not any((each, happening) in ways for each in seen)
+
+
+def _filling_in(profile: Profile, kind: ApplicationType) -> Iterator[_Row]:
+    """Until everybody who must sign or hand it in has done so."""
+    if kind is ApplicationType.PAPER_EXCHANGE and profile.certificate.paper_exchange == "direct":
+        yield None, Happening.SAVE, S.COMPLETED
+        yield S.COMPLETED, Happening.APPROVE, S.COMPLETED  # said once more
+        return
+    signers = profile.application.signers_of(kind)
+    yield from _signing(profile, kind, signers) if signers else _submitting(profile)
+
+
+def _signing(profile: Profile, kind: ApplicationType, signers: tuple[Party, ...]) -> Iterator[_Row]:
+    rules = profile.application
+    at_once = kind in CANCELLING and rules.cancellation_completes_on == "enterprise_signature"
+    waits = [
+        S.AWAITS_APPLICANT if party is Party.APPLICANT else S.AWAITS_ENTERPRISE for party in signers
+    ]
+    after_all = S.COMPLETED if at_once else S.ACCEPTED
+    editable = [None, *waits, S.RETURNED]
+    if rules.edit_lock == "review" and not at_once:
+        editable.append(S.ACCEPTED)
+    for state in editable:
+        yield state, Happening.SAVE, waits[0]
+    for party, here, after in zip(signers, waits, [*waits[1:], after_all], strict=True):
+        yield here, SIGNS[party], after
+    for state in (*waits, S.RETURNED):
+        yield state, Happening.WITHDRAWN, S.WITHDRAWN
+    if at_once:
+        yield S.COMPLETED, Happening.APPROVE, S.COMPLETED  # said once more
+
+
+def _submitting(profile: Profile) -> Iterator[_Row]:
+    after = S.ENTERPRISE_REVIEW if profile.application.enterprise_review else S.ACCEPTED
+    for state in (None, S.DRAFT, S.RETURNED):
+        yield state, Happening.SAVE, S.DRAFT
+        yield state, Happening.SUBMIT, after
+    yield S.DRAFT, Happening.WITHDRAWN, S.WITHDRAWN
+    yield S.RETURNED, Happening.WITHDRAWN, S.WITHDRAWN
+    if profile.application.enterprise_review:
+        yield S.ENTERPRISE_REVIEW, Happening.PASSED, S.REVIEWING
+        yield S.ENTERPRISE_REVIEW, Happening.RETURNED, S.RETURNED
+        yield S.ENTERPRISE_REVIEW, Happening.WITHDRAWN, S.WITHDRAWN
+
+
+def _review(profile: Profile, kind: ApplicationType) -> Iterator[_Row]:
+    """What the authority does; it may approve what the factory never saw being filled in."""
+    announced = profile.certificate.generate_on == "announcement" and kind not in CANCELLING
+    approved = S.APPROVED if announced else S.COMPLETED
+    yield None, Happening.APPROVE, approved
+    yield S.ACCEPTED, Happening.ACCEPTED, S.REVIEWING
+    for state in UNDER_REVIEW:
+        yield state, Happening.APPROVE, approved
+        yield state, Happening.RETURNED, S.RETURNED
+        yield state, Happening.REJECTED, S.REJECTED
+        yield state, Happening.WITHDRAWN, S.WITHDRAWN
+    if profile.application.publicity:
+        yield S.ACCEPTED, Happening.PUBLICITY, S.PUBLICITY
+        yield S.REVIEWING, Happening.PUBLICITY, S.PUBLICITY
+    if announced:
+        yield S.APPROVED, Happening.ANNOUNCED, S.COMPLETED
+        yield S.APPROVED, Happening.REJECTED, S.REJECTED

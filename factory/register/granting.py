@@ -1,0 +1,234 @@
+"""What an approval does to the register, by the type of the application.
+
+Professions begin, are added, renewed or end; a certificate is exchanged.  Validity is counted
+by the calendar of China from the day of approval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+
+from factory.errors import AwaitsError, ConflictError, FieldError, PictureError
+from factory.events import Applied
+from factory.model import ApplicationType, Profession, Standing
+from factory.profile import Profile
+from factory.register import professions
+from factory.register.facts import Fact, local_day
+from factory.register.state import Person, RegistrationState, View
+
+
+def grant(person: Person, fact: Fact, data: Applied, profile: Profile, day: date) -> Person:
+    """What was applied for comes true on that day."""
+    person = replace(person, holder=data.holder.value())
+    return _GRANTS[data.kind](person, fact, data, profile, day)
+
+
+def _begin(person: Person, fact: Fact, data: Applied, profile: Profile, day: date) -> Person:
+    """A registration begins; a lapsed one is over then."""
+    unit = _unit(data, profile)
+    person = lapse(person, unit, day)
+    if any(each.stands and each.unit == unit for each in person.registrations):
+        raise ConflictError(
+            "holder: is registered already; another employer is a cancellation, then an initial"
+        )
+    _check_former(person, data.kind, unit, profile)
+    if "photo" not in fact.pictures and not _last_photo(person):
+        raise PictureError("photo: there is none")
+    if profile.certificate.holder_signature and "signature" not in fact.pictures:
+        raise PictureError("signature: this register prints the holder's signature; there is none")
+    born = data.holder.birth_date
+    view = View(
+        professions=professions.in_order(
+            [professions.registered(each, day, born, profile) for each in data.professions],
+            profile,
+        ),
+        photo=fact.pictures.get("photo") or _last_photo(person),
+        signature=fact.pictures.get("signature"),
+    )
+    begun = RegistrationState(
+        origin=fact.key,
+        begun=day,
+        unit=unit,
+        employer=data.enterprise.value(),
+        view=view,
+        changed_on=day,
+        cause=fact.type,
+        qualified=min(each.qualified_on.year for each in data.professions if each.qualified_on),
+    )
+    return replace(person, registrations=(*person.registrations, begun))
+
+
+def _last_photo(person: Person) -> str | None:
+    photos = [each.view.photo for each in person.registrations if each.view.photo]
+    return photos[-1] if photos else None
+
+
+def _unit(data: Applied, profile: Profile) -> str:
+    if profile.certificate.unit == "person":
+        return ""
+    if len(data.professions) != 1:
+        raise FieldError(
+            "professions", f"profile {profile.id}", "a certificate is about one profession"
+        )
+    return data.professions[0].name
+
+
+def lapse(person: Person, unit: str, day: date) -> Person:
+    """A registration that had expired before the day is over when another one begins."""
+
+    def lapsed(each: RegistrationState) -> RegistrationState:
+        over = each.stands and each.unit == unit and each.view.valid_until < day
+        return replace(each, standing=Standing.LAPSED) if over else each
+
+    return replace(person, registrations=tuple(map(lapsed, person.registrations)))
+
+
+def _check_former(person: Person, kind: ApplicationType, unit: str, profile: Profile) -> None:
+    former = any(each.unit == unit for each in person.registrations)
+    if kind is ApplicationType.REREGISTRATION and not former:
+        raise AwaitsError("application.type: no former registration of the holder is known")
+    own_type = profile.application.after_lapse == "reregistration"
+    if kind is ApplicationType.INITIAL and former and own_type:
+        raise ConflictError("application.type: the holder was registered before: reregistration")
+
+
+def _add(person: Person, fact: Fact, data: Applied, profile: Profile, day: date) -> Person:
+    """Further professions: on the same certificate, or each on one of its own."""
+    if profile.certificate.unit == "profession":
+        return _begin(person, fact, data, profile, day)
+    known = _of_same_employer(person, data, profile, day)
+    new = {each.name for each in data.professions}
+    if any(p.name in new and day <= p.validity.last for p in known.view.professions):
+        raise ConflictError("professions: one is registered and valid; renew it instead")
+    kept = [each for each in known.view.professions if each.name not in new]
+    born = data.holder.birth_date
+    added = [professions.registered(each, day, born, profile) for each in data.professions]
+    if any(each.main for each in added):
+        kept = [replace(each, main=False) for each in kept]
+    return _changed(person, known, fact, day, professions.in_order([*kept, *added], profile))
+
+
+def _renew(person: Person, fact: Fact, data: Applied, profile: Profile, day: date) -> Person:
+    """Professions go on; only while they are valid on the day of the application."""
+    known = _of_same_employer(person, data, profile, day)
+    application = person.applications[data.application.acceptance_number]
+    asked_on = min(day, local_day(application.opened))
+    born = data.holder.birth_date
+    now = {each.name: each for each in known.view.professions}
+    for each in data.professions:
+        old = now.get(each.name)
+        if old is None:
+            raise ConflictError("professions: one to be renewed is not registered; add it instead")
+        if old.validity.last < asked_on:
+            raise ConflictError(
+                "professions: one to be renewed had expired; initial or addition instead"
+            )
+        now[each.name] = professions.renewed(old, each, day, born, profile)
+    return _changed(person, known, fact, day, professions.in_order([*now.values()], profile))
+
+
+def _cancel(person: Person, fact: Fact, data: Applied, profile: Profile, day: date) -> Person:
+    """Professions end: some of them, and the rest is collected again; all, and nothing is."""
+    known = target(person, data.registration_number, _named(data), profile, day)
+    ending = {each.name for each in data.professions}
+    if not ending <= {each.name for each in known.view.professions}:
+        raise ConflictError("professions: one to be cancelled is not registered")
+    kept = tuple(each for each in known.view.professions if each.name not in ending)
+    if not kept:
+        return with_registration(person, replace(known, standing=Standing.CANCELLED))
+    return _changed(person, known, fact, day, kept)
+
+
+def _change(person: Person, fact: Fact, data: Applied, profile: Profile, day: date) -> Person:
+    """Name or papers of the holder; what was described in the application counts."""
+    known = _of_same_employer(person, data, profile, day)
+    kept = known.view.professions
+    if not profile.validity.change_keeps:
+        born = data.holder.birth_date
+        kept = tuple(replace(each, validity=profile.validity_from(day, born)) for each in kept)
+    return _changed(person, known, fact, day, kept)
+
+
+def _exchange(person: Person, fact: Fact, data: Applied, profile: Profile, day: date) -> Person:
+    """A paper certificate becomes electronic; the register itself stays."""
+    known = _of_same_employer(person, data, profile, day)
+    if not known.on_paper:
+        raise ConflictError("registration: its certificate is electronic already")
+    return _changed(person, known, fact, day, known.view.professions)
+
+
+def _of_same_employer(
+    person: Person, data: Applied, profile: Profile, day: date
+) -> RegistrationState:
+    known = target(person, data.registration_number, _named(data), profile, day)
+    if known.employer.credit_code != data.enterprise.credit_code:
+        raise ConflictError(
+            "enterprise.credit_code: is registered at another employer; a change of employer is"
+            " a cancellation, then an initial registration"
+        )
+    if known.standing is Standing.SUSPENDED:
+        raise ConflictError("registration: is suspended (暂扣); it must be resumed first")
+    return known
+
+
+def _named(data: Applied) -> str | None:
+    return data.professions[0].name if data.professions else None
+
+
+def _changed(
+    person: Person,
+    known: RegistrationState,
+    fact: Fact,
+    day: date,
+    kept: tuple[Profession, ...],
+) -> Person:
+    view = View(
+        professions=kept,
+        photo=fact.pictures.get("photo") or known.view.photo,
+        signature=fact.pictures.get("signature") or known.view.signature,
+    )
+    return with_registration(
+        person,
+        replace(known, view=view, changed_on=day, cause=fact.type, on_paper=False),
+    )
+
+
+def target(
+    person: Person, number: str | None, profession: str | None, profile: Profile, day: date
+) -> RegistrationState:
+    """The standing registration that is meant."""
+    standing = [each for each in person.registrations if each.stands and each.begun <= day]
+    if profile.certificate.unit == "profession" and profession is not None:
+        standing = [each for each in standing if each.unit == profession]
+    if number is not None:
+        standing = [each for each in standing if each.number in {None, number}]
+    if not standing:
+        raise AwaitsError("registration: the holder has none in force on that day that is known")
+    if len(standing) > 1:
+        raise ConflictError("registration: the holder has several; name the number or profession")
+    return standing[0]
+
+
+def with_registration(person: Person, state: RegistrationState) -> Person:
+    """The person with that registration as it is now."""
+    return replace(
+        person,
+        registrations=tuple(
+            state if each.origin == state.origin else each for each in person.registrations
+        ),
+    )
+
+
+_Grant = Callable[[Person, Fact, Applied, Profile, date], Person]
+_GRANTS: Mapping[ApplicationType, _Grant] = {
+    ApplicationType.INITIAL: _begin,
+    ApplicationType.REREGISTRATION: _begin,
+    ApplicationType.ADDITION: _add,
+    ApplicationType.RENEWAL: _renew,
+    ApplicationType.CANCELLATION: _cancel,
+    ApplicationType.FORCED_CANCELLATION: _cancel,
+    ApplicationType.CHANGE: _change,
+    ApplicationType.PAPER_EXCHANGE: _exchange,
+}

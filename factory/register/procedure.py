@@ -1,0 +1,181 @@
+"""What is done to an application: saved, signed, attached to, moved on, approved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from factory.errors import AwaitsError, ConflictError, FieldError
+from factory.events import (
+    ApplicationAttached,
+    ApplicationClosed,
+    ApplicationSaved,
+    ApplicationSigned,
+    Applied,
+    RegistrationApproved,
+)
+from factory.model import ApplicationState, ApplicationType
+from factory.profile import Profile
+from factory.register import professions
+from factory.register.applications import FINAL, SIGNS, Happening, step
+from factory.register.facts import Fact
+from factory.register.granting import grant
+from factory.register.state import Application, MaterialFile, Person, Signature, Step
+
+EDITABLE = frozenset({ApplicationState.DRAFT, ApplicationState.RETURNED})
+
+
+def saved(person: Person, fact: Fact, data: ApplicationSaved, profile: Profile) -> Person:
+    """A new revision; signatures of the former ones are void (作废)."""
+    _check_kind(data.kind, profile)
+    _check_professions(data, profile)
+    number = data.application.acceptance_number
+    known = person.applications.get(number)
+    _no_other_open(person, number)
+    if known is None:
+        known = _opened(fact, data)
+    if known.kind is not data.kind:
+        raise ConflictError("application.type: the application was saved as another type")
+    if data.revision <= known.revision:
+        raise ConflictError(f"revision: {data.revision} was saved after revision {known.revision}")
+    if data.submitted:
+        _check_materials(known, profile)
+    before = known.state if known.revision else None
+    happening = Happening.SUBMIT if data.submitted else Happening.SAVE
+    after = step(profile, data.kind, before, happening)
+    void = tuple(replace(each, void=True) for each in known.signatures)
+    saved = replace(known, state=after, revision=data.revision, saved=fact, signatures=void)
+    person = _with_application(person, saved)
+    if after is ApplicationState.COMPLETED:  # nobody signs or reviews it
+        return grant(person, fact, data, profile, fact.day)
+    return person
+
+
+def _opened(fact: Fact, data: Applied) -> Application:
+    return Application(
+        number=data.application.acceptance_number,
+        kind=data.kind,
+        state=ApplicationState.DRAFT,
+        opened=fact.effective,
+    )
+
+
+def _check_kind(kind: ApplicationType, profile: Profile) -> None:
+    if kind not in profile.application.types:
+        raise FieldError(
+            "application.type", f"profile {profile.id}", f"this register has no {kind}"
+        )
+
+
+def _check_professions(data: Applied, profile: Profile) -> None:
+    names = [each.name for each in data.professions]
+    professions.check(names, profile)
+    if len(names) > profile.application.professions_each:
+        raise FieldError(
+            "professions",
+            f"profile {profile.id}",
+            f"an application names at most {profile.application.professions_each}",
+        )
+
+
+def _no_other_open(person: Person, number: str) -> None:
+    for other in person.applications.values():
+        if other.number != number and other.state not in FINAL:
+            raise ConflictError(
+                "application: the holder has another one open (正在审批中); one at a time"
+            )
+
+
+def _check_materials(known: Application, profile: Profile) -> None:
+    wanted = {each.id for each in profile.application.materials if each.required}
+    if missing := sorted(wanted - known.materials.keys()):
+        raise AwaitsError(
+            f"materials: {', '.join(missing)} must be attached before it is submitted"
+        )
+
+
+def signed(person: Person, fact: Fact, data: ApplicationSigned, profile: Profile) -> Person:
+    """One party's signature of the current revision; with the last one it is accepted (受理)."""
+    known = _application(person, data.acceptance_number)
+    if data.party not in profile.application.signers_of(known.kind):
+        raise FieldError("party", f"profile {profile.id}", f"the {data.party} does not sign this")
+    if data.revision > known.revision:
+        raise AwaitsError(f"revision: {data.revision} is not saved yet")
+    if data.revision < known.revision:
+        raise ConflictError(
+            f"revision: {data.revision} is void, revision {known.revision} was saved since (作废)"
+        )
+    after = step(profile, known.kind, known.state, SIGNS[data.party])
+    signature = Signature(party=data.party, revision=data.revision, at=fact.effective)
+    signed = replace(known, state=after, signatures=(*known.signatures, signature))
+    person = _with_application(person, signed)
+    if after is ApplicationState.COMPLETED and signed.saved is not None:
+        return grant(person, signed.saved, _content(signed.saved), profile, fact.day)
+    return person
+
+
+def attached(person: Person, fact: Fact, data: ApplicationAttached, profile: Profile) -> Person:
+    """A material is uploaded, replaced or deleted, until it is handed in."""
+    known = _application(person, data.acceptance_number)
+    if data.material not in {each.id for each in profile.application.materials}:
+        raise FieldError("material", f"profile {profile.id}", "this register asks for no such one")
+    if known.state not in EDITABLE:
+        raise ConflictError("material: the application is handed in; nothing can be changed")
+    there = data.material in known.materials
+    if data.action == "attached" and there:
+        raise ConflictError("material: there is one already; replace or delete it")
+    if data.action != "attached" and not there:
+        raise AwaitsError(f"material: there is none that could be {data.action}")
+    files = {name: each for name, each in known.materials.items() if name != data.material}
+    if data.file is not None:
+        files[data.material] = MaterialFile(
+            key=data.file.key, sha256=data.file.sha256, at=fact.effective
+        )
+    return _with_application(person, replace(known, materials=files))
+
+
+def closed(person: Person, fact: Fact, data: ApplicationClosed, profile: Profile) -> Person:
+    """A step of the procedure; the announcement lets an approval take effect."""
+    known = _application(person, data.acceptance_number)
+    after = step(profile, known.kind, known.state, Happening(data.outcome))
+    taken = Step(outcome=data.outcome, by=data.by, at=fact.effective)
+    moved = replace(known, state=after, steps=(*known.steps, taken))
+    person = _with_application(person, moved)
+    if after is ApplicationState.COMPLETED and moved.approved is not None:
+        approval = moved.approved
+        return grant(person, approval, _content(approval), profile, approval.day)
+    return person
+
+
+def _application(person: Person, number: str) -> Application:
+    known = person.applications.get(number)
+    if known is None:
+        raise AwaitsError("acceptance_number: no application is known under it yet")
+    return known
+
+
+def _with_application(person: Person, application: Application) -> Person:
+    return replace(person, applications={**person.applications, application.number: application})
+
+
+def _content(fact: Fact) -> Applied:
+    assert isinstance(fact.data, Applied)  # noqa: S101 - only such facts are kept as content
+    return fact.data
+
+
+def approved(person: Person, fact: Fact, data: RegistrationApproved, profile: Profile) -> Person:
+    """The authority approves: at once, or once it is announced."""
+    _check_kind(data.kind, profile)
+    _check_professions(data, profile)
+    number = data.application.acceptance_number
+    known = person.applications.get(number)
+    if known is not None and known.kind is not data.kind:
+        raise ConflictError("application.type: the application is of another type")
+    before = known.state if known else None
+    after = step(profile, data.kind, before, Happening.APPROVE)
+    if before is ApplicationState.COMPLETED:
+        return person  # it took effect at the last signature
+    approved = replace(known or _opened(fact, data), state=after, approved=fact)
+    person = _with_application(person, approved)
+    if after is ApplicationState.COMPLETED:
+        return grant(person, fact, data, profile, fact.day)
+    return person

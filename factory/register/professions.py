@@ -1,0 +1,95 @@
+"""Professions (注册专业) of a registration: which there may be, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+
+from factory.errors import FieldError
+from factory.events import AppliedProfession, ImportedProfession
+from factory.model import Period, Profession
+from factory.profile import Profile, years_later
+
+ONE_DAY = timedelta(days=1)
+
+
+def check(names: Sequence[str], profile: Profile) -> None:
+    """FieldError: a profession outside the profile, or too many for one certificate."""
+    rule = f"profile {profile.id}"
+    if not set(names) <= set(profile.professions.names):
+        raise FieldError("professions", rule, "names a profession this register does not have")
+    if len(names) > profile.professions.per_certificate:
+        raise FieldError("professions", rule, f"{len(names)} do not fit one certificate")
+
+
+def registered(each: AppliedProfession, day: date, born: date, profile: Profile) -> Profession:
+    """A profession registered on that day.
+
+    FieldError: registered late (逾期注册) without its hours, or the age cap is reached.
+    """
+    _check_hours(each, day, profile)
+    return Profession(name=each.name, validity=_validity(each, day, born, profile), main=each.main)
+
+
+def renewed(
+    old: Profession, each: AppliedProfession, day: date, born: date, profile: Profile
+) -> Profession:
+    """The profession with its next period; it stays the main one if it was.
+
+    FieldError: the age cap is reached.
+    """
+    first = old.validity.last + ONE_DAY
+    if profile.validity.renewal_from == "approval" or first < day:
+        first = day
+    return replace(old, validity=_validity(each, first, born, profile))
+
+
+def taken_over(
+    professions: Sequence[ImportedProfession], profile: Profile
+) -> tuple[Profession, ...]:
+    """The professions of an imported registration, as they stand."""
+    return in_order(
+        [
+            Profession(
+                name=each.name,
+                validity=Period(first=each.valid_from, last=each.valid_to),
+                main=each.main,
+            )
+            for each in professions
+        ],
+        profile,
+    )
+
+
+def in_order(professions: Sequence[Profession], profile: Profile) -> tuple[Profession, ...]:
+    """The main one (主项) first, then the profile's order.
+
+    FieldError: more than one certificate holds.
+    """
+    if len(professions) > profile.professions.per_certificate:
+        raise FieldError(
+            "professions", f"profile {profile.id}", f"{len(professions)} do not fit one certificate"
+        )
+    order = profile.professions.names.index
+    return tuple(sorted(professions, key=lambda each: (not each.main, order(each.name))))
+
+
+def _validity(each: AppliedProfession, first: date, born: date, profile: Profile) -> Period:
+    if each.valid_from and each.valid_to:
+        return Period(first=each.valid_from, last=each.valid_to)
+    return profile.validity_from(first, born)
+
+
+def _check_hours(each: AppliedProfession, day: date, profile: Profile) -> None:
+    rules = profile.late
+    if each.qualified_on is None or day <= years_later(each.qualified_on, rules.after_years):
+        return
+    given = each.hours
+    if given is None or given.compulsory < rules.compulsory or given.elective < rules.elective:
+        raise FieldError(
+            "professions.hours",
+            f"profile {profile.id}, 逾期注册",
+            f"registered more than {rules.after_years} years after the qualification, which needs"
+            f" {rules.compulsory} compulsory and {rules.elective} elective hours",
+        )

@@ -1,0 +1,100 @@
+"""Replaying a person's facts: the register is their fold, whatever order they arrived in.
+
+Facts are taken in the order of (effective, source, event id).  One that cannot take effect yet
+is tried again after every other, so that what was done on one day needs no order of its own.
+The outcome is a function of the set of facts alone, but for one thing: what has taken effect,
+and may be in somebody's hands, is never taken back by a fact that comes later.  Such a fact
+waits, with its reason, until the facts that explain it have come too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+
+from factory.errors import ConflictError, PermanentError
+from factory.profile import Profile
+from factory.register.effects import apply
+from factory.register.facts import Fact, Key
+from factory.register.state import Person
+
+NONE: frozenset[Key] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What the facts come to.
+
+    applied: the facts that took effect, in that order.
+    refused: the others, each with its reason.
+    """
+
+    person: Person
+    applied: tuple[Key, ...] = ()
+    refused: Mapping[Key, PermanentError] = field(default_factory=dict)
+
+
+def replay(facts: Iterable[Fact], profile: Profile, *, standing: Set[Key] = NONE) -> Replay:
+    """The person after all facts that can take effect.
+
+    standing: facts that took effect before; they always do again.
+    ConflictError: they no longer can, because the profile's rules have changed.
+    """
+    ordered = sorted(facts, key=lambda fact: fact.order)
+    whole = _fold(ordered, profile)
+    if standing <= set(whole.applied):
+        return whole
+    return _around(ordered, profile, standing, whole)
+
+
+def _around(ordered: Sequence[Fact], profile: Profile, standing: Set[Key], whole: Replay) -> Replay:
+    """As many of the new facts as leave everything that stands in its place."""
+    kept = {fact.key for fact in ordered if fact.key in standing}
+    best = _fold([fact for fact in ordered if fact.key in kept], profile)
+    if not standing <= set(best.applied):
+        raise ConflictError("register: the profile no longer allows what has taken effect")
+    growing = True
+    while growing:
+        growing = False
+        for fact in ordered:
+            if fact.key in kept:
+                continue
+            tried = _fold([each for each in ordered if each.key in kept | {fact.key}], profile)
+            if kept | {fact.key} <= set(tried.applied):
+                kept, best, growing = kept | {fact.key}, tried, True
+    refused = {
+        fact.key: whole.refused.get(fact.key, _contrary())
+        for fact in ordered
+        if fact.key not in kept
+    }
+    return Replay(person=best.person, applied=best.applied, refused=refused)
+
+
+def _contrary() -> ConflictError:
+    return ConflictError("register: contradicts what has taken effect since; is more to come?")
+
+
+def _fold(ordered: Sequence[Fact], profile: Profile) -> Replay:
+    person, applied = Person(), []
+    waiting = list(ordered)
+    refused: dict[Key, PermanentError] = {}
+    while fact := _next(person, waiting, profile, refused):
+        person = apply(person, fact, profile)
+        applied.append(fact.key)
+        waiting.remove(fact)
+        refused.pop(fact.key, None)
+    return Replay(person=person, applied=tuple(applied), refused=refused)
+
+
+def _next(
+    person: Person, waiting: Sequence[Fact], profile: Profile, refused: dict[Key, PermanentError]
+) -> Fact | None:
+    """The first fact that can take effect now."""
+    for fact in waiting:
+        try:
+            apply(person, fact, profile)
+        except PermanentError as error:
+            refused[fact.key] = error
+        else:
+            return fact
+    return None

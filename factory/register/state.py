@@ -1,0 +1,177 @@
+"""What the register knows of one person: registrations and applications, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from factory.events import EditionData
+from factory.model import (
+    ApplicationState,
+    ApplicationType,
+    Enterprise,
+    Holder,
+    Party,
+    Period,
+    Profession,
+    Standing,
+)
+from factory.register.facts import Fact, Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What the register says today of a registration, but for the holder and the employer."""
+
+    professions: tuple[Profession, ...]
+    photo: str | None = None  #: keyed digest of the normalised picture
+    signature: str | None = None  #: the same of the signature picture
+
+    @property
+    def valid_until(self) -> date:
+        """The last day of the profession that ends last."""
+        return max(profession.validity.last for profession in self.professions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrationState:
+    """One registration (注册) as its facts tell it.
+
+    origin:     the fact that began it.
+    unit:       the profession it is about, where a certificate is about one; else empty.
+    number:     as imported; None where it is drawn.
+    qualified:  year of the earliest qualification, part of a drawn number.
+    changed_on: the day of the last change, printed as the day of issue.
+    cause:      the event type of the last change.
+    """
+
+    origin: Key
+    begun: date
+    unit: str
+    employer: Enterprise
+    view: View
+    changed_on: date
+    cause: str
+    standing: Standing = Standing.ACTIVE
+    number: str | None = None
+    former_numbers: tuple[str, ...] = ()
+    foreign: EditionData | None = None  #: the edition it was imported with
+    on_paper: bool = False
+    qualified: int = 0
+
+    @property
+    def stands(self) -> bool:
+        """Whether it has not ended."""
+        return self.standing in {Standing.ACTIVE, Standing.SUSPENDED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """One party's signature of one revision; void once a later revision is saved."""
+
+    party: Party
+    revision: int
+    at: datetime
+    void: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaterialFile:
+    """A material (申报材料) as it lies in the intake store."""
+
+    key: str
+    sha256: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A step of the procedure that was taken."""
+
+    outcome: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """One application (注册申请) as its facts tell it.
+
+    saved, approved: the facts with what was applied for and what was approved.
+    """
+
+    number: str
+    kind: ApplicationType
+    state: ApplicationState
+    opened: datetime
+    revision: int = 0
+    saved: Fact | None = None
+    approved: Fact | None = None
+    signatures: tuple[Signature, ...] = ()
+    materials: Mapping[str, MaterialFile] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Everything the register of one profile knows of one person."""
+
+    holder: Holder | None = None
+    registrations: tuple[RegistrationState, ...] = ()
+    applications: Mapping[str, Application] = field(default_factory=dict)
+
+
+def view_json(view: View) -> dict[str, object]:
+    """Plain JSON, for the ledger."""
+    return {
+        "photo": view.photo,
+        "signature": view.signature,
+        "professions": [
+            {
+                "name": profession.name,
+                "first": profession.validity.first.isoformat(),
+                "last": profession.validity.last.isoformat(),
+                "main": profession.main,
+            }
+            for profession in view.professions
+        ],
+    }
+
+
+def view_from(data: Mapping[str, Any]) -> View:
+    """The inverse of ``view_json``."""
+    return View(
+        photo=data["photo"],
+        signature=data.get("signature"),
+        professions=tuple(
+            Profession(
+                name=item["name"],
+                validity=Period(
+                    first=date.fromisoformat(item["first"]), last=date.fromisoformat(item["last"])
+                ),
+                main=item["main"],
+            )
+            for item in data["professions"]
+        ),
+    )
+
+
+def application_json(application: Application) -> dict[str, object]:
+    """What may be shown of an application, without personal data, for the ledger."""
+    return {
+        "opened": application.opened.isoformat(),
+        "signatures": [
+            {"party": s.party, "revision": s.revision, "at": s.at.isoformat(), "void": s.void}
+            for s in application.signatures
+        ],
+        "materials": {
+            name: {"key": file.key, "sha256": file.sha256, "at": file.at.isoformat()}
+            for name, file in application.materials.items()
+        },
+        "steps": [
+            {"outcome": step.outcome, "by": step.by, "at": step.at.isoformat()}
+            for step in application.steps
+        ],
+    }

@@ -1,0 +1,348 @@
+"""Registering: the ledger is brought to what a person's facts come to.
+
+Numbers are drawn here, editions are ordered where what they rest on has changed, and every
+fact that cannot take effect is held with its reason, until the facts it waits for have come.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from factory import numbering, plan, register
+from factory.errors import ConflictError
+from factory.events import Applied, RegistrationImported
+from factory.model import ApplicationState, EditionState, OrderState, Queue, Standing
+from factory.profile import Profile
+from factory.register import Fact, Key, Person, RegistrationState, Replay
+from jobs import ordering
+from storage.ledger import (
+    Tx,
+    applications,
+    audit,
+    facts,
+    holds,
+    inbox,
+    orders,
+    people,
+    record,
+    registers,
+)
+from storage.ledger.facts import FactRow, FactState
+from storage.ledger.registers import RegistrationRow
+
+if TYPE_CHECKING:
+    from jobs.wiring import Plant
+
+COLLECTION = "collection"
+TAKEN_UP = "what it waited for has come"
+#: editions that say what the register says, or will
+CURRENT = (EditionState.ORDERED, EditionState.UNCOLLECTED, EditionState.COLLECTED)
+NOT_ENDED = (*CURRENT, EditionState.OUTDATED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What became of one fact."""
+
+    registration: str | None
+    application: str | None
+    hold: int | None
+    notes: tuple[str, ...]
+
+
+def check_free(
+    tx: Tx, profile: Profile, holder: people.HolderRow, data: RegistrationImported
+) -> None:
+    """ConflictError: the number, now or of old, is another registration's."""
+    mine = registers.load(tx, registers.of_holder(tx, holder.id)).values()
+    known = {numbering.number_key(row.value.number) for row in mine}
+    for number in (data.registration_number, *data.former_numbers):
+        key = numbering.number_key(number)
+        if key not in known and registers.taken(tx, profile.authority.credit_code, key):
+            raise ConflictError(registers.TAKEN)
+
+
+def refold(plant: Plant, tx: Tx, profile: Profile, holder: people.HolderRow, asked: Key) -> Done:
+    """Bring the ledger to what the holder's facts come to; what became of the fact asked for.
+
+    ConflictError: it cannot be brought there, and nothing is changed.
+    """
+    rows = facts.of_holder(tx, holder.id)
+    standing = {row.fact.key for row in rows if row.state is FactState.APPLIED}
+    done = register.replay([row.fact for row in rows], profile, standing=standing)
+    if _unite(tx, profile, holder, done.person):
+        return refold(plant, tx, profile, holder, asked)
+    known = registers.load(tx, registers.of_holder(tx, holder.id))
+    if done.person.holder is not None:
+        people.describe(tx, holder, done.person.holder)
+    _keep_applications(tx, profile, holder, done.person)
+    kept = _keep_registrations(tx, profile, holder, done.person, known)
+    said = {row.fact.key: row for row in rows}
+    desk = _Desk(plant=plant, tx=tx, profile=profile, asked=asked, said=said, known=known)
+    held = [_keep_editions(desk, row_id, state) for row_id, state in kept]
+    _take_up(tx, kept, rows, done)
+    hold = _hold(tx, profile, rows, done, asked)
+    return Done(
+        registration=_number_of(tx, kept, said[asked].fact, done),
+        application=_acceptance_number(said[asked].fact),
+        hold=hold or next((each for each in held if each is not None), None),
+        notes=(str(done.refused[asked]),) if asked in done.refused else (),
+    )
+
+
+def _unite(tx: Tx, profile: Profile, holder: people.HolderRow, person: Person) -> bool:
+    """The holder is found under today's identity paper; whether that was somebody kept apart.
+
+    ConflictError: the paper is another registered person's.
+    """
+    if person.holder is None:
+        return False
+    paper = person.holder.id_type, person.holder.id_number
+    other = people.identify(tx, profile.id, holder, *paper)
+    if other is None:
+        return False
+    if registers.of_holder(tx, other.id):
+        raise ConflictError("corrected.id_number: it is another registered person's")
+    people.absorb(tx, profile.id, holder, other)
+    facts.move(tx, other.id, holder.id)
+    people.identify(tx, profile.id, holder, *paper)
+    return True
+
+
+def _keep_applications(tx: Tx, profile: Profile, holder: people.HolderRow, person: Person) -> None:
+    applications.put(tx, profile.id, holder, person.applications.values())
+    if not profile.application.filing:
+        return
+    for row in applications.of_holder(tx, holder.id):
+        if row.filing_number is None and row.state is not ApplicationState.DRAFT:
+            _file(tx, profile, row)
+
+
+def _file(tx: Tx, profile: Profile, row: applications.ApplicationRow) -> None:
+    """What was handed in gets its filing number and query code (办件申报号, 查询密码)."""
+    day = register.local_day(tx.now)
+    series = f"{profile.authority.credit_code}/filing/{day:%Y%m%d}"
+    serial = registers.draw(tx, series, lambda _: True)
+    number = numbering.filing_number(profile.application.filing_prefix, day, serial)
+    code = numbering.query_code(secrets.token_bytes(numbering.QUERY_CODE_BYTES))
+    applications.file(tx, row, number, code)
+
+
+# --- registrations ----------------------------------------------------------------------------
+
+Kept = list[tuple[int, RegistrationState]]
+
+
+def _keep_registrations(
+    tx: Tx,
+    profile: Profile,
+    holder: people.HolderRow,
+    person: Person,
+    known: Mapping[int, RegistrationRow],
+) -> Kept:
+    """Each registration's row; those that ended come first, so that the next may stand."""
+    rows = {row.origin: row for row in known.values()}
+    old = [(rows[state.origin], state) for state in person.registrations if state.origin in rows]
+    for row, state in sorted(old, key=lambda pair: pair[1].stands):
+        registers.change(tx, row.id, state)
+        if row.standing is not state.standing:
+            action = f"registration {state.standing}"
+            audit.note(tx, action, ("registration", row.id), why=state.cause)
+    new = [state for state in person.registrations if state.origin not in rows]
+    added = [(_add(tx, profile, holder, state), state) for state in new]
+    return [*((row.id, state) for row, state in old), *added]
+
+
+def _add(tx: Tx, profile: Profile, holder: people.HolderRow, state: RegistrationState) -> int:
+    """A registration begins: its number is drawn, or taken over as it was imported."""
+    return registers.add(
+        tx,
+        profile=profile.id,
+        authority=profile.authority.credit_code,
+        occupation=profile.occupation,
+        number=state.number or _draw_number(tx, profile, state),
+        holder_id=holder.id,
+        enterprise_id=people.enterprise(tx, profile.id, state.employer).id,
+        state=state,
+    )
+
+
+def _draw_number(tx: Tx, profile: Profile, state: RegistrationState) -> str:
+    def number(serial: int) -> str:
+        return plan.registration_number(profile, state, serial)
+
+    def free(serial: int) -> bool:
+        key = numbering.number_key(number(serial))
+        return not registers.taken(tx, profile.authority.credit_code, key)
+
+    return number(registers.draw(tx, plan.number_series(profile, state.begun.year), free))
+
+
+def _number_of(tx: Tx, kept: Kept, fact: Fact, done: Replay) -> str | None:
+    """The number of the registration the fact is about, once it took effect."""
+    if fact.key not in done.applied:
+        return None
+    about = [row_id for row_id, state in kept if state.origin == fact.key] or [
+        row_id for row_id, state in kept if _concerns(fact, state)
+    ]
+    found = registers.load(tx, about[-1:])
+    return next((row.value.number for row in found.values()), None)
+
+
+def _concerns(fact: Fact, state: RegistrationState) -> bool:
+    if isinstance(fact.data, Applied):
+        names = {each.name for each in fact.data.professions}
+        return not state.unit or state.unit in names
+    profession = getattr(fact.data, "profession", None)
+    return not state.unit or profession in {None, state.unit}
+
+
+def _acceptance_number(fact: Fact) -> str | None:
+    if isinstance(fact.data, Applied):
+        return fact.data.application.acceptance_number
+    return getattr(fact.data, "acceptance_number", None)
+
+
+# --- editions ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Desk:
+    """What keeping the editions of one person needs.
+
+    asked: the fact that all of it follows from.
+    said:  all facts of the person.
+    known: the registrations as they were before.
+    """
+
+    plant: Plant
+    tx: Tx
+    profile: Profile
+    asked: Key
+    said: Mapping[Key, FactRow]
+    known: Mapping[int, RegistrationRow]
+
+
+def _keep_editions(desk: _Desk, row_id: int, state: RegistrationState) -> int | None:
+    """Order the next edition if one is due, revoke all if the registration has ended.
+
+    The hold of the order, when it would print what breaks a rule the profile insists on.
+    """
+    newest = orders.newest(desk.tx, row_id)
+    if state.standing is Standing.CANCELLED:
+        _void(desk.tx, row_id, "registration cancelled")
+        orders.set_editions(desk.tx, row_id, NOT_ENDED, EditionState.REVOKED)
+        return None
+    if state.standing is not Standing.ACTIVE:
+        return None
+    if newest is None and state.foreign is not None:
+        _take_over(desk, row_id, state)
+        newest = orders.newest(desk.tx, row_id)
+    row = registers.load(desk.tx, [row_id])[row_id]
+    if newest is not None and not _is_due(desk, row, state, newest):
+        return None
+    return _order_next(desk, _respelled(desk, row), state, newest)
+
+
+def _is_due(
+    desk: _Desk, row: RegistrationRow, state: RegistrationState, newest: orders.Newest
+) -> bool:
+    """Whether the register says something else than what the newest edition rests on."""
+    if newest.medium == "paper" and not state.on_paper:
+        return True  # exchanged (换领): the same, but electronic
+    if newest.order_state is OrderState.WAITING:
+        return False  # it prints what the register says when it is released
+    before = desk.known.get(row.id)
+    rests_on = newest.basis or (ordering.basis(desk.tx, before) if before else None)
+    return rests_on != ordering.basis(desk.tx, row)
+
+
+def _order_next(
+    desk: _Desk, row: RegistrationRow, state: RegistrationState, newest: orders.Newest | None
+) -> int | None:
+    tx = desk.tx
+    _void(tx, row.id, "a newer edition is ordered")
+    orders.set_editions(tx, row.id, CURRENT, EditionState.OUTDATED)
+    waits = COLLECTION if desk.profile.certificate.generate_on == COLLECTION else None
+    order = ordering.new_order(
+        desk.plant,
+        tx,
+        row,
+        number=newest.number + 1 if newest else 1,
+        cause=state.cause,
+        issued_on=state.changed_on,
+        inbox_id=desk.said[desk.asked].inbox_id,
+        waits_for=waits,
+    )
+    [(order_id, _)] = orders.add(tx, [order], queue=Queue.INTERACTIVE)
+    return ordering.hold_if_doubtful(desk.plant, tx, row, order_id)
+
+
+def _void(tx: Tx, row_id: int, why: str) -> None:
+    for batch in orders.void_open(tx, row_id, why=why):
+        record.complete_batch(tx, batch)
+
+
+def _take_over(desk: _Desk, row_id: int, state: RegistrationState) -> None:
+    """The edition it was imported with is in the holder's hands; it says what was imported."""
+    assert state.foreign is not None  # noqa: S101 - asked by the caller
+    row = registers.load(desk.tx, [row_id])[row_id]
+    value = plan.as_imported(row.value, desk.said[state.origin].fact, desk.profile)
+    edition = orders.NewEdition(
+        registration_id=row_id,
+        profile=row.profile,
+        number=state.foreign.number,
+        licence_id=state.foreign.licence_id,
+        code=None,
+        cause="registration.imported",
+        basis=ordering.basis_of(desk.tx, value),
+        valid_until=max(each.validity.last for each in value.professions),
+    )
+    orders.add_foreign_edition(desk.tx, edition, medium=state.foreign.medium)
+
+
+def _respelled(desk: _Desk, row: RegistrationRow) -> RegistrationRow:
+    """The registration, its number in the spelling the next edition prints."""
+    printed = plan.printed_number(desk.profile, row.value.number)
+    if printed == row.value.number:
+        return row
+    authority = desk.profile.authority.credit_code
+    registers.respell(desk.tx, row.id, authority, row.value.number, printed)
+    return registers.load(desk.tx, [row.id])[row.id]
+
+
+# --- facts ------------------------------------------------------------------------------------
+
+
+def _take_up(tx: Tx, kept: Kept, rows: Sequence[FactRow], done: Replay) -> None:
+    """Facts that took effect now are settled; holds on them end by themselves."""
+    taken_up = [
+        row for row in rows if row.fact.key in done.applied and row.state is FactState.WAITING
+    ]
+    facts.settle(tx, [row.inbox_id for row in taken_up], FactState.APPLIED)
+    for row in taken_up:
+        if holds.release_event(tx, row.inbox_id, why=TAKEN_UP):
+            outcome = {
+                "registration": _number_of(tx, kept, row.fact, done),
+                "application": _acceptance_number(row.fact),
+            }
+            inbox.settle(tx, row.inbox_id, "accepted", outcome)
+
+
+def _hold(
+    tx: Tx, profile: Profile, rows: Sequence[FactRow], done: Replay, asked: Key
+) -> int | None:
+    """Facts that cannot take effect are held, each with its reason; the hold of the one asked."""
+    hold = None
+    for row in rows:
+        error = done.refused.get(row.fact.key)
+        if error is None:
+            continue
+        ident = holds.hold_event(
+            tx, row.inbox_id, profile.id, reason=error.reason, detail=str(error)
+        )
+        hold = ident if row.fact.key == asked else hold
+    return hold

@@ -1,0 +1,144 @@
+"""Applications (注册申请) as the register has them, to be looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from factory import register
+from factory.errors import NotFoundError
+from factory.model import ApplicationState, ApplicationType
+from factory.register import Application
+from storage import tables as t
+from storage.ledger import keys
+from storage.ledger.base import Tx
+from storage.ledger.people import HolderRow
+
+QUERY_CODE = "application.query_code"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationRow:
+    """An application and how far it is; no personal data."""
+
+    id: int
+    profile: str
+    number: str
+    kind: ApplicationType
+    state: ApplicationState
+    revision: int
+    view: Mapping[str, Any]
+    filing_number: str | None
+    changed_at: datetime
+    holder_id: int
+
+    @property
+    def label(self) -> str:
+        """What people see (办理状态)."""
+        return register.LABELS[self.state][0]
+
+    @property
+    def owner(self) -> str:
+        """Whose turn it is."""
+        return register.LABELS[self.state][1]
+
+
+def put(tx: Tx, profile: str, holder: HolderRow, applications: Iterable[Application]) -> None:
+    """The applications of a person as they are now."""
+    for each in applications:
+        values = {
+            "holder_id": holder.id,
+            "type": each.kind.value,
+            "state": each.state.value,
+            "revision": each.revision,
+            "view": register.application_json(each),
+            "changed_at": tx.now,
+        }
+        tx.run(
+            tx.insert(t.application)
+            .values(profile=profile, acceptance_number=each.number, **values)
+            .on_conflict_do_update(
+                index_elements=[t.application.c.profile, t.application.c.acceptance_number],
+                set_=values,
+            )
+        )
+
+
+def holder_of(tx: Tx, profile: str, number: str) -> int | None:
+    """Whose application has that acceptance number."""
+    found: int | None = tx.run(
+        select(t.application.c.holder_id).where(
+            t.application.c.profile == profile, t.application.c.acceptance_number == number
+        )
+    ).scalar_one_or_none()
+    return found
+
+
+def by_number(tx: Tx, number: str) -> list[ApplicationRow]:
+    """The applications of that acceptance number, one a profile."""
+    rows = tx.run(
+        select(t.application)
+        .where(t.application.c.acceptance_number == number)
+        .order_by(t.application.c.id)
+    )
+    return [_row(row) for row in rows]
+
+
+def of_holder(tx: Tx, holder_id: int) -> list[ApplicationRow]:
+    """The applications of a person, oldest first."""
+    rows = tx.run(
+        select(t.application)
+        .where(t.application.c.holder_id == holder_id)
+        .order_by(t.application.c.id)
+    )
+    return [_row(row) for row in rows]
+
+
+def file(tx: Tx, row: ApplicationRow, number: str, code: str) -> None:
+    """Give the application its filing number and query code (办件申报号, 查询密码)."""
+    data_key = _data_key(tx, row.holder_id)
+    sealed = keys.load(tx, data_key).seal(code.encode(), context=_context(row.id))
+    tx.run(
+        t.application.update()
+        .where(t.application.c.id == row.id)
+        .values(filing_number=number, query_code=sealed)
+    )
+
+
+def by_filing(tx: Tx, number: str) -> tuple[ApplicationRow, str]:
+    """The application of a filing number, and its query code.  NotFoundError: there is none."""
+    row = tx.run(select(t.application).where(t.application.c.filing_number == number)).one_or_none()
+    if row is None:
+        raise NotFoundError("filing number and query code: no application has both")
+    key = keys.load(tx, _data_key(tx, row.holder_id))
+    return _row(row), key.open(row.query_code, context=_context(row.id)).decode()
+
+
+def _data_key(tx: Tx, holder_id: int) -> int:
+    found: int = tx.run(
+        select(t.holder.c.data_key_id).where(t.holder.c.id == holder_id)
+    ).scalar_one()
+    return found
+
+
+def _context(row_id: int) -> str:
+    return f"{QUERY_CODE}:{row_id}"
+
+
+def _row(row: Row[Any]) -> ApplicationRow:
+    return ApplicationRow(
+        id=row.id,
+        profile=row.profile,
+        number=row.acceptance_number,
+        kind=ApplicationType(row.type),
+        state=ApplicationState(row.state),
+        revision=row.revision,
+        view=row.view,
+        filing_number=row.filing_number,
+        changed_at=row.changed_at,
+        holder_id=row.holder_id,
+    )

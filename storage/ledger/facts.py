@@ -1,0 +1,160 @@
+"""Facts of persons: kept sealed, and read whole to be folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import exists, select, update
+
+from factory import events, register
+from factory.register import Fact, Key
+from storage import tables as t
+from storage.ledger import inbox, keys
+from storage.ledger.base import Tx
+from storage.ledger.people import HolderRow
+
+CONTENT = "fact.content"
+
+
+class FactState(StrEnum):
+    """Of a fact."""
+
+    APPLIED = "applied"
+    WAITING = "waiting"  #: held, with its reason
+    DISMISSED = "dismissed"  #: a person decided that it does not count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactRow:
+    """A fact, the event it came with, and whether it has taken effect."""
+
+    fact: Fact
+    inbox_id: int
+    state: FactState
+
+
+def put(tx: Tx, profile: str, holder: HolderRow, fact: Fact, inbox_id: int) -> None:
+    """Keep a fact that has not taken effect yet; one that waits is replaced by what it is now."""
+    sealed = keys.load(tx, holder.data_key).seal(register.to_json(fact), context=_context(fact.key))
+    row = {
+        "profile": profile,
+        "holder_id": holder.id,
+        "inbox_id": inbox_id,
+        "data_key_id": holder.data_key,
+        "effective": text(fact.effective),
+        "source": fact.source,
+        "event_id": fact.event_id,
+        "type": fact.type,
+        "state": FactState.WAITING.value,
+        "content": sealed,
+    }
+    tx.run(
+        tx.insert(t.fact)
+        .values(row)
+        .on_conflict_do_update(
+            index_elements=[t.fact.c.source, t.fact.c.event_id],
+            set_=row,
+            where=t.fact.c.state == FactState.WAITING,
+        )
+    )
+
+
+def of_holder(tx: Tx, holder_id: int) -> list[FactRow]:
+    """The facts of a person that count, opened."""
+    c = t.fact.c
+    rows = tx.run(
+        select(t.fact)
+        .where(c.holder_id == holder_id, c.state != FactState.DISMISSED)
+        .order_by(c.effective, c.source, c.event_id)
+    ).all()
+    opened = keys.load_all(tx, (row.data_key_id for row in rows))
+    return [
+        FactRow(
+            fact=register.from_json(
+                row.source,
+                row.event_id,
+                row.type,
+                opened[row.data_key_id].open(
+                    row.content, context=_context((row.source, row.event_id))
+                ),
+            ),
+            inbox_id=row.inbox_id,
+            state=FactState(row.state),
+        )
+        for row in rows
+    ]
+
+
+def settle(tx: Tx, inbox_ids: Iterable[int], state: FactState) -> None:
+    """What has become of the facts of these events."""
+    tx.run(update(t.fact).where(t.fact.c.inbox_id.in_(list(inbox_ids))).values(state=state.value))
+
+
+def dismiss(tx: Tx, inbox_id: int) -> None:
+    """The fact of that event, if it has one and waits, counts no more."""
+    tx.run(
+        update(t.fact)
+        .where(t.fact.c.inbox_id == inbox_id, t.fact.c.state == FactState.WAITING)
+        .values(state=FactState.DISMISSED.value)
+    )
+
+
+def move(tx: Tx, from_holder: int, to_holder: int) -> None:
+    """Two descriptions turn out to be one person: the facts of one become the other's."""
+    tx.run(update(t.fact).where(t.fact.c.holder_id == from_holder).values(holder_id=to_holder))
+
+
+def text(instant: datetime) -> str:
+    """The instant as fixed-width text that sorts."""
+    return instant.isoformat(timespec="microseconds")
+
+
+def _context(key: Key) -> str:
+    return f"{CONTENT}:{key[0]} {key[1]}"
+
+
+def adopt(tx: Tx) -> int:
+    """Facts of everything that an older version wrote as a registration's event; how many."""
+    known = exists().where(
+        t.fact.c.source == t.registration_event.c.source,
+        t.fact.c.event_id == t.registration_event.c.event_id,
+    )
+    rows = tx.run(
+        select(
+            t.registration_event,
+            t.registration.c.profile,
+            t.registration.c.view,
+            t.registration.c.holder_id,
+            t.holder.c.data_key_id,
+        )
+        .join(t.registration, t.registration.c.id == t.registration_event.c.registration_id)
+        .join(t.holder, t.holder.c.id == t.registration.c.holder_id)
+        .where(~known)
+    ).all()
+    for row in rows:
+        _adopt(tx, row._mapping)
+    return len(rows)
+
+
+def _adopt(tx: Tx, row: Mapping[str, object]) -> None:
+    event = events.parse(inbox.body(tx, int(str(row["inbox_id"]))))
+    view: Mapping[str, str | None] = row["view"]  # type: ignore[assignment] # it is JSON
+    photo = view["photo"]
+    fact = Fact(
+        source=event.source,
+        event_id=event.id,
+        type=event.type,
+        data=event.data,  # type: ignore[arg-type] # renames were never a registration's event
+        pictures={"photo": photo} if photo else {},
+    )
+    holder = HolderRow(id=int(str(row["holder_id"])), data_key=int(str(row["data_key_id"])))
+    put(tx, str(row["profile"]), holder, fact, int(str(row["inbox_id"])))
+    settle(tx, [int(str(row["inbox_id"]))], FactState.APPLIED)
+    tx.run(
+        update(t.registration)
+        .where(t.registration.c.id == row["registration_id"])
+        .values(origin_source=event.source, origin_event=event.id)
+    )
