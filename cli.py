@@ -26,6 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from factory import events
+from factory.access import Viewer
 from factory.errors import (
     ConflictError,
     FactoryError,
@@ -34,14 +35,14 @@ from factory.errors import (
     TransientError,
 )
 from factory.model import BatchId, BatchState
-from jobs import bulk, crew, demo, desk, doctor, embedded, intake, logs, opening, watching
+from jobs import bulk, crew, demo, desk, doctor, embedded, enquiry, intake, logs, opening, watching
 from jobs.intake import Outcome, Status
 from jobs.rejects import Rejects
 from jobs.settings import Settings
+from jobs.standing import BATCHES
 from jobs.wiring import Plant, plant_of
 from storage import schema
 from storage.ledger import inbox
-from storage.ledger.status import RegistrationView
 
 REFUSED, NOT_SET_UP, NOT_FOUND, CONFLICT, UNAVAILABLE, NOT_IN_FORCE = 1, 3, 4, 5, 6, 7
 CODES: Sequence[tuple[type[FactoryError], int]] = (
@@ -336,6 +337,7 @@ def _what(outcome: Outcome) -> str:
     if outcome.status is Status.REFUSED:
         return "; ".join(f"{field}: {rule}" for field, rule in outcome.problems)
     found = [
+        f"application {outcome.application}" if outcome.application else "",
         f"registration {outcome.registration}" if outcome.registration else "",
         f"batch {outcome.batch}" if outcome.batch else "",
         f"hold {outcome.hold}" if outcome.hold else "",
@@ -370,52 +372,164 @@ def events_example(type_: str) -> None:
     click.echo(json.dumps(events.example(type_), ensure_ascii=False))
 
 
+as_option = click.option(
+    "--as", "viewer", type=click.Choice([each.value for each in Viewer]), default="counter",
+    show_default=True, help="Who asks: what each may see is the profile's.",
+)  # fmt: skip
+credit_code_option = click.option(
+    "--credit-code", type=TEXT, help="Of the enterprise that asks (统一社会信用代码)."
+)
+
+
+def _asker(viewer: str, credit_code: str | None) -> enquiry.Asker:
+    if viewer == Viewer.ENTERPRISE and credit_code is None:
+        raise click.UsageError("--as enterprise needs --credit-code")
+    return enquiry.Asker(viewer=Viewer(viewer), credit_code=credit_code)
+
+
 @main.command()
 @click.argument("what", metavar="[EVENT|NUMBER]", type=TEXT, required=False)
+@click.option("--filing", type=TEXT, help="Filing number (办件申报号) of a filing slip.")
+@click.option("--code", type=TEXT, help="Query code (查询密码) of the same slip.")
+@as_option
+@credit_code_option
 @json_option
-def status(what: str | None, as_json: bool) -> None:
-    """Where an event or a registration stands; without an argument, everything in figures."""
-    plant = _plant()
-    if what is None:
+def status(
+    what: str | None,
+    filing: str | None,
+    code: str | None,
+    viewer: str,
+    credit_code: str | None,
+    as_json: bool,
+) -> None:
+    """Where an event, an application or a registration stands, and whose turn it is.
+
+    NUMBER is an acceptance number (受理编号) or a registration number (注册编号).  Without
+    an argument: everything in figures.  With --filing and --code: 办事进度, as the slip says.
+    """
+    if (filing is None) != (code is None) or (filing and what):
+        raise click.UsageError("--filing and --code come together, and without a number")
+    plant, asker = _plant(), _asker(viewer, credit_code)
+    if filing and code:
+        _show_applications([enquiry.progress(plant, filing, code)], as_json=as_json)
+    elif what is None:
         overview = watching.overview(plant)
         if as_json:
             _print_json(overview)
         else:
             _table(("what", "state", "count"), overview.rows())
-        return
-    found = desk.event_status(plant, what)
-    if found:
-        _show_events(found, as_json=as_json)
+    elif events_found := enquiry.event_status(plant, what):
+        _show_events(events_found, as_json=as_json)
+    elif asked := enquiry.application_status(plant, what, asker=asker):
+        _show_applications(asked, as_json=as_json)
     else:
-        _show_registration(desk.registration_status(plant, what), as_json=as_json)
+        _show_registration(enquiry.registration_status(plant, what, asker=asker), as_json=as_json)
 
 
-def _show_events(found: Sequence[desk.EventStatus], *, as_json: bool) -> None:
+def _show_events(found: Sequence[enquiry.EventStatus], *, as_json: bool) -> None:
     if as_json:
         _print_json(found)
         return
     for each in found:
-        out.print(f"event {each.event.event_id} of {each.event.source}: {each.event.state}")
+        state = f"{each.event.state} ({each.stand.label})"
+        out.print(f"event {each.event.event_id} of {each.event.source}: {state}", markup=False)
         if each.batch:
-            out.print(f"  batch {each.batch.id}: {each.batch.state}")
+            label = BATCHES[each.batch.state]
+            out.print(f"  batch {each.batch.id}: {each.batch.state} ({label})")
         for hold in each.held:
             out.print(f"  hold {hold.id} ({hold.owner}): {hold.detail}", markup=False)
+        if each.applications:
+            _show_applications(each.applications, as_json=False)
         for registration in each.registrations:
             _show_registration(registration, as_json=False)
 
 
-def _show_registration(registration: RegistrationView, *, as_json: bool) -> None:
+def _show_applications(found: Sequence[enquiry.ApplicationStatus], *, as_json: bool) -> None:
     if as_json:
-        _print_json(registration)
+        _print_json(found)
         return
-    out.print(f"registration {registration.number} ({registration.profile})")
+    for each in found:
+        row = each.application
+        out.print(f"application {row.number} ({row.profile})", markup=False)
+        rows: list[tuple[str, object]] = [
+            ("type", row.kind),
+            ("办理状态", each.stand.label),
+            ("whose turn", each.stand.owner),
+            ("revision", row.revision),
+            ("filing number 办件申报号", row.filing_number),
+            *(
+                (f"signature of {one['party']}", f"revision {one['revision']}, {one['at']}"
+                 + (" (作废)" if one["void"] else ""))
+                for one in row.view["signatures"]
+            ),
+            *((f"material {name}", file["at"]) for name, file in row.view["materials"].items()),
+            *((step["outcome"], f"by {step['by']}, {step['at']}") for step in row.view["steps"]),
+        ]  # fmt: skip
+        _table(("", ""), ((name, value) for name, value in rows if value not in {None, ""}))
+
+
+def _show_registration(found: enquiry.RegistrationStatus, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(found)
+        return
+    registration = found.registration
+    out.print(f"registration {registration.number} ({registration.profile}): {found.stand.label}")
+    if registration.former_numbers:
+        out.print(f"  before: {', '.join(registration.former_numbers)}", markup=False)
     _table(
-        ("edition", "state", "状态", "because of", "valid until", "licence id 电子证照标识"),
+        ("edition", "state", "状态", "whose turn", "because of", "valid until", "电子证照标识"),
         (
-            (f"{e.number:03d}", e.state, desk.LABELS[e.state], e.cause, e.valid_until, e.licence_id)
-            for e in registration.editions
+            (f"{e.number:03d}", e.state, s.label + (f" ({s.why})" if s.why else ""), s.owner,
+             e.cause, e.valid_until, e.licence_id)
+            for e, s in zip(registration.editions, found.editions, strict=True)
         ),
-    )
+    )  # fmt: skip
+
+
+@main.command()
+@click.argument("number", type=TEXT)
+@click.option("--get", "name", type=TEXT, help="Which material to fetch.")
+@click.option(
+    "--out", type=click.File("wb"), default="-", show_default=True, help="Where to write it."
+)
+@as_option
+@credit_code_option
+@json_option
+def materials(
+    number: str, name: str | None, out: BinaryIO, viewer: str, credit_code: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """List the materials (申报材料) of the application NUMBER (受理编号), or get one."""
+    plant, asker = _plant(), _asker(viewer, credit_code)
+    if name is not None:
+        out.write(enquiry.material(plant, number, name, asker=asker))
+        return
+    found = enquiry.application_status(plant, number, asker=asker)
+    if not found:
+        raise NotFoundError("acceptance number: there is no such application")
+    rows = [
+        (name, file["key"], file["sha256"], file["at"])
+        for each in found
+        for name, file in each.application.view["materials"].items()
+    ]
+    if as_json:
+        _print_json(
+            [dict(zip(("material", "key", "sha256", "at"), row, strict=True)) for row in rows]
+        )
+    else:
+        _table(("material", "object", "SHA-256", "uploaded"), rows)
+
+
+@main.command()
+@click.argument("number", type=TEXT)
+@json_option
+def slip(number: str, as_json: bool) -> None:
+    """The filing number and query code (办件申报号, 查询密码) of application NUMBER."""
+    filing_number, code = enquiry.slip(_plant(), number)
+    if as_json:
+        _print_json({"filing_number": filing_number, "query_code": code})
+    else:
+        _table(("办件申报号", "查询密码"), [(filing_number, code)])
 
 
 @main.command()
@@ -427,16 +541,22 @@ def collect(number: str, as_json: bool) -> None:
     if as_json:
         _print_json(edition)
     else:
-        out.print(f"edition {edition.number:03d}: {edition.state} ({desk.LABELS[edition.state]})")
+        label = "生成中" if edition.collected_at and not edition.made_at else "已领证"
+        out.print(f"edition {edition.number:03d}: {edition.state} ({label})")
 
 
 @main.command()
 @click.argument("number", type=TEXT)
 @click.option("--edition", type=int, help="Another edition than the current one.")
+@as_option
+@credit_code_option
 @json_option
-def link(number: str, edition: int | None, as_json: bool) -> None:
+def link(
+    number: str, edition: int | None, viewer: str, credit_code: str | None, as_json: bool
+) -> None:
     """A signed link that downloads the certificate of registration NUMBER."""
-    found = desk.link(_plant(), number, who=_who(), edition=edition)
+    asker = _asker(viewer, credit_code)
+    found = desk.link(_plant(), number, who=_who(), edition=edition, asker=asker)
     if as_json:
         _print_json(found)
     else:
@@ -657,7 +777,7 @@ def doctor_command(as_json: bool) -> None:
 def migrate() -> None:
     """Bring the ledger's schema to the version of this code; safe to run again."""
     plant = _plant()
-    schema.migrate(plant.ledger.engine)
+    opening.migrate(plant)
     out.print(f"the ledger stands at revision {schema.current_revision(plant.ledger.engine)}")
 
 

@@ -106,6 +106,10 @@ class NotFoundError(PermanentError):
     """There is no such thing."""
 
 
+class ForbiddenError(PermanentError):
+    """Whoever asks may not see this; the message says which rule."""
+
+
 class SealedDataError(PermanentError):
     """A sealed value does not open under its key."""
 
@@ -134,6 +138,7 @@ REASONS: dict[type[FactoryError], str] = {
     ConflictError: "conflict",
     AwaitsError: "awaits",
     NotFoundError: "not_found",
+    ForbiddenError: "forbidden",
     SealedDataError: "sealed_data",
     DigestMismatchError: "digest_mismatch",
     KeyBusyError: "key_busy",

@@ -17,7 +17,7 @@ from factory import events
 from factory.errors import ConflictError, SettingsError
 from factory.model import BatchId, BatchState, EditionState, Kind
 from factory.verify import VerdictWord
-from jobs import bulk, crew, desk, embedded, intake, opening, waiting
+from jobs import bulk, crew, desk, embedded, enquiry, intake, opening, waiting
 from jobs.settings import Settings
 from jobs.variables import POSTGRESQL
 from jobs.wiring import Plant, plant_of
@@ -139,7 +139,7 @@ def _submit(plant: Plant, files: Sequence[Path]) -> list[str]:
 
 def _collect(plant: Plant, numbers: Sequence[str]) -> None:
     for number in numbers:
-        current = desk.registration_status(plant, number).current
+        current = enquiry.registration_status(plant, number).registration.current
         if current is not None and current.state is EditionState.UNCOLLECTED:
             desk.collect(plant, number, who=WHO)
 
@@ -155,7 +155,7 @@ def _rename(plant: Plant, event: Path, tell: Teller) -> None:
 
 
 def _documents(plant: Plant, number: str, out: Path) -> Iterator[Document]:
-    registration = desk.registration_status(plant, number)
+    registration = enquiry.registration_status(plant, number).registration
     for edition in registration.editions:
         if edition.files:
             yield _document(plant, registration, edition, out)

@@ -1,4 +1,4 @@
-"""The desk: what people ask of the factory: where things stand, collecting, links, verdicts."""
+"""The desk: what people do at the factory: collecting, links, verdicts, holds."""
 
 from __future__ import annotations
 
@@ -9,29 +9,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from factory import verify
+from factory.access import Thing
 from factory.errors import ConflictError, NotFoundError
-from factory.model import EditionState, Format, OrderState
+from factory.model import EditionState, Format, OrderState, Standing
 from factory.register import local_day
 from factory.verify import Verdict, VerdictWord
-from jobs import intake
-from storage.ledger import Tx, audit, batches, holds, inbox, orders, status
-from storage.ledger.batches import Batch
+from jobs import intake, registering, standing
+from jobs.enquiry import COUNTER, Asker
+from storage.ledger import Tx, audit, facts, holds, inbox, orders, status
 from storage.ledger.holds import Held
-from storage.ledger.inbox import Received
 from storage.ledger.status import EditionView, RegistrationView, StoredFile
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
 
-#: what people see (状态)
-LABELS = {
-    EditionState.ORDERED: "生成中",
-    EditionState.UNCOLLECTED: "未领证",
-    EditionState.COLLECTED: "已领证",
-    EditionState.OUTDATED: "待换发",
-    EditionState.SUPERSEDED: "已作废",
-    EditionState.REVOKED: "已注销",
-}
 EXPIRED = "expired"
 DISMISSED = "dismissed"
 RETRIED = "is made now; if its cause is not mended, it is held again"
@@ -75,34 +66,47 @@ class Finding:
 
 
 def collect(plant: Plant, number: str, *, who: str) -> EditionView:
-    """The holder confirms and takes the current edition (领证).
+    """The holder confirms and takes the current edition (领证); one made on demand is made now.
 
     NotFoundError: no such registration.  ConflictError: nothing can be collected now, and why.
     """
     with plant.ledger.write(who) as tx:
-        edition = _current(status.by_number(tx, number))
-        status.collect(tx, edition)
+        registration = status.by_number(tx, number)
+        _check_standing(tx, registration)
+        if registration.newest.is_waiting:
+            registering.release(plant, tx, registration.id)
+            status.ask_for(tx, registration.newest)
+            return status.by_number(tx, number).newest
+        status.collect(tx, _current(registration))
         return _current(status.by_number(tx, number))
 
 
 def link(
-    plant: Plant, number: str, *, who: str, edition: int | None = None, fmt: Format = Format.PDF
+    plant: Plant,
+    number: str,
+    *,
+    who: str,
+    edition: int | None = None,
+    fmt: Format = Format.PDF,
+    asker: Asker = COUNTER,
 ) -> Link:
     """A signed link to the current edition, once collected.
 
     NotFoundError: no such registration, edition or file.  ConflictError: it may not be
-    downloaded, and why.
+    downloaded, and why.  ForbiddenError: not by whoever asks.
     """
     seconds = plant.settings.link_seconds
     with plant.ledger.write(who) as tx:
         registration = status.by_number(tx, number)
+        profile = plant.profiles[registration.profile]
+        asker.may_see(Thing.CERTIFICATE_FILE, profile, employer=registration.employer)
+        _check_standing(tx, registration)
         chosen = _downloadable(registration, edition)
         file = _file(chosen, fmt)
         audit.note(tx, "link given", ("edition", chosen.id), why="asked for", what={"format": fmt})
-    title = plant.profiles[registration.profile].certificate.title
     url = plant.links.download_link(
         file.object_key,
-        filename=f"{title}_{registration.number}.{fmt}",
+        filename=f"{profile.certificate.title}_{registration.number}.{fmt}",
         content_type=file.content_type,
         expires_in=timedelta(seconds=seconds),
     )
@@ -113,6 +117,17 @@ def link(
         format=fmt,
         seconds=seconds,
     )
+
+
+def _check_standing(tx: Tx, registration: RegistrationView) -> None:
+    """ConflictError: suspended or expired, so nothing of it is given out."""
+    if registration.state is Standing.SUSPENDED:
+        raise ConflictError("registration: is suspended (暂扣)")
+    current = registration.current
+    if current is None or current.medium == "paper":
+        return
+    if standing.is_over(current, local_day(tx.now)):
+        raise ConflictError(f"edition {current.number}: has expired (已过期)")
 
 
 def _current(registration: RegistrationView) -> EditionView:
@@ -158,6 +173,10 @@ def why_not(registration: RegistrationView, edition: EditionView) -> str:
         EditionState.COLLECTED: "is on paper or was issued elsewhere",
         EditionState.UNCOLLECTED: "is not collected yet (未领证)",
     }
+    if edition.is_waiting:
+        return f"edition {edition.number}: is not collected yet (未领证); it is made when it is"
+    if edition.hold is not None:
+        return f"edition {edition.number}: is held (需处理), see hold {edition.hold}"
     if edition.state is EditionState.OUTDATED and edition.number == newest:
         return f"edition {edition.number}: is outdated; a newer one is being ordered (待换发)"
     return f"edition {edition.number}: {words[edition.state]}"
@@ -195,47 +214,17 @@ def _finding(tx: Tx, verdict: Verdict, sha256: str) -> Finding:
         registration=registration.number,
         profile=registration.profile,
         edition=edition.number,
-        state=_state(tx, edition),
+        state=_state(tx, registration, edition),
     )
 
 
-def _state(tx: Tx, edition: EditionView) -> str:
-    """Expired is derived when read: the last profession has ended."""
-    over = edition.valid_until < local_day(tx.now).isoformat()
-    return EXPIRED if over and edition.state in status.CURRENT else edition.state.value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventStatus:
-    """An event and what followed from it."""
-
-    event: Received
-    registrations: tuple[RegistrationView, ...]
-    batch: Batch | None
-    held: tuple[Held, ...]
-
-
-def event_status(plant: Plant, event_id: str) -> list[EventStatus]:
-    """The events of that id, whatever their source.  Empty: there is none."""
-    with plant.ledger.read() as tx:
-        return [_event_status(tx, received) for received in inbox.by_event_id(tx, event_id)]
-
-
-def _event_status(tx: Tx, received: Received) -> EventStatus:
-    batch = received.outcome.get("batch")
-    found = status.of_event(tx, received.id) if batch is None else []
-    return EventStatus(
-        event=received,
-        registrations=tuple(found),
-        batch=batches.get(tx, batch) if batch is not None else None,
-        held=tuple(holds.of_event(tx, received.id)),
-    )
-
-
-def registration_status(plant: Plant, number: str) -> RegistrationView:
-    """A registration with its editions.  NotFoundError: there is none."""
-    with plant.ledger.read() as tx:
-        return status.by_number(tx, number)
+def _state(tx: Tx, registration: RegistrationView, edition: EditionView) -> str:
+    """Suspended goes by the registration; expired is derived when read."""
+    if edition.state not in status.CURRENT:
+        return edition.state.value
+    if registration.state is Standing.SUSPENDED:
+        return Standing.SUSPENDED.value
+    return EXPIRED if standing.is_over(edition, local_day(tx.now)) else edition.state.value
 
 
 def open_holds(plant: Plant) -> Sequence[Held]:
@@ -313,6 +302,7 @@ def dismiss(plant: Plant, hold_id: int, *, who: str, why: str) -> Moved:
         if held.subject_kind != "event":
             raise ConflictError(f"hold {hold_id}: an order is mended and retried, not dismissed")
         holds.close(tx, hold_id, why=why)
+        facts.dismiss(tx, held.subject_id)
         inbox.settle(tx, held.subject_id, DISMISSED, {"hold": hold_id})
     return _moved(held, DISMISSED)
 

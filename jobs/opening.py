@@ -13,7 +13,7 @@ from jobs.servers import free_port, is_free
 from jobs.settings import Settings
 from jobs.wiring import font_files
 from storage import keyring, schema
-from storage.ledger import inbox
+from storage.ledger import facts, inbox
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -25,12 +25,19 @@ EXAMPLE_SOURCE = "urn:example:shanghai-portal"
 def open_embedded(plant: Plant) -> None:
     """Make everything the embedded default needs; doing so again changes nothing."""
     make_test_keyring(plant)
-    schema.migrate(plant.ledger.engine)
+    migrate(plant)
     for store in (plant.store, plant.intake_store):
         store.ensure_bucket()
     with plant.ledger.write("first start") as tx:
         for profile in plant.profiles.values():
             inbox.grant(tx, EXAMPLE_SOURCE, profile.id)
+
+
+def migrate(plant: Plant) -> None:
+    """The schema of this code, and what an older one wrote in today's form; safe to run again."""
+    schema.migrate(plant.ledger.engine)
+    with plant.ledger.write("migrate") as tx:
+        facts.adopt(tx)
 
 
 def make_test_keyring(plant: Plant) -> None:

@@ -253,8 +253,6 @@ def _is_due(
     """Whether the register says something else than what the newest edition rests on."""
     if newest.medium == "paper" and not state.on_paper:
         return True  # exchanged (换领): the same, but electronic
-    if newest.order_state is OrderState.WAITING:
-        return False  # it prints what the register says when it is released
     before = desk.known.get(row.id)
     rests_on = newest.basis or (ordering.basis(desk.tx, before) if before else None)
     return rests_on != ordering.basis(desk.tx, row)
@@ -264,21 +262,50 @@ def _order_next(
     desk: _Desk, row: RegistrationRow, state: RegistrationState, newest: orders.Newest | None
 ) -> int | None:
     tx = desk.tx
-    _void(tx, row.id, "a newer edition is ordered")
-    orders.set_editions(tx, row.id, CURRENT, EditionState.OUTDATED)
-    waits = COLLECTION if desk.profile.certificate.generate_on == COLLECTION else None
+    waits = newest is not None and newest.order_state is OrderState.WAITING
+    number = newest.number + (0 if waits else 1) if newest else 1
+    lazy = desk.profile.certificate.generate_on == COLLECTION
     order = ordering.new_order(
         desk.plant,
         tx,
         row,
-        number=newest.number + 1 if newest else 1,
+        number=number,
         cause=state.cause,
         issued_on=state.changed_on,
         inbox_id=desk.said[desk.asked].inbox_id,
-        waits_for=waits,
+        waits_for=COLLECTION if lazy else None,
     )
+    if newest is not None and newest.order is not None and waits:
+        orders.replan(tx, newest.order, order)  # nobody has seen it yet
+        return None
+    _void(tx, row.id, "a newer edition is ordered")
+    orders.set_editions(tx, row.id, CURRENT, EditionState.OUTDATED)
     [(order_id, _)] = orders.add(tx, [order], queue=Queue.INTERACTIVE)
-    return ordering.hold_if_doubtful(desk.plant, tx, row, order_id)
+    return None if lazy else ordering.hold_if_doubtful(desk.plant, tx, row, order_id)
+
+
+def release(plant: Plant, tx: Tx, registration_id: int) -> int | None:
+    """An edition that waited for its holder is made now, from what the register says today.
+
+    The hold of its order, as when it is ordered.  ConflictError: nothing waits.
+    """
+    newest = orders.newest(tx, registration_id)
+    if newest is None or newest.order is None or newest.order_state is not OrderState.WAITING:
+        raise ConflictError("edition: nothing waits to be made")
+    row = registers.load(tx, [registration_id])[registration_id]
+    cause, inbox_id, issued_on = orders.promised(tx, newest.order)
+    order = ordering.new_order(
+        plant,
+        tx,
+        row,
+        number=newest.number,
+        cause=cause,
+        issued_on=issued_on,
+        inbox_id=inbox_id,
+    )
+    orders.replan(tx, newest.order, order)
+    orders.release(tx, newest.order)
+    return ordering.hold_if_doubtful(plant, tx, row, newest.order)
 
 
 def _void(tx: Tx, row_id: int, why: str) -> None:

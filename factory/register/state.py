@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from factory.events import EditionData
+from factory.events import Applied, EditionData
 from factory.model import (
     ApplicationState,
     ApplicationType,
@@ -160,8 +160,12 @@ def view_from(data: Mapping[str, Any]) -> View:
 
 def application_json(application: Application) -> dict[str, object]:
     """What may be shown of an application, without personal data, for the ledger."""
+    content = application.saved or application.approved
     return {
         "opened": application.opened.isoformat(),
+        "employer": content.data.enterprise.credit_code
+        if content is not None and isinstance(content.data, Applied)
+        else None,
         "signatures": [
             {"party": s.party, "revision": s.revision, "at": s.at.isoformat(), "void": s.void}
             for s in application.signatures

@@ -19,6 +19,7 @@ from storage.ledger.base import Tx
 from storage.ledger.people import HolderRow
 
 QUERY_CODE = "application.query_code"
+NOT_FILED = "filing number and query code: no application has both"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +36,6 @@ class ApplicationRow:
     filing_number: str | None
     changed_at: datetime
     holder_id: int
-
-    @property
-    def label(self) -> str:
-        """What people see (办理状态)."""
-        return register.LABELS[self.state][0]
-
-    @property
-    def owner(self) -> str:
-        """Whose turn it is."""
-        return register.LABELS[self.state][1]
 
 
 def put(tx: Tx, profile: str, holder: HolderRow, applications: Iterable[Application]) -> None:
@@ -113,7 +104,7 @@ def by_filing(tx: Tx, number: str) -> tuple[ApplicationRow, str]:
     """The application of a filing number, and its query code.  NotFoundError: there is none."""
     row = tx.run(select(t.application).where(t.application.c.filing_number == number)).one_or_none()
     if row is None:
-        raise NotFoundError("filing number and query code: no application has both")
+        raise NotFoundError(NOT_FILED)
     key = keys.load(tx, _data_key(tx, row.holder_id))
     return _row(row), key.open(row.query_code, context=_context(row.id)).decode()
 

@@ -272,23 +272,48 @@ def _printed(order: NewOrder, key: DataKey) -> dict[str, object]:
     }
 
 
-def release(tx: Tx, order_id: int, order: NewOrder) -> None:
-    """A waiting order goes to work; what it prints is what the register says now."""
-    queue = Queue.INTERACTIVE
-    chunk = add_chunk(tx, queue, None)
-    key = keys.load(tx, order.data_key)
+def promised(tx: Tx, order_id: int) -> tuple[str, int, date]:
+    """Why an order exists: the event type, the event's row, and the day of issue it prints."""
+    row = tx.run(
+        select(t.production_order, t.edition.c.cause)
+        .join(t.edition, t.edition.c.id == t.production_order.c.edition_id)
+        .where(t.production_order.c.id == order_id)
+    ).one()
+    key = keys.load(tx, row.data_key_id)
+    face = json.loads(key.open(row.face, context=face_context(row.key_stem)))
+    return row.cause, row.inbox_id, date.fromisoformat(face["issued_on"])
+
+
+def replan(tx: Tx, order_id: int, order: NewOrder) -> None:
+    """A waiting order prints something else from now on; its edition keeps its number."""
+    edition, key = order.edition, keys.load(tx, order.data_key)
     tx.run(
         update(t.production_order)
         .where(t.production_order.c.id == order_id)
-        .values(
-            state=OrderState.READY.value, waits_for=None, chunk_id=chunk, **_printed(order, key)
-        )
+        .values(inbox_id=order.inbox_id, **_printed(order, key))
     )
     tx.run(
         update(t.edition)
-        .where(t.edition.c.registration_id == order.edition.registration_id)
-        .where(t.edition.c.number == order.edition.number)
-        .values(basis=order.edition.basis, valid_until=order.edition.valid_until.isoformat())
+        .where(t.edition.c.registration_id == edition.registration_id)
+        .where(t.edition.c.number == edition.number)
+        .values(
+            licence_id=edition.licence_id,
+            code=edition.code,
+            cause=edition.cause,
+            basis=edition.basis,
+            valid_until=edition.valid_until.isoformat(),
+        )
+    )
+
+
+def release(tx: Tx, order_id: int) -> None:
+    """A waiting order goes to work."""
+    queue = Queue.INTERACTIVE
+    chunk = add_chunk(tx, queue, None)
+    tx.run(
+        update(t.production_order)
+        .where(t.production_order.c.id == order_id)
+        .values(state=OrderState.READY.value, waits_for=None, chunk_id=chunk)
     )
     outbox.ring_chunks(tx, queue, [chunk])
 

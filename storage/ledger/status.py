@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 
 from factory.errors import ConflictError, NotFoundError
-from factory.model import ChunkState, EditionState
+from factory.model import ChunkState, EditionState, OrderState, Standing
 from factory.numbering import number_key
 from storage import tables as t
 from storage.ledger import audit
@@ -30,7 +30,12 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditionView:
-    """One edition of a registration, with its files."""
+    """One edition of a registration, with its files.
+
+    order_state: of the order it is made by; None where it was made elsewhere.
+    waits_for:   what its order waits for, e.g. ``collection``.
+    hold:        the open hold of its order, with whose turn it is and why.
+    """
 
     id: int
     number: int
@@ -43,6 +48,16 @@ class EditionView:
     made_at: datetime | None
     collected_at: datetime | None
     files: tuple[StoredFile, ...]
+    order_state: OrderState | None = None
+    waits_for: str | None = None
+    hold: int | None = None
+    hold_owner: str | None = None
+    hold_reason: str | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is made only when the holder asks for it (领证)."""
+        return self.state is EditionState.ORDERED and self.order_state is OrderState.WAITING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +67,10 @@ class RegistrationView:
     id: int
     profile: str
     number: str
-    state: str
+    state: Standing
+    employer: str  #: credit code
     editions: tuple[EditionView, ...]
+    former_numbers: tuple[str, ...] = ()
 
     @property
     def newest(self) -> EditionView:
@@ -71,9 +88,9 @@ CURRENT = (EditionState.UNCOLLECTED, EditionState.COLLECTED)
 
 def by_number(tx: Tx, number: str) -> RegistrationView:
     """A registration by its number in either spelling.  NotFoundError: there is none."""
-    rows = tx.run(
-        select(t.registration).where(t.registration.c.number_key == number_key(number))
-    ).all()
+    c, key = t.registration.c, number_key(number)
+    former = select(t.former_number.c.registration_id).where(t.former_number.c.number_key == key)
+    rows = tx.run(select(t.registration).where((c.number_key == key) | c.id.in_(former))).all()
     if not rows:
         raise NotFoundError("registration number: there is no such registration")
     if len(rows) > 1:
@@ -90,14 +107,20 @@ def by_ids(tx: Tx, ids: Sequence[int]) -> list[RegistrationView]:
 
 
 def of_event(tx: Tx, inbox_id: int) -> list[RegistrationView]:
-    """The registrations that an event ordered editions for, or brought in."""
+    """The registrations that an event ordered editions for, or began."""
     ordered = select(t.production_order.c.registration_id).where(
         t.production_order.c.inbox_id == inbox_id
     )
-    brought = select(t.registration_event.c.registration_id).where(
-        t.registration_event.c.inbox_id == inbox_id
+    begun = (
+        select(t.registration.c.id)
+        .join(
+            t.inbox,
+            (t.inbox.c.source == t.registration.c.origin_source)
+            & (t.inbox.c.event_id == t.registration.c.origin_event),
+        )
+        .where(t.inbox.c.id == inbox_id)
     )
-    ids = tx.run(ordered.union(brought)).scalars().all()
+    ids = tx.run(ordered.union(begun)).scalars().all()
     return by_ids(tx, ids)
 
 
@@ -135,6 +158,12 @@ def collect(tx: Tx, edition: EditionView) -> None:
     )
     if done.rowcount:
         audit.note(tx, "collected", ("edition", edition.id), why="the holder confirmed")
+
+
+def ask_for(tx: Tx, edition: EditionView) -> None:
+    """The holder asks for an edition that was not made yet: it is collected once it is made."""
+    tx.run(update(t.edition).where(t.edition.c.id == edition.id).values(collected_at=tx.now))
+    audit.note(tx, "collected", ("edition", edition.id), why="the holder confirmed")
 
 
 def open_work(tx: Tx) -> int:
@@ -176,22 +205,60 @@ def queue_state(tx: Tx) -> dict[str, tuple[int, float]]:
 
 
 def _registrations(tx: Tx, rows: Sequence[Row[Any]]) -> list[RegistrationView]:
-    editions = _editions(tx, [row.id for row in rows])
+    ids = [row.id for row in rows]
+    editions, former = _editions(tx, ids), _former_numbers(tx, ids)
+    employers = dict(
+        tx.run(
+            select(t.enterprise.c.id, t.enterprise.c.credit_code).where(
+                t.enterprise.c.id.in_({row.enterprise_id for row in rows})
+            )
+        )
+        .tuples()
+        .all()
+    )
     return [
         RegistrationView(
             id=row.id,
             profile=row.profile,
             number=row.number,
-            state=row.state,
+            state=Standing(row.state),
+            employer=employers[row.enterprise_id],
             editions=tuple(editions.get(row.id, ())),
+            former_numbers=tuple(former.get(row.id, ())),
         )
         for row in rows
     ]
 
 
+def _former_numbers(tx: Tx, registration_ids: Sequence[int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for row in tx.run(
+        select(t.former_number)
+        .where(t.former_number.c.registration_id.in_(registration_ids))
+        .order_by(t.former_number.c.until, t.former_number.c.number)
+    ):
+        found.setdefault(row.registration_id, []).append(row.number)
+    return found
+
+
 def _editions(tx: Tx, registration_ids: Sequence[int]) -> dict[int, list[EditionView]]:
+    order = t.production_order
     rows = tx.run(
-        select(t.edition)
+        select(
+            t.edition,
+            order.c.state.label("order_state"),
+            order.c.waits_for,
+            t.hold.c.id.label("hold_id"),
+            t.hold.c.owner.label("hold_owner"),
+            t.hold.c.reason.label("hold_reason"),
+        )
+        .outerjoin(order, order.c.edition_id == t.edition.c.id)
+        .outerjoin(
+            t.hold,
+            (t.hold.c.subject_kind == "order")
+            & (t.hold.c.subject_id == order.c.id)
+            & t.hold.c.closed_at.is_(None),
+        )
         .where(t.edition.c.registration_id.in_(registration_ids))
         .order_by(t.edition.c.registration_id, t.edition.c.number)
     ).all()
@@ -231,4 +298,9 @@ def _edition(row: Row[Any], files: Sequence[StoredFile]) -> EditionView:
         made_at=row.made_at,
         collected_at=row.collected_at,
         files=tuple(files),
+        order_state=OrderState(row.order_state) if row.order_state else None,
+        waits_for=row.waits_for,
+        hold=row.hold_id,
+        hold_owner=row.hold_owner,
+        hold_reason=row.hold_reason,
     )

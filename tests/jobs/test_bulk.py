@@ -9,7 +9,7 @@ import pytest
 from factory import specimen
 from factory.errors import ConflictError, NotFoundError
 from factory.model import BatchId, BatchState, EditionState
-from jobs import bulk, desk, watching
+from jobs import bulk, desk, enquiry, watching
 from jobs.intake import Status
 from jobs.wiring import Plant
 from storage.ledger import status
@@ -44,7 +44,10 @@ def run(plant: Plant, batch: BatchId) -> None:
 
 
 def states(plant: Plant, number: str) -> list[EditionState]:
-    return [edition.state for edition in desk.registration_status(plant, number).editions]
+    return [
+        edition.state
+        for edition in enquiry.registration_status(plant, number).registration.editions
+    ]
 
 
 def test_preparing_counts_the_affected_and_changes_nothing(plant: Plant) -> None:
@@ -203,7 +206,7 @@ def test_approvals_at_the_moment_of_confirmation_end_under_the_new_name(plant: P
 
     new_name = specimen.renamed(1, 1)["data"]["enterprise"]["new_name"]
     for number in numbers:
-        current = desk.registration_status(plant, number).current
+        current = enquiry.registration_status(plant, number).registration.current
         assert current is not None
         assert faces[number, current.number] == new_name
 

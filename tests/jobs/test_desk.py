@@ -10,7 +10,7 @@ from sqlalchemy import select
 from factory import specimen
 from factory.errors import ConflictError, FieldError, NotFoundError
 from factory.model import EditionState, Format
-from jobs import bulk, desk
+from jobs import bulk, desk, enquiry
 from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import tables as t
@@ -195,7 +195,7 @@ def test_a_held_order_goes_back_to_work(plant: Plant) -> None:
 
     assert moved.state == "ready"
     assert desk.open_holds(plant) == []
-    assert desk.registration_status(plant, number).current is not None
+    assert enquiry.registration_status(plant, number).registration.current is not None
 
 
 def test_a_held_order_that_goes_back_to_work_is_rung_for(plant: Plant) -> None:
@@ -238,7 +238,7 @@ def test_a_dismissed_event_says_so_when_it_is_asked_for(plant: Plant) -> None:
 
     desk.dismiss(plant, held.id, who=WHO, why="sent again as another event")
 
-    [found] = desk.event_status(plant, event["id"])
+    [found] = enquiry.event_status(plant, event["id"])
     assert found.event.state == desk.DISMISSED
     assert found.held == ()
 

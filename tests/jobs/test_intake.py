@@ -13,7 +13,7 @@ import pytest
 
 from factory import events, specimen
 from factory.model import Sex
-from jobs import desk, intake
+from jobs import desk, enquiry, intake
 from jobs.intake import Status
 from jobs.rejects import Rejects
 from jobs.settings import Settings
@@ -48,7 +48,7 @@ def test_an_approval_draws_a_number_and_orders_one_edition(plant: Plant) -> None
 
     assert outcome.status is Status.ACCEPTED
     assert outcome.registration == "沪2312016202400001"
-    registration = desk.registration_status(plant, "沪2312016202400001")
+    registration = enquiry.registration_status(plant, "沪2312016202400001").registration
     assert [edition.number for edition in registration.editions] == [1]
     assert len(open_chunks(plant)) == 1
 
@@ -184,7 +184,7 @@ def test_what_is_refused_leaves_nothing(plant: Plant) -> None:
 
     submit(plant, event)
 
-    assert desk.event_status(plant, event["id"]) == []
+    assert enquiry.event_status(plant, event["id"]) == []
 
 
 def test_a_refused_event_can_be_corrected_under_its_own_id(plant: Plant) -> None:

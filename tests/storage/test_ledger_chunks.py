@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 
 from factory.errors import FieldError, SealedDataError
 from factory.model import BatchState, EditionState, OrderState
-from jobs import bulk, desk, watching
+from jobs import bulk, desk, enquiry, watching
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.keyring import create_test_keyring
@@ -91,7 +91,7 @@ def test_a_worker_that_slept_through_its_lease_records_nothing(plant: Plant) -> 
     assert finish(plant, awake)
     assert not finish(plant, asleep)
 
-    [edition] = desk.registration_status(plant, number).editions
+    [edition] = enquiry.registration_status(plant, number).registration.editions
     assert len(edition.files) == 1
 
 
@@ -227,7 +227,7 @@ def test_a_chunk_that_keeps_killing_is_halved(plant: Plant) -> None:
 def test_a_recorded_edition_is_current_and_uncollected(plant: Plant) -> None:
     number = issue(plant, 1)
 
-    current = desk.registration_status(plant, number).current
+    current = enquiry.registration_status(plant, number).registration.current
 
     assert current is not None
     assert current.state is EditionState.UNCOLLECTED
@@ -240,7 +240,7 @@ def test_a_held_order_is_no_edition_to_collect(plant: Plant) -> None:
 
     hold(plant, found, FieldError("holder.name", "rule", "cannot be printed"))
 
-    assert desk.registration_status(plant, number).current is None
+    assert enquiry.registration_status(plant, number).registration.current is None
     with plant.ledger.read() as tx:
         assert status.order_counts(tx) == {OrderState.HELD: 1}
         assert [each.reason for each in holds.open_holds(tx)] == ["field"]

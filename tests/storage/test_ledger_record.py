@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from factory.errors import FieldError
 from factory.model import BatchId, BatchState, EditionState, ItemState
-from jobs import bulk, desk, watching
+from jobs import bulk, desk, enquiry, watching
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.ledger import outbox, record
@@ -45,7 +45,7 @@ def test_a_made_edition_becomes_current_with_its_file(plant: Plant) -> None:
 
     assert finish(plant, found)
 
-    [edition] = desk.registration_status(plant, number).editions
+    [edition] = enquiry.registration_status(plant, number).registration.editions
     assert edition.state is UNCOLLECTED
     assert edition.made_at is not None
     assert [file.object_key for file in edition.files] == [f"{found.orders[0].key_stem}.pdf"]
@@ -97,7 +97,7 @@ def test_an_older_edition_that_comes_late_never_becomes_current(plant: Plant) ->
     finish(plant, late)
 
     assert states(plant, number) == [SUPERSEDED, UNCOLLECTED]
-    older, _ = desk.registration_status(plant, number).editions
+    older, _ = enquiry.registration_status(plant, number).registration.editions
     assert len(older.files) == 1
 
 
@@ -211,7 +211,7 @@ def test_upstream_is_told_numbers_and_states_and_nothing_of_the_person(plant: Pl
 def test_two_editions_of_a_registration_are_never_current(plant: Plant) -> None:
     number = issue(plant, 1)
     reissue(plant)
-    older, _ = desk.registration_status(plant, number).editions
+    older, _ = enquiry.registration_status(plant, number).registration.editions
 
     with pytest.raises(IntegrityError), plant.ledger.write(WHO) as tx:
         tx.run(update(t.edition).where(t.edition.c.id == older.id).values(state="collected"))
@@ -288,7 +288,10 @@ def small_chunks(plant: Plant) -> Plant:
 
 
 def states(plant: Plant, number: str) -> list[EditionState]:
-    return [edition.state for edition in desk.registration_status(plant, number).editions]
+    return [
+        edition.state
+        for edition in enquiry.registration_status(plant, number).registration.editions
+    ]
 
 
 def everything(plant: Plant) -> dict[str, list[Any]]:

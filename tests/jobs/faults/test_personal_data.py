@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from factory import specimen
 from jobs import broker as brokers
-from jobs import desk, watching
+from jobs import desk, enquiry, watching
 from jobs.embedded import Embedded
 from storage import tables as t
 
@@ -67,7 +67,7 @@ def day(servers: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         works.settle()
         texts += _use(works, numbers[:2])
         texts += [repr(desk.open_holds(works.plant)), repr(watching.batches(works.plant))]
-        texts += [repr(desk.event_status(works.plant, event["id"])) for event in events]
+        texts += [repr(enquiry.event_status(works.plant, event["id"])) for event in events]
         left = {"answers": "\n".join(texts).encode(), "metrics": works.metrics().encode()}
         left |= _broker(works) | _files(folder) | _files(servers.settings.data_dir / "log")
         left |= {"object keys": "\n".join(works.plant.store.list()).encode()}
@@ -132,7 +132,7 @@ def _use(works: Works, numbers: Sequence[str]) -> list[str]:
         finding = desk.examine(works.plant, data)
         assert finding.genuine
         texts += [link.url, repr(link), repr(finding)]
-        texts.append(repr(desk.registration_status(works.plant, number)))
+        texts.append(repr(enquiry.registration_status(works.plant, number).registration))
     return texts
 
 

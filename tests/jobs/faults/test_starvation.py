@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from factory.model import BatchId, BatchState
-from jobs import desk, watching
+from jobs import enquiry, watching
 from jobs.embedded import Embedded
 from storage import tables as t
 
@@ -47,7 +47,7 @@ def test_an_approval_is_made_while_a_bulk_event_runs(works: Works) -> None:
     # Nothing but its own pool can have made it: the others still have work in their hands.
     assert watching.batch(works.plant, batch).state is BatchState.RUNNING
     works.settle_and_check()
-    made = desk.registration_status(works.plant, number).newest.made_at
+    made = enquiry.registration_status(works.plant, number).registration.newest.made_at
     assert made is not None and made < _completed(works, batch)
 
 

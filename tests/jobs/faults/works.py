@@ -21,7 +21,7 @@ from sqlalchemy import Row, select
 from factory import specimen
 from factory.errors import StoreUnavailableError
 from factory.model import BatchId, BatchState
-from jobs import bulk, crew, desk, intake, opening, waiting
+from jobs import bulk, crew, enquiry, intake, opening, waiting
 from jobs.crew import Crew
 from jobs.embedded import Embedded
 from jobs.intake import Outcome, Status
@@ -136,7 +136,9 @@ class Works:
 
     def made(self, number: str) -> bool:
         """Whether the newest edition of a registration is made."""
-        return desk.registration_status(self.plant, number).newest.made_at is not None
+        return (
+            enquiry.registration_status(self.plant, number).registration.newest.made_at is not None
+        )
 
     def metrics(self) -> str:
         """What the exporter says."""

@@ -1,0 +1,100 @@
+"""Where things stand, in the words people see (状态), with the reason and whose turn it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+
+from factory import register
+from factory.model import BatchState, EditionState, Standing
+from storage.ledger.applications import ApplicationRow
+from storage.ledger.holds import Held
+from storage.ledger.status import CURRENT, EditionView, RegistrationView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stand:
+    """How something stands.
+
+    label: what people see, in Chinese.
+    owner: whose turn it is: applicant, enterprise, holder, authority, operations, upstream,
+           factory or nobody.
+    why:   the reason, where there is more to say.
+    """
+
+    label: str
+    owner: str = "nobody"
+    why: str = ""
+
+
+EDITIONS: Mapping[EditionState, Stand] = MappingProxyType(
+    {
+        EditionState.ORDERED: Stand(label="生成中", owner="factory"),
+        EditionState.UNCOLLECTED: Stand(label="未领证", owner="holder"),
+        EditionState.COLLECTED: Stand(label="已领证"),
+        EditionState.OUTDATED: Stand(label="待换发", owner="factory"),
+        EditionState.SUPERSEDED: Stand(label="已作废"),
+        EditionState.REVOKED: Stand(label="已注销"),
+    }
+)
+REGISTRATIONS: Mapping[Standing, str] = MappingProxyType(
+    {
+        Standing.ACTIVE: "有效",
+        Standing.SUSPENDED: "暂扣",
+        Standing.CANCELLED: "注销",
+        Standing.LAPSED: "过期失效",
+    }
+)
+BATCHES: Mapping[BatchState, str] = MappingProxyType(
+    {
+        BatchState.PREPARING: "准备中",
+        BatchState.AWAITING: "待确认更名",
+        BatchState.RUNNING: "换发中",
+        BatchState.COMPLETED: "已完成",
+    }
+)
+
+
+def of_edition(registration: RegistrationView, edition: EditionView, today: date) -> Stand:
+    """How an edition stands.
+
+    today: the calendar day in China.
+    """
+    if edition.hold is not None:
+        why = f"hold {edition.hold}: {edition.hold_reason}"
+        return Stand(label="需处理", owner=edition.hold_owner or "operations", why=why)
+    if edition.is_waiting:
+        return Stand(label="未领证", owner="holder", why="made when it is collected")
+    if edition.state in CURRENT and registration.state is Standing.SUSPENDED:
+        return Stand(label="暂扣", owner="authority")
+    if edition.state in CURRENT and is_over(edition, today):
+        return Stand(label="已过期")
+    return EDITIONS[edition.state]
+
+
+def of_registration(registration: RegistrationView, today: date) -> Stand:
+    """How a registration stands."""
+    current = registration.current
+    if registration.state is Standing.ACTIVE and current is not None and is_over(current, today):
+        return Stand(label="已过期")
+    return Stand(label=REGISTRATIONS[registration.state])
+
+
+def of_application(application: ApplicationRow) -> Stand:
+    """How an application stands (办理状态)."""
+    label, owner = register.LABELS[application.state]
+    return Stand(label=label, owner=owner)
+
+
+def of_event(state: str, held: Sequence[Held]) -> Stand:
+    """How an event stands."""
+    for hold in held:
+        return Stand(label="需处理", owner=hold.owner, why=hold.detail)
+    return Stand(label="已处理" if state == "accepted" else "已撤销")
+
+
+def is_over(edition: EditionView, today: date) -> bool:
+    """Whether the last profession on it has ended."""
+    return edition.valid_until < today.isoformat()
