@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from factory.errors import AwaitsError, ConflictError, FieldError
 from factory.events import (
@@ -17,7 +18,7 @@ from factory.model import ApplicationState, ApplicationType
 from factory.profile import Profile
 from factory.register import professions
 from factory.register.applications import FINAL, SIGNS, Happening, step
-from factory.register.facts import Fact
+from factory.register.facts import Fact, local_day
 from factory.register.granting import grant
 from factory.register.state import Application, MaterialFile, Person, Signature, Step
 
@@ -30,21 +31,29 @@ def saved(person: Person, fact: Fact, data: ApplicationSaved, profile: Profile) 
     _check_professions(data, profile)
     number = data.application.acceptance_number
     known = person.applications.get(number)
-    _no_other_open(person, number)
+    _no_other_open(person, fact, number)
     if known is None:
         known = _opened(fact, data)
     if known.kind is not data.kind:
         raise ConflictError("application.type: the application was saved as another type")
     if data.revision <= known.revision:
         raise ConflictError(f"revision: {data.revision} was saved after revision {known.revision}")
+    _check_time(known, fact)
     if data.submitted:
         _check_materials(known, profile)
     before = known.state if known.revision else None
     happening = Happening.SUBMIT if data.submitted else Happening.SAVE
     after = step(profile, data.kind, before, happening)
     void = tuple(replace(each, void=True) for each in known.signatures)
-    saved = replace(known, state=after, revision=data.revision, saved=fact, signatures=void)
-    person = _with_application(person, saved)
+    saved = replace(
+        known,
+        touched=fact.effective,
+        state=after,
+        revision=data.revision,
+        saved=fact,
+        signatures=void,
+    )
+    person = _with_application(person, fact, saved)
     if after is ApplicationState.COMPLETED:  # nobody signs or reviews it
         return grant(person, fact, data, profile, fact.day)
     return person
@@ -56,6 +65,7 @@ def _opened(fact: Fact, data: Applied) -> Application:
         kind=data.kind,
         state=ApplicationState.DRAFT,
         opened=fact.effective,
+        touched=datetime.min.replace(tzinfo=UTC),
     )
 
 
@@ -77,9 +87,11 @@ def _check_professions(data: Applied, profile: Profile) -> None:
         )
 
 
-def _no_other_open(person: Person, number: str) -> None:
+def _no_other_open(person: Person, fact: Fact, number: str) -> None:
+    """ConflictError: on that day another application was open, whatever became of it since."""
     for other in person.applications.values():
-        if other.number != number and other.state not in FINAL:
+        begun = other.number != number and other.opened <= fact.effective
+        if begun and (other.ended is None or local_day(other.ended) > fact.day):
             raise ConflictError(
                 "application: the holder has another one open (正在审批中); one at a time"
             )
@@ -95,7 +107,7 @@ def _check_materials(known: Application, profile: Profile) -> None:
 
 def signed(person: Person, fact: Fact, data: ApplicationSigned, profile: Profile) -> Person:
     """One party's signature of the current revision; with the last one it is accepted (受理)."""
-    known = _application(person, data.acceptance_number)
+    known = _application(person, fact, data.acceptance_number)
     if data.party not in profile.application.signers_of(known.kind):
         raise FieldError("party", f"profile {profile.id}", f"the {data.party} does not sign this")
     if data.revision > known.revision:
@@ -106,8 +118,10 @@ def signed(person: Person, fact: Fact, data: ApplicationSigned, profile: Profile
         )
     after = step(profile, known.kind, known.state, SIGNS[data.party])
     signature = Signature(party=data.party, revision=data.revision, at=fact.effective)
-    signed = replace(known, state=after, signatures=(*known.signatures, signature))
-    person = _with_application(person, signed)
+    signed = replace(
+        known, touched=fact.effective, state=after, signatures=(*known.signatures, signature)
+    )
+    person = _with_application(person, fact, signed)
     if after is ApplicationState.COMPLETED and signed.saved is not None:
         return grant(person, signed.saved, _content(signed.saved), profile, fact.day)
     return person
@@ -115,7 +129,7 @@ def signed(person: Person, fact: Fact, data: ApplicationSigned, profile: Profile
 
 def attached(person: Person, fact: Fact, data: ApplicationAttached, profile: Profile) -> Person:
     """A material is uploaded, replaced or deleted, until it is handed in."""
-    known = _application(person, data.acceptance_number)
+    known = _application(person, fact, data.acceptance_number)
     if data.material not in {each.id for each in profile.application.materials}:
         raise FieldError("material", f"profile {profile.id}", "this register asks for no such one")
     if known.state not in EDITABLE:
@@ -130,30 +144,39 @@ def attached(person: Person, fact: Fact, data: ApplicationAttached, profile: Pro
         files[data.material] = MaterialFile(
             key=data.file.key, sha256=data.file.sha256, at=fact.effective
         )
-    return _with_application(person, replace(known, materials=files))
+    return _with_application(person, fact, replace(known, touched=fact.effective, materials=files))
 
 
 def closed(person: Person, fact: Fact, data: ApplicationClosed, profile: Profile) -> Person:
     """A step of the procedure; the announcement lets an approval take effect."""
-    known = _application(person, data.acceptance_number)
+    known = _application(person, fact, data.acceptance_number)
     after = step(profile, known.kind, known.state, Happening(data.outcome))
     taken = Step(outcome=data.outcome, by=data.by, at=fact.effective)
-    moved = replace(known, state=after, steps=(*known.steps, taken))
-    person = _with_application(person, moved)
+    moved = replace(known, touched=fact.effective, state=after, steps=(*known.steps, taken))
+    person = _with_application(person, fact, moved)
     if after is ApplicationState.COMPLETED and moved.approved is not None:
         approval = moved.approved
         return grant(person, approval, _content(approval), profile, approval.day)
     return person
 
 
-def _application(person: Person, number: str) -> Application:
+def _application(person: Person, fact: Fact, number: str) -> Application:
     known = person.applications.get(number)
     if known is None:
         raise AwaitsError("acceptance_number: no application is known under it yet")
+    _check_time(known, fact)
     return known
 
 
-def _with_application(person: Person, application: Application) -> Person:
+def _check_time(known: Application, fact: Fact) -> None:
+    """ConflictError: it was done before what had to come first."""
+    if fact.effective < known.touched:
+        raise ConflictError("application: was done before the step it needs; it must be done again")
+
+
+def _with_application(person: Person, fact: Fact, application: Application) -> Person:
+    if application.state in FINAL and application.ended is None:
+        application = replace(application, ended=fact.effective)
     return replace(person, applications={**person.applications, application.number: application})
 
 
@@ -175,7 +198,7 @@ def approved(person: Person, fact: Fact, data: RegistrationApproved, profile: Pr
     if before is ApplicationState.COMPLETED:
         return person  # it took effect at the last signature
     approved = replace(known or _opened(fact, data), state=after, approved=fact)
-    person = _with_application(person, approved)
+    person = _with_application(person, fact, approved)
     if after is ApplicationState.COMPLETED:
         return grant(person, fact, data, profile, fact.day)
     return person

@@ -99,6 +99,8 @@ class Step:
 class Application:
     """One application (注册申请) as its facts tell it.
 
+    touched: the latest instant something was done to it by the clock.
+    ended:   when it came to a final state.
     saved, approved: the facts with what was applied for and what was approved.
     """
 
@@ -106,6 +108,8 @@ class Application:
     kind: ApplicationType
     state: ApplicationState
     opened: datetime
+    touched: datetime
+    ended: datetime | None = None
     revision: int = 0
     saved: Fact | None = None
     approved: Fact | None = None

@@ -49,11 +49,16 @@ def holder(tx: Tx, profile: ProfileId, id_type: str, id_number: str) -> HolderRo
     return row
 
 
+def find(tx: Tx, profile: ProfileId, id_type: str, id_number: str) -> HolderRow | None:
+    """Who has, or had, that identity paper; None: nobody."""
+    return _by_lookup(tx, profile, _lookup(tx, profile, id_type, id_number), lock=False)
+
+
 def _lookup(tx: Tx, profile: ProfileId, id_type: str, id_number: str) -> bytes:
     return tx.vault.lookup("holder", profile, id_type, id_number)
 
 
-def _by_lookup(tx: Tx, profile: ProfileId, lookup: bytes) -> HolderRow | None:
+def _by_lookup(tx: Tx, profile: ProfileId, lookup: bytes, *, lock: bool = True) -> HolderRow | None:
     c = t.holder.c
     former = select(t.holder_alias.c.holder_id).where(
         t.holder_alias.c.profile == profile, t.holder_alias.c.lookup == lookup
@@ -61,7 +66,7 @@ def _by_lookup(tx: Tx, profile: ProfileId, lookup: bytes) -> HolderRow | None:
     wanted = select(c.id, c.data_key_id).where(
         c.profile == profile, (c.lookup == lookup) | c.id.in_(former)
     )
-    row = tx.run(tx.locked(wanted)).one_or_none()
+    row = tx.run(tx.locked(wanted) if lock else wanted).one_or_none()
     return HolderRow(id=row.id, data_key=row.data_key_id) if row else None
 
 

@@ -164,6 +164,12 @@ def of_holder(tx: Tx, holder_id: int) -> list[int]:
     return list(tx.run(wanted).scalars())
 
 
+def of_paper(tx: Tx, profile: str, id_type: str, id_number: str) -> list[int]:
+    """The rows of who has, or had, that identity paper, oldest first; nothing is locked."""
+    found = people.find(tx, ProfileId(profile), id_type, id_number)
+    return of_holder(tx, found.id) if found else []
+
+
 def load(tx: Tx, ids: Iterable[int]) -> Mapping[int, RegistrationRow]:
     """Registrations by row id, opened, in two queries however many."""
     wanted = (
