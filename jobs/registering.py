@@ -72,10 +72,11 @@ def refold(plant: Plant, tx: Tx, profile: Profile, holder: people.HolderRow, ask
     """
     rows = facts.of_holder(tx, holder.id)
     standing = {row.fact.key for row in rows if row.state is FactState.APPLIED}
-    done = register.replay([row.fact for row in rows], profile, standing=standing)
+    known = registers.load(tx, registers.of_holder(tx, holder.id))
+    drawn = {row.origin: row.value.number for row in known.values() if row.origin is not None}
+    done = register.replay([row.fact for row in rows], profile, standing=standing, numbers=drawn)
     if _unite(tx, profile, holder, done.person):
         return refold(plant, tx, profile, holder, asked)
-    known = registers.load(tx, registers.of_holder(tx, holder.id))
     if done.person.holder is not None:
         people.describe(tx, holder, done.person.holder)
     _keep_applications(tx, profile, holder, done.person)

@@ -112,10 +112,14 @@ class Story(_Part):
 
     title: str
     profile: str
-    source: str = specimen.SOURCE
     people: Mapping[str, Character]
     enterprises: Mapping[str, Character]
     steps: tuple[Step, ...] = Field(alias="step")
+
+    @property
+    def source(self) -> str:
+        """The upstream system of the story: it submits for this profile only."""
+        return f"urn:example:{self.profile}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +162,7 @@ def tell(plant: Plant, story: Story, settle: Callable[[], None]) -> Iterator[Tol
 
     settle: called after each step until all work that is open is done.
     """
+    desk.grant(plant, story.source, story.profile, who=WHO)
     stage = _Stage(plant=plant, story=story, settle=settle)
     for number, step in enumerate(story.steps, start=1):
         yield _told(stage, number, step)

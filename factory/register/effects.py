@@ -30,7 +30,7 @@ from factory.model import ApplicationState, ApplicationType, Standing
 from factory.profile import Profile
 from factory.register import procedure, professions
 from factory.register.facts import Fact
-from factory.register.granting import lapse, target, with_registration
+from factory.register.granting import ended, lapse, target, with_registration
 from factory.register.state import Person, RegistrationState, View
 
 
@@ -45,8 +45,8 @@ def _imported(person: Person, fact: Fact, data: RegistrationImported, profile: P
     unit = names[0] if profile.certificate.unit == "profession" else ""
     begun = data.edition.issued_on
     person = lapse(person, unit, begun)
-    ended = data.standing is Standing.CANCELLED
-    if not ended and any(each.stands and each.unit == unit for each in person.registrations):
+    over = data.standing is Standing.CANCELLED
+    if not over and any(each.stands and each.unit == unit for each in person.registrations):
         raise ConflictError("holder: is registered already, under another number")
     state = RegistrationState(
         origin=fact.key,
@@ -59,6 +59,8 @@ def _imported(person: Person, fact: Fact, data: RegistrationImported, profile: P
             signature=fact.pictures.get("signature"),
         ),
         changed_on=begun,
+        touched=begun,
+        ended=begun if over else None,
         cause=fact.type,
         standing=data.standing,
         number=data.registration_number,
@@ -79,7 +81,7 @@ def _cancelled(person: Person, fact: Fact, data: RegistrationCancelled, profile:
         if _cancelled_already(person, data, fact.day):
             return person
         raise
-    return with_registration(person, replace(known, standing=Standing.CANCELLED))
+    return with_registration(person, ended(known, fact.day))
 
 
 def _cancelled_already(person: Person, data: RegistrationCancelled, day: date) -> bool:
@@ -100,29 +102,32 @@ def _suspended(person: Person, fact: Fact, data: RegistrationSuspended, profile:
     known = target(person, data.registration_number, data.profession, profile, fact.day)
     if known.standing is Standing.SUSPENDED:
         raise ConflictError("registration: is suspended already (暂扣)")
-    return with_registration(person, replace(known, standing=Standing.SUSPENDED))
+    return with_registration(person, replace(known, standing=Standing.SUSPENDED, touched=fact.day))
 
 
 def _resumed(person: Person, fact: Fact, data: RegistrationResumed, profile: Profile) -> Person:
     known = target(person, data.registration_number, data.profession, profile, fact.day)
     if known.standing is not Standing.SUSPENDED:
         raise AwaitsError("registration: is not suspended (暂扣)")
-    return with_registration(person, replace(known, standing=Standing.ACTIVE))
+    return with_registration(person, replace(known, standing=Standing.ACTIVE, touched=fact.day))
 
 
 def _corrected(person: Person, fact: Fact, data: HolderCorrected, profile: Profile) -> Person:  # noqa: ARG001
-    if not any(each.stands and each.begun <= fact.day for each in person.registrations):
+    standing = [each for each in person.registrations if each.stands and each.stood(fact.day)]
+    if not standing:
         raise AwaitsError("holder: no registration in force on that day is known")
+    if any(fact.day < each.touched for each in standing):
+        raise ConflictError("registration: something of a later day has happened to it already")
 
     def corrected(each: RegistrationState) -> RegistrationState:
-        if not each.stands:
+        if each not in standing:
             return each
         view = replace(
             each.view,
             photo=fact.pictures.get("photo") or each.view.photo,
             signature=fact.pictures.get("signature") or each.view.signature,
         )
-        return replace(each, view=view, changed_on=fact.day, cause=fact.type)
+        return replace(each, view=view, changed_on=fact.day, touched=fact.day, cause=fact.type)
 
     return replace(
         person,

@@ -7,7 +7,7 @@ by the calendar of China from the day of approval.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 from factory.errors import AwaitsError, ConflictError, FieldError, PictureError
@@ -19,14 +19,31 @@ from factory.register.facts import Fact, local_day
 from factory.register.state import Person, RegistrationState, View
 
 
-def grant(person: Person, fact: Fact, data: Applied, profile: Profile, day: date) -> Person:
-    """What was applied for comes true on that day."""
-    person = replace(person, holder=data.holder.value())
-    return _GRANTS[data.kind](person, fact, data, profile, day)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What was applied for, as it comes true.
+
+    fact: the approval, or the saved application that needs none.
+    day:  of the approval: validity counts from it, and it is printed as the day of issue.
+    at:   the day it takes effect, that of the announcement or of the last signature.
+    """
+
+    fact: Fact
+    data: Applied
+    profile: Profile
+    day: date
+    at: date
 
 
-def _begin(person: Person, fact: Fact, data: Applied, profile: Profile, day: date) -> Person:
+def grant(person: Person, granted: Grant) -> Person:
+    """The person once it has come true.  PermanentError: it cannot, and why."""
+    person = replace(person, holder=granted.data.holder.value())
+    return _GRANTS[granted.data.kind](person, granted)
+
+
+def _begin(person: Person, granted: Grant) -> Person:
     """A registration begins; a lapsed one is over then."""
+    fact, data, profile, day = granted.fact, granted.data, granted.profile, granted.day
     unit = _unit(data, profile)
     person = lapse(person, unit, day)
     if any(each.stands and each.unit == unit for each in person.registrations):
@@ -54,7 +71,9 @@ def _begin(person: Person, fact: Fact, data: Applied, profile: Profile, day: dat
         employer=data.enterprise.value(),
         view=view,
         changed_on=day,
+        touched=granted.at,
         cause=fact.type,
+        number=person.numbers.get(fact.key),
         qualified=min(each.qualified_on.year for each in data.professions if each.qualified_on),
     )
     return replace(person, registrations=(*person.registrations, begun))
@@ -80,7 +99,7 @@ def lapse(person: Person, unit: str, day: date) -> Person:
 
     def lapsed(each: RegistrationState) -> RegistrationState:
         over = each.stands and each.unit == unit and each.view.valid_until < day
-        return replace(each, standing=Standing.LAPSED) if over else each
+        return replace(each, standing=Standing.LAPSED, ended=day) if over else each
 
     return replace(person, registrations=tuple(map(lapsed, person.registrations)))
 
@@ -94,11 +113,12 @@ def _check_former(person: Person, kind: ApplicationType, unit: str, profile: Pro
         raise ConflictError("application.type: the holder was registered before: reregistration")
 
 
-def _add(person: Person, fact: Fact, data: Applied, profile: Profile, day: date) -> Person:
+def _add(person: Person, granted: Grant) -> Person:
     """Further professions: on the same certificate, or each on one of its own."""
+    data, profile, day = granted.data, granted.profile, granted.day
     if profile.certificate.unit == "profession":
-        return _begin(person, fact, data, profile, day)
-    known = _of_same_employer(person, data, profile, day)
+        return _begin(person, granted)
+    known = _of_same_employer(person, granted)
     new = {each.name for each in data.professions}
     if any(p.name in new and day <= p.validity.last for p in known.view.professions):
         raise ConflictError("professions: one is registered and valid; renew it instead")
@@ -107,12 +127,13 @@ def _add(person: Person, fact: Fact, data: Applied, profile: Profile, day: date)
     added = [professions.registered(each, day, born, profile) for each in data.professions]
     if any(each.main for each in added):
         kept = [replace(each, main=False) for each in kept]
-    return _changed(person, known, fact, day, professions.in_order([*kept, *added], profile))
+    return _changed(person, known, granted, professions.in_order([*kept, *added], profile))
 
 
-def _renew(person: Person, fact: Fact, data: Applied, profile: Profile, day: date) -> Person:
+def _renew(person: Person, granted: Grant) -> Person:
     """Professions go on; only while they are valid on the day of the application."""
-    known = _of_same_employer(person, data, profile, day)
+    data, profile, day = granted.data, granted.profile, granted.day
+    known = _of_same_employer(person, granted)
     application = person.applications[data.application.acceptance_number]
     asked_on = min(day, local_day(application.opened))
     born = data.holder.birth_date
@@ -126,43 +147,43 @@ def _renew(person: Person, fact: Fact, data: Applied, profile: Profile, day: dat
                 "professions: one to be renewed had expired; initial or addition instead"
             )
         now[each.name] = professions.renewed(old, each, day, born, profile)
-    return _changed(person, known, fact, day, professions.in_order([*now.values()], profile))
+    return _changed(person, known, granted, professions.in_order([*now.values()], profile))
 
 
-def _cancel(person: Person, fact: Fact, data: Applied, profile: Profile, day: date) -> Person:
+def _cancel(person: Person, granted: Grant) -> Person:
     """Professions end: some of them, and the rest is collected again; all, and nothing is."""
-    known = target(person, data.registration_number, _named(data), profile, day)
-    ending = {each.name for each in data.professions}
+    known = _meant(person, granted)
+    ending = {each.name for each in granted.data.professions}
     if not ending <= {each.name for each in known.view.professions}:
         raise ConflictError("professions: one to be cancelled is not registered")
     kept = tuple(each for each in known.view.professions if each.name not in ending)
     if not kept:
-        return with_registration(person, replace(known, standing=Standing.CANCELLED))
-    return _changed(person, known, fact, day, kept)
+        return with_registration(person, ended(known, granted.at))
+    return _changed(person, known, granted, kept)
 
 
-def _change(person: Person, fact: Fact, data: Applied, profile: Profile, day: date) -> Person:
+def _change(person: Person, granted: Grant) -> Person:
     """Name or papers of the holder; what was described in the application counts."""
-    known = _of_same_employer(person, data, profile, day)
+    data, profile, day = granted.data, granted.profile, granted.day
+    known = _of_same_employer(person, granted)
     kept = known.view.professions
     if not profile.validity.change_keeps:
         born = data.holder.birth_date
         kept = tuple(replace(each, validity=profile.validity_from(day, born)) for each in kept)
-    return _changed(person, known, fact, day, kept)
+    return _changed(person, known, granted, kept)
 
 
-def _exchange(person: Person, fact: Fact, data: Applied, profile: Profile, day: date) -> Person:
+def _exchange(person: Person, granted: Grant) -> Person:
     """A paper certificate becomes electronic; the register itself stays."""
-    known = _of_same_employer(person, data, profile, day)
+    known = _of_same_employer(person, granted)
     if not known.on_paper:
         raise ConflictError("registration: its certificate is electronic already")
-    return _changed(person, known, fact, day, known.view.professions)
+    return _changed(person, known, granted, known.view.professions)
 
 
-def _of_same_employer(
-    person: Person, data: Applied, profile: Profile, day: date
-) -> RegistrationState:
-    known = target(person, data.registration_number, _named(data), profile, day)
+def _of_same_employer(person: Person, granted: Grant) -> RegistrationState:
+    data = granted.data
+    known = _meant(person, granted)
     if known.employer.credit_code != data.enterprise.credit_code:
         raise ConflictError(
             "enterprise.credit_code: is registered at another employer; a change of employer is"
@@ -173,17 +194,16 @@ def _of_same_employer(
     return known
 
 
-def _named(data: Applied) -> str | None:
-    return data.professions[0].name if data.professions else None
+def _meant(person: Person, granted: Grant) -> RegistrationState:
+    data = granted.data
+    profession = data.professions[0].name if data.professions else None
+    return target(person, data.registration_number, profession, granted.profile, granted.at)
 
 
 def _changed(
-    person: Person,
-    known: RegistrationState,
-    fact: Fact,
-    day: date,
-    kept: tuple[Profession, ...],
+    person: Person, known: RegistrationState, granted: Grant, kept: tuple[Profession, ...]
 ) -> Person:
+    fact = granted.fact
     view = View(
         professions=kept,
         photo=fact.pictures.get("photo") or known.view.photo,
@@ -191,24 +211,41 @@ def _changed(
     )
     return with_registration(
         person,
-        replace(known, view=view, changed_on=day, cause=fact.type, on_paper=False),
+        replace(
+            known,
+            view=view,
+            changed_on=granted.day,
+            touched=granted.at,
+            cause=fact.type,
+            on_paper=False,
+        ),
     )
 
 
 def target(
     person: Person, number: str | None, profession: str | None, profile: Profile, day: date
 ) -> RegistrationState:
-    """The standing registration that is meant."""
-    standing = [each for each in person.registrations if each.stands and each.begun <= day]
+    """The registration that is meant and stood on that day.
+
+    AwaitsError: none is known that did.  ConflictError: several did, or it has changed since.
+    """
+    stood = [each for each in person.registrations if each.stood(day)]
     if profile.certificate.unit == "profession" and profession is not None:
-        standing = [each for each in standing if each.unit == profession]
+        stood = [each for each in stood if each.unit == profession]
     if number is not None:
-        standing = [each for each in standing if each.number in {None, number}]
-    if not standing:
+        stood = [each for each in stood if each.has(number)]
+    if not stood:
         raise AwaitsError("registration: the holder has none in force on that day that is known")
-    if len(standing) > 1:
+    if len(stood) > 1:
         raise ConflictError("registration: the holder has several; name the number or profession")
-    return standing[0]
+    if not stood[0].stands or day < stood[0].touched:
+        raise ConflictError("registration: something of a later day has happened to it already")
+    return stood[0]
+
+
+def ended(known: RegistrationState, day: date) -> RegistrationState:
+    """The registration, cancelled on that day."""
+    return replace(known, standing=Standing.CANCELLED, touched=day, ended=day)
 
 
 def with_registration(person: Person, state: RegistrationState) -> Person:
@@ -221,8 +258,7 @@ def with_registration(person: Person, state: RegistrationState) -> Person:
     )
 
 
-_Grant = Callable[[Person, Fact, Applied, Profile, date], Person]
-_GRANTS: Mapping[ApplicationType, _Grant] = {
+_GRANTS: Mapping[ApplicationType, Callable[[Person, Grant], Person]] = {
     ApplicationType.INITIAL: _begin,
     ApplicationType.REREGISTRATION: _begin,
     ApplicationType.ADDITION: _add,

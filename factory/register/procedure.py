@@ -19,7 +19,7 @@ from factory.profile import Profile
 from factory.register import professions
 from factory.register.applications import FINAL, SIGNS, Happening, step
 from factory.register.facts import Fact, local_day
-from factory.register.granting import grant
+from factory.register.granting import Grant, grant
 from factory.register.state import Application, MaterialFile, Person, Signature, Step
 
 EDITABLE = frozenset({ApplicationState.DRAFT, ApplicationState.RETURNED})
@@ -55,7 +55,7 @@ def saved(person: Person, fact: Fact, data: ApplicationSaved, profile: Profile) 
     )
     person = _with_application(person, fact, saved)
     if after is ApplicationState.COMPLETED:  # nobody signs or reviews it
-        return grant(person, fact, data, profile, fact.day)
+        return _granted(person, fact, fact, profile)
     return person
 
 
@@ -123,7 +123,7 @@ def signed(person: Person, fact: Fact, data: ApplicationSigned, profile: Profile
     )
     person = _with_application(person, fact, signed)
     if after is ApplicationState.COMPLETED and signed.saved is not None:
-        return grant(person, signed.saved, _content(signed.saved), profile, fact.day)
+        return _granted(person, signed.saved, fact, profile)
     return person
 
 
@@ -155,8 +155,7 @@ def closed(person: Person, fact: Fact, data: ApplicationClosed, profile: Profile
     moved = replace(known, touched=fact.effective, state=after, steps=(*known.steps, taken))
     person = _with_application(person, fact, moved)
     if after is ApplicationState.COMPLETED and moved.approved is not None:
-        approval = moved.approved
-        return grant(person, approval, _content(approval), profile, approval.day)
+        return _granted(person, moved.approved, fact, profile)
     return person
 
 
@@ -180,9 +179,14 @@ def _with_application(person: Person, fact: Fact, application: Application) -> P
     return replace(person, applications={**person.applications, application.number: application})
 
 
-def _content(fact: Fact) -> Applied:
-    assert isinstance(fact.data, Applied)  # noqa: S101 - only such facts are kept as content
-    return fact.data
+def _granted(person: Person, content: Fact, last: Fact, profile: Profile) -> Person:
+    """What the content applied for comes true with the last step."""
+    assert isinstance(content.data, Applied)  # noqa: S101 - only such facts are kept as content
+    day = content.day if isinstance(content.data, RegistrationApproved) else last.day
+    return grant(
+        person,
+        Grant(fact=content, data=content.data, profile=profile, day=day, at=last.day),
+    )
 
 
 def approved(person: Person, fact: Fact, data: RegistrationApproved, profile: Profile) -> Person:
@@ -200,5 +204,5 @@ def approved(person: Person, fact: Fact, data: RegistrationApproved, profile: Pr
     approved = replace(known or _opened(fact, data), state=after, approved=fact)
     person = _with_application(person, fact, approved)
     if after is ApplicationState.COMPLETED:
-        return grant(person, fact, data, profile, fact.day)
+        return _granted(person, fact, fact, profile)
     return person

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from factory.errors import ConflictError, PermanentError
 from factory.profile import Profile
@@ -19,6 +20,7 @@ from factory.register.facts import Fact, Key
 from factory.register.state import Person
 
 NONE: frozenset[Key] = frozenset()
+NOTHING: Mapping[Key, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,23 +36,37 @@ class Replay:
     refused: Mapping[Key, PermanentError] = field(default_factory=dict)
 
 
-def replay(facts: Iterable[Fact], profile: Profile, *, standing: Set[Key] = NONE) -> Replay:
+def replay(
+    facts: Iterable[Fact],
+    profile: Profile,
+    *,
+    standing: Set[Key] = NONE,
+    numbers: Mapping[Key, str] = NOTHING,
+) -> Replay:
     """The person after all facts that can take effect.
 
     standing: facts that took effect before; they always do again.
+    numbers:  registration numbers that were drawn, by the fact that began the registration.
     ConflictError: they no longer can, because the profile's rules have changed.
     """
     ordered = sorted(facts, key=lambda fact: fact.order)
-    whole = _fold(ordered, profile)
+    nobody = Person(numbers=numbers)
+    whole = _fold(nobody, ordered, profile)
     if standing <= set(whole.applied):
         return whole
-    return _around(ordered, profile, standing, whole)
+    return _around(nobody, ordered, profile, standing, whole)
 
 
-def _around(ordered: Sequence[Fact], profile: Profile, standing: Set[Key], whole: Replay) -> Replay:
+def _around(
+    nobody: Person,
+    ordered: Sequence[Fact],
+    profile: Profile,
+    standing: Set[Key],
+    whole: Replay,
+) -> Replay:
     """As many of the new facts as leave everything that stands in its place."""
     kept = {fact.key for fact in ordered if fact.key in standing}
-    best = _fold([fact for fact in ordered if fact.key in kept], profile)
+    best = _fold(nobody, [fact for fact in ordered if fact.key in kept], profile)
     if not standing <= set(best.applied):
         raise ConflictError("register: the profile no longer allows what has taken effect")
     growing = True
@@ -59,7 +75,9 @@ def _around(ordered: Sequence[Fact], profile: Profile, standing: Set[Key], whole
         for fact in ordered:
             if fact.key in kept:
                 continue
-            tried = _fold([each for each in ordered if each.key in kept | {fact.key}], profile)
+            tried = _fold(
+                nobody, [each for each in ordered if each.key in kept | {fact.key}], profile
+            )
             if kept | {fact.key} <= set(tried.applied):
                 kept, best, growing = kept | {fact.key}, tried, True
     refused = {
@@ -74,8 +92,8 @@ def _contrary() -> ConflictError:
     return ConflictError("register: contradicts what has taken effect since; is more to come?")
 
 
-def _fold(ordered: Sequence[Fact], profile: Profile) -> Replay:
-    person, applied = Person(), []
+def _fold(person: Person, ordered: Sequence[Fact], profile: Profile) -> Replay:
+    applied: list[Key] = []
     waiting = list(ordered)
     refused: dict[Key, PermanentError] = {}
     while fact := _next(person, waiting, profile, refused):

@@ -18,6 +18,7 @@ from factory.model import (
     Profession,
     Standing,
 )
+from factory.numbering import number_key
 from factory.register.facts import Fact, Key
 
 
@@ -41,9 +42,10 @@ class RegistrationState:
 
     origin:     the fact that began it.
     unit:       the profession it is about, where a certificate is about one; else empty.
-    number:     as imported; None where it is drawn.
+    number:     as imported or drawn; None until it is drawn.
     qualified:  year of the earliest qualification, part of a drawn number.
     changed_on: the day of the last change, printed as the day of issue.
+    touched:    the day something last took effect on it.
     cause:      the event type of the last change.
     """
 
@@ -53,6 +55,7 @@ class RegistrationState:
     employer: Enterprise
     view: View
     changed_on: date
+    touched: date
     cause: str
     standing: Standing = Standing.ACTIVE
     number: str | None = None
@@ -60,6 +63,16 @@ class RegistrationState:
     foreign: EditionData | None = None  #: the edition it was imported with
     on_paper: bool = False
     qualified: int = 0
+    ended: date | None = None
+
+    def stood(self, day: date) -> bool:
+        """Whether it stood on that day, whatever has become of it since."""
+        return self.begun <= day and (self.ended is None or day < self.ended)
+
+    def has(self, number: str) -> bool:
+        """Whether that is its number, or was, in either spelling."""
+        known = {number_key(each) for each in (self.number, *self.former_numbers) if each}
+        return number_key(number) in known
 
     @property
     def stands(self) -> bool:
@@ -120,11 +133,15 @@ class Application:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Everything the register of one profile knows of one person."""
+    """Everything the register of one profile knows of one person.
+
+    numbers: the numbers that were drawn, by the fact that began the registration.
+    """
 
     holder: Holder | None = None
     registrations: tuple[RegistrationState, ...] = ()
     applications: Mapping[str, Application] = field(default_factory=dict)
+    numbers: Mapping[Key, str] = field(default_factory=dict)
 
 
 def view_json(view: View) -> dict[str, object]:

@@ -186,6 +186,7 @@ def begun(qualified: int, name: str = "建筑工程") -> RegistrationState:
         employer=registration().enterprise,
         view=View(professions=(Profession(name=name, validity=validity),)),
         changed_on=APPROVED_ON,
+        touched=APPROVED_ON,
         cause="registration.approved",
         qualified=qualified,
     )

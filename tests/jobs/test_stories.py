@@ -15,8 +15,7 @@ from jobs import bulk, line, opening, stories, watching
 from jobs.settings import Settings
 from jobs.stories import Story, Told
 from jobs.wiring import Plant, load_profiles
-from storage.ledger import inbox
-from tests.plants import WHO, open_chunks
+from tests.plants import open_chunks
 
 FOLDER = Path(__file__).parents[1] / "examples" / "stories"
 FILES = sorted(FOLDER.glob("*.toml"))
@@ -90,8 +89,6 @@ def test_what_is_not_toml_is_refused() -> None:
 
 
 def tell(plant: Plant, story: Story) -> list[Told]:
-    with plant.ledger.write(WHO) as tx:
-        inbox.grant(tx, story.source, story.profile)
     return list(stories.tell(plant, story, lambda: work(plant)))
 
 
