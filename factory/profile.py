@@ -108,7 +108,7 @@ class ApplicationRules(_Part):
     edit_lock: Literal["submission", "enterprise_signature", "review"] = "submission"
     publicity: bool = False  #: 公示 before the announcement
     filing: bool = False
-    filing_prefix: str = Field(default="", pattern=r"^[A-Z0-9]{0,8}$")
+    filing_prefix: str = Field(default="", pattern=r"^[0-9A-HJKMNP-Z]{0,8}$")  #: none of I, L, O
     cancellation_completes_on: Literal["enterprise_signature", "review"] = "review"
     after_lapse: Literal["initial", "reregistration"] = "initial"
     professions_each: int = Field(default=12, ge=1, le=12)

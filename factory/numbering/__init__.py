@@ -1,6 +1,11 @@
 """Numbers (编号) of the five systems: drawn, parsed, and made comparable."""
 
-from factory.numbering.acceptance import AcceptanceNumber, parse_acceptance_number
+from factory.numbering.acceptance import (
+    AcceptanceNumber,
+    AcceptanceSuffix,
+    acceptance_number,
+    parse_acceptance_number,
+)
 from factory.numbering.constructors import (
     ConstructorNumber,
     Scheme,
@@ -10,11 +15,14 @@ from factory.numbering.constructors import (
 )
 from factory.numbering.cost_engineers import (
     CostEngineerNumber,
+    OldCostEngineerNumber,
     cost_engineer_number,
     is_old_cost_engineer_number,
     parse_cost_engineer_number,
+    parse_old_cost_engineer_number,
     practice_seal_number,
 )
+from factory.numbering.crockford import CROCKFORD
 from factory.numbering.filing import (
     QUERY_CODE_BYTES,
     filing_number,
@@ -27,7 +35,6 @@ from factory.numbering.licences import LicenceId, check_character, licence_id, p
 from factory.numbering.verification import (
     CODE_BYTES,
     CODE_LENGTH,
-    CROCKFORD,
     parse_verification_code,
     verification_code,
 )
@@ -38,10 +45,13 @@ __all__ = [
     "CROCKFORD",
     "QUERY_CODE_BYTES",
     "AcceptanceNumber",
+    "AcceptanceSuffix",
     "ConstructorNumber",
     "CostEngineerNumber",
     "LicenceId",
+    "OldCostEngineerNumber",
     "Scheme",
+    "acceptance_number",
     "check_character",
     "constructor_number",
     "cost_engineer_number",
@@ -54,6 +64,7 @@ __all__ = [
     "parse_cost_engineer_number",
     "parse_filing_number",
     "parse_licence_id",
+    "parse_old_cost_engineer_number",
     "parse_query_code",
     "parse_verification_code",
     "practice_seal_number",

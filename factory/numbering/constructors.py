@@ -44,7 +44,8 @@ class ConstructorNumber:
     serial: int
 
     def __post_init__(self) -> None:
-        if not NUMBER.fullmatch(self.jzs16) or self.serial == 0:
+        found = NUMBER.fullmatch(self.jzs16)
+        if found is None or found["division"] != self.division or self.serial == 0:
             raise FieldError("registration_number", "jzs16", "a part is outside its range")
 
     @property

@@ -13,11 +13,15 @@ SECOND_CLASS = 2
 CENTURY = 2000
 BRACKETS = r"[\[(〔【]造[\])〕】]"  #: after NFKC, which narrows ［］ and （）
 NUMBER = re.compile(
-    rf"建{BRACKETS}(?P<digits>(?P<level>[12])(?P<specialty>[1-4])(?P<year>\d{{2}})"
-    r"(?P<division>\d{2})(?P<body>\d{2})(?P<serial>\d{6}))",
+    rf"建{BRACKETS}(?P<level>[12])(?P<specialty>[1-4])(?P<year>\d{{2}})"
+    r"(?P<division>\d{2})(?P<body>\d{2})(?P<serial>\d{6})",
     re.ASCII,
 )
-OLD_NUMBER = re.compile(rf"建{BRACKETS}(?P<digits>\d{{11}})", re.ASCII)
+OLD_NUMBER = re.compile(
+    rf"建{BRACKETS}(?P<year>\d{{2}})(?P<area>\d{{2}})(?P<industry>\d{{2}})(?P<serial>\d{{5}})",
+    re.ASCII,
+)
+RULE = "建办标〔2020〕10号"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,8 @@ class CostEngineerNumber:
     division:  two digits of GB/T 2260.
     body:      industry body, two digits; 00 is housing.
     serial:    1 to 999999.
+
+    FieldError: a part is outside its range.
     """
 
     level: int
@@ -40,19 +46,50 @@ class CostEngineerNumber:
     serial: int
 
     def __post_init__(self) -> None:
-        if not NUMBER.fullmatch(str(self)) or self.serial == 0:
-            raise FieldError("registration_number", "建办标〔2020〕10号", "a part is out of range")
+        found = NUMBER.fullmatch(str(self))
+        if found is None or found.groups() != self._parts or self.serial == 0:
+            raise FieldError("registration_number", RULE, "a part is outside its range")
 
     @property
     def digits(self) -> str:
         """The 14 digits, which also stand in the number of the seal (执业印章)."""
-        return (
-            f"{self.level}{self.specialty}{self.year - CENTURY:02}"
-            f"{self.division}{self.body}{self.serial:06}"
-        )
+        return "".join(self._parts)
 
     def __str__(self) -> str:
         return f"建[造]{self.digits}"
+
+    @property
+    def _parts(self) -> tuple[str, ...]:
+        year, serial = f"{self.year - CENTURY:02}", f"{self.serial:06}"
+        return str(self.level), str(self.specialty), year, self.division, self.body, serial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OldCostEngineerNumber:
+    """A cost engineer's number from before 2020 in its parts, 11 digits; only ever taken over.
+
+    year, area, industry: two digits each, as printed; the century is not in the number.
+    serial:               1 to 99999.
+
+    FieldError: a part is outside its range.
+    """
+
+    year: str
+    area: str
+    industry: str
+    serial: int
+
+    def __post_init__(self) -> None:
+        found = OLD_NUMBER.fullmatch(str(self))
+        if found is None or found.groups() != self._parts or self.serial == 0:
+            raise FieldError("registration_number", RULE, "a part is outside its range")
+
+    def __str__(self) -> str:
+        return f"建[造]{''.join(self._parts)}"
+
+    @property
+    def _parts(self) -> tuple[str, ...]:
+        return self.year, self.area, self.industry, f"{self.serial:05}"
 
 
 def parse_cost_engineer_number(text: str) -> CostEngineerNumber | None:
@@ -74,13 +111,30 @@ def parse_cost_engineer_number(text: str) -> CostEngineerNumber | None:
     )
 
 
+def parse_old_cost_engineer_number(text: str) -> OldCostEngineerNumber | None:
+    """The parts of a number from before 2020; None: it is none.
+
+    >>> parse_old_cost_engineer_number("建〔造〕11310012345").serial
+    12345
+    """
+    found = OLD_NUMBER.fullmatch("".join(plain(text).split()))
+    if found is None or int(found["serial"]) == 0:
+        return None
+    return OldCostEngineerNumber(
+        year=found["year"],
+        area=found["area"],
+        industry=found["industry"],
+        serial=int(found["serial"]),
+    )
+
+
 def is_old_cost_engineer_number(text: str) -> bool:
-    """Whether it is one from before 2020: year, area, industry and a serial of five digits.
+    """Whether it is a number from before 2020.
 
     >>> is_old_cost_engineer_number("建[造]11310012345")
     True
     """
-    return OLD_NUMBER.fullmatch("".join(plain(text).split())) is not None
+    return parse_old_cost_engineer_number(text) is not None
 
 
 def cost_engineer_number(
@@ -107,5 +161,9 @@ def practice_seal_number(number: CostEngineerNumber, holder: Literal["A", "B"]) 
     """The number of the practice seal (执业印章): a letter and the same digits.
 
     holder: A where the employer is a qualified consultancy (具备工程造价咨询企业资质), else B.
+    建办标〔2020〕10号.
+
+    >>> practice_seal_number(parse_cost_engineer_number("建[造]21213100000123"), "B")
+    'B21213100000123'
     """
     return holder + number.digits

@@ -57,7 +57,11 @@ def licence_id(root: str, type_code: str, issuer: str, serial: str, version: int
 
 
 def parse_licence_id(text: str) -> LicenceId:
-    """The identifier's parts.  FieldError: malformed, or the check character is wrong."""
+    """The identifier's parts.  FieldError: malformed, or the check character is wrong.
+
+    >>> parse_licence_id("1.2.156.3005.2.11100000MB03271699022.340100.000000016.001.9").issuer
+    '340100'
+    """
     found = LICENCE_ID.fullmatch(text)
     if found is None:
         raise _wrong_licence_id("is not root.type.issuer.serial.version.check")

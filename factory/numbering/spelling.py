@@ -6,6 +6,10 @@ import unicodedata
 
 
 def plain(text: str) -> str:
-    """NFKC capitals without outer whitespace."""
+    """NFKC capitals without outer whitespace.
+
+    >>> plain(" ｗ２０１８０４\u3000")
+    'W201804'
+    """
     capitals = unicodedata.normalize("NFKC", text).upper()
     return unicodedata.normalize("NFKC", capitals).strip()

@@ -1,28 +1,27 @@
-"""Codes people type: verification codes of editions, in Crockford's base 32."""
+"""Verification codes of editions, which people type to learn whether a certificate is in force."""
 
 from __future__ import annotations
 
 from factory.errors import FieldError
-from factory.numbering.spelling import plain
+from factory.numbering.crockford import BITS_EACH, as_typed, is_code, spelled
 
-CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CODE_LENGTH = 20
 CODE_BYTES = 13
-READ_AS = str.maketrans("OIL", "011", "- ")
 
 
 def verification_code(random_bytes: bytes) -> str:
     """Twenty Crockford base-32 characters from the first 100 of 104 random bits.
 
     random_bytes: exactly 13, from the system's generator; the caller draws them.
+    FieldError:   another count of bytes.
 
     >>> verification_code(bytes(13)), verification_code(b"\\xff" * 13)
     ('00000000000000000000', 'ZZZZZZZZZZZZZZZZZZZZ')
     """
     if len(random_bytes) != CODE_BYTES:
         raise FieldError("verification_code", "100 bits", f"needs {CODE_BYTES} random bytes")
-    bits = int.from_bytes(random_bytes, "big") >> (8 * CODE_BYTES - 5 * CODE_LENGTH)
-    return "".join(CROCKFORD[bits >> 5 * place & 31] for place in reversed(range(CODE_LENGTH)))
+    unused = 8 * CODE_BYTES - BITS_EACH * CODE_LENGTH
+    return spelled(int.from_bytes(random_bytes, "big") >> unused, CODE_LENGTH)
 
 
 def parse_verification_code(text: str) -> str:
@@ -33,7 +32,7 @@ def parse_verification_code(text: str) -> str:
     >>> parse_verification_code("zzzzz-00ool-11iil ABCDE")
     'ZZZZZ0000111111ABCDE'
     """
-    code = plain(text).translate(READ_AS)
-    if len(code) != CODE_LENGTH or not set(code) <= set(CROCKFORD):
+    code = as_typed(text)
+    if not is_code(code, CODE_LENGTH):
         raise FieldError("verification_code", "Crockford base 32", "is not a code of 20 characters")
     return code

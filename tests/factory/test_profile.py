@@ -55,6 +55,11 @@ BROKEN = [
     ('types = ["initial"', 'types = ["promotion"', "application.types.0"),
     ('signers = ["applicant", "enterprise"]', 'signers = ["notary"]', "application.signers.0"),
     ('edit_lock = "review"', 'edit_lock = "never"', "application.edit_lock"),
+    (
+        'edit_lock = "review"',
+        'edit_lock = "review"\nfiling_prefix = "ZJO"',
+        "application.filing_prefix",
+    ),
     ('generate_on = "approval"', 'generate_on = "payday"', "certificate.generate_on"),
     ('unit = "person"', 'unit = "family"', "certificate.unit"),
     ("after_years = 3", "after_years = 0", "late.after_years"),
