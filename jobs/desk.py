@@ -73,10 +73,11 @@ def collect(plant: Plant, number: str, *, who: str) -> EditionView:
     with plant.ledger.write(who) as tx:
         registration = status.by_number(tx, number)
         _check_standing(tx, registration)
-        if registration.newest.is_waiting:
+        newest = registration.newest
+        if newest is not None and newest.is_waiting:
             registering.release(plant, tx, registration.id)
-            status.ask_for(tx, registration.newest)
-            return status.by_number(tx, number).newest
+            status.ask_for(tx, newest)
+            return _edition(status.by_number(tx, number), newest.number)
         status.collect(tx, _current(registration))
         return _current(status.by_number(tx, number))
 
@@ -159,12 +160,14 @@ def _edition(registration: RegistrationView, number: int) -> EditionView:
 
 def why_none(registration: RegistrationView) -> str:
     """Why the registration has no current edition."""
+    if registration.newest is None:
+        return "registration: it had ended before an edition was due"
     return why_not(registration, registration.newest)
 
 
 def why_not(registration: RegistrationView, edition: EditionView) -> str:
     """Why an edition cannot be downloaded, in words a clerk can pass on."""
-    newest = registration.newest.number
+    newest = registration.editions[-1].number
     words = {
         EditionState.ORDERED: "is being made (生成中)",
         EditionState.OUTDATED: f"is outdated: edition {newest} replaces it (待换发)",

@@ -233,15 +233,15 @@ def _keep_editions(desk: _Desk, row_id: int, state: RegistrationState) -> int | 
     The hold of the order, when it would print what breaks a rule the profile insists on.
     """
     newest = orders.newest(desk.tx, row_id)
+    if newest is None and state.foreign is not None:
+        _take_over(desk, row_id, state)
+        newest = orders.newest(desk.tx, row_id)
     if state.standing is Standing.CANCELLED:
         _void(desk.tx, row_id, "registration cancelled")
         orders.set_editions(desk.tx, row_id, NOT_ENDED, EditionState.REVOKED)
         return None
     if state.standing is not Standing.ACTIVE:
         return None
-    if newest is None and state.foreign is not None:
-        _take_over(desk, row_id, state)
-        newest = orders.newest(desk.tx, row_id)
     row = registers.load(desk.tx, [row_id])[row_id]
     if newest is not None and not _is_due(desk, row, state, newest):
         return None

@@ -73,9 +73,9 @@ class RegistrationView:
     former_numbers: tuple[str, ...] = ()
 
     @property
-    def newest(self) -> EditionView:
-        """The edition drawn last."""
-        return self.editions[-1]
+    def newest(self) -> EditionView | None:
+        """The edition drawn last; None: it had ended before one was due."""
+        return self.editions[-1] if self.editions else None
 
     @property
     def current(self) -> EditionView | None:

@@ -351,3 +351,32 @@ def reissue(plant: Plant) -> None:
 def audited(plant: Plant, action: str) -> int:
     with plant.ledger.read() as tx:
         return len(tx.run(select(t.audit).where(t.audit.c.action == action)).all())
+
+
+@pytest.mark.parametrize("standing", ["suspended", "cancelled"])
+def test_of_what_was_imported_out_of_force_nothing_is_given_out(
+    plant: Plant, standing: str
+) -> None:
+    event = specimen.imported(1)
+    number = event["data"]["registration_number"]
+    submit(plant, event | {"data": event["data"] | {"standing": standing}})
+
+    with pytest.raises(ConflictError):
+        desk.link(plant, number, who=WHO)
+    with pytest.raises(ConflictError):
+        desk.collect(plant, number, who=WHO)
+    [edition] = enquiry.registration_status(plant, number).registration.editions
+    expected = {"suspended": EditionState.COLLECTED, "cancelled": EditionState.REVOKED}
+    assert edition.state is expected[standing]
+
+
+def test_of_what_had_ended_before_its_approval_came_nothing_is_given_out(plant: Plant) -> None:
+    submit(plant, specimen.cancelled(1))
+
+    number = approve(plant, 1).registration
+
+    assert number is not None
+    with pytest.raises(ConflictError, match="ended before"):
+        desk.link(plant, number, who=WHO)
+    with pytest.raises(ConflictError, match="ended before"):
+        desk.collect(plant, number, who=WHO)
