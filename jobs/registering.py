@@ -74,7 +74,10 @@ def refold(plant: Plant, tx: Tx, profile: Profile, holder: people.HolderRow, ask
     standing = {row.fact.key for row in rows if row.state is FactState.APPLIED}
     known = registers.load(tx, registers.of_holder(tx, holder.id))
     drawn = {row.origin: row.value.number for row in known.values() if row.origin is not None}
-    done = register.replay([row.fact for row in rows], profile, standing=standing, numbers=drawn)
+    ended = {row.origin for row in known.values() if row.origin is not None and row.has_ended}
+    done = register.replay(
+        [row.fact for row in rows], profile, standing=standing, ended=ended, numbers=drawn
+    )
     if _unite(tx, profile, holder, done.person):
         return refold(plant, tx, profile, holder, asked)
     if done.person.holder is not None:

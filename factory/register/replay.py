@@ -41,20 +41,28 @@ def replay(
     profile: Profile,
     *,
     standing: Set[Key] = NONE,
+    ended: Set[Key] = NONE,
     numbers: Mapping[Key, str] = NOTHING,
 ) -> Replay:
     """The person after all facts that can take effect.
 
     standing: facts that took effect before; they always do again.
+    ended:    registrations that have ended, by the fact that began them; they stay so.
     numbers:  registration numbers that were drawn, by the fact that began the registration.
     ConflictError: they no longer can, because the profile's rules have changed.
     """
     ordered = sorted(facts, key=lambda fact: fact.order)
     nobody = Person(numbers=numbers)
     whole = _fold(nobody, ordered, profile)
-    if standing <= set(whole.applied):
+    if _keeps(whole, standing, ended):
         return whole
-    return _around(nobody, ordered, profile, standing, whole)
+    return _around(nobody, ordered, profile, standing, ended, whole)
+
+
+def _keeps(found: Replay, standing: Set[Key], ended: Set[Key]) -> bool:
+    """Whether nothing is taken back: what took effect still does, and what ended is over."""
+    stands = {each.origin for each in found.person.registrations if each.stands}
+    return standing <= set(found.applied) and not ended & stands
 
 
 def _around(
@@ -62,6 +70,7 @@ def _around(
     ordered: Sequence[Fact],
     profile: Profile,
     standing: Set[Key],
+    ended: Set[Key],
     whole: Replay,
 ) -> Replay:
     """As many of the new facts as leave everything that stands in its place."""
@@ -78,7 +87,7 @@ def _around(
             tried = _fold(
                 nobody, [each for each in ordered if each.key in kept | {fact.key}], profile
             )
-            if kept | {fact.key} <= set(tried.applied):
+            if _keeps(tried, kept | {fact.key}, ended):
                 kept, best, growing = kept | {fact.key}, tried, True
     refused = {
         fact.key: whole.refused.get(fact.key, _contrary())

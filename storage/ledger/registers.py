@@ -49,6 +49,11 @@ class RegistrationRow:
         """Whether certificates of it may be issued."""
         return self.standing is Standing.ACTIVE
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is over: cancelled, or followed by another one."""
+        return self.standing in {Standing.CANCELLED, Standing.LAPSED}
+
 
 def taken(tx: Tx, authority: str, key: str) -> bool:
     """Whether this authority has ever used that number, in either spelling."""

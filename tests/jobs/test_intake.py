@@ -79,6 +79,21 @@ def test_the_same_event_in_another_spelling_is_still_the_same(plant: Plant) -> N
     assert again.status is Status.DUPLICATE
 
 
+def test_what_has_ended_is_not_brought_back_by_an_event_of_the_same_day(plant: Plant) -> None:
+    """Which of two approvals of one day the cancellation meant cannot be told; one is held."""
+    event = specimen.approved(1)
+    day = event["data"]["approved_on"]
+    first = submit(plant, event | {"id": "b"}).registration
+    submit(plant, changed(specimen.cancelled(1), cancelled_on=day))
+    other = event["data"] | {"application": {"type": "initial", "acceptance_number": "W2"}}
+
+    outcome = submit(plant, event | {"id": "a", "data": other})
+
+    assert outcome.status is Status.HELD
+    assert first is not None
+    assert enquiry.registration_status(plant, first).stand.label == "注销"
+
+
 def test_the_same_id_with_other_content_is_refused(plant: Plant) -> None:
     event = specimen.approved(1)
     submit(plant, event)
