@@ -126,6 +126,9 @@ def _rename(entry: Entry, data: EnterpriseRenamed) -> Entered:
     given = Enterprise(credit_code=subject.credit_code, name=subject.old_name)
     # Locked first: of two renames at once, the second waits here and then sees the batch.
     rows = [people.enterprise(tx, profile.id, given) for profile in profiles]
+    for row in rows:
+        if row.name == subject.new_name and subject.old_name not in row.former_names:
+            people.remember_name(tx, row, subject.old_name, inbox_id=entry.inbox_id)
     running = batches.under_way(tx, RENAME, "credit_code", subject.credit_code)
     if running is not None:
         raise ConflictError(f"enterprise: batch {running} renames it already; wait for its end")

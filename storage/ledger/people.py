@@ -168,12 +168,17 @@ def enterprise(tx: Tx, profile: ProfileId, value: Enterprise) -> EnterpriseRow:
 
 def rename(tx: Tx, row: EnterpriseRow, name: str, *, inbox_id: int) -> None:
     """From now on the enterprise has this name; the old one is kept with its end."""
+    remember_name(tx, row, row.name, inbox_id=inbox_id)
+    tx.run(update(t.enterprise).where(t.enterprise.c.id == row.id).values(name=name))
+
+
+def remember_name(tx: Tx, row: EnterpriseRow, name: str, *, inbox_id: int) -> None:
+    """The enterprise had that name before; a late event may still carry it."""
     tx.run(
         insert(t.enterprise_name).values(
-            enterprise_id=row.id, name=row.name, until=tx.now, inbox_id=inbox_id
+            enterprise_id=row.id, name=name, until=tx.now, inbox_id=inbox_id
         )
     )
-    tx.run(update(t.enterprise).where(t.enterprise.c.id == row.id).values(name=name))
 
 
 def open_person(key: DataKey, sealed: bytes) -> Holder:

@@ -352,6 +352,19 @@ def test_a_late_approval_prints_the_employers_current_name_and_says_so(plant: Pl
     assert "renamed since" in late.notes[0]
 
 
+def test_a_rename_that_comes_after_its_new_name_tells_the_former_one(plant: Plant) -> None:
+    renamed = specimen.renamed(1)
+    names = renamed["data"]["enterprise"]
+    employer = {"credit_code": names["credit_code"], "name": names["new_name"]}
+    submit(plant, changed(specimen.approved(1), enterprise=employer))
+    submit(plant, renamed)
+
+    late = approve(plant, 2)
+
+    assert late.status is Status.ACCEPTED
+    assert "renamed since" in late.notes[0]
+
+
 def test_a_profession_the_register_does_not_have_is_held(plant: Plant) -> None:
     professions = [{"name": "航天工程", "qualified_on": "2016-11-03"}]
 
