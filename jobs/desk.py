@@ -124,11 +124,13 @@ def _check_standing(tx: Tx, registration: RegistrationView) -> None:
     """ConflictError: suspended or expired, so nothing of it is given out."""
     if registration.state is Standing.SUSPENDED:
         raise ConflictError("registration: is suspended (暂扣)")
-    current = registration.current
-    if current is None or current.medium == "paper":
+    newest = registration.newest
+    waiting = newest if newest is not None and newest.is_waiting else None
+    wanted = waiting or registration.current
+    if wanted is None or wanted.medium == "paper":
         return
-    if standing.is_over(current, local_day(tx.now)):
-        raise ConflictError(f"edition {current.number}: has expired (已过期)")
+    if standing.is_over(wanted, local_day(tx.now)):
+        raise ConflictError(f"edition {wanted.number}: has expired (已过期)")
 
 
 def _current(registration: RegistrationView) -> EditionView:

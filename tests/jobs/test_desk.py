@@ -380,3 +380,22 @@ def test_of_what_had_ended_before_its_approval_came_nothing_is_given_out(plant: 
         desk.link(plant, number, who=WHO)
     with pytest.raises(ConflictError, match="ended before"):
         desk.collect(plant, number, who=WHO)
+
+
+def test_what_waited_until_it_expired_is_not_made(plant: Plant) -> None:
+    with plant.ledger.write(WHO) as tx:
+        inbox.grant(tx, SOURCE, "shanghai-cost-engineer")
+    event = specimen.approved(1)
+    data = event["data"] | {
+        "profile": "shanghai-cost-engineer",
+        "professions": [{"name": "土木建筑工程", "qualified_on": "2017-11-03"}],
+        "signature": event["data"]["photo"],
+        "approved_on": "2018-03-01",
+    }
+    number = submit(plant, event | {"data": data}).registration
+    assert number is not None
+
+    with pytest.raises(ConflictError, match="has expired"):
+        desk.collect(plant, number, who=WHO)
+
+    assert open_chunks(plant) == []
