@@ -92,7 +92,7 @@ def of_event(state: str, held: Sequence[Held]) -> Stand:
     """How an event stands."""
     for hold in held:
         return Stand(label="需处理", owner=hold.owner, why=hold.detail)
-    return Stand(label="已处理" if state == "accepted" else "已撤销")
+    return Stand(label="已撤销" if state == "dismissed" else "已处理")
 
 
 def is_over(edition: EditionView, today: date) -> bool:

@@ -399,3 +399,15 @@ def test_what_waited_until_it_expired_is_not_made(plant: Plant) -> None:
         desk.collect(plant, number, who=WHO)
 
     assert open_chunks(plant) == []
+
+
+def test_an_event_whose_order_goes_on_counts_as_done(plant: Plant) -> None:
+    event = specimen.approved(1)
+    holder = event["data"]["holder"] | {"id_number": "310101199001010011"}
+    submit(plant, event | {"data": event["data"] | {"holder": holder}})
+    [held] = desk.open_holds(plant)
+
+    desk.retry(plant, held.id, who=WHO, why="the authority confirms it")
+
+    [found] = enquiry.event_status(plant, event["id"])
+    assert found.stand.label == "已处理"
