@@ -64,8 +64,6 @@ def enter(entry: Entry) -> Entered:
     assert holder is not None  # noqa: S101 - every event but a rename speaks of one
     profile = entry.plant.profiles[data.profile]
     notes = _check_employer(entry.tx, profile, data)
-    if isinstance(data, RegistrationImported):
-        registering.check_free(entry.tx, profile, holder, data)
     _check_acceptance_number(entry.tx, profile, holder, data)
     fact = Fact(
         source=entry.event.source,

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from factory import numbering, plan, register
 from factory.errors import ConflictError
-from factory.events import Applied, RegistrationImported
+from factory.events import Applied
 from factory.model import ApplicationState, EditionState, OrderState, Queue, Standing
 from factory.profile import Profile
 from factory.register import Fact, Key, Person, RegistrationState, Replay
-from jobs import ordering
+from jobs import ordering, taken
 from storage.ledger import (
     Tx,
     applications,
@@ -53,18 +53,6 @@ class Done:
     notes: tuple[str, ...]
 
 
-def check_free(
-    tx: Tx, profile: Profile, holder: people.HolderRow, data: RegistrationImported
-) -> None:
-    """ConflictError: the number, now or of old, is another registration's."""
-    mine = registers.load(tx, registers.of_holder(tx, holder.id)).values()
-    known = {numbering.number_key(row.value.number) for row in mine}
-    for number in (data.registration_number, *data.former_numbers):
-        key = numbering.number_key(number)
-        if key not in known and registers.taken(tx, profile.authority.credit_code, key):
-            raise ConflictError(registers.TAKEN)
-
-
 def refold(plant: Plant, tx: Tx, profile: Profile, holder: people.HolderRow, asked: Key) -> Done:
     """Bring the ledger to what the holder's facts come to; what became of the fact asked for.
 
@@ -75,9 +63,10 @@ def refold(plant: Plant, tx: Tx, profile: Profile, holder: people.HolderRow, ask
     known = registers.load(tx, registers.of_holder(tx, holder.id))
     drawn = {row.origin: row.value.number for row in known.values() if row.origin is not None}
     ended = {row.origin for row in known.values() if row.origin is not None and row.has_ended}
-    done = register.replay(
-        [row.fact for row in rows], profile, standing=standing, ended=ended, numbers=drawn
-    )
+    elsewhere = taken.facts(tx, profile, holder, rows, known)
+    free = [row.fact for row in rows if row.fact.key not in elsewhere]
+    done = register.replay(free, profile, standing=standing, ended=ended, numbers=drawn)
+    done = replace(done, refused={**done.refused, **elsewhere})
     if _unite(tx, profile, holder, done.person):
         return refold(plant, tx, profile, holder, asked)
     if done.person.holder is not None:
@@ -109,7 +98,7 @@ def _unite(tx: Tx, profile: Profile, holder: people.HolderRow, person: Person) -
     if other is None:
         return False
     if registers.of_holder(tx, other.id):
-        raise ConflictError("corrected.id_number: it is another registered person's")
+        raise ConflictError(taken.PAPER)
     people.absorb(tx, profile.id, holder, other)
     facts.move(tx, other.id, holder.id)
     people.identify(tx, profile.id, holder, *paper)

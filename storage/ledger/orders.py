@@ -157,6 +157,12 @@ def newest(tx: Tx, registration_id: int) -> Newest | None:
     )
 
 
+def is_licence_taken(tx: Tx, licence_id: str) -> bool:
+    """Whether any edition has that licence id (证照标识)."""
+    wanted = select(t.edition.c.id).where(t.edition.c.licence_id == licence_id)
+    return tx.run(wanted).first() is not None
+
+
 def add_foreign_edition(tx: Tx, edition: NewEdition, *, medium: str) -> None:
     """An edition made elsewhere, on paper or electronic: in the holder's hands already."""
     row = _edition_row(tx, edition) | {

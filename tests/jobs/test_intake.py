@@ -391,6 +391,53 @@ def test_both_spellings_of_one_number_collide(plant: Plant) -> None:
     assert "another registration has it" in other.notes[0]
 
 
+def test_a_licence_id_in_use_holds_the_import(plant: Plant) -> None:
+    edition = {"medium": "electronic", "issued_on": "2022-03-02", "number": 1, "licence_id": "L-1"}
+    submit(plant, changed(specimen.imported(5), edition=edition))
+
+    other = submit(plant, changed(specimen.imported(6), edition=edition))
+
+    assert other.status is Status.HELD
+    assert "another edition has it" in other.notes[0]
+
+
+@pytest.mark.parametrize("former", [[], ["沪2312016201800057"]])
+def test_a_number_that_was_taken_while_its_import_waited_stops_nothing_else(
+    plant: Plant, former: list[str]
+) -> None:
+    approve(plant, 1)
+    mine, number = specimen.imported(1), former[0] if former else "沪2312016201800057"
+    day = mine["data"]["edition"] | {"issued_on": "2024-06-01"}
+    waits = submit(plant, changed(mine, registration_number=number, edition=day))
+    theirs = "沪2312016201800058" if former else number
+    submit(
+        plant,
+        changed(specimen.imported(6), registration_number=theirs, former_numbers=former),
+    )
+
+    outcome = submit(plant, specimen.cancelled(1))
+
+    assert outcome.status is Status.ACCEPTED
+    [held] = desk.open_holds(plant)
+    assert held.id == waits.hold
+    assert "another registration has it" in held.detail
+
+
+def test_a_paper_that_was_taken_while_its_correction_waited_stops_nothing_else(
+    plant: Plant,
+) -> None:
+    correction = specimen.corrected(1)
+    paper = specimen.paper(2)
+    submit(plant, changed(correction, corrected=correction["data"]["corrected"] | paper))
+    approve(plant, 2)
+
+    outcome = approve(plant, 1)
+
+    assert outcome.status is Status.ACCEPTED
+    [held] = desk.open_holds(plant)
+    assert "another registered person's" in held.detail
+
+
 def test_a_number_in_use_is_passed_over(plant: Plant) -> None:
     taken = changed(specimen.imported(5), registration_number="沪2312016202400001")
     submit(plant, taken)
