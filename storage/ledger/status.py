@@ -90,7 +90,11 @@ def by_number(tx: Tx, number: str) -> RegistrationView:
     """A registration by its number in either spelling.  NotFoundError: there is none."""
     c, key = t.registration.c, number_key(number)
     former = select(t.former_number.c.registration_id).where(t.former_number.c.number_key == key)
-    rows = tx.run(select(t.registration).where((c.number_key == key) | c.id.in_(former))).all()
+    # Of two registrations of one person, the later may have had the number of the earlier.
+    rows = (
+        tx.run(select(t.registration).where(c.number_key == key)).all()
+        or tx.run(select(t.registration).where(c.id.in_(former))).all()
+    )
     if not rows:
         raise NotFoundError("registration number: there is no such registration")
     if len(rows) > 1:

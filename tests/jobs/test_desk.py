@@ -411,3 +411,16 @@ def test_an_event_whose_order_goes_on_counts_as_done(plant: Plant) -> None:
 
     [found] = enquiry.event_status(plant, event["id"])
     assert found.stand.label == "已处理"
+
+
+def test_a_number_means_the_registration_that_has_it_before_one_that_had_it(plant: Plant) -> None:
+    number = issue(plant, 1)
+    submit(plant, specimen.cancelled(1))
+    event = specimen.imported(1)
+    edition = event["data"]["edition"] | {"issued_on": "2025-06-01"}
+    more = {"former_numbers": [number], "edition": edition}
+    later = submit(plant, event | {"data": event["data"] | more}).registration
+
+    assert later is not None
+    assert enquiry.registration_status(plant, number).stand.label == "注销"
+    assert enquiry.registration_status(plant, later).registration.former_numbers == (number,)
