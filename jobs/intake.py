@@ -7,7 +7,8 @@ documents or in one visible hold.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -68,18 +69,33 @@ def submit(plant: Plant, raw: bytes, *, who: str) -> Outcome:
 
     Never raises for what the event says.  StoreUnavailableError: nothing could be stored.
     """
-    try:
-        event = events.parse(raw)
-    except InvalidEventError as error:
-        return Outcome(status=Status.REFUSED, problems=error.problems)
-    try:
-        _check_source(plant, event)
-    except FieldError as error:
-        return _refused(event, error)
-    given = _pictures(plant, event)
+    ready = _ready(plant, raw)
+    if isinstance(ready, Outcome):
+        return ready
+    event, given = ready
     correlation = event.correlation_id or secrets.token_hex(CORRELATION_BYTES)
     with plant.ledger.write(who, correlation) as tx:
         return _accept(plant, tx, event, raw, given)
+
+
+def rehearse(plant: Plant, raws: Sequence[bytes], *, who: str) -> list[Outcome]:
+    """What submitting these events one after the other would come to; nothing is kept.
+
+    Never raises for what an event says.
+    """
+    found: list[Outcome] = []
+    ready = [_ready(plant, raw) for raw in raws]
+    with suppress(_RehearsedError), plant.ledger.write(who) as tx:
+        for raw, each in zip(raws, ready, strict=True):
+            found.append(
+                each if isinstance(each, Outcome) else _accept(plant, tx, each[0], raw, each[1])
+            )
+        raise _RehearsedError
+    return found
+
+
+class _RehearsedError(Exception):
+    """The rehearsal is over: what it wrote is taken back."""
 
 
 def submit_all(
@@ -106,6 +122,19 @@ def retry(plant: Plant, hold_id: int, *, who: str, why: str) -> Outcome:
         holds.close(tx, hold_id, why=why)
         holder = _holder(plant, tx, event)
         return _settle(plant, tx, event, inbox_id, holder, given)
+
+
+def _ready(plant: Plant, raw: bytes) -> tuple[Event, Pictures] | Outcome:
+    """The event and its pictures, before a transaction begins; or why it is refused."""
+    try:
+        event = events.parse(raw)
+    except InvalidEventError as error:
+        return Outcome(status=Status.REFUSED, problems=error.problems)
+    try:
+        _check_source(plant, event)
+    except FieldError as error:
+        return _refused(event, error)
+    return event, _pictures(plant, event)
 
 
 def _check_source(plant: Plant, event: Event) -> None:
@@ -215,7 +244,7 @@ def _settle(
     except PermanentError as error:
         entered = _hold(entry, error)
     status = Status.ACCEPTED if entered.hold is None else Status.HELD
-    inbox.settle(tx, inbox_id, status.value, _stored(entered))
+    inbox.settle(tx, inbox_id, status.value, stored(entered))
     log.info("event entered", inbox=inbox_id, correlation=tx.correlation, outcome=status.value)
     return Outcome(
         status=status,
@@ -237,7 +266,8 @@ def _hold(entry: Entry, error: PermanentError) -> Entered:
     return Entered(hold=hold, notes=(str(error),))
 
 
-def _stored(entered: Entered) -> Mapping[str, object]:
+def stored(entered: Entered) -> Mapping[str, object]:
+    """What the inbox keeps of what followed."""
     return {
         "registration": entered.registration,
         "application": entered.application,

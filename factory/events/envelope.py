@@ -84,6 +84,27 @@ def parse(raw: bytes) -> Event:
     several fields are told once the fields themselves stand.
     """
     value = _object(raw)
+    return _event(_checked(value), canonical_bytes(_content(value)))
+
+
+def understood(source: str, event_id: str, kind: str, data: Mapping[str, Any]) -> Event:
+    """An event made here of its data.
+
+    Its canonical content is what was understood, without what goes without saying: how the data
+    was written does not count.  InvalidEventError: as for ``parse``.
+    """
+    named = {"source": source, "id": event_id, "type": kind}
+    envelope = _checked({"specversion": "1.0", **named, "data": data})
+    content = envelope.data.model_dump(mode="json", exclude_defaults=True)
+    return _event(envelope, canonical_bytes(named | {"data": content}))
+
+
+def written(event: Event) -> bytes:
+    """The bytes of an event made here, as ``parse`` reads them."""
+    return b'{"specversion":"1.0",' + event.canonical[1:]
+
+
+def _checked(value: dict[str, Any]) -> Envelope[Any]:
     kind = value.get("type")
     model = ENVELOPES.get(kind, _AnyData) if isinstance(kind, str) else _AnyData
     problems = [*_type_problems(kind), *_extension_problems(value)]
@@ -95,7 +116,7 @@ def parse(raw: bytes) -> Event:
         ]
     if problems:
         raise _refusal(problems)
-    return _event(envelope, canonical_bytes(_content(value)))
+    return envelope
 
 
 def canonical(event_json: bytes) -> bytes:

@@ -45,14 +45,14 @@ def split_lines(stream: Source) -> Iterator[Line]:
     >>> list(split_lines(io.BytesIO(b'[{"a": 1}, {"b": 2}]')))
     [(1, b'{"a": 1}'), (2, b'{"b": 2}')]
     """
-    lines = _lines(stream)
+    lines = bare_lines(stream)
     first = next(lines, None)
     if first and first[1].lstrip().startswith(b"["):
         return _elements(_batch(first[1].lstrip(), stream))
     return _objects(first, lines)
 
 
-def _lines(stream: Source) -> Iterator[Line]:
+def bare_lines(stream: Source) -> Iterator[Line]:
     """Lines that are not blank; one that is too long is cut just past the limit."""
     number = 0
     while chunk := stream.readline(MAX_EVENT_BYTES + 2):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, insert, select, update
 
 from factory import events, register
 from factory.register import Fact, Key
@@ -15,6 +15,7 @@ from storage import tables as t
 from storage.ledger import inbox, keys
 from storage.ledger.base import Tx
 from storage.ledger.people import HolderRow
+from storage.sealed import DataKey
 
 CONTENT = "fact.content"
 
@@ -38,19 +39,8 @@ class FactRow:
 
 def put(tx: Tx, profile: str, holder: HolderRow, fact: Fact, inbox_id: int) -> None:
     """Keep a fact that has not taken effect yet; one that waits is replaced by what it is now."""
-    sealed = keys.load(tx, holder.data_key).seal(register.to_json(fact), context=_context(fact.key))
-    row = {
-        "profile": profile,
-        "holder_id": holder.id,
-        "inbox_id": inbox_id,
-        "data_key_id": holder.data_key,
-        "effective": text(fact.effective),
-        "source": fact.source,
-        "event_id": fact.event_id,
-        "type": fact.type,
-        "state": FactState.WAITING.value,
-        "content": sealed,
-    }
+    key = keys.load(tx, holder.data_key)
+    row = _row(profile, holder, key, fact, inbox_id) | {"state": FactState.WAITING.value}
     tx.run(
         tx.insert(t.fact)
         .values(row)
@@ -60,6 +50,43 @@ def put(tx: Tx, profile: str, holder: HolderRow, fact: Fact, inbox_id: int) -> N
             where=t.fact.c.state == FactState.WAITING,
         )
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """A fact that is kept and takes effect at once."""
+
+    profile: str
+    holder: HolderRow
+    key: DataKey = field(repr=False)
+    fact: Fact
+    inbox_id: int
+
+
+def put_applied(tx: Tx, applied: Iterable[Applied]) -> None:
+    """Keep many facts that have taken effect."""
+    rows = [
+        _row(each.profile, each.holder, each.key, each.fact, each.inbox_id)
+        | {"state": FactState.APPLIED.value}
+        for each in applied
+    ]
+    tx.run(insert(t.fact), rows)
+
+
+def _row(
+    profile: str, holder: HolderRow, key: DataKey, fact: Fact, inbox_id: int
+) -> dict[str, object]:
+    return {
+        "profile": profile,
+        "holder_id": holder.id,
+        "inbox_id": inbox_id,
+        "data_key_id": holder.data_key,
+        "effective": text(fact.effective),
+        "source": fact.source,
+        "event_id": fact.event_id,
+        "type": fact.type,
+        "content": key.seal(register.to_json(fact), context=_context(fact.key)),
+    }
 
 
 def of_holder(tx: Tx, holder_id: int) -> list[FactRow]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select, update
@@ -12,6 +12,7 @@ from factory.errors import NotFoundError
 from storage import tables as t
 from storage.ledger import keys
 from storage.ledger.base import Tx
+from storage.sealed import DataKey
 
 BODY = "inbox.body"
 
@@ -46,6 +47,15 @@ def expect(tx: Tx, source: str, event_id: str) -> Received:
     return received
 
 
+def digests(tx: Tx, source: str, event_ids: Iterable[str]) -> Mapping[str, str]:
+    """The digests of the events of a source that were accepted before, by event id."""
+    c = t.inbox.c
+    rows = tx.run(
+        select(c.event_id, c.digest).where(c.source == source, c.event_id.in_(list(event_ids)))
+    )
+    return {row.event_id: row.digest for row in rows}
+
+
 def get(tx: Tx, inbox_id: int) -> Received:
     """An accepted event by its row."""
     return _received(tx.run(select(t.inbox).where(t.inbox.c.id == inbox_id)).one())
@@ -64,6 +74,51 @@ def body(tx: Tx, inbox_id: int) -> bytes:
     return key.open(row.body, context=_context(row.source, row.event_id))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """An event that is stored together with what became of it.
+
+    data_key: of the person it speaks of, with its row.
+    """
+
+    source: str
+    event_id: str
+    kind: str
+    digest: str
+    raw: bytes = field(repr=False)
+    data_key: tuple[int, DataKey] = field(repr=False)
+    outcome: Mapping[str, object]
+
+
+def add_settled(tx: Tx, events: Sequence[Settled]) -> list[int]:
+    """Store accepted events and their outcomes; the rows' ids, in the same order."""
+    rows = [
+        _row(tx, each.source, each.event_id, each.kind)
+        | {
+            "digest": each.digest,
+            "data_key_id": each.data_key[0],
+            "body": each.data_key[1].seal(each.raw, context=_context(each.source, each.event_id)),
+            "outcome": dict(each.outcome),
+        }
+        for each in events
+    ]
+    returning = tx.insert(t.inbox).returning(t.inbox.c.id, sort_by_parameter_order=True)
+    return list(tx.run(returning, rows).scalars())
+
+
+def _row(tx: Tx, source: str, event_id: str, kind: str) -> dict[str, object]:
+    return {
+        "source": source,
+        "event_id": event_id,
+        "type": kind,
+        "received_at": tx.now,
+        "submitted_by": tx.who,
+        "state": "accepted",
+        "outcome": {},
+        "correlation_id": tx.correlation,
+    }
+
+
 def add(
     tx: Tx, *, source: str, event_id: str, kind: str, digest: str, raw: bytes, data_key: int
 ) -> int | None:
@@ -75,17 +130,8 @@ def add(
     result = tx.run(
         tx.insert(t.inbox)
         .values(
-            source=source,
-            event_id=event_id,
-            type=kind,
-            digest=digest,
-            data_key_id=data_key,
-            body=sealed,
-            received_at=tx.now,
-            submitted_by=tx.who,
-            state="accepted",
-            outcome={},
-            correlation_id=tx.correlation,
+            _row(tx, source, event_id, kind)
+            | {"digest": digest, "data_key_id": data_key, "body": sealed}
         )
         .on_conflict_do_nothing()
         .returning(t.inbox.c.id)

@@ -19,6 +19,15 @@ def new(tx: Tx) -> int:
     return int(result.inserted_primary_key[0])
 
 
+def new_all(tx: Tx, count: int) -> list[tuple[int, DataKey]]:
+    """So many fresh data keys: each row's id and the opened key."""
+    wrapped = [tx.vault.new_key() for _ in range(count)]
+    rows = [{"wrapped": each, "created_at": tx.now, "erased_at": None} for each in wrapped]
+    returning = insert(t.data_key).returning(t.data_key.c.id, sort_by_parameter_order=True)
+    ids = tx.run(returning, rows).scalars()
+    return [(ident, tx.vault.open_key(each)) for ident, each in zip(ids, wrapped, strict=True)]
+
+
 def load(tx: Tx, key_id: int) -> DataKey:
     """The opened key of one row."""
     return load_all(tx, [key_id])[key_id]

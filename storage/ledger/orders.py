@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import exists, func, insert, select, update
 
+from factory.errors import ConflictError
 from factory.model import (
     BatchId,
     BatchState,
@@ -164,13 +165,29 @@ def is_licence_taken(tx: Tx, licence_id: str) -> bool:
 
 
 def add_foreign_edition(tx: Tx, edition: NewEdition, *, medium: str) -> None:
-    """An edition made elsewhere, on paper or electronic: in the holder's hands already."""
-    row = _edition_row(tx, edition) | {
-        "medium": medium,
-        "state": EditionState.COLLECTED.value,
-        "collected_at": tx.now,
-    }
-    tx.run(insert(t.edition).values(row))
+    """An edition made elsewhere, on paper or electronic: in the holder's hands already.
+
+    ConflictError: another edition has its licence id.
+    """
+    if edition.licence_id is not None and licensed(tx, [edition.licence_id]):
+        raise ConflictError("edition.licence_id: another certificate has it (GB/T 36904-2018)")
+    add_foreign_editions(tx, [(edition, medium)])
+
+
+def add_foreign_editions(tx: Tx, editions: Iterable[tuple[NewEdition, str]]) -> None:
+    """The same of many, nobody else having their licence ids: (edition, medium)."""
+    collected = {"state": EditionState.COLLECTED.value, "collected_at": tx.now}
+    rows = [
+        _edition_row(tx, edition) | collected | {"medium": medium} for edition, medium in editions
+    ]
+    if rows:
+        tx.run(insert(t.edition), rows)
+
+
+def licensed(tx: Tx, licence_ids: Collection[str]) -> frozenset[str]:
+    """Those of the licence ids that an edition has."""
+    wanted = select(t.edition.c.licence_id).where(t.edition.c.licence_id.in_(licence_ids))
+    return frozenset(tx.run(wanted).scalars())
 
 
 def add(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from sqlalchemy import insert, select, update
 
+from factory.errors import ConflictError
 from factory.model import Enterprise, Holder, ProfileId, Sex
 from storage import tables as t
 from storage.ledger import keys
@@ -18,6 +19,7 @@ from storage.sealed import DataKey
 
 PERSON = "holder.person"
 PICTURE = "picture.content"
+Paper = tuple[str, str]  #: kind and number of an identity paper
 UNDESCRIBED = b"{}"  #: only the identity paper is known yet
 
 
@@ -52,6 +54,36 @@ def holder(tx: Tx, profile: ProfileId, id_type: str, id_number: str) -> HolderRo
 def find(tx: Tx, profile: ProfileId, id_type: str, id_number: str) -> HolderRow | None:
     """Who has, or had, that identity paper; None: nobody."""
     return _by_lookup(tx, profile, _lookup(tx, profile, id_type, id_number), lock=False)
+
+
+def known(tx: Tx, profile: ProfileId, papers: Iterable[Paper]) -> frozenset[Paper]:
+    """Those of the identity papers that somebody has, or had."""
+    looked_up = {_lookup(tx, profile, *paper): paper for paper in papers}
+    now, before = t.holder.c, t.holder_alias.c
+    wanted = select(now.lookup).where(now.profile == profile, now.lookup.in_(looked_up))
+    former = select(before.lookup).where(before.profile == profile, before.lookup.in_(looked_up))
+    return frozenset(looked_up[found] for found in tx.run(wanted.union_all(former)).scalars())
+
+
+def add_all(
+    tx: Tx, holders: Sequence[tuple[ProfileId, Holder, tuple[int, DataKey]]]
+) -> list[HolderRow]:
+    """Described holders nobody has heard of: (profile, person, data key); their rows, in order."""
+    rows = [
+        {
+            "profile": profile,
+            "lookup": _lookup(tx, profile, person.id_type, person.id_number),
+            "data_key_id": key_id,
+            "person": key.seal(_person_json(person), context=PERSON),
+        }
+        for profile, person, (key_id, key) in holders
+    ]
+    returning = insert(t.holder).returning(t.holder.c.id, sort_by_parameter_order=True)
+    ids = tx.run(returning, rows).scalars()
+    return [
+        HolderRow(id=ident, data_key=key_id)
+        for ident, (_, _, (key_id, _)) in zip(ids, holders, strict=True)
+    ]
 
 
 def _lookup(tx: Tx, profile: ProfileId, id_type: str, id_number: str) -> bytes:
@@ -164,6 +196,41 @@ def enterprise(tx: Tx, profile: ProfileId, value: Enterprise) -> EnterpriseRow:
         select(t.enterprise_name.c.name).where(t.enterprise_name.c.enterprise_id == row.id)
     ).scalars()
     return EnterpriseRow(id=row.id, name=row.name, former_names=frozenset(former))
+
+
+def enterprise_names(tx: Tx, profile: ProfileId, codes: Iterable[str]) -> Mapping[str, str]:
+    """The names in force of those of the enterprises the register knows, by credit code."""
+    c = t.enterprise.c
+    wanted = select(c.credit_code, c.name).where(c.profile == profile, c.credit_code.in_(codes))
+    return {row.credit_code: row.name for row in tx.run(wanted)}
+
+
+def enterprises(
+    tx: Tx, profile: ProfileId, values: Collection[Enterprise]
+) -> Mapping[Enterprise, int]:
+    """The rows of enterprises under exactly these names, made if new, locked until the end.
+
+    ConflictError: the register knows one by another name.
+    """
+    in_order = sorted(values, key=lambda each: each.credit_code)
+    rows = [
+        {"profile": profile, "credit_code": each.credit_code, "name": each.name}
+        for each in in_order
+    ]
+    tx.run(tx.insert(t.enterprise).on_conflict_do_nothing(), rows)
+    c = t.enterprise.c
+    wanted = (
+        select(c.id, c.credit_code, c.name)
+        .where(c.profile == profile, c.credit_code.in_([each.credit_code for each in in_order]))
+        .order_by(c.credit_code)
+    )
+    found = {
+        Enterprise(credit_code=row.credit_code, name=row.name): int(row.id)
+        for row in tx.run(tx.locked(wanted))
+    }
+    if not set(values) <= found.keys():
+        raise ConflictError("enterprise.name: differs from the register")
+    return found
 
 
 def rename(tx: Tx, row: EnterpriseRow, name: str, *, inbox_id: int) -> None:

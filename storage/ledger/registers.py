@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, union_all, update
 
 from factory import register
 from factory.errors import ConflictError
@@ -66,6 +66,17 @@ def taken(tx: Tx, authority: str, key: str) -> bool:
     return tx.run(now.union(before)).first() is not None
 
 
+def taken_among(tx: Tx, authority: str, number_keys: Collection[str]) -> frozenset[str]:
+    """Those of the numbers this authority has ever used, in either spelling."""
+    wanted = [
+        select(table.c.number_key).where(
+            table.c.authority == authority, table.c.number_key.in_(number_keys)
+        )
+        for table in (t.registration, t.former_number)
+    ]
+    return frozenset(tx.run(union_all(*wanted)).scalars())
+
+
 def draw(tx: Tx, series: str, free: Callable[[int], bool]) -> int:
     """The next number of a series that is free; the row stays locked until the end."""
     while True:
@@ -98,24 +109,18 @@ def add(
 
     ConflictError: another transaction took the number meanwhile.
     """
-    source, event_id = state.origin
+    new = NewRegistration(
+        profile=profile,
+        authority=authority,
+        occupation=occupation,
+        number=number,
+        holder_id=holder_id,
+        enterprise_id=enterprise_id,
+        state=state,
+    )
     result = tx.run(
         tx.insert(t.registration)
-        .values(
-            uid=secrets.token_hex(16),
-            profile=profile,
-            authority=authority,
-            occupation=occupation.value,
-            number=number,
-            number_key=number_key(number),
-            holder_id=holder_id,
-            enterprise_id=enterprise_id,
-            state=state.standing.value,
-            view=register.view_json(state.view),
-            unit=state.unit,
-            origin_source=source,
-            origin_event=event_id,
-        )
+        .values(_new_row(new))
         .on_conflict_do_nothing(
             index_elements=[t.registration.c.authority, t.registration.c.number_key]
         )
@@ -129,19 +134,66 @@ def add(
     return row_id
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRegistration:
+    """A registration about to be written."""
+
+    profile: ProfileId
+    authority: str
+    occupation: Occupation
+    number: str
+    holder_id: int
+    enterprise_id: int
+    state: RegistrationState
+
+
+def add_all(tx: Tx, new: Sequence[NewRegistration]) -> list[int]:
+    """Registrations with their former numbers; their rows, in the same order."""
+    returning = insert(t.registration).returning(t.registration.c.id, sort_by_parameter_order=True)
+    ids = list(tx.run(returning, [_new_row(each) for each in new]).scalars())
+    former = [
+        _former_row(tx, ident, each.authority, number)
+        for ident, each in zip(ids, new, strict=True)
+        for number in each.state.former_numbers
+    ]
+    if former:
+        tx.run(tx.insert(t.former_number).on_conflict_do_nothing(), former)
+    return ids
+
+
+def _new_row(new: NewRegistration) -> dict[str, object]:
+    source, event_id = new.state.origin
+    return {
+        "uid": secrets.token_hex(16),
+        "profile": new.profile,
+        "authority": new.authority,
+        "occupation": new.occupation.value,
+        "number": new.number,
+        "number_key": number_key(new.number),
+        "holder_id": new.holder_id,
+        "enterprise_id": new.enterprise_id,
+        "state": new.state.standing.value,
+        "view": register.view_json(new.state.view),
+        "unit": new.state.unit,
+        "origin_source": source,
+        "origin_event": event_id,
+    }
+
+
 def add_former_number(tx: Tx, registration_id: int, authority: str, number: str) -> None:
     """A number or spelling the registration no longer prints; kept, and never drawn again."""
-    tx.run(
-        tx.insert(t.former_number)
-        .values(
-            registration_id=registration_id,
-            authority=authority,
-            number=number,
-            number_key=number_key(number),
-            until=tx.now,
-        )
-        .on_conflict_do_nothing()
-    )
+    row = _former_row(tx, registration_id, authority, number)
+    tx.run(tx.insert(t.former_number).values(row).on_conflict_do_nothing())
+
+
+def _former_row(tx: Tx, registration_id: int, authority: str, number: str) -> dict[str, object]:
+    return {
+        "registration_id": registration_id,
+        "authority": authority,
+        "number": number,
+        "number_key": number_key(number),
+        "until": tx.now,
+    }
 
 
 def change(tx: Tx, row_id: int, state: RegistrationState) -> None:

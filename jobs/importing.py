@@ -1,0 +1,374 @@
+"""Importing: an existing register is taken over, a slice of rows in one transaction.
+
+A row about somebody nobody has heard of, which nothing stands in the way of, is written with
+the others of its slice; every other row goes through intake by itself.  Two rows of a slice
+that have anything to do with each other do so both, so the order of the file counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BufferedIOBase
+from itertools import islice
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from factory import plan
+from factory.errors import ConflictError, NotFoundError, SettingsError
+from factory.events import EditionData, tabular, takeover
+from factory.events.takeover import Format, Origin, Row
+from factory.model import Registration, Standing
+from jobs import intake, ordering
+from jobs.entering import Entered
+from jobs.intake import CORRELATION_BYTES, Outcome, Status
+from jobs.sifting import CHANGED, Plain, Sifted, said, sift
+from storage.ledger import Tx, audit, importing, inbox
+from storage.ledger.importing import Foreign, Import
+
+if TYPE_CHECKING:
+    from jobs.wiring import Plant
+
+log = structlog.get_logger()
+
+SOURCE = "urn:certfactory:import"
+SLICE_ROWS = 1000
+MAX_TOLD = 1000  #: problems and holds that a report lists; its counts are of all
+Take = Callable[[Sequence[Row]], Mapping[int, Outcome]]
+Keep = Callable[[bytes], None]
+
+
+class Watch(Protocol):
+    """Who is told how far it is."""
+
+    def begin(self, what: str, rows: int | None) -> None:
+        """A pass over the file begins; None: nobody has counted yet."""
+
+    def advance(self, rows: int) -> None:
+        """So many more are done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong with a row; never its value."""
+
+    line: int
+    column: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRow:
+    """A row that was taken and waits for a person."""
+
+    line: int
+    hold: int | None  #: None in a rehearsal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What became of a file's rows; carries no personal data.
+
+    counts:   rows by status, all of them.
+    problems: the first ones of refused rows.
+    held:     the first rows that wait for a person.
+    """
+
+    sha256: str
+    counts: Mapping[str, int]
+    problems: tuple[Problem, ...]
+    held: tuple[HeldRow, ...]
+
+    @property
+    def refused(self) -> int:
+        """How many rows were not taken."""
+        return self.counts[Status.REFUSED]
+
+
+@dataclass(slots=True)
+class _Tally:
+    counts: Counter[Status] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+    held: list[HeldRow] = field(default_factory=list)
+
+    def add(self, line: int, outcome: Outcome) -> None:
+        self.counts[outcome.status] += 1
+        if outcome.status is Status.REFUSED and len(self.problems) < MAX_TOLD:
+            self.problems += [
+                Problem(line=line, column=column, rule=rule) for column, rule in outcome.problems
+            ]
+        if outcome.status is Status.HELD and len(self.held) < MAX_TOLD:
+            reason = "; ".join(outcome.notes)
+            self.held.append(HeldRow(line=line, hold=outcome.hold, reason=reason))
+
+    def report(self, sha256: str) -> Report:
+        return Report(
+            sha256=sha256,
+            counts={status.value: self.counts[status] for status in Status},
+            problems=tuple(self.problems),
+            held=tuple(self.held),
+        )
+
+
+def check_origin(plant: Plant, origin: Origin) -> None:
+    """Before a row is read: the profile is there, and the source may submit for it.
+
+    NotFoundError: no such profile.  SettingsError: the source was not granted it.
+    """
+    if origin.profile is None:
+        return
+    if origin.profile not in plant.profiles:
+        raise NotFoundError(f"profile {origin.profile}: is not installed")
+    with plant.ledger.read() as tx:
+        granted = inbox.grants(tx, origin.source)
+    if origin.profile not in granted:
+        raise SettingsError(_not_granted(origin.source, origin.profile))
+
+
+def check(plant: Plant, stream: BufferedIOBase, origin: Origin, watch: Watch) -> Report:
+    """Read the whole file; rows that can be read count as accepted.  Nothing is written.
+
+    InvalidEventError: the file has no header that can be read.
+    """
+    return _run(plant, stream, origin, watch, "checking", None, _nothing, _forget)
+
+
+def rehearse(
+    plant: Plant, stream: BufferedIOBase, origin: Origin, watch: Watch, *, rows: int, who: str
+) -> Report:
+    """What importing the file would come to today.  Nothing is written.
+
+    Each slice is asked for itself: a person who comes again in a later one is not noticed.
+    """
+
+    def take(slice_: Sequence[Row]) -> Mapping[int, Outcome]:
+        with plant.ledger.read() as tx:
+            sifted = sift(plant, tx, slice_)
+        outcomes = intake.rehearse(plant, [row.body for row in sifted.special], who=who)
+        return sifted.outcomes | {
+            row.line: _told(origin, outcome)
+            for row, outcome in zip(sifted.special, outcomes, strict=True)
+        }
+
+    return _run(plant, stream, origin, watch, "rehearsing", rows, take, _forget)
+
+
+def take_over(
+    plant: Plant,
+    stream: BufferedIOBase,
+    origin: Origin,
+    watch: Watch,
+    *,
+    rows: int,
+    keep: Keep,
+    who: str,
+) -> Report:
+    """Import the file; the rows that are refused are handed to ``keep`` as they came.
+
+    Killed at any point, importing the file again completes it.
+    StoreUnavailableError: the database gave no answer; the same holds.
+    """
+    run = _Import(
+        plant=plant,
+        origin=origin,
+        who=who,
+        sha256=_sha256(stream),
+        correlation=secrets.token_hex(CORRELATION_BYTES),
+    )
+    return _run(plant, stream, origin, watch, "importing", rows, run.take, keep)
+
+
+def _run(
+    plant: Plant,
+    stream: BufferedIOBase,
+    origin: Origin,
+    watch: Watch,
+    what: str,
+    rows: int | None,
+    take: Take,
+    keep: Keep,
+) -> Report:
+    """One pass over the file, slice by slice, in the order of its rows."""
+    sha256, tally = _sha256(stream), _Tally()
+    watch.begin(what, rows)
+    judged = _judged(plant, takeover.rows(stream, origin))
+    while piece := list(islice(judged, SLICE_ROWS)):
+        taken = take([row for row, outcome in piece if outcome is None])
+        for row, outcome in piece:
+            found = outcome or taken[row.line]
+            tally.add(row.line, found)
+            if found.status is Status.REFUSED:
+                keep(row.raw)
+        watch.advance(len(piece))
+    return tally.report(sha256)
+
+
+def _sha256(stream: BufferedIOBase) -> str:
+    stream.seek(0)
+    digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    stream.seek(0)
+    return digest
+
+
+def _nothing(rows: Sequence[Row]) -> Mapping[int, Outcome]:
+    return {row.line: Outcome(status=Status.ACCEPTED) for row in rows}
+
+
+def _forget(raw: bytes) -> None:
+    """A refused row of a pass that writes nothing."""
+
+
+# --- what the file alone says -----------------------------------------------------------------
+
+
+def _judged(plant: Plant, rows: Iterator[Row]) -> Iterator[tuple[Row, Outcome | None]]:
+    """Each row with its outcome where the file alone decides it; None: it is to be taken."""
+    grants = _Grants(plant)
+    seen: dict[tuple[str, str], tuple[int, bytes]] = {}
+    for row in rows:
+        if row.event is None:
+            yield row, _refusal(*row.problems)
+            continue
+        if problem := grants.problem(row):
+            yield row, _refusal(problem)
+            continue
+        digest = hashlib.blake2b(row.event.canonical, digest_size=16).digest()
+        line, first = seen.setdefault((row.event.source, row.event.id), (row.line, digest))
+        if line == row.line:
+            yield row, None
+        elif first == digest:
+            yield row, Outcome(status=Status.DUPLICATE)
+        else:
+            rule = f"is the number of line {line} too, with other content"
+            yield row, _refusal(("registration_number", rule))
+
+
+def _refusal(*problems: tuple[str, str]) -> Outcome:
+    return Outcome(status=Status.REFUSED, problems=problems)
+
+
+class _Grants:
+    """Which profiles there are, and which each source may submit for."""
+
+    def __init__(self, plant: Plant) -> None:
+        self._plant = plant
+        self._known: dict[str, frozenset[str]] = {}
+
+    def problem(self, row: Row) -> tuple[str, str] | None:
+        event, data = said(row)
+        if data.profile not in self._plant.profiles:
+            return "profile", "there is no such profile (installed profiles)"
+        if event.source not in self._known:
+            with self._plant.ledger.read() as tx:
+                self._known[event.source] = inbox.grants(tx, event.source)
+        if data.profile not in self._known[event.source]:
+            return "source", _not_granted(event.source, data.profile)
+        return None
+
+
+def _not_granted(source: str, profile: str) -> str:
+    return (
+        f"{source} may not submit for {profile}: run `certfactory sources grant {source} {profile}`"
+    )
+
+
+# --- what the ledger says --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Import:
+    """One import of a file, which audit rows name by its SHA-256."""
+
+    plant: Plant
+    origin: Origin
+    who: str
+    sha256: str
+    correlation: str
+
+    def take(self, rows: Sequence[Row]) -> Mapping[int, Outcome]:
+        """Take a slice: what can be in one transaction, the rest one by one."""
+        try:
+            sifted = self._write(rows)
+        except ConflictError:  # somebody was faster by a moment: nothing of it is written
+            sifted = Sifted(special=list(rows))
+        return sifted.outcomes | {
+            row.line: _told(self.origin, intake.submit(self.plant, row.body, who=self.who))
+            for row in sifted.special
+        }
+
+    def _write(self, rows: Sequence[Row]) -> Sifted:
+        with self.plant.ledger.write(self.who, self.correlation) as tx:
+            sifted = sift(self.plant, tx, rows)
+            importing.write(tx, [_import(tx, each) for each in sifted.plain])
+            if sifted.plain:
+                self._note(tx, sifted)
+        log.info("slice imported", rows=len(rows), plain=len(sifted.plain))
+        return sifted
+
+    def _note(self, tx: Tx, sifted: Sifted) -> None:
+        lines = [each.row.line for each in sifted.plain]
+        what = {
+            "registrations": len(lines),
+            "lines": [lines[0], lines[-1]],
+            "known": len(sifted.settled),
+            "one_by_one": len(sifted.special),
+        }
+        audit.note(
+            tx, "register imported", ("import", self.sha256), why=self.origin.format, what=what
+        )
+
+
+def _import(tx: Tx, each: Plain) -> Import:
+    """Row for row what entering the event comes to."""
+    state, edition = each.state, each.state.foreign
+    active = state.standing is Standing.ACTIVE
+    number = state.number or ""
+    return Import(
+        profile=each.profile.id,
+        authority=each.profile.authority.credit_code,
+        occupation=each.profile.occupation,
+        number=number,
+        fact=each.fact,
+        digest=each.digest,
+        raw=each.row.body,
+        outcome=intake.stored(Entered(registration=number)),
+        holder=each.holder,
+        state=state,
+        edition=_foreign(tx, each, edition) if edition is not None and active else None,
+    )
+
+
+def _foreign(tx: Tx, each: Plain, edition: EditionData) -> Foreign:
+    value = Registration(
+        number=each.state.number or "",
+        holder=each.holder,
+        enterprise=each.state.employer,
+        occupation=each.profile.occupation,
+        professions=each.state.view.professions,
+    )
+    return Foreign(
+        number=edition.number,
+        medium=edition.medium,
+        licence_id=edition.licence_id,
+        basis=ordering.basis_of(tx, plan.as_imported(value, each.fact, each.profile)),
+    )
+
+
+def _told(origin: Origin, outcome: Outcome) -> Outcome:
+    """An outcome of intake, its problems by the columns of the file."""
+    if outcome.status is not Status.REFUSED:
+        return outcome
+    return _refusal(*(_problem(origin, path, rule) for path, rule in outcome.problems))
+
+
+def _problem(origin: Origin, path: str, rule: str) -> tuple[str, str]:
+    if path == "id":  # another event has it: somebody was faster by a moment
+        return "registration_number", CHANGED
+    if origin.format is Format.CSV:
+        return tabular.column_of(path, rule)
+    return path, rule

@@ -1,0 +1,151 @@
+"""Importing: registrations of people nobody has heard of, many at a time, in few statements.
+
+It writes row for row what entering each event by itself comes to; whoever calls has seen that
+nothing stands in the way, and what gets there a moment before leaves no trace of any of them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.exc import IntegrityError
+
+from factory.errors import ConflictError
+from factory.model import Enterprise, Holder, Occupation, ProfileId
+from factory.register import Fact, RegistrationState
+from storage.ledger import facts, inbox, keys, orders, people, registers
+from storage.ledger.base import Tx
+from storage.sealed import DataKey
+
+OwnKey = tuple[int, DataKey]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """The edition in the holder's hands, as ``orders.NewEdition`` has it."""
+
+    number: int
+    medium: str
+    licence_id: str | None
+    basis: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """One registration with everything its event comes to.
+
+    digest:  the keyed digest of the event's content.
+    raw:     the event's bytes.
+    edition: None: nothing is in force.
+    """
+
+    profile: ProfileId
+    authority: str
+    occupation: Occupation
+    number: str
+    fact: Fact
+    digest: str
+    raw: bytes = field(repr=False)
+    outcome: Mapping[str, object]
+    holder: Holder = field(repr=False)
+    state: RegistrationState
+    edition: Foreign | None
+
+
+def write(tx: Tx, imports: Sequence[Import]) -> None:
+    """Take them over: keys, holders, events, employers, registrations, facts and editions.
+
+    ConflictError: somebody took a number, a person or an event meanwhile, or renamed an
+    employer; the transaction is spent.
+    """
+    if not imports:
+        return
+    try:
+        _write(tx, imports)
+    except IntegrityError as error:
+        raise ConflictError("import: somebody else was faster by a moment") from error
+
+
+def _write(tx: Tx, imports: Sequence[Import]) -> None:
+    own = keys.new_all(tx, len(imports))
+    holders = people.add_all(
+        tx, [(each.profile, each.holder, key) for each, key in zip(imports, own, strict=True)]
+    )
+    events = inbox.add_settled(
+        tx, [_settled(each, key) for each, key in zip(imports, own, strict=True)]
+    )
+    employers = _employers(tx, imports)
+    rows = registers.add_all(
+        tx,
+        [
+            _registration(each, holder.id, employers[each.profile, each.state.employer])
+            for each, holder in zip(imports, holders, strict=True)
+        ],
+    )
+    facts.put_applied(
+        tx,
+        [
+            facts.Applied(
+                profile=each.profile, holder=holder, key=key, fact=each.fact, inbox_id=event
+            )
+            for each, holder, (_, key), event in zip(imports, holders, own, events, strict=True)
+        ],
+    )
+    orders.add_foreign_editions(
+        tx,
+        [
+            (_edition(each, each.edition, row), each.edition.medium)
+            for each, row in zip(imports, rows, strict=True)
+            if each.edition is not None
+        ],
+    )
+
+
+def _settled(each: Import, key: OwnKey) -> inbox.Settled:
+    return inbox.Settled(
+        source=each.fact.source,
+        event_id=each.fact.event_id,
+        kind=each.fact.type,
+        digest=each.digest,
+        raw=each.raw,
+        data_key=key,
+        outcome=each.outcome,
+    )
+
+
+def _employers(tx: Tx, imports: Sequence[Import]) -> Mapping[tuple[ProfileId, Enterprise], int]:
+    wanted = defaultdict(set)
+    for each in imports:
+        wanted[each.profile].add(each.state.employer)
+    return {
+        (profile, employer): row
+        for profile, employers in sorted(wanted.items())
+        for employer, row in people.enterprises(tx, profile, employers).items()
+    }
+
+
+def _registration(each: Import, holder_id: int, enterprise_id: int) -> registers.NewRegistration:
+    return registers.NewRegistration(
+        profile=each.profile,
+        authority=each.authority,
+        occupation=each.occupation,
+        number=each.number,
+        holder_id=holder_id,
+        enterprise_id=enterprise_id,
+        state=each.state,
+    )
+
+
+def _edition(each: Import, foreign: Foreign, row: int) -> orders.NewEdition:
+    return orders.NewEdition(
+        registration_id=row,
+        profile=each.profile,
+        number=foreign.number,
+        licence_id=foreign.licence_id,
+        code=None,
+        cause=each.fact.type,
+        basis=foreign.basis,
+        valid_until=each.state.view.valid_until,
+    )
