@@ -7,6 +7,7 @@ neighbour gave no answer, try again; 7 genuine, but no longer in force.
 
 from __future__ import annotations
 
+import gc
 import getpass
 import json
 import os
@@ -22,8 +23,17 @@ from typing import Any, BinaryIO
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 from factory import events
 from factory.access import Viewer
@@ -34,8 +44,24 @@ from factory.errors import (
     SettingsError,
     TransientError,
 )
+from factory.events import tabular, takeover
+from factory.events.takeover import Format as RowFormat
+from factory.events.takeover import Origin
 from factory.model import BatchId, BatchState
-from jobs import bulk, crew, demo, desk, doctor, embedded, enquiry, intake, logs, opening, watching
+from jobs import (
+    bulk,
+    crew,
+    demo,
+    desk,
+    doctor,
+    embedded,
+    enquiry,
+    importing,
+    intake,
+    logs,
+    opening,
+    watching,
+)
 from jobs.intake import Outcome, Status
 from jobs.rejects import Rejects
 from jobs.settings import Settings
@@ -52,6 +78,7 @@ CODES: Sequence[tuple[type[FactoryError], int]] = (
     (TransientError, UNAVAILABLE),
     (FactoryError, REFUSED),
 )
+FIRST = 20  #: problems that are told on a screen
 EXAMPLES = Path(__file__).parent / "tests" / "examples"
 
 WIDE = None if sys.stdout.isatty() else 250  # a pipe has no width: nothing is cut
@@ -344,6 +371,172 @@ def _what(outcome: Outcome) -> str:
         *outcome.notes,
     ]
     return ", ".join(each for each in found if each)
+
+
+@main.group("register")
+def register_group() -> None:
+    """An existing register: take it over, with its numbers."""
+
+
+class _Rate(ProgressColumn):
+    """Rows a minute."""
+
+    def render(self, task: Task) -> Text:
+        """The rate of the last moments."""
+        return Text(f"{(task.speed or 0) * 60:,.0f} a minute")
+
+
+class _Passes:
+    """Shows each pass over a file on stderr, with a bar only on a terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.task = progress.add_task("", visible=False)
+
+    def begin(self, what: str, rows: int | None) -> None:
+        self.progress.remove_task(self.task)
+        self.task = self.progress.add_task(f"{what} rows", total=rows)
+
+    def advance(self, rows: int) -> None:
+        self.progress.advance(self.task, rows)
+
+
+@contextmanager
+def _passes() -> Iterator[_Passes]:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        yield _Passes(progress)
+
+
+@register_group.command("import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--profile", type=TEXT,
+    help="The register it belongs to; JSON rows may name their own.  Needed for CSV.",
+)  # fmt: skip
+@click.option(
+    "--source", type=TEXT, default=importing.SOURCE, show_default=True,
+    help="The system it comes from; must be granted: certfactory sources grant.",
+)  # fmt: skip
+@click.option(
+    "--format", "format_", type=click.Choice([each.value for each in RowFormat]),
+    help="How it is written.  [default: by the name of FILE]",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what would become of each row; write nothing.")
+@click.option(
+    "--rejects", type=click.Path(path_type=Path),
+    help="Where refused rows go, to correct and import.  [default: FILE.rejects.csv or .jsonl]",
+)  # fmt: skip
+@json_option
+def register_import(
+    file: Path,
+    profile: str | None,
+    source: str,
+    format_: str | None,
+    dry_run: bool,
+    rejects: Path | None,
+    as_json: bool,
+) -> None:
+    """Take over the registrations of FILE, with their numbers; no documents follow.
+
+    CSV (UTF-8, one row a line, a header; see `register columns`), or JSON Lines, each the data
+    of registration.imported or a whole event.  The whole file is read before the first row is
+    taken.  Good rows are taken even when others are refused; refused rows are written to the
+    rejects file (mode 0600).  Importing a file again changes nothing.
+    """
+    origin = Origin(format=_row_format(file, format_), source=source, profile=profile)
+    if origin.format is RowFormat.CSV and profile is None:
+        raise click.UsageError("a CSV file needs --profile")
+    path = rejects or Path(f"{file}.rejects.{origin.format}")
+    if not file.is_file():
+        raise click.BadParameter(f"{file} is read more than once: no pipe", param_hint="FILE")
+    if not dry_run:
+        _check_rejects(path, file)
+    plant = _plant()
+    opening.check_schema(plant)
+    importing.check_origin(plant, origin)
+    gc.freeze()  # what is loaded stays: to look it through again and again costs a tenth
+    with file.open("rb") as stream, _passes() as watch:
+        seen = importing.check(plant, stream, origin, watch)
+        rows = sum(seen.counts.values())
+        if dry_run:
+            found = importing.rehearse(plant, stream, origin, watch, rows=rows, who=_who())
+            kept = None
+        else:
+            with Rejects(path, header=_header(stream, origin)) as refused:
+                found = importing.take_over(
+                    plant, stream, origin, watch, rows=rows, keep=refused.add, who=_who()
+                )
+            kept = path if refused.count else None
+    _show_import(found, kept, dry_run=dry_run, as_json=as_json)
+    if found.refused:
+        sys.exit(REFUSED)
+
+
+def _row_format(file: Path, given: str | None) -> RowFormat:
+    named = {".csv": RowFormat.CSV, ".jsonl": RowFormat.JSONL, ".json": RowFormat.JSONL}
+    found = RowFormat(given) if given else named.get(file.suffix.lower())
+    if found is None:
+        raise click.UsageError(f"{file.name} does not say how it is written: give --format")
+    return found
+
+
+def _header(stream: BinaryIO, origin: Origin) -> bytes | None:
+    """The header a table of refused rows needs too, marked as UTF-8 for spreadsheets."""
+    if origin.format is not RowFormat.CSV:
+        return None
+    stream.seek(0)
+    return b"\xef\xbb\xbf" + takeover.first_line(stream)
+
+
+def _show_import(
+    found: importing.Report, rejects: Path | None, *, dry_run: bool, as_json: bool
+) -> None:
+    if as_json:
+        named = {"dry_run": dry_run, "rejects": str(rejects) if rejects else None}
+        _print_json(named | _plain(found))
+        return
+    if found.problems:
+        rows = [(p.line, p.column, p.rule) for p in found.problems[:FIRST]]
+        _table(("line", "column", "what is wrong"), rows)
+        _tell_more(len(found.problems) - FIRST, "problems")
+    if found.held:
+        rows_held = [(h.line, h.hold, h.reason) for h in found.held[:FIRST]]
+        _table(("line", "hold", "why it waits"), rows_held)
+        _tell_more(len(found.held) - FIRST, "held rows")
+    counts = "  ".join(f"{count} {name}" for name, count in found.counts.items() if count)
+    out.print(f"would be: {counts}" if dry_run else counts or "no rows")
+    if rejects:
+        out.print(f"refused rows are in {rejects}; correct them and import that file", markup=False)
+
+
+def _tell_more(count: int, what: str) -> None:
+    if count > 0:
+        out.print(f"… and {count} more {what}; --json lists them")
+
+
+@register_group.command("columns")
+@json_option
+def register_columns(as_json: bool) -> None:
+    """The columns of a CSV file for import; either name stands in the header."""
+    if as_json:
+        _print_json(
+            [
+                {"column": c.name, "term": c.term, "needed": c.needed, "what": c.what}
+                for c in tabular.COLUMNS
+            ]
+        )
+        return
+    _table(
+        ("column", "列名", "", "what"),
+        ((c.name, c.term, "needed" if c.needed else "", c.what) for c in tabular.COLUMNS),
+    )
 
 
 @main.group("events")

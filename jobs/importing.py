@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 SOURCE = "urn:certfactory:import"
-SLICE_ROWS = 1000
+SLICE_ROWS = 2000
 MAX_TOLD = 1000  #: problems and holds that a report lists; its counts are of all
 Take = Callable[[Sequence[Row]], Mapping[int, Outcome]]
 Keep = Callable[[bytes], None]
@@ -135,7 +135,8 @@ def check(plant: Plant, stream: BufferedIOBase, origin: Origin, watch: Watch) ->
 
     InvalidEventError: the file has no header that can be read.
     """
-    return _run(plant, stream, origin, watch, "checking", None, _nothing, _forget)
+    watch.begin("checking", None)
+    return _run(plant, stream, origin, watch, _nothing, _forget)
 
 
 def rehearse(
@@ -155,7 +156,8 @@ def rehearse(
             for row, outcome in zip(sifted.special, outcomes, strict=True)
         }
 
-    return _run(plant, stream, origin, watch, "rehearsing", rows, take, _forget)
+    watch.begin("rehearsing", rows)
+    return _run(plant, stream, origin, watch, take, _forget)
 
 
 def take_over(
@@ -167,6 +169,7 @@ def take_over(
     rows: int,
     keep: Keep,
     who: str,
+    slice_rows: int = SLICE_ROWS,
 ) -> Report:
     """Import the file; the rows that are refused are handed to ``keep`` as they came.
 
@@ -180,7 +183,8 @@ def take_over(
         sha256=_sha256(stream),
         correlation=secrets.token_hex(CORRELATION_BYTES),
     )
-    return _run(plant, stream, origin, watch, "importing", rows, run.take, keep)
+    watch.begin("importing", rows)
+    return _run(plant, stream, origin, watch, run.take, keep, slice_rows)
 
 
 def _run(
@@ -188,16 +192,14 @@ def _run(
     stream: BufferedIOBase,
     origin: Origin,
     watch: Watch,
-    what: str,
-    rows: int | None,
     take: Take,
     keep: Keep,
+    slice_rows: int = SLICE_ROWS,
 ) -> Report:
     """One pass over the file, slice by slice, in the order of its rows."""
     sha256, tally = _sha256(stream), _Tally()
-    watch.begin(what, rows)
     judged = _judged(plant, takeover.rows(stream, origin))
-    while piece := list(islice(judged, SLICE_ROWS)):
+    while piece := list(islice(judged, slice_rows)):
         taken = take([row for row, outcome in piece if outcome is None])
         for row, outcome in piece:
             found = outcome or taken[row.line]
@@ -337,6 +339,7 @@ def _import(tx: Tx, each: Plain) -> Import:
         digest=each.digest,
         raw=each.row.body,
         outcome=intake.stored(Entered(registration=number)),
+        correlation=said(each.row)[0].correlation_id,
         holder=each.holder,
         state=state,
         edition=_foreign(tx, each, edition) if edition is not None and active else None,

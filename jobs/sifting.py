@@ -11,12 +11,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from factory import numbering, register
+from factory import numbering
+from factory.errors import PermanentError
 from factory.events import Event, RegistrationImported
 from factory.events.takeover import Row
 from factory.model import Holder, ProfileId
 from factory.profile import Profile
-from factory.register import Fact, RegistrationState
+from factory.register import Fact, Person, RegistrationState, effects
 from jobs.intake import Outcome, Status
 from storage.ledger import Tx, inbox, orders, people, registers
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 CHANGED = (
     "was imported before with other content; what has changed since comes as an event of its own"
 )
+NOBODY = Person()
 AGAIN = Outcome(status=Status.DUPLICATE)
 ANOTHER = Outcome(status=Status.REFUSED, problems=(("registration_number", CHANGED),))
 
@@ -88,13 +90,13 @@ def _plain(plant: Plant, row: Row, digest: str) -> Plain | None:
     event, data = said(row)
     profile = plant.profiles[data.profile]
     fact = Fact(source=event.source, event_id=event.id, type=event.type, data=data)
-    done = register.replay([fact], profile)
-    if done.refused or done.person.holder is None:
+    try:
+        person = effects.apply(NOBODY, fact, profile)  # one fact replayed is the fact applied
+    except PermanentError:
         return None
-    [state] = done.person.registrations
-    return Plain(
-        row=row, profile=profile, fact=fact, digest=digest, holder=done.person.holder, state=state
-    )
+    [state] = person.registrations
+    holder = data.holder.value()
+    return Plain(row=row, profile=profile, fact=fact, digest=digest, holder=holder, state=state)
 
 
 def said(row: Row) -> tuple[Event, RegistrationImported]:

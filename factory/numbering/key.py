@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from factory.numbering.constructors import parse_constructor_number
 from factory.numbering.cost_engineers import BRACKETS
@@ -11,6 +12,7 @@ from factory.numbering.spelling import plain
 ENGINEER = re.compile(rf"建{BRACKETS}(?P<rest>\d+)", re.ASCII)
 
 
+@lru_cache(maxsize=4096)  # one import asks for the same number several times
 def number_key(text: str) -> str:
     """The jzs16 spelling, 建[造] with plain brackets, or the opaque text in capitals.
 

@@ -36,9 +36,10 @@ class Foreign:
 class Import:
     """One registration with everything its event comes to.
 
-    digest:  the keyed digest of the event's content.
-    raw:     the event's bytes.
-    edition: None: nothing is in force.
+    digest:      the keyed digest of the event's content.
+    raw:         the event's bytes.
+    correlation: the event's own, if it came with one.
+    edition:     None: nothing is in force.
     """
 
     profile: ProfileId
@@ -49,6 +50,7 @@ class Import:
     digest: str
     raw: bytes = field(repr=False)
     outcome: Mapping[str, object]
+    correlation: str | None
     holder: Holder = field(repr=False)
     state: RegistrationState
     edition: Foreign | None
@@ -112,6 +114,7 @@ def _settled(each: Import, key: OwnKey) -> inbox.Settled:
         raw=each.raw,
         data_key=key,
         outcome=each.outcome,
+        correlation=each.correlation,
     )
 
 

@@ -78,7 +78,8 @@ def body(tx: Tx, inbox_id: int) -> bytes:
 class Settled:
     """An event that is stored together with what became of it.
 
-    data_key: of the person it speaks of, with its row.
+    data_key:    of the person it speaks of, with its row.
+    correlation: its own; None: the transaction's.
     """
 
     source: str
@@ -88,6 +89,7 @@ class Settled:
     raw: bytes = field(repr=False)
     data_key: tuple[int, DataKey] = field(repr=False)
     outcome: Mapping[str, object]
+    correlation: str | None
 
 
 def add_settled(tx: Tx, events: Sequence[Settled]) -> list[int]:
@@ -99,6 +101,7 @@ def add_settled(tx: Tx, events: Sequence[Settled]) -> list[int]:
             "data_key_id": each.data_key[0],
             "body": each.data_key[1].seal(each.raw, context=_context(each.source, each.event_id)),
             "outcome": dict(each.outcome),
+            "correlation_id": each.correlation or tx.correlation,
         }
         for each in events
     ]

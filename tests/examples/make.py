@@ -6,6 +6,8 @@ All people and enterprises are synthetic.  Each malformed line has one fault and
 from __future__ import annotations
 
 import copy
+import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +69,53 @@ def imports() -> list[dict[str, Any]]:
     events[1]["data"]["photo"] = {"content": specimen.approved(202)["data"]["photo"]["content"]}
     events[2]["data"]["registration_number"] = "沪建字第00123号"
     return events
+
+
+#: number, former numbers, professions, standing, medium, edition, licence id: rows of a register
+REGISTER = (
+    ("沪231161800057", "", "建筑工程(主项):2022-03-01:2025-02-28", "", "纸质", "", ""),
+    ("沪231172000812", "", "建筑工程(主项):2022-03-01:2025-02-28;公路工程:2022-05-01:2025-04-30",
+     "", "纸质", "", ""),
+    ("沪2312018202100334", "沪231182100334", "市政公用工程(主项):2024-01-08:2027-01-07", "有效",
+     "电子", "2", ""),
+    ("沪2312019202200415", "", "机电工程(主项):2022-09-01:2025-08-31", "有效", "电子", "1",
+     "1.2.156.3005.2.11100000000013338W001.11310000MB0F000013.2312019202200415.001.A"),
+    ("沪建字第00123号", "", "建筑工程(主项):2023-02-01:2026-01-31", "有效", "纸质", "", ""),
+    ("沪231151600976", "沪建字第00456号", "水利水电工程(主项):2022-06-15:2025-06-14",
+     "有效", "纸质", "", ""),
+    ("苏232172100077", "", "矿业工程(主项):2023-11-20:2026-11-19", "有效", "纸质", "", ""),
+    ("沪2312020202300518", "", "公路工程(主项):2023-04-01:2026-03-31", "暂扣", "电子", "1", ""),
+    ("沪2312015201900601", "", "建筑工程(主项):2019-07-01:2022-06-30", "注销", "电子", "3", ""),
+    ("沪2312021202400007", "", "建筑工程(主项):2024-01-15:2027-01-14;"
+     "公路工程:2024-01-15:2027-01-14",
+     "有效", "电子", "1", ""),
+    ("沪231162100702", "", "市政公用工程:2021-12-01:2024-11-30", "有效", "纸质", "", ""),
+    ("沪2312022202400719", "", "机电工程(主项):2024-02-20:2027-02-19", "有效", "电子", "1", ""),
+)  # fmt: skip
+
+
+def register() -> str:
+    """A register as a table: old and new numbers, opaque ones, one of another province."""
+    columns = (
+        "注册编号", "曾用注册编号", "姓名", "性别", "出生日期", "证件号", "手机号",
+        "统一社会信用代码", "聘用企业", "注册专业", "注册状态", "证书形式", "版本号", "签发日期",
+        "电子证照标识",
+    )  # fmt: skip
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(columns)
+    for seed, row in enumerate(REGISTER, 501):
+        number, former, professions, standing, medium, edition, licence = row
+        person, employer = specimen.holder(seed), specimen.employer(60 + seed % 4)
+        table.writerow(
+            (
+                number, former, person["name"], "男" if person["sex"] == "male" else "女",
+                person["birth_date"], person["id_number"], person["mobile"],
+                employer["credit_code"], employer["name"], professions, standing, medium, edition,
+                professions.split(":")[1], licence,
+            )
+        )  # fmt: skip
+    return out.getvalue()
 
 
 def rename() -> dict[str, Any]:
@@ -175,6 +224,7 @@ def examples() -> dict[str, str]:
     return {
         "approved.jsonl": "".join(_line(event) + "\n" for event in approvals()),
         "imported.jsonl": "".join(_line(event) + "\n" for event in imports()),
+        "register.csv": register(),
         "renamed.json": json.dumps(rename(), ensure_ascii=False, indent=2) + "\n",
         "malformed.jsonl": "".join(line + "\n" for line, _ in malformed()),
     }
