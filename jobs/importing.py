@@ -11,7 +11,7 @@ import hashlib
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BufferedIOBase
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
@@ -26,7 +26,7 @@ from factory.model import Registration, Standing
 from jobs import intake, ordering
 from jobs.entering import Entered
 from jobs.intake import CORRELATION_BYTES, Outcome, Status
-from jobs.sifting import CHANGED, Plain, Sifted, said, sift
+from jobs.sifting import CHANGED, Plain, Sifted, naming, said, sift
 from storage.ledger import Tx, audit, importing, inbox
 from storage.ledger.importing import Foreign, Import
 
@@ -152,7 +152,7 @@ def rehearse(
             sifted = sift(plant, tx, slice_)
         outcomes = intake.rehearse(plant, [row.body for row in sifted.special], who=who)
         return sifted.outcomes | {
-            row.line: _told(origin, outcome)
+            row.line: replace(_told(origin, outcome), hold=None)  # it was taken back
             for row, outcome in zip(sifted.special, outcomes, strict=True)
         }
 
@@ -246,8 +246,8 @@ def _judged(plant: Plant, rows: Iterator[Row]) -> Iterator[tuple[Row, Outcome | 
         elif first == digest:
             yield row, Outcome(status=Status.DUPLICATE)
         else:
-            rule = f"is the number of line {line} too, with other content"
-            yield row, _refusal(("registration_number", rule))
+            rule = f"is that of line {line} too, with other content"
+            yield row, _refusal((naming(row), rule))
 
 
 def _refusal(*problems: tuple[str, str]) -> Outcome:
@@ -370,7 +370,7 @@ def _told(origin: Origin, outcome: Outcome) -> Outcome:
 
 
 def _problem(origin: Origin, path: str, rule: str) -> tuple[str, str]:
-    if path == "id":  # another event has it: somebody was faster by a moment
+    if path == "id" and origin.format is Format.CSV:  # somebody was faster by a moment
         return "registration_number", CHANGED
     if origin.format is Format.CSV:
         return tabular.column_of(path, rule)

@@ -29,7 +29,6 @@ CHANGED = (
 )
 NOBODY = Person()
 AGAIN = Outcome(status=Status.DUPLICATE)
-ANOTHER = Outcome(status=Status.REFUSED, problems=(("registration_number", CHANGED),))
 
 Values = Collection[tuple[str, ...]]
 #: what one registration alone may have: kind, where it counts, value
@@ -75,7 +74,7 @@ def sift(plant: Plant, tx: Tx, rows: Sequence[Row]) -> Sifted:
         digest = tx.vault.lookup("event", event.canonical.decode()).hex()
         before = crowd.digests.get((event.source, event.id))
         if before is not None:
-            found.settled[row.line] = AGAIN if before == digest else ANOTHER
+            found.settled[row.line] = AGAIN if before == digest else _changed(row)
             continue
         plain = None if crowd.meets(row) else _plain(plant, row, digest)
         if plain is None:
@@ -104,6 +103,15 @@ def said(row: Row) -> tuple[Event, RegistrationImported]:
     assert row.event is not None  # noqa: S101 - the others never get here
     assert isinstance(row.event.data, RegistrationImported)  # noqa: S101 - no other type is read
     return row.event, row.event.data
+
+
+def naming(row: Row) -> str:
+    """The column that says which event a row is."""
+    return "registration_number" if row.by_number else "id"
+
+
+def _changed(row: Row) -> Outcome:
+    return Outcome(status=Status.REFUSED, problems=((naming(row), CHANGED),))
 
 
 class _Crowd:

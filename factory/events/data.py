@@ -240,7 +240,7 @@ class EditionData(Part):
     number: int = Field(
         default=0, ge=0, le=999, strict=True, description="Number of the edition; 0 on paper"
     )
-    licence_id: Annotated[Text, Field(max_length=120)] | None = Field(
+    licence_id: Annotated[Text, Field(max_length=96)] | None = Field(
         default=None, description="Its licence id (电子证照标识), opaque"
     )
 

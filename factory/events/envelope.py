@@ -180,6 +180,8 @@ _RULES = {
     "string_type": "must be text",
     "string_too_short": "has fewer than {min_length} characters",
     "string_too_long": "has more than {max_length} characters",
+    "too_short": "is shorter than {min_length}",
+    "too_long": "is longer than {max_length}",
     "string_pattern_mismatch": "does not match {pattern}",
     "literal_error": "must be {expected}",
     "enum": "must be {expected}",

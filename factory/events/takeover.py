@@ -57,6 +57,11 @@ class Row:
     body: bytes = field(default=b"", repr=False)
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def by_number(self) -> bool:
+        """Whether the number names the event, and not an id it came with."""
+        return self.body is not self.raw
+
 
 def first_line(stream: Source) -> bytes:
     """The header of a table, without a byte order mark.  InvalidEventError: there is none."""
