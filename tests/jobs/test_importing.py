@@ -23,7 +23,7 @@ from jobs.intake import Status
 from jobs.wiring import Plant
 from storage import schema
 from storage import tables as t
-from storage.ledger import Tx, audit, facts, holds, inbox, people, registers
+from storage.ledger import Tx, audit, facts, holds, inbox, keys, people, registers
 from tests.plants import PROFILE, SOURCE, WHO, approve, new_plant, submit
 
 REGISTER = Path(__file__).parents[1] / "examples" / "register.csv"
@@ -109,6 +109,13 @@ def registrations(plant: Plant) -> int:
     return everything(plant)["registration"]
 
 
+def noted(plant: Plant) -> list[JsonObject]:
+    """What the audit says of each slice."""
+    with plant.ledger.read() as tx:
+        wanted = select(t.audit.c.what).where(t.audit.c.action == "register imported")
+        return list(tx.run(wanted).scalars())
+
+
 # --- what it comes to -------------------------------------------------------------------------
 
 
@@ -135,9 +142,9 @@ def test_a_slice_leaves_one_audit_row_with_counts_and_the_digest_of_the_file(pla
     report = take(plant, REGISTER.read_bytes(), TABLE)
 
     with plant.ledger.read() as tx:
-        [noted] = tx.run(select(t.audit)).all()
-    assert (noted.who, noted.action, noted.object_id) == (WHO, "register imported", report.sha256)
-    assert noted.what == {"registrations": 12, "lines": [2, 13], "known": 0, "one_by_one": 0}
+        [each] = tx.run(select(t.audit)).all()
+    assert (each.who, each.action, each.object_id) == (WHO, "register imported", report.sha256)
+    assert each.what == {"registrations": 12, "lines": [2, 13], "known": 0, "one_by_one": 0}
 
 
 def test_a_number_that_was_taken_over_is_never_drawn(plant: Plant) -> None:
@@ -243,6 +250,8 @@ def test_rows_together_come_to_what_each_comes_to_by_itself(plant: Plant, tmp_pa
 
     assert counts(report) == tally(outcomes)
     assert told(plant) == told(other)
+    [what] = noted(plant)
+    assert (what["registrations"], what["one_by_one"]) == (14, 15)
 
 
 def beside(plant: Plant, folder: Path) -> Plant:
@@ -318,12 +327,7 @@ def told(plant: Plant) -> Mapping[str, object]:
 
 def _person(tx: Tx, lookup: bytes) -> str:
     found = tx.run(select(t.holder).where(t.holder.c.lookup == lookup)).one()
-    key = tx.vault.open_key(
-        tx.run(
-            select(t.data_key.c.wrapped).where(t.data_key.c.id == found.data_key_id)
-        ).scalar_one()
-    )
-    opened = key.open(found.person, context=people.PERSON)
+    opened = keys.load(tx, found.data_key_id).open(found.person, context=people.PERSON)
     return opened.decode()
 
 
@@ -468,9 +472,9 @@ def test_neither_report_nor_log_nor_audit_nor_database_tells_a_person(
     report = take(plant, lines(rows))
 
     with plant.ledger.read() as tx:
-        noted = [tuple(r) for r in tx.run(select(t.audit))]
+        audited = [tuple(r) for r in tx.run(select(t.audit))]
         kept = [tuple(r) for table in (t.inbox, t.holder, t.fact) for r in tx.run(select(table))]
-    seen = repr((report, noted, kept)) + caplog.text + "".join(capsys.readouterr())
+    seen = repr((report, audited, kept)) + caplog.text + "".join(capsys.readouterr())
     people_ = [each.get("data", each)["holder"] for each in rows]
     private = {p[name] for p in people_ for name in ("name", "id_number", "mobile")}
     assert not [each for each in private if each in seen]
