@@ -218,6 +218,143 @@ def test_submitting_again_changes_nothing(factory: Line, tmp_path: Path) -> None
     assert len(factory.json("status", event["id"])) == 1
 
 
+IMPORT = ("register", "import")
+SHANGHAI = ("--profile", "shanghai-constructor")
+
+
+@pytest.fixture(scope="module")
+def importer(factory: Line) -> Line:
+    """The factory, with the import's own source granted."""
+    factory.run("sources", "grant", "urn:certfactory:import", "shanghai-constructor")
+    return factory
+
+
+def register_file(folder: Path, *replaced: tuple[str, str]) -> Path:
+    """The example register, changed."""
+    text = (EXAMPLES / "register.csv").read_text("utf-8")
+    for old, new in replaced:
+        assert old in text
+        text = text.replace(old, new, 1)
+    file = folder / "register.csv"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_an_import_that_was_not_granted_names_the_command(factory: Line) -> None:
+    file = str(EXAMPLES / "register.csv")
+
+    done = factory.run(*IMPORT, file, *SHANGHAI, "--source", "urn:example:nobody")
+
+    assert done.exit_code == NOT_SET_UP
+    told = " ".join(done.stderr.split())
+    assert "certfactory sources grant urn:example:nobody shanghai-constructor" in told
+
+
+def test_a_register_is_rehearsed_taken_over_and_known(importer: Line) -> None:
+    file = str(EXAMPLES / "register.csv")
+
+    rehearsed = importer.run(*IMPORT, file, *SHANGHAI, "--dry-run")
+    before = importer.run("status", "沪231161800057")
+    taken = importer.run(*IMPORT, file, *SHANGHAI)
+    again = importer.json(*IMPORT, file, *SHANGHAI)
+
+    assert (rehearsed.exit_code, taken.exit_code) == (OK, OK)
+    assert rehearsed.stdout.strip() == "would be: 12 accepted"
+    assert before.exit_code == NOT_FOUND
+    assert taken.stdout.strip() == "12 accepted"
+    assert again["counts"] == {"accepted": 0, "held": 0, "duplicate": 12, "refused": 0}
+    assert importer.run("status", "沪2312016201800057").exit_code == OK
+
+
+def test_refused_rows_are_kept_under_their_header_and_imported_once_corrected(
+    importer: Line, tmp_path: Path
+) -> None:
+    file = register_file(tmp_path, ("沪2312022202400719", ""), ("女", "?"))
+    rejects = Path(f"{file}.rejects.csv")
+
+    done = importer.run(*IMPORT, str(file), *SHANGHAI)
+    kept = rejects.read_text("utf-8-sig")
+    rejects.write_text(kept.replace("?", "女"), "utf-8")
+    corrected = importer.run(*IMPORT, str(rejects), *SHANGHAI)
+
+    assert done.exit_code == REFUSED
+    assert "registration_number" in done.stdout and "is missing" in done.stdout
+    assert stat.S_IMODE(rejects.stat().st_mode) == 0o600
+    assert len(kept.splitlines()) == 3
+    assert kept.startswith("注册编号,")
+    assert corrected.exit_code == REFUSED  # the other one still has no number
+    assert "1 duplicate  1 refused" in corrected.stdout
+    assert len(Path(f"{rejects}.rejects.csv").read_text("utf-8-sig").splitlines()) == 2
+
+
+def test_a_dry_run_keeps_no_rejects(importer: Line, tmp_path: Path) -> None:
+    file = register_file(tmp_path, ("男", "?"))
+
+    done = importer.run(*IMPORT, str(file), *SHANGHAI, "--dry-run")
+
+    assert done.exit_code == REFUSED
+    assert "must be one of 男, 女" in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["register.csv"]
+
+
+def test_a_register_of_json_lines_is_taken_over(importer: Line, tmp_path: Path) -> None:
+    file = tmp_path / "register.jsonl"
+    rows = [specimen.imported(seed)["data"] for seed in (811, 812)]
+    rows[1]["holder"]["sex"] = "x"
+    file.write_text("".join(map(line, rows)), "utf-8")
+
+    done = importer.run(*IMPORT, str(file), "--json")
+
+    result = json.loads(done.stdout)
+    assert done.exit_code == REFUSED
+    assert (result["counts"]["accepted"], result["counts"]["refused"]) == (1, 1)
+    assert [(p["line"], p["column"]) for p in result["problems"]] == [(2, "holder.sex")]
+    assert result["rejects"] == f"{file}.rejects.jsonl"
+    assert Path(result["rejects"]).read_text("utf-8") == line(rows[1])
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["{folder}/register.csv"], "needs --profile"),
+        (["{folder}/register.txt", *SHANGHAI], "give --format"),
+        (["{folder}/absent.csv", *SHANGHAI], "does not exist"),
+        (["{folder}", *SHANGHAI], "is a directory"),
+        (["/dev/null", *SHANGHAI, "--format", "csv"], "no pipe"),
+        (
+            ["{folder}/register.csv", *SHANGHAI, "--rejects", "{folder}/register.csv"],
+            "is the file of the",
+        ),
+    ],
+)
+def test_wrong_usage_of_import_says_why(
+    importer: Line, tmp_path: Path, words: list[str], why: str
+) -> None:
+    (tmp_path / "register.txt").write_bytes(register_file(tmp_path).read_bytes())
+
+    done = importer.run(*IMPORT, *(word.format(folder=tmp_path) for word in words))
+
+    assert done.exit_code == USAGE
+    assert why in " ".join(done.stderr.split())
+
+
+def test_a_table_without_its_header_is_refused_whole(importer: Line, tmp_path: Path) -> None:
+    file = register_file(tmp_path, ("证件号", "身份证"))
+
+    done = importer.run(*IMPORT, str(file), *SHANGHAI)
+
+    assert done.exit_code == REFUSED
+    assert "column 6 is not known" in " ".join(done.stderr.split())
+
+
+def test_the_columns_are_told_in_both_languages(factory: Line) -> None:
+    told = factory.run("register", "columns").stdout
+    found = factory.json("register", "columns")
+
+    assert "统一社会信用代码" in told and "credit_code" in told
+    assert found[0]["column"] == "registration_number" and found[0]["needed"]
+
+
 @pytest.mark.parametrize("kind", sorted(specimen.EVENTS))
 def test_every_example_can_be_submitted_as_it_is_printed(factory: Line, kind: str) -> None:
     printed = factory.run("events", "example", kind)

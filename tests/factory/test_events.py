@@ -676,6 +676,12 @@ def test_the_example_files_hold_what_make_writes_and_parse(name: str) -> None:
     assert [without_photo(raw) for _, raw in found] == [without_photo(raw) for _, raw in made]
 
 
+def test_the_example_register_holds_what_make_writes() -> None:
+    text = (EXAMPLES / "register.csv").read_text(encoding="utf-8")
+
+    assert text == MAKE["examples"]()["register.csv"]
+
+
 def test_the_malformed_file_holds_what_make_writes() -> None:
     text = (EXAMPLES / "malformed.jsonl").read_text(encoding="utf-8")
 
