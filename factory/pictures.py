@@ -39,9 +39,7 @@ def normalise_photo(raw: bytes) -> bytes:
          cut about its centre; metadata is dropped.  The same input gives the same bytes.
     PictureError: not such a file, broken off, animated, too small or too large.
     """
-    if len(raw) > MAX_INPUT_BYTES:
-        raise PictureError(f"photo is larger than {MAX_INPUT_BYTES} bytes")
-    with _foreign_errors():
+    with _named("photo"):
         image = _upright(_opened(raw))
         _check_size(image)
         return _encoded(_cut(_coloured(image)))
@@ -53,12 +51,10 @@ def normalise_signature(raw: bytes) -> bytes:
     raw: a JPEG or PNG file.  Fitted whole onto white, never cut.
     PictureError: not such a file, broken off, animated, too small or too large.
     """
-    if len(raw) > MAX_INPUT_BYTES:
-        raise PictureError(f"signature is larger than {MAX_INPUT_BYTES} bytes")
-    with _foreign_errors():
+    with _named("signature"):
         image = _upright(_opened(raw))
         if image.width < MIN_SIGNATURE_PX or image.height < MIN_SIGNATURE_PX:
-            raise PictureError(f"signature is smaller than {MIN_SIGNATURE_PX} pixels")
+            raise PictureError(f"is smaller than {MIN_SIGNATURE_PX} pixels")
         size = (SIGNATURE_WIDTH_PX, SIGNATURE_HEIGHT_PX)
         whole = ImageOps.pad(_coloured(image).convert("L"), size, color=255)
         plain = Image.new("L", size, 255)
@@ -67,22 +63,27 @@ def normalise_signature(raw: bytes) -> bytes:
 
 
 @contextmanager
-def _foreign_errors() -> Iterator[None]:
+def _named(role: str) -> Iterator[None]:
+    """PictureError: what is wrong, and with which of the pictures."""
     try:
         yield
+    except PictureError as error:
+        raise PictureError(f"{role}: {error}") from error
     except _UNREADABLE as error:
-        rule = "photo cannot be read as JPEG or PNG: broken off or damaged"
+        rule = f"{role}: cannot be read as JPEG or PNG: broken off or damaged"
         raise PictureError(rule) from error
 
 
 def _opened(raw: bytes) -> Image.Image:
+    if len(raw) > MAX_INPUT_BYTES:
+        raise PictureError(f"is larger than {MAX_INPUT_BYTES} bytes")
     image = Image.open(io.BytesIO(raw), formats=("JPEG", "PNG"))
     if image.width * image.height > MAX_INPUT_PX:
-        raise PictureError(f"photo has more than {MAX_INPUT_PX} pixels")
+        raise PictureError(f"has more than {MAX_INPUT_PX} pixels")
     if image.format == "PNG" and getattr(image, "is_animated", False):
-        raise PictureError("photo is animated")
+        raise PictureError("is animated")
     if image.format == "PNG" and PNG_END not in raw:  # Pillow does not miss it
-        raise PictureError("photo is broken off: a PNG without its last chunk")
+        raise PictureError("is broken off: a PNG without its last chunk")
     image.draft("RGB", (2 * HEIGHT_PX, 2 * HEIGHT_PX))  # a large JPEG is decoded at a fraction
     image.load()
     return image
@@ -94,7 +95,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _check_size(image: Image.Image) -> None:
     if image.width < MIN_WIDTH_PX or image.height < MIN_HEIGHT_PX:
-        raise PictureError(f"photo is smaller than {MIN_WIDTH_PX} x {MIN_HEIGHT_PX} pixels")
+        raise PictureError(f"is smaller than {MIN_WIDTH_PX} x {MIN_HEIGHT_PX} pixels")
 
 
 def _coloured(image: Image.Image) -> Image.Image:
@@ -131,7 +132,7 @@ def _encoded(image: Image.Image, limit: int = MAX_OUTPUT_BYTES) -> bytes:
         jpeg = _jpeg(image, quality)
         if len(jpeg) <= limit:
             return jpeg
-    raise PictureError(f"photo does not fit into {limit} bytes")
+    raise PictureError(f"does not fit into {limit} bytes")
 
 
 def _jpeg(image: Image.Image, quality: int) -> bytes:

@@ -62,12 +62,18 @@ def doubts(holder: Holder, enterprise: Enterprise, profile: Profile) -> list[Fie
             holder.id_number, holder.id_type, holder.birth_date, holder.sex
         )
         if fault:
-            found.append(FieldError("holder.id_number", "GB 11643-1999", fault))
+            found.append(_doubt("holder.id_number", fault))
     if profile.policy.credit_code_check == "hold":
         fault = codes.credit_code_fault(enterprise.credit_code)
         if fault:
-            found.append(FieldError("enterprise.credit_code", "GB 32100-2015", fault))
+            found.append(_doubt("enterprise.credit_code", fault))
     return found
+
+
+def _doubt(field: str, fault: str) -> FieldError:
+    """The fault begins with its standard."""
+    rule, what = fault.split(": ", 1)
+    return FieldError(field, rule, what)
 
 
 def number_series(profile: Profile, year: int) -> str:

@@ -180,9 +180,8 @@ _RULES = {
     "string_type": "must be text",
     "string_too_short": "has fewer than {min_length} characters",
     "string_too_long": "has more than {max_length} characters",
-    "too_short": "is shorter than {min_length}",
+    "too_short": "is empty",
     "too_long": "is longer than {max_length}",
-    "string_pattern_mismatch": "does not match {pattern}",
     "literal_error": "must be {expected}",
     "enum": "must be {expected}",
     "bool_type": "must be true or false",
@@ -196,6 +195,24 @@ _RULES = {
     "bytes_too_short": "is empty",
     "datetime_type": "must be a time with its offset (RFC 3339)",
 }
+
+
+#: What text must look like, in words, by the pattern it is checked with.
+_PATTERNS: Mapping[str, str] = {
+    r"^application/json(;.*)?$": "application/json",
+    r"^[!-~]{1,128}$": "1 to 128 printable ASCII characters without spaces",
+    r"^[a-z][a-z0-9-]{2,40}$": "the id of an installed profile: a-z, 0-9 and -",
+    r"^[0-9A-Z]{18}$": "18 digits and capital letters (GB 32100-2015)",
+    r"^[0-9A-Za-z]{1,10}$": "a code of GB/T 36903, such as 111",
+    r"^[!-~]([ -~]{0,30}[!-~])?$": "1 to 32 ASCII letters, digits and signs, as on the paper",
+    r"^[0-9+][0-9 \-]{2,19}$": "3 to 20 digits, spaces and hyphens; + may come first",
+    r"^[0-9a-f]{64}$": "64 hex digits in small letters (SHA-256)",
+    r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$": (
+        "a key of the intake store: A-Z, a-z, 0-9, _, - and . between single slashes"
+    ),
+    r"^[a-z][a-z0-9_]{1,40}$": "the id of a material in the profile: a-z, 0-9 and _",
+}
+_MEMBER = re.compile(r"<\w+\.\w+: ('[^']*')>")  #: of a StrEnum, as pydantic lists it
 
 
 def path_text(path: Path) -> str:
@@ -217,8 +234,15 @@ def path_text(path: Path) -> str:
 def _problem(error: ErrorDetails) -> Problem:
     if error["type"] == "extra_forbidden":
         return path_text(error["loc"]), _unknown_field(str(error["loc"][-1]))
-    rule = _RULES.get(error["type"], "breaks its schema")
-    return path_text(error["loc"]), rule.format_map(error.get("ctx", {}))
+    return path_text(error["loc"]), _rule(error["type"], error.get("ctx", {}))
+
+
+def _rule(kind: str, context: Mapping[str, Any]) -> str:
+    if kind == "string_pattern_mismatch":
+        pattern = context["pattern"]
+        return f"must be {_PATTERNS.get(pattern, f'text that matches {pattern}')}"
+    rule = _RULES.get(kind, "breaks its schema").format_map(context)
+    return _MEMBER.sub(r"\1", rule)
 
 
 def _unknown_field(name: str) -> str:

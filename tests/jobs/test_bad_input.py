@@ -350,7 +350,9 @@ def test_each_register_has_its_cases(profile: str) -> None:
 
 @pytest.mark.parametrize("kind", events.EVENT_TYPES)
 def test_each_type_of_event_has_a_case_refused_and_one_held(kind: str) -> None:
-    found = {case["outcome"] for case in CASES if "event" in case and kind_of(case["event"]) == kind}
+    found = {
+        case["outcome"] for case in CASES if "event" in case and kind_of(case["event"]) == kind
+    }
 
     assert found == {"refused", "held"}
 
