@@ -113,7 +113,9 @@ def _check_acceptance_number(
     )
     owner = applications.holder_of(tx, profile.id, number) if number else None
     if owner not in {None, holder.id}:
-        raise ConflictError("acceptance_number: it is another person's application")
+        raise ConflictError(
+            "acceptance_number: it is another person's application; compare the identity paper"
+        )
 
 
 def _rename(entry: Entry, data: EnterpriseRenamed) -> Entered:

@@ -181,6 +181,9 @@ def _picture(plant: Plant, role: str, given: Photo) -> bytes | PermanentError:
         return PictureError(f"{role}: the intake store has no object of that key")
     except DigestMismatchError:
         return PictureError(f"{role}: the object in the intake store has another SHA-256")
+    except FieldError:
+        most = pictures.MAX_INPUT_BYTES
+        return PictureError(f"{role}: the object in the intake store is larger than {most} bytes")
     except PermanentError as error:
         return error
 

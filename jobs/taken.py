@@ -49,10 +49,15 @@ def _number_or_licence(
 ) -> str | None:
     authority = profile.authority.credit_code
     mine = {numbering.number_key(row.value.number) for row in known.values()}
-    former = {numbering.number_key(number) for number in data.former_numbers} - mine
-    numbers = {numbering.number_key(data.registration_number), *former}
-    if any(registers.taken(tx, authority, number) for number in numbers):
-        return registers.TAKEN
+    numbers = [("registration_number", data.registration_number)]
+    numbers += [
+        (f"former_numbers.{place}", number)
+        for place, number in enumerate(data.former_numbers)
+        if numbering.number_key(number) not in mine
+    ]
+    for field, number in numbers:
+        if registers.taken(tx, authority, numbering.number_key(number)):
+            return f"{field}: {registers.TAKEN}"
     licence_id = data.edition.licence_id
     if licence_id is not None and orders.is_licence_taken(tx, licence_id):
         return LICENCE

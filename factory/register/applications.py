@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
 
-from factory.errors import AwaitsError, ConflictError
+from factory.errors import AwaitsError, ConflictError, FieldError
 from factory.events import CANCELLING
 from factory.model import ApplicationState as S
 from factory.model import ApplicationType, Party
@@ -55,6 +55,24 @@ class Happening(StrEnum):
     WITHDRAWN = "withdrawn"  #: 撤回
 
 
+#: what moves an application, in words
+WORDS: Mapping[Happening, str] = MappingProxyType(
+    {
+        Happening.SAVE: "saving (保存)",
+        Happening.SUBMIT: "submitting (提交)",
+        Happening.APPLICANT_SIGNS: "the applicant's signature (个人签名)",
+        Happening.ENTERPRISE_SIGNS: "the enterprise's signature (企业签名)",
+        Happening.PASSED: "passing (通过)",
+        Happening.ACCEPTED: "the review (进入审批)",
+        Happening.PUBLICITY: "the publicity (公示)",
+        Happening.APPROVE: "the approval (批准)",
+        Happening.ANNOUNCED: "the announcement (公告)",
+        Happening.RETURNED: "the return (退回)",
+        Happening.REJECTED: "the rejection (不予批准)",
+        Happening.WITHDRAWN: "the withdrawal (撤回)",
+    }
+)
+
 SIGNS = {Party.APPLICANT: Happening.APPLICANT_SIGNS, Party.ENTERPRISE: Happening.ENTERPRISE_SIGNS}
 
 AWAITS = {Party.APPLICANT: S.AWAITS_APPLICANT, Party.ENTERPRISE: S.AWAITS_ENTERPRISE}
@@ -77,30 +95,36 @@ def step(profile: Profile, kind: ApplicationType, state: S | None, happening: Ha
     """The state after it.
 
     AwaitsError: something has to come first.  ConflictError: the application has ended, or is
-    past the point where this may happen.
+    past the point where this may happen.  FieldError: it happens to none of this type here.
     """
-    after = table(profile, kind).get((state, happening))
+    ways = table(profile, kind)
+    after = ways.get((state, happening))
     if after is not None:
         return after
+    what = WORDS[happening]
+    if all(each is not happening for _, each in ways):
+        raise FieldError(
+            "application", f"profile {profile.id}", f"{what} is no step of {kind} in this register"
+        )
     if state is None:
         raise AwaitsError("application: nothing was saved under this acceptance number yet")
-    label = LABELS[state][0]
-    if state in FINAL or _is_past(profile, kind, state, happening):
-        raise ConflictError(f"application: {happening} is not possible any more ({label})")
-    raise AwaitsError(f"application: {happening} is not possible yet ({label})")
+    label, nearest = LABELS[state][0], _nearest(ways, state, happening)
+    if state in FINAL or not nearest:
+        raise ConflictError(f"application: {what} is not possible any more ({label})")
+    where = " or ".join(LABELS[each][0] for each in nearest)
+    raise AwaitsError(f"application: {what} is not possible at {label}, but at {where}")
 
 
-def _is_past(profile: Profile, kind: ApplicationType, state: S, happening: Happening) -> bool:
-    """Whether no way leads from the state to where this may happen."""
-    ways = table(profile, kind)
-    seen, open_ = {state}, [state]
-    while open_:
-        here = open_.pop()
-        for (before, _), after in ways.items():
-            if before is here and after not in seen:
-                seen.add(after)
-                open_.append(after)
-    return not any((each, happening) in ways for each in seen)
+def _nearest(ways: Table, state: S, happening: Happening) -> list[S]:
+    """The states reached soonest in which this may happen; none where no way leads there."""
+    seen, here = {state}, [state]
+    while here:
+        if found := [each for each in here if (each, happening) in ways]:
+            return found
+        here = [after for (before, _), after in ways.items() if before in here]
+        here = [each for each in dict.fromkeys(here) if each not in seen]
+        seen.update(here)
+    return []
 
 
 def _filling_in(profile: Profile, kind: ApplicationType) -> Iterator[_Row]:

@@ -117,7 +117,9 @@ def _corrected(person: Person, fact: Fact, data: HolderCorrected, profile: Profi
     if not standing:
         raise AwaitsError("holder: no registration in force on that day is known")
     if any(fact.day < each.touched for each in standing):
-        raise ConflictError("registration: something of a later day has happened to it already")
+        raise ConflictError(
+            "registration: something of a later day has happened to it already; is its day right?"
+        )
 
     def corrected(each: RegistrationState) -> RegistrationState:
         if each not in standing:

@@ -52,14 +52,13 @@ def _begin(person: Person, granted: Grant) -> Person:
         )
     _check_former(person, data.kind, unit, profile)
     if "photo" not in fact.pictures and not _last_photo(person):
-        raise PictureError("photo: there is none")
+        raise PictureError("photo: this register prints one; there is none")
     if profile.certificate.holder_signature and "signature" not in fact.pictures:
         raise PictureError("signature: this register prints the holder's signature; there is none")
     born = data.holder.birth_date
     view = View(
         professions=professions.in_order(
-            [professions.registered(each, day, born, profile) for each in data.professions],
-            profile,
+            professions.registered(data.professions, day, born, profile), profile
         ),
         photo=fact.pictures.get("photo") or _last_photo(person),
         signature=fact.pictures.get("signature"),
@@ -110,7 +109,10 @@ def _check_former(person: Person, kind: ApplicationType, unit: str, profile: Pro
         raise AwaitsError("application.type: no former registration of the holder is known")
     own_type = profile.application.after_lapse == "reregistration"
     if kind is ApplicationType.INITIAL and former and own_type:
-        raise ConflictError("application.type: the holder was registered before: reregistration")
+        raise ConflictError(
+            "application.type: the holder was registered before; this is a reregistration"
+            " (重新注册)"
+        )
 
 
 def _add(person: Person, granted: Grant) -> Person:
@@ -120,11 +122,15 @@ def _add(person: Person, granted: Grant) -> Person:
         return _begin(person, granted)
     known = _of_same_employer(person, granted)
     new = {each.name for each in data.professions}
-    if any(p.name in new and day <= p.validity.last for p in known.view.professions):
-        raise ConflictError("professions: one is registered and valid; renew it instead")
+    valid = {each.name for each in known.view.professions if day <= each.validity.last}
+    for place, each in enumerate(data.professions):
+        if each.name in valid:
+            raise ConflictError(
+                f"professions.{place}: is registered and valid; renew it instead (延续注册)"
+            )
     kept = [each for each in known.view.professions if each.name not in new]
     born = data.holder.birth_date
-    added = [professions.registered(each, day, born, profile) for each in data.professions]
+    added = professions.registered(data.professions, day, born, profile)
     if any(each.main for each in added):
         kept = [replace(each, main=False) for each in kept]
     return _changed(person, known, granted, professions.in_order([*kept, *added], profile))
@@ -138,13 +144,16 @@ def _renew(person: Person, granted: Grant) -> Person:
     asked_on = min(day, local_day(application.opened))
     born = data.holder.birth_date
     now = {each.name: each for each in known.view.professions}
-    for each in data.professions:
+    for place, each in enumerate(data.professions):
         old = now.get(each.name)
         if old is None:
-            raise ConflictError("professions: one to be renewed is not registered; add it instead")
+            raise ConflictError(
+                f"professions.{place}: is not registered; add it instead (增项注册)"
+            )
         if old.validity.last < asked_on:
             raise ConflictError(
-                "professions: one to be renewed had expired; initial or addition instead"
+                f"professions.{place}: had expired before the application; initial or addition"
+                " instead"
             )
         now[each.name] = professions.renewed(old, each, day, born, profile)
     return _changed(person, known, granted, professions.in_order([*now.values()], profile))
@@ -154,8 +163,12 @@ def _cancel(person: Person, granted: Grant) -> Person:
     """Professions end: some of them, and the rest is collected again; all, and nothing is."""
     known = _meant(person, granted)
     ending = {each.name for each in granted.data.professions}
-    if not ending <= {each.name for each in known.view.professions}:
-        raise ConflictError("professions: one to be cancelled is not registered")
+    there = {each.name for each in known.view.professions}
+    for place, each in enumerate(granted.data.professions):
+        if each.name not in there:
+            raise ConflictError(
+                f"professions.{place}: is not registered, so it cannot be cancelled"
+            )
     kept = tuple(each for each in known.view.professions if each.name not in ending)
     if not kept:
         return with_registration(person, ended(known, granted.at))
@@ -235,11 +248,14 @@ def target(
     if number is not None:
         stood = [each for each in stood if each.has(number)]
     if not stood:
-        raise AwaitsError("registration: the holder has none in force on that day that is known")
+        which = " under that number" if number is not None else ""
+        raise AwaitsError(f"registration: none in force on that day is known of the holder{which}")
     if len(stood) > 1:
         raise ConflictError("registration: the holder has several; name the number or profession")
     if not stood[0].stands or day < stood[0].touched:
-        raise ConflictError("registration: something of a later day has happened to it already")
+        raise ConflictError(
+            "registration: something of a later day has happened to it already; is its day right?"
+        )
     return stood[0]
 
 

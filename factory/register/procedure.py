@@ -35,9 +35,14 @@ def saved(person: Person, fact: Fact, data: ApplicationSaved, profile: Profile) 
     if known is None:
         known = _opened(fact, data)
     if known.kind is not data.kind:
-        raise ConflictError("application.type: the application was saved as another type")
+        raise ConflictError(
+            f"application.type: is {data.kind}, but it was saved as {known.kind}; another type is"
+            " another application"
+        )
     if data.revision <= known.revision:
-        raise ConflictError(f"revision: {data.revision} was saved after revision {known.revision}")
+        raise ConflictError(
+            f"revision: {data.revision} is not newer than {known.revision}, which was saved before"
+        )
     _check_time(known, fact)
     if data.submitted:
         _check_materials(known, profile)
@@ -72,7 +77,9 @@ def _opened(fact: Fact, data: Applied) -> Application:
 def _check_kind(kind: ApplicationType, profile: Profile) -> None:
     if kind not in profile.application.types:
         raise FieldError(
-            "application.type", f"profile {profile.id}", f"this register has no {kind}"
+            "application.type",
+            f"profile {profile.id}",
+            f"this register has no {kind}, but {', '.join(profile.application.types)}",
         )
 
 
@@ -131,7 +138,10 @@ def attached(person: Person, fact: Fact, data: ApplicationAttached, profile: Pro
     """A material is uploaded, replaced or deleted, until it is handed in."""
     known = _application(person, fact, data.acceptance_number)
     if data.material not in {each.id for each in profile.application.materials}:
-        raise FieldError("material", f"profile {profile.id}", "this register asks for no such one")
+        asked = ", ".join(each.id for each in profile.application.materials)
+        raise FieldError(
+            "material", f"profile {profile.id}", f"this register asks for {asked or 'none'}"
+        )
     if known.state not in EDITABLE:
         raise ConflictError("material: the application is handed in; nothing can be changed")
     there = data.material in known.materials
@@ -196,7 +206,7 @@ def approved(person: Person, fact: Fact, data: RegistrationApproved, profile: Pr
     number = data.application.acceptance_number
     known = person.applications.get(number)
     if known is not None and known.kind is not data.kind:
-        raise ConflictError("application.type: the application is of another type")
+        raise ConflictError(f"application.type: is {data.kind}, but {known.kind} was applied for")
     before = known.state if known else None
     after = step(profile, data.kind, before, Happening.APPROVE)
     if before is ApplicationState.COMPLETED:

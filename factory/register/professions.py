@@ -17,19 +17,33 @@ ONE_DAY = timedelta(days=1)
 def check(names: Sequence[str], profile: Profile) -> None:
     """FieldError: a profession outside the profile, or too many for one certificate."""
     rule = f"profile {profile.id}"
-    if not set(names) <= set(profile.professions.names):
-        raise FieldError("professions", rule, "names a profession this register does not have")
-    if len(names) > profile.professions.per_certificate:
-        raise FieldError("professions", rule, f"{len(names)} do not fit one certificate")
+    for place, name in enumerate(names):
+        if name not in profile.professions.names:
+            there = ", ".join(profile.professions.names)
+            raise FieldError(f"professions.{place}.name", rule, f"this register has only {there}")
+    _check_count(len(names), profile)
 
 
-def registered(each: AppliedProfession, day: date, born: date, profile: Profile) -> Profession:
-    """A profession registered on that day.
+def _check_count(count: int, profile: Profile) -> None:
+    most = profile.professions.per_certificate
+    if count > most:
+        detail = f"{count} do not fit one certificate, which holds {most}"
+        raise FieldError("professions", f"profile {profile.id}", detail)
 
-    FieldError: registered late (逾期注册) without its hours, or the age cap is reached.
+
+def registered(
+    applied: Sequence[AppliedProfession], day: date, born: date, profile: Profile
+) -> list[Profession]:
+    """Professions registered on that day.
+
+    FieldError: one is registered late (逾期注册) without its hours, or the age cap is reached.
     """
-    _check_hours(each, day, profile)
-    return Profession(name=each.name, validity=_validity(each, day, born, profile), main=each.main)
+    for place, each in enumerate(applied):
+        _check_hours(place, each, day, profile)
+    return [
+        Profession(name=each.name, validity=_validity(each, day, born, profile), main=each.main)
+        for each in applied
+    ]
 
 
 def renewed(
@@ -67,10 +81,7 @@ def in_order(professions: Sequence[Profession], profile: Profile) -> tuple[Profe
 
     FieldError: more than one certificate holds.
     """
-    if len(professions) > profile.professions.per_certificate:
-        raise FieldError(
-            "professions", f"profile {profile.id}", f"{len(professions)} do not fit one certificate"
-        )
+    _check_count(len(professions), profile)
     order = profile.professions.names.index
     return tuple(sorted(professions, key=lambda each: (not each.main, order(each.name))))
 
@@ -81,14 +92,14 @@ def _validity(each: AppliedProfession, first: date, born: date, profile: Profile
     return profile.validity_from(first, born)
 
 
-def _check_hours(each: AppliedProfession, day: date, profile: Profile) -> None:
+def _check_hours(place: int, each: AppliedProfession, day: date, profile: Profile) -> None:
     rules = profile.late
     if each.qualified_on is None or day <= years_later(each.qualified_on, rules.after_years):
         return
     given = each.hours
     if given is None or given.compulsory < rules.compulsory or given.elective < rules.elective:
         raise FieldError(
-            "professions.hours",
+            f"professions.{place}.hours",
             f"profile {profile.id}, 逾期注册",
             f"registered more than {rules.after_years} years after the qualification, which needs"
             f" {rules.compulsory} compulsory and {rules.elective} elective hours",

@@ -27,7 +27,7 @@ from storage.ledger import keys, people
 from storage.ledger.base import Tx
 from storage.sealed import DataKey
 
-TAKEN = "registration_number: another registration has it"
+TAKEN = "another registration has it, now or of old"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +128,7 @@ def add(
     )
     row_id: int | None = result.scalar_one_or_none()
     if row_id is None:
-        raise ConflictError(TAKEN)
+        raise ConflictError(f"registration_number: {TAKEN}")
     for former in state.former_numbers:
         add_former_number(tx, row_id, authority, former)
     return row_id
