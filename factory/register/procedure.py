@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -123,6 +124,8 @@ def signed(person: Person, fact: Fact, data: ApplicationSigned, profile: Profile
         raise ConflictError(
             f"revision: {data.revision} is void, revision {known.revision} was saved since (作废)"
         )
+    if any(not each.void and each.party is data.party for each in known.signatures):
+        raise ConflictError(f"party: the {data.party} has signed revision {data.revision} already")
     after = step(profile, known.kind, known.state, SIGNS[data.party])
     signature = Signature(party=data.party, revision=data.revision, at=fact.effective)
     signed = replace(
@@ -209,10 +212,21 @@ def approved(person: Person, fact: Fact, data: RegistrationApproved, profile: Pr
         raise ConflictError(f"application.type: is {data.kind}, but {known.kind} was applied for")
     before = known.state if known else None
     after = step(profile, data.kind, before, Happening.APPROVE)
-    if before is ApplicationState.COMPLETED:
+    if known is not None and before is ApplicationState.COMPLETED:
+        _check_same(known, data)
         return person  # it took effect at the last signature
     approved = replace(known or _opened(fact, data), state=after, approved=fact)
     person = _with_application(person, fact, approved)
     if after is ApplicationState.COMPLETED:
         return _granted(person, fact, fact, profile)
+    with suppress(AwaitsError, ConflictError):  # may change until it is announced
+        _granted(person, fact, fact, profile)
     return person
+
+
+def _check_same(known: Application, data: Applied) -> None:
+    """ConflictError: what took effect was about other professions."""
+    content = known.approved or known.saved
+    assert content is not None and isinstance(content.data, Applied)  # noqa: S101 - it took effect
+    if {each.name for each in content.data.professions} != {each.name for each in data.professions}:
+        raise ConflictError("professions: the application has ended (办结) with others than these")

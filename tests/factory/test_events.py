@@ -22,6 +22,7 @@ from jsonschema import Draft202012Validator
 
 from factory import events, specimen
 from factory.errors import InvalidEventError, NotFoundError
+from factory.events.envelope import _PATTERNS
 from factory.events.lines import MAX_BATCH_BYTES
 from factory.events.text import HIDDEN
 from factory.model import Sex
@@ -29,6 +30,7 @@ from factory.model import Sex
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MAKE = runpy.run_path(str(EXAMPLES / "make.py"))
 MALFORMED: list[tuple[str, str]] = MAKE["malformed"]()
+SCHEMAS = [events.schema(name) for name in events.EVENT_TYPES]
 PHOTO = {"key": "intake/1.jpg", "sha256": "0" * 64}
 
 JsonObject = dict[str, Any]
@@ -194,6 +196,15 @@ def test_an_unknown_field_is_refused_with_the_nearest_known_one() -> None:
     event = approval(birthdate="1990-01-01")
 
     assert problems(wire(event)) == [("data.holder.*", "is not a field of this event: birth_date?")]
+
+
+def test_every_pattern_is_told_in_words() -> None:
+    patterns = re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', json.dumps(SCHEMAS))
+
+    found = {json.loads(each) for each in patterns}
+
+    assert "^[0-9A-Z]{18}$" in found
+    assert found - set(_PATTERNS) == set()
 
 
 def test_a_long_list_of_problems_is_cut_and_counted() -> None:

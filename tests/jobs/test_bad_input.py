@@ -12,8 +12,8 @@ import shutil
 import tomllib
 from base64 import b64decode, b64encode
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from factory import events, specimen
+from factory import events, pictures, specimen
 from factory.model import BatchId
 from jobs import bulk, desk, enquiry, intake
 from jobs.intake import Outcome, Status
@@ -69,7 +69,7 @@ class Sent:
     held: list[Held]
     neighbours: list[Outcome]
     ended: str
-    open_at_the_end: list[Held]
+    open_at_the_end: Sequence[Held]
 
     @property
     def told(self) -> str:
@@ -167,22 +167,45 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sent(
+def told_once(
     request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Sent:
-    case = request.param
-    folder = shutil.copytree(template, tmp_path_factory.mktemp("case") / "plant")
-    variables = {"DATA_DIR": str(folder)}
-    if case in IN_STORE:
-        store = request.getfixturevalue("store").settings
-        variables |= {"S3_ENDPOINT": store.s3_endpoint, "S3_PUBLIC_ENDPOINT": store.s3_endpoint}
-        variables |= {"S3_KEY": store.s3_key, "S3_SECRET": store.s3_secret}
-    plant = Plant(Settings.from_env({f"FACTORY_{k}": v for k, v in variables.items()}))
-    if case in IN_STORE:
-        plant.intake_store.ensure_bucket()
-    found = run(plant, case)
-    plant.ledger.engine.dispose()
-    return found
+) -> Callable[[JsonObject], Sent]:
+    """Runs a case when it is first asked for; every test looks at the same run."""
+    found: dict[str, Sent] = {}
+
+    def sent_once(case: JsonObject) -> Sent:
+        if case["title"] not in found:
+            folder = shutil.copytree(template, tmp_path_factory.mktemp("case") / "plant")
+            store = request.getfixturevalue("store").settings if case in IN_STORE else None
+            plant = plant_in(folder, store)
+            found[case["title"]] = run(plant, case)
+            plant.ledger.engine.dispose()
+            shutil.rmtree(folder)
+        return found[case["title"]]
+
+    return sent_once
+
+
+@pytest.fixture
+def sent(request: pytest.FixtureRequest, told_once: Callable[[JsonObject], Sent]) -> Sent:
+    return told_once(request.param)
+
+
+def plant_in(folder: Path, store: Settings | None) -> Plant:
+    settings = Settings.from_env({"FACTORY_DATA_DIR": str(folder)})
+    if store is None:
+        return Plant(settings)
+    plant = Plant(
+        replace(
+            settings,
+            s3_endpoint=store.s3_endpoint,
+            s3_public_endpoint=store.s3_endpoint,
+            s3_key=store.s3_key,
+            s3_secret=store.s3_secret,
+        )
+    )
+    plant.intake_store.ensure_bucket()
+    return plant
 
 
 def run(plant: Plant, case: JsonObject) -> Sent:
@@ -278,9 +301,12 @@ def step(plant: Plant) -> None:
 ACTIONS: Mapping[str, Callable[[Plant], object]] = {
     "the certificates are made": make_all,
     "the rename is confirmed and ends": end_rename,
-    "the photo is put into the store": lambda plant: put(plant, "photos/late.png", PLAIN_PHOTO),
+    "the photo is put into the store": lambda plant: put(plant, "bad/late.png", PLAIN_PHOTO),
     "another photo is put into the store": lambda plant: put(
-        plant, "photos/other.jpg", specimen.portrait(1)
+        plant, "bad/other.jpg", specimen.portrait(1)
+    ),
+    "a photo too large is put into the store": lambda plant: put(
+        plant, "bad/large.jpg", bytes(pictures.MAX_INPUT_BYTES + 1)
     ),
 }
 
@@ -291,7 +317,7 @@ ACTIONS: Mapping[str, Callable[[Plant], object]] = {
 def each_case(*, outcome: str | None = None) -> pytest.MarkDecorator:
     wanted = [case for case in CASES if outcome in {None, case["outcome"]}]
     names = [case["title"] for case in wanted]
-    return pytest.mark.parametrize("sent", wanted, ids=names, indirect=True, scope="module")
+    return pytest.mark.parametrize("sent", wanted, ids=names, indirect=True)
 
 
 @each_case()
@@ -330,7 +356,7 @@ def test_the_good_events_around_it_are_taken(sent: Sent) -> None:
 
 @each_case()
 def test_in_the_end_what_is_right_is_taken_and_nothing_waits(sent: Sent) -> None:
-    assert (sent.ended, sent.open_at_the_end) == (sent.case.get("ends", "accepted"), [])
+    assert (sent.ended, list(sent.open_at_the_end)) == (sent.case.get("ends", "accepted"), [])
 
 
 def private(value: object, field: str = "") -> Iterator[str]:
