@@ -78,7 +78,7 @@ class Line:
         return number
 
     def editions(self, number: str) -> list[JsonObject]:
-        found: list[JsonObject] = self.json("status", number)["editions"]
+        found: list[JsonObject] = self.json("status", number)["registration"]["editions"]
         return found
 
     def holds(self, event: JsonObject) -> list[JsonObject]:
