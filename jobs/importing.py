@@ -20,9 +20,9 @@ import structlog
 
 from factory import plan
 from factory.errors import ConflictError, NotFoundError, SettingsError
-from factory.events import EditionData, tabular, takeover
+from factory.events import tabular, takeover
 from factory.events.takeover import Format, Origin, Row
-from factory.model import Registration, Standing
+from factory.model import EditionState, Registration, Standing
 from jobs import intake, ordering
 from jobs.entering import Entered
 from jobs.intake import CORRELATION_BYTES, Outcome, Status
@@ -327,8 +327,7 @@ class _Import:
 
 def _import(tx: Tx, each: Plain) -> Import:
     """Row for row what entering the event comes to."""
-    state, edition = each.state, each.state.foreign
-    active = state.standing is Standing.ACTIVE
+    state = each.state
     number = state.number or ""
     return Import(
         profile=each.profile.id,
@@ -342,11 +341,13 @@ def _import(tx: Tx, each: Plain) -> Import:
         correlation=said(each.row)[0].correlation_id,
         holder=each.holder,
         state=state,
-        edition=_foreign(tx, each, edition) if edition is not None and active else None,
+        edition=_foreign(tx, each),
     )
 
 
-def _foreign(tx: Tx, each: Plain, edition: EditionData) -> Foreign:
+def _foreign(tx: Tx, each: Plain) -> Foreign:
+    edition = each.state.foreign
+    assert edition is not None  # noqa: S101 - whatever is imported has one
     value = Registration(
         number=each.state.number or "",
         holder=each.holder,
@@ -354,11 +355,15 @@ def _foreign(tx: Tx, each: Plain, edition: EditionData) -> Foreign:
         occupation=each.profile.occupation,
         professions=each.state.view.professions,
     )
+    imported = plan.as_imported(value, each.fact, each.profile)
+    cancelled = each.state.standing is Standing.CANCELLED
     return Foreign(
         number=edition.number,
         medium=edition.medium,
         licence_id=edition.licence_id,
-        basis=ordering.basis_of(tx, plan.as_imported(value, each.fact, each.profile)),
+        basis=ordering.basis_of(tx, imported),
+        valid_until=max(profession.validity.last for profession in imported.professions),
+        state=EditionState.REVOKED if cancelled else EditionState.COLLECTED,
     )
 
 

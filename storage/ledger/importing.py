@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from sqlalchemy.exc import IntegrityError
 
 from factory.errors import ConflictError
-from factory.model import Enterprise, Holder, Occupation, ProfileId
+from factory.model import EditionState, Enterprise, Holder, Occupation, ProfileId
 from factory.register import Fact, RegistrationState
 from storage.ledger import facts, inbox, keys, orders, people, registers
 from storage.ledger.base import Tx
@@ -30,6 +31,8 @@ class Foreign:
     medium: str
     licence_id: str | None
     basis: str
+    valid_until: date
+    state: EditionState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,6 @@ class Import:
     digest:      the keyed digest of the event's content.
     raw:         the event's bytes.
     correlation: the event's own, if it came with one.
-    edition:     None: nothing is in force.
     """
 
     profile: ProfileId
@@ -53,7 +55,7 @@ class Import:
     correlation: str | None
     holder: Holder = field(repr=False)
     state: RegistrationState
-    edition: Foreign | None
+    edition: Foreign
 
 
 def write(tx: Tx, imports: Sequence[Import]) -> None:
@@ -98,9 +100,10 @@ def _write(tx: Tx, imports: Sequence[Import]) -> None:
     orders.add_foreign_editions(
         tx,
         [
-            (_edition(each, each.edition, row), each.edition.medium)
+            orders.ForeignEdition(
+                _edition(each, row), medium=each.edition.medium, state=each.edition.state
+            )
             for each, row in zip(imports, rows, strict=True)
-            if each.edition is not None
         ],
     )
 
@@ -141,14 +144,14 @@ def _registration(each: Import, holder_id: int, enterprise_id: int) -> registers
     )
 
 
-def _edition(each: Import, foreign: Foreign, row: int) -> orders.NewEdition:
+def _edition(each: Import, row: int) -> orders.NewEdition:
     return orders.NewEdition(
         registration_id=row,
         profile=each.profile,
-        number=foreign.number,
-        licence_id=foreign.licence_id,
+        number=each.edition.number,
+        licence_id=each.edition.licence_id,
         code=None,
         cause=each.fact.type,
-        basis=foreign.basis,
-        valid_until=each.state.view.valid_until,
+        basis=each.edition.basis,
+        valid_until=each.edition.valid_until,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import date, datetime
 
 from sqlalchemy import exists, func, insert, select, update
@@ -44,6 +44,16 @@ class NewEdition:
     cause: str
     basis: str
     valid_until: date
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignEdition:
+    """An edition made elsewhere that is, or was, in the holder's hands."""
+
+    edition: NewEdition
+    _: KW_ONLY
+    medium: str
+    state: EditionState = EditionState.COLLECTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,14 +181,15 @@ def add_foreign_edition(tx: Tx, edition: NewEdition, *, medium: str) -> None:
     """
     if edition.licence_id is not None and licensed(tx, [edition.licence_id]):
         raise ConflictError("edition.licence_id: another certificate has it (GB/T 36904-2018)")
-    add_foreign_editions(tx, [(edition, medium)])
+    add_foreign_editions(tx, [ForeignEdition(edition, medium=medium)])
 
 
-def add_foreign_editions(tx: Tx, editions: Iterable[tuple[NewEdition, str]]) -> None:
-    """The same of many, nobody else having their licence ids: (edition, medium)."""
-    collected = {"state": EditionState.COLLECTED.value, "collected_at": tx.now}
+def add_foreign_editions(tx: Tx, editions: Iterable[ForeignEdition]) -> None:
+    """The same of many, nobody else having their licence ids."""
     rows = [
-        _edition_row(tx, edition) | collected | {"medium": medium} for edition, medium in editions
+        _edition_row(tx, each.edition)
+        | {"medium": each.medium, "state": each.state.value, "collected_at": tx.now}
+        for each in editions
     ]
     if rows:
         tx.run(insert(t.edition), rows)

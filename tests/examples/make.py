@@ -52,7 +52,7 @@ def approvals() -> list[dict[str, Any]]:
         }
         for place, name in enumerate(specimen.PROFESSIONS)
     ]
-    events[4]["data"]["professions"][0] |= {"valid_from": "2024-03-10", "valid_to": "2026-08-31"}
+    events[4]["data"]["professions"][0] |= {"valid_from": "2024-03-10", "valid_to": "2036-08-31"}
     events[5]["data"]["enterprise"] = specimen.employer(99) | {"name": LONG_ENTERPRISE}
     return events
 
