@@ -1,0 +1,206 @@
+"""Replaying: whatever order facts arrive in, the register is the same."""
+
+from itertools import combinations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from factory.errors import AwaitsError, ConflictError, PermanentError
+from factory.model import ApplicationState, Standing
+from factory.profile import Profile
+from factory.register import Fact, Key, Person, Replay, replay
+from tests.factory.register.histories import (
+    BUILDING,
+    ELSEWHERE,
+    HERE,
+    HISTORIES,
+    PROFILES,
+    ROAD,
+    SHANGHAI,
+    Teller,
+    altered,
+    at,
+    only,
+    told,
+)
+
+histories = pytest.mark.parametrize("name", HISTORIES)
+few = settings(max_examples=30, deadline=None)
+HERE_TOLD = Teller(profile=SHANGHAI, employer=HERE)
+THERE_TOLD = Teller(profile=SHANGHAI, employer=ELSEWHERE)
+INITIAL = HERE_TOLD.approved("initial", BUILDING, on="2024-06-14")
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.id)
+def test_every_register_has_histories_to_be_told(profile: Profile) -> None:
+    assert len([rules for rules, _ in HISTORIES.values() if rules is profile]) >= 3
+
+
+@histories
+def test_a_history_told_in_order_takes_effect_fact_by_fact(name: str) -> None:
+    profile, facts = HISTORIES[name]
+
+    done = replay(facts, profile)
+
+    assert done.refused == {}
+    assert done.person == told(profile, *facts)
+
+
+@histories
+@few
+@given(data=st.data())
+def test_facts_in_any_order_come_to_the_same(name: str, data: st.DataObject) -> None:
+    profile, facts = HISTORIES[name]
+    places = range(len(facts))
+    arriving = data.draw(st.permutations(places))
+
+    done = fed_one_by_one([facts[place] for place in arriving], profile)
+
+    assert done.refused == {}
+    assert done.person == told(profile, *facts)
+
+
+@histories
+@few
+@given(data=st.data())
+def test_each_fact_has_taken_effect_or_has_its_reason(name: str, data: st.DataObject) -> None:
+    profile, facts = HISTORIES[name]
+    places = data.draw(st.permutations(range(len(facts))))
+    arriving = [facts[place] for place in places[: data.draw(st.integers(0, len(facts) - 1))]]
+
+    done = fed_one_by_one(arriving, profile)
+
+    assert {*done.applied, *done.refused} == {fact.key for fact in arriving}
+    assert len(done.applied) + len(done.refused) == len(arriving)
+    assert all(isinstance(error, PermanentError) for error in done.refused.values())
+
+
+@histories
+def test_a_fact_that_is_missing_never_stops_the_others_from_being_told(name: str) -> None:
+    profile, facts = HISTORIES[name]
+
+    for rest in combinations(facts, len(facts) - 1):
+        done = replay(rest, profile)
+
+        assert {*done.applied, *done.refused} == {fact.key for fact in rest}
+
+
+@histories
+@few
+@given(data=st.data())
+def test_what_has_taken_effect_is_never_taken_back(name: str, data: st.DataObject) -> None:
+    profile, facts = HISTORIES[name]
+    standing: set[Key] = set()
+    heard: list[Fact] = []
+
+    for place in data.draw(st.permutations(range(len(facts)))):
+        heard.append(facts[place])
+        done = replay(heard, profile, standing=standing)
+
+        assert standing <= set(done.applied)
+        standing = set(done.applied)
+
+
+def test_nothing_told_is_nobody() -> None:
+    assert replay([], SHANGHAI) == Replay(person=Person())
+
+
+def test_facts_are_applied_by_the_day_they_hold_from() -> None:
+    suspended, resumed = HERE_TOLD.suspended(on="2024-09-02"), HERE_TOLD.resumed(on="2024-12-02")
+
+    done = replay([resumed, suspended, INITIAL], SHANGHAI)
+
+    assert done.applied == (INITIAL.key, suspended.key, resumed.key)
+
+
+def test_what_was_done_on_one_day_needs_no_order_of_its_own() -> None:
+    days = {"on": "2024-09-02"}
+    facts = [HERE_TOLD.suspended(**days), HERE_TOLD.resumed(**days)]
+
+    for arriving in (facts, facts[::-1]):
+        done = replay([INITIAL, *arriving], SHANGHAI)
+
+        assert done.refused == {}
+        assert only(done.person).standing is Standing.ACTIVE
+
+
+def test_a_fact_before_what_it_follows_waits_with_its_reason() -> None:
+    cancelled = HERE_TOLD.cancelled(on="2025-05-06")
+
+    done = replay([cancelled], SHANGHAI)
+
+    assert done.applied == ()
+    assert isinstance(done.refused[cancelled.key], AwaitsError)
+
+
+def test_a_waiting_fact_is_taken_up_once_what_it_waits_for_has_come() -> None:
+    cancelled = HERE_TOLD.cancelled(on="2025-05-06")
+
+    done = replay([cancelled, INITIAL], SHANGHAI)
+
+    assert done.refused == {}
+    assert only(done.person).standing is Standing.CANCELLED
+
+
+def test_a_fact_contrary_to_what_has_taken_effect_waits_for_its_explanation() -> None:
+    """Approved elsewhere in 2025; that it began here in 2024 was heard of only afterwards."""
+    elsewhere = THERE_TOLD.approved("initial", BUILDING, number=2, on="2025-07-11")
+
+    done = replay([INITIAL, elsewhere], SHANGHAI, standing={elsewhere.key})
+
+    assert done.applied == (elsewhere.key,)
+    assert isinstance(done.refused[INITIAL.key], ConflictError)
+    assert "what has taken effect" in str(done.refused[INITIAL.key])
+
+
+def test_the_explanation_lets_both_stand() -> None:
+    elsewhere = THERE_TOLD.approved("initial", BUILDING, number=2, on="2025-07-11")
+    cancelled = HERE_TOLD.cancelled(on="2025-05-06")
+
+    done = replay([INITIAL, elsewhere, cancelled], SHANGHAI, standing={elsewhere.key})
+
+    assert done.applied == (INITIAL.key, cancelled.key, elsewhere.key)
+    assert done.refused == {}
+
+
+def test_what_goes_with_what_stands_takes_effect_though_something_else_does_not() -> None:
+    elsewhere = THERE_TOLD.approved("initial", BUILDING, number=2, on="2025-07-11")
+    added = THERE_TOLD.approved("addition", ROAD, number=3, on="2025-09-12")
+
+    done = replay([INITIAL, added, elsewhere], SHANGHAI, standing={elsewhere.key})
+
+    assert done.applied == (elsewhere.key, added.key)
+    assert set(done.refused) == {INITIAL.key}
+
+
+def test_an_approval_that_stands_keeps_standing_while_its_application_comes_in() -> None:
+    saved = HERE_TOLD.saved("initial", BUILDING, at=at("2024-06-03"))
+
+    done = replay([INITIAL, saved], SHANGHAI, standing={INITIAL.key})
+
+    assert done.applied == (INITIAL.key,)
+    assert set(done.refused) == {saved.key}
+
+
+def test_rules_that_no_longer_allow_what_stands_are_a_conflict() -> None:
+    without_building = altered(SHANGHAI, "professions", names=(ROAD,))
+
+    with pytest.raises(ConflictError, match="no longer allows what has taken effect"):
+        replay([INITIAL], without_building, standing={INITIAL.key})
+
+
+def test_an_application_not_heard_of_before_its_approval_is_completed_by_it() -> None:
+    done = replay([INITIAL], SHANGHAI)
+
+    [application] = done.person.applications.values()
+
+    assert application.state is ApplicationState.COMPLETED
+
+
+def fed_one_by_one(arriving: list[Fact], profile: Profile) -> Replay:
+    """What the facts come to, each heard after the others have been replayed."""
+    done = Replay(person=Person())
+    for count in range(1, len(arriving) + 1):
+        done = replay(arriving[:count], profile, standing=frozenset(done.applied))
+    return done
