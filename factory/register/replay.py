@@ -44,14 +44,14 @@ def replay(
     ended: Set[Key] = NONE,
     numbers: Mapping[Key, str] = NOTHING,
 ) -> Replay:
-    """The person after all facts that can take effect.
+    """The person after all facts that can take effect; one told twice is one fact.
 
     standing: facts that took effect before; they always do again.
     ended:    registrations that have ended, by the fact that began them; they stay so.
     numbers:  registration numbers that were drawn, by the fact that began the registration.
     ConflictError: they no longer can, because the profile's rules have changed.
     """
-    ordered = sorted(facts, key=lambda fact: fact.order)
+    ordered = sorted({fact.key: fact for fact in facts}.values(), key=lambda fact: fact.order)
     nobody = Person(numbers=numbers)
     whole = _fold(nobody, ordered, profile)
     if _keeps(whole, standing, ended):

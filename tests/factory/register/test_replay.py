@@ -1,4 +1,4 @@
-"""Replaying: whatever order facts arrive in, the register is the same."""
+"""Replaying: whatever order facts arrive in, and however often, the register is the same."""
 
 from itertools import combinations
 
@@ -50,10 +50,11 @@ def test_a_history_told_in_order_takes_effect_fact_by_fact(name: str) -> None:
 @histories
 @few
 @given(data=st.data())
-def test_facts_in_any_order_come_to_the_same(name: str, data: st.DataObject) -> None:
+def test_facts_in_any_order_and_twice_come_to_the_same(name: str, data: st.DataObject) -> None:
     profile, facts = HISTORIES[name]
     places = range(len(facts))
-    arriving = data.draw(st.permutations(places))
+    again = data.draw(st.lists(st.sampled_from(places), max_size=3))
+    arriving = data.draw(st.permutations([*places, *again]))
 
     done = fed_one_by_one([facts[place] for place in arriving], profile)
 
@@ -141,6 +142,13 @@ def test_a_waiting_fact_is_taken_up_once_what_it_waits_for_has_come() -> None:
 
     assert done.refused == {}
     assert only(done.person).standing is Standing.CANCELLED
+
+
+def test_a_fact_heard_twice_is_one_fact() -> None:
+    done = replay([INITIAL, INITIAL], SHANGHAI)
+
+    assert done.applied == (INITIAL.key,)
+    assert done.refused == {}
 
 
 def test_a_fact_contrary_to_what_has_taken_effect_waits_for_its_explanation() -> None:
