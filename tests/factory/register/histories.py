@@ -29,6 +29,8 @@ BORN = "1988-05-06"
 HERE, ELSEWHERE = 1, 2  #: seeds of two enterprises
 ANNOUNCED_AFTER = timedelta(days=7)
 
+NOBODY = Person()
+
 JsonObject = dict[str, Any]
 
 
@@ -205,9 +207,9 @@ class Teller:
         rules = self.profile.application
         type_ = ApplicationType(kind)
         start = [self.saved(kind, *names, number=number, at=at(saved), **more)]
-        if type_ is ApplicationType.PAPER_EXCHANGE:
-            if self.profile.certificate.paper_exchange == "direct":
-                return start
+        direct = self.profile.certificate.paper_exchange == "direct"
+        if type_ is ApplicationType.PAPER_EXCHANGE and direct:
+            return start
         handed_in = [
             *(self._signatures(type_, number, saved) if rules.signers else []),
             *([] if rules.signers else self._submission(kind, names, number, saved)),
@@ -282,9 +284,9 @@ class Teller:
         return ({"photo": photo} if photo else {}) | signature
 
 
-def told(profile: Profile, *facts: Fact) -> Person:
+def told(profile: Profile, *facts: Fact, before: Person = NOBODY) -> Person:
     """The person after the facts, in the order they are given."""
-    person = Person()
+    person = before
     for each in facts:
         person = apply(person, each, profile)
     return person

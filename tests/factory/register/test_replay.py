@@ -26,7 +26,7 @@ from tests.factory.register.histories import (
 )
 
 histories = pytest.mark.parametrize("name", HISTORIES)
-few = settings(max_examples=30, deadline=None)
+few = settings(max_examples=12, deadline=None)
 HERE_TOLD = Teller(profile=SHANGHAI, employer=HERE)
 THERE_TOLD = Teller(profile=SHANGHAI, employer=ELSEWHERE)
 INITIAL = HERE_TOLD.approved("initial", BUILDING, on="2024-06-14")
