@@ -18,6 +18,11 @@ from factory.register import professions
 from factory.register.facts import Fact, local_day
 from factory.register.state import Person, RegistrationState, View
 
+ELSEWHERE = (
+    "enterprise.credit_code: is registered at another employer; a change of employer is a"
+    " cancellation, then an initial registration"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
@@ -120,7 +125,7 @@ def _add(person: Person, granted: Grant) -> Person:
     data, profile, day = granted.data, granted.profile, granted.day
     if profile.certificate.unit == "profession":
         return _begin(person, granted)
-    known = _of_same_employer(person, granted)
+    known = _in_use(person, granted)
     new = {each.name for each in data.professions}
     valid = {each.name for each in known.view.professions if day <= each.validity.last}
     for place, each in enumerate(data.professions):
@@ -139,7 +144,7 @@ def _add(person: Person, granted: Grant) -> Person:
 def _renew(person: Person, granted: Grant) -> Person:
     """Professions go on; only while they are valid on the day of the application."""
     data, profile, day = granted.data, granted.profile, granted.day
-    known = _of_same_employer(person, granted)
+    known = _in_use(person, granted)
     application = person.applications[data.application.acceptance_number]
     asked_on = min(day, local_day(application.opened))
     born = data.holder.birth_date
@@ -161,7 +166,7 @@ def _renew(person: Person, granted: Grant) -> Person:
 
 def _cancel(person: Person, granted: Grant) -> Person:
     """Professions end: some of them, and the rest is collected again; all, and nothing is."""
-    known = _meant(person, granted)
+    known = _of_same_employer(person, granted)
     ending = {each.name for each in granted.data.professions}
     there = {each.name for each in known.view.professions}
     for place, each in enumerate(granted.data.professions):
@@ -178,7 +183,7 @@ def _cancel(person: Person, granted: Grant) -> Person:
 def _change(person: Person, granted: Grant) -> Person:
     """Name or papers of the holder; what was described in the application counts."""
     data, profile, day = granted.data, granted.profile, granted.day
-    known = _of_same_employer(person, granted)
+    known = _in_use(person, granted)
     kept = known.view.professions
     if not profile.validity.change_keeps:
         born = data.holder.birth_date
@@ -188,22 +193,25 @@ def _change(person: Person, granted: Grant) -> Person:
 
 def _exchange(person: Person, granted: Grant) -> Person:
     """A paper certificate becomes electronic; the register itself stays."""
-    known = _of_same_employer(person, granted)
+    known = _in_use(person, granted)
     if not known.on_paper:
         raise ConflictError("registration: its certificate is electronic already")
     return _changed(person, known, granted, known.view.professions)
 
 
-def _of_same_employer(person: Person, granted: Grant) -> RegistrationState:
-    data = granted.data
-    known = _meant(person, granted)
-    if known.employer.credit_code != data.enterprise.credit_code:
-        raise ConflictError(
-            "enterprise.credit_code: is registered at another employer; a change of employer is"
-            " a cancellation, then an initial registration"
-        )
+def _in_use(person: Person, granted: Grant) -> RegistrationState:
+    """The registration that is meant; a suspended one is not to be changed."""
+    known = _of_same_employer(person, granted)
     if known.standing is Standing.SUSPENDED:
         raise ConflictError("registration: is suspended (暂扣); it must be resumed first")
+    return known
+
+
+def _of_same_employer(person: Person, granted: Grant) -> RegistrationState:
+    """The registration that is meant, at the employer that signs for it."""
+    known = _meant(person, granted)
+    if known.employer.credit_code != granted.data.enterprise.credit_code:
+        raise ConflictError(ELSEWHERE)
     return known
 
 
