@@ -55,6 +55,7 @@ def _begin(person: Person, granted: Grant) -> Person:
         raise ConflictError(
             "holder: is registered already; another employer is a cancellation, then an initial"
         )
+    _check_one_employer(person, granted)
     _check_former(person, data.kind, unit, profile)
     if "photo" not in fact.pictures and not _last_photo(person):
         raise PictureError("photo: this register prints one; there is none")
@@ -108,6 +109,18 @@ def lapse(person: Person, unit: str, day: date) -> Person:
     return replace(person, registrations=tuple(map(lapsed, person.registrations)))
 
 
+def _check_one_employer(person: Person, granted: Grant) -> None:
+    """Nobody is registered at two employers, as the applicant declares (申请人意见)."""
+    code = granted.data.enterprise.credit_code
+    valid = [
+        each
+        for each in person.registrations
+        if each.stands and granted.day <= each.view.valid_until
+    ]
+    if any(each.employer.credit_code != code for each in valid):
+        raise ConflictError(ELSEWHERE)
+
+
 def _check_former(person: Person, kind: ApplicationType, unit: str, profile: Profile) -> None:
     former = any(each.unit == unit for each in person.registrations)
     if kind is ApplicationType.REREGISTRATION and not former:
@@ -124,6 +137,8 @@ def _add(person: Person, granted: Grant) -> Person:
     """Further professions: on the same certificate, or each on one of its own."""
     data, profile, day = granted.data, granted.profile, granted.day
     if profile.certificate.unit == "profession":
+        if not any(each.stands and each.stood(granted.at) for each in person.registrations):
+            raise AwaitsError(NONE_IN_FORCE)
         return _begin(person, granted)
     known = _in_use(person, granted)
     new = {each.name for each in data.professions}

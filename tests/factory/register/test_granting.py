@@ -379,6 +379,28 @@ def test_a_cost_engineers_second_certificate_of_one_profession_is_refused() -> N
         told(COST, OF_CIVIL, addition)
 
 
+def test_a_cost_engineers_addition_without_a_registration_waits_for_one() -> None:
+    with pytest.raises(AwaitsError, match="none in force"):
+        told(COST, ENGINEER.approved("addition", INSTALLATION, on=BEGUN))
+
+
+@pytest.mark.parametrize("kind", ["initial", "addition"])
+def test_a_cost_engineer_is_registered_at_one_employer(kind: str) -> None:
+    there = Teller(profile=COST, employer=ELSEWHERE)
+
+    with pytest.raises(ConflictError, match="another employer"):
+        told(COST, OF_CIVIL, there.approved(kind, INSTALLATION, number=2, on="2024-09-13"))
+
+
+def test_a_certificate_that_has_expired_elsewhere_is_no_obstacle() -> None:
+    there = Teller(profile=COST, employer=ELSEWHERE)
+    begun = there.approved("initial", late(INSTALLATION), number=2, on="2028-06-14")
+
+    first, second = told(COST, OF_CIVIL, begun).registrations
+
+    assert (first.unit, second.unit) == (CIVIL, INSTALLATION)
+
+
 def test_a_cost_engineer_applies_for_one_profession_at_a_time() -> None:
     with pytest.raises(FieldError, match="professions"):
         told(COST, ENGINEER.approved("initial", CIVIL, INSTALLATION, on=BEGUN))
