@@ -217,7 +217,7 @@ def test_three_years_after_the_qualification_no_hours_are_asked_for() -> None:
     assert only(began(SHANGHAI, name, on=BEGUN)).standing is Standing.ACTIVE
 
 
-def test_a_day_later_they_are() -> None:
+def test_a_day_after_three_years_hours_are_asked_for() -> None:
     name = profession(BUILDING, qualified_on="2021-06-13")
 
     with pytest.raises(FieldError, match="逾期注册"):
@@ -292,7 +292,7 @@ def test_in_gansu_an_initial_registration_is_also_for_who_was_registered_before(
 
 
 @pytest.mark.parametrize("rules", [SHANGHAI, GANSU, COST, ZHEJIANG], ids=lambda rules: rules.id)
-def test_elsewhere_there_is_no_such_type(rules: Profile) -> None:
+def test_elsewhere_there_is_no_reregistration(rules: Profile) -> None:
     fact = Teller(profile=rules).approved("reregistration", rules.professions.names[0], on=BEGUN)
 
     with pytest.raises(FieldError, match="has no reregistration"):
@@ -542,7 +542,7 @@ def test_what_is_asked_for_at_another_employer_is_refused(kind: str, names: list
 
 
 @pytest.mark.parametrize(("kind", "names"), ACTS)
-def test_at_the_own_employer_it_is_granted(kind: str, names: list[str]) -> None:
+def test_what_is_asked_for_at_the_own_employer_is_granted(kind: str, names: list[str]) -> None:
     person = told(SHANGHAI, IMPORTED, HERE.approved(kind, *names, on="2024-09-13"))
 
     assert only(person).cause in {"registration.approved", "registration.imported"}
