@@ -30,6 +30,10 @@ def saved(person: Person, fact: Fact, data: ApplicationSaved, profile: Profile) 
     """A new revision; signatures of the former ones are void (作废)."""
     _check_kind(data.kind, profile)
     _check_professions(data, profile)
+    if data.submitted and profile.application.signers:
+        raise FieldError(
+            "submitted", f"profile {profile.id}", "is signed instead (个人签名, 企业签名)"
+        )
     number = data.application.acceptance_number
     known = person.applications.get(number)
     _no_other_open(person, fact, number)

@@ -117,6 +117,15 @@ def test_cost_engineers_name_one_profession_an_application() -> None:
         told(COST, Teller(profile=COST).saved("initial", CIVIL, INSTALLATION, at=at(DAY)))
 
 
+@pytest.mark.parametrize("rules", [SHANGHAI, GANSU, COST], ids=lambda rules: rules.id)
+def test_what_is_signed_is_not_submitted(rules: Profile) -> None:
+    [name, *_] = rules.professions.names
+    fact = Teller(profile=rules).saved("initial", name, at=at(DAY), submitted=True)
+
+    with pytest.raises(FieldError, match="submitted"):
+        told(rules, fact)
+
+
 # --- one at a time -----------------------------------------------------------------------------
 
 
