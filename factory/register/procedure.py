@@ -37,8 +37,8 @@ def saved(person: Person, fact: Fact, data: ApplicationSaved, profile: Profile) 
     number = data.application.acceptance_number
     known = person.applications.get(number)
     _no_other_open(person, fact, number)
-    if known is None:
-        known = _opened(fact, data)
+    before = known.state if known else None
+    known = known or _opened(fact, data)
     if known.kind is not data.kind:
         raise ConflictError(
             f"application.type: is {data.kind}, but it was saved as {known.kind}; another type is"
@@ -51,7 +51,6 @@ def saved(person: Person, fact: Fact, data: ApplicationSaved, profile: Profile) 
     _check_time(known, fact)
     if data.submitted:
         _check_materials(known, profile)
-    before = known.state if known.revision else None
     happening = Happening.SUBMIT if data.submitted else Happening.SAVE
     after = step(profile, data.kind, before, happening)
     void = tuple(replace(each, void=True) for each in known.signatures)

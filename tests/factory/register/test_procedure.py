@@ -126,6 +126,21 @@ def test_what_is_signed_is_not_submitted(rules: Profile) -> None:
         told(rules, fact)
 
 
+def test_what_is_approved_is_not_saved_any_more() -> None:
+    """Even where the approval was the first that was heard of it."""
+    fact = HERE.saved("initial", BUILDING, at=at("2024-06-20"))
+
+    with pytest.raises(ConflictError, match="办结"):
+        told(SHANGHAI, APPROVED, fact)
+
+
+def test_what_waits_for_its_announcement_is_not_saved_any_more() -> None:
+    approved = AT_GANSU.approved("initial", BUILDING, on="2024-06-14")
+
+    with pytest.raises(ConflictError, match="待公告"):
+        told(GANSU, approved, AT_GANSU.saved("initial", BUILDING, at=at("2024-06-20")))
+
+
 # --- one at a time -----------------------------------------------------------------------------
 
 
