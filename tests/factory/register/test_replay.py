@@ -103,6 +103,25 @@ def test_what_has_taken_effect_is_never_taken_back(name: str, data: st.DataObjec
         standing = set(done.applied)
 
 
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.id)
+@few
+@given(data=st.data())
+def test_histories_that_contradict_each_other_leave_standing_what_came_first(
+    profile: Profile, data: st.DataObject
+) -> None:
+    told_of = [fact for rules, facts in HISTORIES.values() if rules is profile for fact in facts]
+    arriving = data.draw(st.lists(st.sampled_from(range(len(told_of))), max_size=25, unique=True))
+    standing: set[Key] = set()
+
+    for count in range(1, len(arriving) + 1):
+        heard = [told_of[place] for place in arriving[:count]]
+        done = replay(heard, profile, standing=standing)
+
+        assert standing <= set(done.applied)
+        assert {*done.applied, *done.refused} == {fact.key for fact in heard}
+        standing = set(done.applied)
+
+
 def test_nothing_told_is_nobody() -> None:
     assert replay([], SHANGHAI) == Replay(person=Person())
 
