@@ -109,6 +109,7 @@ def test_an_import_of_what_has_ended_stands_beside_anything() -> None:
     now, former = told(SHANGHAI, IMPORTED, over).registrations
 
     assert (now.standing, former.standing) == (Standing.ACTIVE, Standing.CANCELLED)
+    assert former.ended == date(2023, 3, 1)
 
 
 def test_in_shaanxi_an_import_of_what_has_ended_asks_for_a_reregistration() -> None:
@@ -169,6 +170,34 @@ def test_a_cancellation_that_an_application_brought_about_may_be_told_once_more(
     before = told(SHANGHAI, INITIAL, *applied)
 
     assert apply(before, CANCELLED, SHANGHAI) == before
+
+
+def test_what_no_application_has_ended_is_not_told_once_more() -> None:
+    applied = ENGINEER.application(
+        "cancellation", CIVIL, number=2, saved="2025-05-06", approved="2025-05-06"
+    )
+    other = ENGINEER.cancelled(on="2025-05-06", profession=INSTALLATION)
+
+    with pytest.raises(AwaitsError, match="none in force"):
+        told(COST, OF_CIVIL, *applied, other)
+
+
+def test_what_had_not_begun_is_not_told_once_more_to_have_ended() -> None:
+    applied = HERE.application(
+        "cancellation", BUILDING, number=2, saved="2025-05-06", approved="2025-05-06"
+    )
+
+    with pytest.raises(AwaitsError, match="none in force"):
+        told(SHANGHAI, INITIAL, *applied, HERE.cancelled(on="2024-06-13"))
+
+
+def test_a_cancellation_dated_before_an_announcement_is_refused() -> None:
+    here = Teller(profile=GANSU)
+    imported = here.imported(BUILDING, **LASTING)
+    added = here.application("addition", ROAD, number=2, saved="2024-09-02", approved="2024-09-13")
+
+    with pytest.raises(ConflictError, match="of a later day"):
+        told(GANSU, imported, *added, here.cancelled(on="2024-09-16"))
 
 
 def test_a_cancellation_dated_before_a_later_change_is_refused() -> None:

@@ -317,6 +317,11 @@ def test_an_addition_of_what_is_valid_is_refused() -> None:
         told(SHANGHAI, INITIAL, added(BUILDING, on="2024-09-13"))
 
 
+def test_an_addition_of_what_is_valid_for_the_last_day_is_refused() -> None:
+    with pytest.raises(ConflictError, match="renew it instead"):
+        told(SHANGHAI, INITIAL, added(late(BUILDING), on="2027-06-13"))
+
+
 def test_an_expired_profession_is_added_anew_while_another_one_is_valid() -> None:
     before = [INITIAL, added(ROAD, on="2026-09-11")]
 
@@ -360,6 +365,14 @@ def test_a_new_photo_comes_with_any_type_and_the_old_one_stays_without() -> None
     new = told(SHANGHAI, INITIAL, added(ROAD, on="2024-09-13", photo=NEW_PHOTO))
 
     assert (only(same).view.photo, only(new).view.photo) == (PHOTO, NEW_PHOTO)
+
+
+def test_a_new_signature_comes_with_any_type() -> None:
+    renewed = ENGINEER.approved("renewal", CIVIL, number=2, on="2028-05-12")
+
+    person = told(COST, OF_CIVIL, replace(renewed, pictures={"signature": "e" * 64}))
+
+    assert (only(person).view.photo, only(person).view.signature) == (PHOTO, "e" * 64)
 
 
 def test_a_cost_engineers_addition_is_a_certificate_of_its_own() -> None:

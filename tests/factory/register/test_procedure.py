@@ -171,6 +171,14 @@ def test_a_day_before_the_first_has_ended_none_is_opened() -> None:
         told(SHANGHAI, SAVED, withdrawn, second)
 
 
+def test_what_was_saved_before_the_open_one_was_opened_is_heard_afterwards() -> None:
+    open_one = HERE.saved("initial", BUILDING, number=2, at=at("2024-06-05"))
+
+    person = told(SHANGHAI, open_one, SAVED)
+
+    assert application(person).opened == SAVED.effective
+
+
 def test_an_application_returned_to_the_applicant_is_still_open() -> None:
     returned = HERE.closed("returned", at=at("2024-06-05"))
     second = HERE.saved("initial", BUILDING, number=2, at=at("2024-06-06"))
@@ -352,6 +360,13 @@ def test_a_submission_waits_for_a_material_that_is_missing_and_names_it() -> Non
         told(ZHEJIANG, DRAFT, PAPER, HANDED_IN)
 
 
+def test_what_was_submitted_before_its_last_material_came_is_submitted_again() -> None:
+    early = AT_ZHEJIANG.saved("initial", BUILDING, at=at(DAY, "10:04"), revision=2, submitted=True)
+
+    with pytest.raises(ConflictError, match="must be done again"):
+        told(ZHEJIANG, DRAFT, PAPER, QUALIFICATION, early)
+
+
 def test_in_shaanxi_a_submission_waits_for_the_signed_form() -> None:
     saved = AT_SHAANXI.saved("initial", BUILDING, at=at(DAY))
     submitted = AT_SHAANXI.saved(
@@ -383,6 +398,14 @@ def test_a_step_taken_before_the_one_it_needs_is_refused() -> None:
 
     with pytest.raises(ConflictError, match="before the step it needs"):
         told(SHANGHAI, SAVED, BY_APPLICANT, BY_ENTERPRISE, early)
+
+
+def test_a_return_from_before_the_review_began_is_refused() -> None:
+    accepted = HERE.closed("accepted", at=at("2024-06-05"))
+    early = HERE.closed("returned", at=at("2024-06-04"))
+
+    with pytest.raises(ConflictError, match="before the step it needs"):
+        told(SHANGHAI, SAVED, BY_APPLICANT, BY_ENTERPRISE, accepted, early)
 
 
 def test_in_gansu_an_approval_takes_effect_with_its_announcement() -> None:

@@ -201,6 +201,17 @@ def test_what_goes_with_what_stands_takes_effect_though_something_else_does_not(
     assert set(done.refused) == {INITIAL.key}
 
 
+def test_of_what_is_new_the_order_of_one_day_does_not_matter_either() -> None:
+    elsewhere = THERE_TOLD.approved("initial", BUILDING, number=2, on="2025-07-11")
+    suspended = THERE_TOLD.suspended(on="2025-09-02")
+    resumed = THERE_TOLD.resumed(on="2025-09-02")
+
+    done = replay([INITIAL, resumed, suspended, elsewhere], SHANGHAI, standing={elsewhere.key})
+
+    assert resumed.order < suspended.order
+    assert done.applied == (elsewhere.key, suspended.key, resumed.key)
+
+
 def test_an_approval_that_stands_keeps_standing_while_its_application_comes_in() -> None:
     saved = HERE_TOLD.saved("initial", BUILDING, at=at("2024-06-03"))
 
