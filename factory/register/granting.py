@@ -138,7 +138,7 @@ def _add(person: Person, granted: Grant) -> Person:
     data, profile, day = granted.data, granted.profile, granted.day
     if profile.certificate.unit == "profession":
         if not any(each.stands and each.stood(granted.at) for each in person.registrations):
-            raise AwaitsError(NONE_IN_FORCE)
+            raise AwaitsError("registration: none in force on that day is known of the holder")
         return _begin(person, granted)
     known = _in_use(person, granted)
     new = {each.name for each in data.professions}

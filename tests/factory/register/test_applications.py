@@ -2,7 +2,7 @@
 
 import pytest
 
-from factory.errors import AwaitsError, ConflictError, PermanentError
+from factory.errors import AwaitsError, ConflictError, FieldError, PermanentError
 from factory.events import CANCELLING
 from factory.model import ApplicationState as S
 from factory.model import ApplicationType as T
@@ -60,8 +60,12 @@ def test_an_approval_the_factory_saw_nothing_of_is_followed(rules: Profile, kind
 @every
 @pytest.mark.parametrize("happening", sorted(set(Do) - {Do.SAVE, Do.SUBMIT, Do.APPROVE}))
 def test_anything_else_waits_for_the_application(rules: Profile, kind: T, happening: Do) -> None:
-    with pytest.raises(AwaitsError, match="nothing was saved"):
+    known = happening in {each for _, each in table(rules, kind)}
+
+    with pytest.raises(AwaitsError if known else FieldError) as caught:
         step(rules, kind, None, happening)
+
+    assert ("nothing was saved" if known else "is no step of") in str(caught.value)
 
 
 def test_every_state_has_a_label_and_somebody_whose_turn_it_is() -> None:
@@ -79,7 +83,7 @@ def test_a_refusal_says_where_the_application_stands_in_chinese(rules: Profile, 
     ways = table(rules, kind)
 
     for state in reached(rules, kind):
-        for happening in Do:
+        for happening in {each for _, each in ways}:
             if (state, happening) not in ways:
                 assert LABELS[state][0] in str(refusal(rules, kind, state, happening))
 
@@ -204,7 +208,7 @@ def test_what_was_returned_may_be_submitted_again(rules: Profile) -> None:
 @submitting
 @pytest.mark.parametrize("signs", [Do.APPLICANT_SIGNS, Do.ENTERPRISE_SIGNS])
 def test_nobody_signs_what_is_submitted(rules: Profile, signs: Do) -> None:
-    assert isinstance(refusal(rules, T.INITIAL, S.DRAFT, signs), ConflictError)
+    assert isinstance(refusal(rules, T.INITIAL, S.DRAFT, signs), FieldError)
 
 
 @submitting
@@ -236,7 +240,7 @@ def test_the_enterprise_cannot_pass_it_twice() -> None:
 
 @pytest.mark.parametrize("rules", [SHANGHAI, GANSU, COST, ZHEJIANG], ids=named)
 def test_elsewhere_no_enterprise_passes_anything(rules: Profile) -> None:
-    assert isinstance(refusal(rules, T.INITIAL, S.ACCEPTED, Do.PASSED), ConflictError)
+    assert isinstance(refusal(rules, T.INITIAL, S.ACCEPTED, Do.PASSED), FieldError)
 
 
 # --- review, publicity (公示), announcement (公告) ---------------------------------------------
@@ -291,7 +295,7 @@ def test_what_is_approved_is_not_approved_again_nor_published() -> None:
 @pytest.mark.parametrize("rules", [SHANGHAI, COST, ZHEJIANG, SHAANXI], ids=named)
 @pytest.mark.parametrize("happening", [Do.PUBLICITY, Do.ANNOUNCED])
 def test_elsewhere_nothing_is_published_or_announced(rules: Profile, happening: Do) -> None:
-    assert isinstance(refusal(rules, T.INITIAL, S.REVIEWING, happening), ConflictError)
+    assert isinstance(refusal(rules, T.INITIAL, S.REVIEWING, happening), FieldError)
 
 
 # --- cancellation (注销注册, 企业强制注销) ------------------------------------------------------
@@ -345,7 +349,7 @@ def test_a_forced_cancellation_is_signed_by_the_enterprise_alone() -> None:
 def test_the_applicant_does_not_sign_a_forced_cancellation() -> None:
     error = refusal(GANSU, T.FORCED_CANCELLATION, S.AWAITS_ENTERPRISE, Do.APPLICANT_SIGNS)
 
-    assert isinstance(error, ConflictError)
+    assert isinstance(error, FieldError)
 
 
 # --- paper exchange (纸质证书换领电子证书) ------------------------------------------------------

@@ -78,7 +78,7 @@ def test_a_later_save_does_not_open_it_anew() -> None:
 def test_a_revision_that_is_not_a_later_one_is_refused(revision: int) -> None:
     fact = HERE.saved("initial", BUILDING, at=at(DAY, "17:00"), revision=revision)
 
-    with pytest.raises(ConflictError, match="was saved after revision 2"):
+    with pytest.raises(ConflictError, match="is not newer than 2"):
         told(SHANGHAI, SAVED, SAVED_AGAIN, fact)
 
 
@@ -103,12 +103,12 @@ def test_a_type_the_register_does_not_have_is_refused() -> None:
 def test_an_application_keeps_its_type() -> None:
     fact = HERE.saved("addition", BUILDING, at=at(DAY, "16:00"), revision=2)
 
-    with pytest.raises(ConflictError, match="saved as another type"):
+    with pytest.raises(ConflictError, match="it was saved as"):
         told(SHANGHAI, SAVED, fact)
 
 
 def test_a_profession_the_register_does_not_have_is_not_applied_for() -> None:
-    with pytest.raises(FieldError, match="does not have"):
+    with pytest.raises(FieldError, match="this register has only"):
         told(SHANGHAI, HERE.saved("initial", CIVIL, at=at(DAY)))
 
 
@@ -325,7 +325,7 @@ def test_a_material_waits_for_its_application() -> None:
 
 
 def test_a_material_the_register_does_not_ask_for_is_refused() -> None:
-    with pytest.raises(FieldError, match="asks for no such one"):
+    with pytest.raises(FieldError, match="this register asks for"):
         told(SHANGHAI, SAVED, HERE.attached("identity_paper", at=at(DAY, "10:00")))
 
 
@@ -470,7 +470,7 @@ def test_an_approval_waits_for_the_signatures() -> None:
 def test_an_approval_of_another_type_is_refused() -> None:
     renewal = HERE.approved("renewal", BUILDING, on="2024-06-14")
 
-    with pytest.raises(ConflictError, match="of another type"):
+    with pytest.raises(ConflictError, match="was applied for"):
         told(SHANGHAI, SAVED, BY_APPLICANT, BY_ENTERPRISE, renewal)
 
 
