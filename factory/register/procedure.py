@@ -32,7 +32,9 @@ def saved(person: Person, fact: Fact, data: ApplicationSaved, profile: Profile) 
     _check_professions(data, profile)
     if data.submitted and profile.application.signers:
         raise FieldError(
-            "submitted", f"profile {profile.id}", "is signed instead (个人签名, 企业签名)"
+            "submitted",
+            f"profile {profile.id}",
+            "submitting (提交) is no step here: the parties sign instead (个人签名, 企业签名)",
         )
     number = data.application.acceptance_number
     known = person.applications.get(number)

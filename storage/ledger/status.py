@@ -211,15 +211,10 @@ def queue_state(tx: Tx) -> dict[str, tuple[int, float]]:
 def _registrations(tx: Tx, rows: Sequence[Row[Any]]) -> list[RegistrationView]:
     ids = [row.id for row in rows]
     editions, former = _editions(tx, ids), _former_numbers(tx, ids)
-    employers = dict(
-        tx.run(
-            select(t.enterprise.c.id, t.enterprise.c.credit_code).where(
-                t.enterprise.c.id.in_({row.enterprise_id for row in rows})
-            )
-        )
-        .tuples()
-        .all()
+    wanted = select(t.enterprise.c.id, t.enterprise.c.credit_code).where(
+        t.enterprise.c.id.in_({row.enterprise_id for row in rows})
     )
+    employers = {row.id: row.credit_code for row in tx.run(wanted)}
     return [
         RegistrationView(
             id=row.id,
