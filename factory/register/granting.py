@@ -140,7 +140,7 @@ def _add(person: Person, granted: Grant) -> Person:
         if not any(each.stands and each.stood(granted.at) for each in person.registrations):
             raise AwaitsError("registration: none in force on that day is known of the holder")
         return _begin(person, granted)
-    known = _in_use(person, granted)
+    known = _valid(person, granted)
     new = {each.name for each in data.professions}
     valid = {each.name for each in known.view.professions if day <= each.validity.last}
     for place, each in enumerate(data.professions):
@@ -160,8 +160,7 @@ def _renew(person: Person, granted: Grant) -> Person:
     """Professions go on; only while they are valid on the day of the application."""
     data, profile, day = granted.data, granted.profile, granted.day
     known = _in_use(person, granted)
-    application = person.applications[data.application.acceptance_number]
-    asked_on = min(day, local_day(application.opened))
+    asked_on = _asked_on(person, granted)
     born = data.holder.birth_date
     now = {each.name: each for each in known.view.professions}
     for place, each in enumerate(data.professions):
@@ -198,7 +197,7 @@ def _cancel(person: Person, granted: Grant) -> Person:
 def _change(person: Person, granted: Grant) -> Person:
     """Name or papers of the holder; what was described in the application counts."""
     data, profile, day = granted.data, granted.profile, granted.day
-    known = _in_use(person, granted)
+    known = _valid(person, granted)
     kept = known.view.professions
     if not profile.validity.change_keeps:
         born = data.holder.birth_date
@@ -208,10 +207,24 @@ def _change(person: Person, granted: Grant) -> Person:
 
 def _exchange(person: Person, granted: Grant) -> Person:
     """A paper certificate becomes electronic; the register itself stays."""
-    known = _in_use(person, granted)
+    known = _valid(person, granted)
     if not known.on_paper:
         raise ConflictError("registration: its certificate is electronic already")
     return _changed(person, known, granted, known.view.professions)
+
+
+def _valid(person: Person, granted: Grant) -> RegistrationState:
+    """The registration that is meant, while any of its professions is valid."""
+    known = _in_use(person, granted)
+    if known.view.valid_until < _asked_on(person, granted):
+        raise ConflictError("registration: had expired before the application; initial instead")
+    return known
+
+
+def _asked_on(person: Person, granted: Grant) -> date:
+    """The day of the application: what was valid then is not lost while it is examined."""
+    application = person.applications[granted.data.application.acceptance_number]
+    return min(granted.day, local_day(application.opened))
 
 
 def _in_use(person: Person, granted: Grant) -> RegistrationState:

@@ -220,6 +220,8 @@ def approved(person: Person, fact: Fact, data: RegistrationApproved, profile: Pr
     if known is not None and before is ApplicationState.COMPLETED:
         _check_same(known, data)
         return person  # it took effect at the last signature
+    if known is not None:
+        _check_time(known, fact)
     approved = replace(known or _opened(fact, data), state=after, approved=fact)
     person = _with_application(person, fact, approved)
     if after is ApplicationState.COMPLETED:

@@ -330,6 +330,48 @@ def test_an_expired_profession_is_added_anew_while_another_one_is_valid() -> Non
     assert ends(registration) == [date(2030, 6, 13), date(2029, 9, 10)]
 
 
+EXPIRING = pytest.mark.parametrize(
+    ("kind", "names"), [("addition", [ROAD]), ("change", []), ("paper_exchange", [])]
+)
+
+
+@EXPIRING
+def test_on_its_last_day_a_registration_may_still_be_changed(kind: str, names: list[str]) -> None:
+    before = told(SHANGHAI, IMPORTED)
+
+    after = apply(
+        before, HERE.approved(kind, *map(late, names), number=2, on="2025-02-28"), SHANGHAI
+    )
+
+    assert only(after).changed_on == date(2025, 2, 28)
+
+
+@EXPIRING
+def test_once_every_profession_has_expired_nothing_changes(kind: str, names: list[str]) -> None:
+    before = told(SHANGHAI, IMPORTED)
+
+    with pytest.raises(ConflictError, match="initial instead"):
+        apply(before, HERE.approved(kind, *map(late, names), number=2, on="2025-03-01"), SHANGHAI)
+
+
+def test_what_was_valid_when_it_was_applied_for_may_expire_while_it_is_examined() -> None:
+    asked = HERE.saved("addition", late(ROAD), number=2, at=at("2025-02-28"))
+    signed = [
+        HERE.signed(party, number=2, at=at("2025-02-28", hour))
+        for party, hour in (("applicant", "10:00"), ("enterprise", "11:00"))
+    ]
+
+    person = told(
+        SHANGHAI,
+        IMPORTED,
+        asked,
+        *signed,
+        HERE.approved("addition", late(ROAD), number=2, on="2025-03-10"),
+    )
+
+    assert only(person).changed_on == date(2025, 3, 10)
+
+
 def test_an_addition_without_a_registration_waits_for_one() -> None:
     with pytest.raises(AwaitsError, match="none in force"):
         told(SHANGHAI, added(ROAD, on="2024-09-13"))

@@ -446,6 +446,21 @@ def test_what_was_rejected_is_not_announced() -> None:
 # --- approval (批准) ---------------------------------------------------------------------------
 
 
+def test_an_approval_of_a_day_before_the_last_signature_is_refused() -> None:
+    before = told(SHANGHAI, SAVED, BY_APPLICANT, BY_ENTERPRISE)
+
+    with pytest.raises(ConflictError, match="before the step it needs"):
+        apply(before, HERE.approved("initial", BUILDING, on="2024-06-02"), SHANGHAI)
+
+
+def test_an_approval_of_the_day_of_the_last_signature_is_taken() -> None:
+    before = told(SHANGHAI, SAVED, BY_APPLICANT, BY_ENTERPRISE)
+
+    after = apply(before, HERE.approved("initial", BUILDING, on=DAY), SHANGHAI)
+
+    assert application(after).state is ApplicationState.COMPLETED
+
+
 def test_an_approval_completes_the_application_and_begins_the_registration() -> None:
     person = told(SHANGHAI, SAVED, BY_APPLICANT, BY_ENTERPRISE, APPROVED)
 
