@@ -22,7 +22,8 @@ from factory import plan
 from factory.errors import ConflictError, NotFoundError, SettingsError
 from factory.events import tabular, takeover
 from factory.events.takeover import Format, Origin, Row
-from factory.model import EditionState, Registration, Standing
+from factory.lifecycle import Turn
+from factory.model import Registration, Standing
 from jobs import intake, ordering
 from jobs.entering import Entered
 from jobs.intake import CORRELATION_BYTES, Outcome, Status
@@ -363,7 +364,7 @@ def _foreign(tx: Tx, each: Plain) -> Foreign:
         licence_id=edition.licence_id,
         basis=ordering.basis_of(tx, imported),
         valid_until=max(profession.validity.last for profession in imported.professions),
-        state=EditionState.REVOKED if cancelled else EditionState.COLLECTED,
+        turn=Turn.REVOKE if cancelled else Turn.TAKE_OVER,
     )
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from factory import numbering, plan, register
 from factory.errors import ConflictError
 from factory.events import Applied
-from factory.model import ApplicationState, EditionState, OrderState, Queue, Standing
+from factory.lifecycle import Turn
+from factory.model import ApplicationState, OrderState, Queue, Standing
 from factory.profile import Profile
 from factory.register import Fact, Key, Person, RegistrationState, Replay
 from jobs import ordering, taken
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 COLLECTION = "collection"
 TAKEN_UP = "what it waited for has come"
 #: editions that say what the register says, or will
-CURRENT = (EditionState.ORDERED, EditionState.UNCOLLECTED, EditionState.COLLECTED)
-NOT_ENDED = (*CURRENT, EditionState.OUTDATED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +229,7 @@ def _keep_editions(desk: _Desk, row_id: int, state: RegistrationState) -> int | 
         newest = orders.newest(desk.tx, row_id)
     if state.standing is Standing.CANCELLED:
         _void(desk.tx, row_id, "registration cancelled")
-        orders.set_editions(desk.tx, row_id, NOT_ENDED, EditionState.REVOKED)
+        orders.turn_all(desk.tx, row_id, Turn.REVOKE)
         return None
     if state.standing is not Standing.ACTIVE:
         return None
@@ -272,7 +271,7 @@ def _order_next(
         orders.replan(tx, newest.order, order)  # nobody has seen it yet
         return None
     _void(tx, row.id, "a newer edition is ordered")
-    orders.set_editions(tx, row.id, CURRENT, EditionState.OUTDATED)
+    orders.turn_all(tx, row.id, Turn.OUTDATE)
     [(order_id, _)] = orders.add(tx, [order], queue=Queue.INTERACTIVE)
     return None if lazy else ordering.hold_if_doubtful(desk.plant, tx, row, order_id)
 

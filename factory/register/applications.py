@@ -6,7 +6,7 @@ documentation prints exactly what is enforced.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
@@ -88,7 +88,18 @@ def table(profile: Profile, kind: ApplicationType) -> Table:
     State None: the factory has not heard of the application.
     """
     rows = [*_filling_in(profile, kind), *_review(profile, kind)]
-    return MappingProxyType({(state, happening): after for state, happening, after in rows})
+    reached = _reached(rows)
+    return MappingProxyType(
+        {(state, what): after for state, what, after in rows if state in reached}
+    )
+
+
+def _reached(rows: Sequence[_Row]) -> frozenset[S | None]:
+    """The states some way leads to."""
+    reached: frozenset[S | None] = frozenset({None})
+    while more := {after for state, _, after in rows if state in reached} - reached:
+        reached |= more
+    return reached
 
 
 def step(profile: Profile, kind: ApplicationType, state: S | None, happening: Happening) -> S:

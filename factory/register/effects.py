@@ -26,6 +26,7 @@ from factory.events import (
     RegistrationResumed,
     RegistrationSuspended,
 )
+from factory.lifecycle import Fate, befall
 from factory.model import ApplicationState, ApplicationType, Standing
 from factory.profile import Profile
 from factory.register import procedure, professions
@@ -100,16 +101,18 @@ def _cancelled_already(person: Person, data: RegistrationCancelled, day: date) -
 
 def _suspended(person: Person, fact: Fact, data: RegistrationSuspended, profile: Profile) -> Person:
     known = target(person, data.registration_number, data.profession, profile, fact.day)
-    if known.standing is Standing.SUSPENDED:
+    after = befall(known.standing, Fate.SUSPEND)
+    if after is None:
         raise ConflictError("registration: is suspended already (暂扣)")
-    return with_registration(person, replace(known, standing=Standing.SUSPENDED, touched=fact.day))
+    return with_registration(person, replace(known, standing=after, touched=fact.day))
 
 
 def _resumed(person: Person, fact: Fact, data: RegistrationResumed, profile: Profile) -> Person:
     known = target(person, data.registration_number, data.profession, profile, fact.day)
-    if known.standing is not Standing.SUSPENDED:
+    after = befall(known.standing, Fate.RESUME)
+    if after is None:
         raise AwaitsError("registration: is not suspended (暂扣)")
-    return with_registration(person, replace(known, standing=Standing.ACTIVE, touched=fact.day))
+    return with_registration(person, replace(known, standing=after, touched=fact.day))
 
 
 def _corrected(person: Person, fact: Fact, data: HolderCorrected, profile: Profile) -> Person:  # noqa: ARG001

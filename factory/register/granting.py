@@ -12,6 +12,7 @@ from datetime import date
 
 from factory.errors import AwaitsError, ConflictError, FieldError, PictureError
 from factory.events import Applied
+from factory.lifecycle import Fate, befall
 from factory.model import ApplicationType, Profession, Standing
 from factory.profile import Profile
 from factory.register import professions
@@ -103,8 +104,10 @@ def lapse(person: Person, unit: str, day: date) -> Person:
     """A registration that had expired before the day is over when another one begins."""
 
     def lapsed(each: RegistrationState) -> RegistrationState:
-        over = each.stands and each.unit == unit and each.view.valid_until < day
-        return replace(each, standing=Standing.LAPSED, ended=day) if over else each
+        after = befall(each.standing, Fate.LAPSE)
+        if after is None or each.unit != unit or day <= each.view.valid_until:
+            return each
+        return replace(each, standing=after, ended=day)
 
     return replace(person, registrations=tuple(map(lapsed, person.registrations)))
 
@@ -296,8 +299,11 @@ def target(
 
 
 def ended(known: RegistrationState, day: date) -> RegistrationState:
-    """The registration, cancelled on that day."""
-    return replace(known, standing=Standing.CANCELLED, touched=day, ended=day)
+    """The registration, cancelled on that day.  ConflictError: it has ended already."""
+    after = befall(known.standing, Fate.CANCEL)
+    if after is None:
+        raise ConflictError("registration: has ended already (注销)")
+    return replace(known, standing=after, touched=day, ended=day)
 
 
 def with_registration(person: Person, state: RegistrationState) -> Person:

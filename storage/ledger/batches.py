@@ -11,14 +11,12 @@ from sqlalchemy import Row, and_, bindparam, func, insert, literal, select, upda
 from sqlalchemy.sql.selectable import Select
 
 from factory.errors import ConflictError, NotFoundError
-from factory.model import BatchId, BatchState, EditionState, ItemState, OrderState
+from factory.lifecycle import Turn, after, before
+from factory.model import BatchId, BatchState, ItemState, OrderState
 from storage import tables as t
 from storage.ledger import audit, outbox
 from storage.ledger.base import Tx
 from storage.ledger.people import EnterpriseRow
-
-#: editions that no longer say what the register says, once the register has changed
-STANDING = (EditionState.ORDERED, EditionState.UNCOLLECTED, EditionState.COLLECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,10 +157,10 @@ def outdate(tx: Tx, batch: BatchId) -> int:
         update(t.edition)
         .where(
             t.edition.c.registration_id.in_(affected),
-            t.edition.c.state.in_(STANDING),
+            t.edition.c.state.in_(before(Turn.OUTDATE)),
             t.edition.c.id.not_in(waits),
         )
-        .values(state=EditionState.OUTDATED.value)
+        .values(state=after(Turn.OUTDATE).value)
     )
     return int(result.rowcount)
 

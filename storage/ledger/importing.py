@@ -14,7 +14,8 @@ from datetime import date
 from sqlalchemy.exc import IntegrityError
 
 from factory.errors import ConflictError
-from factory.model import EditionState, Enterprise, Holder, Occupation, ProfileId
+from factory.lifecycle import Turn
+from factory.model import Enterprise, Holder, Occupation, ProfileId
 from factory.register import Fact, RegistrationState
 from storage.ledger import facts, inbox, keys, orders, people, registers
 from storage.ledger.base import Tx
@@ -32,7 +33,7 @@ class Foreign:
     licence_id: str | None
     basis: str
     valid_until: date
-    state: EditionState
+    turn: Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,7 @@ def _write(tx: Tx, imports: Sequence[Import]) -> None:
         tx,
         [
             orders.ForeignEdition(
-                _edition(each, row), medium=each.edition.medium, state=each.edition.state
+                _edition(each, row), medium=each.edition.medium, turn=each.edition.turn
             )
             for each, row in zip(imports, rows, strict=True)
         ],

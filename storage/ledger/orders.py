@@ -10,6 +10,7 @@ from datetime import date, datetime
 from sqlalchemy import exists, func, insert, select, update
 
 from factory.errors import ConflictError
+from factory.lifecycle import Turn, after, before
 from factory.model import (
     BatchId,
     BatchState,
@@ -28,7 +29,6 @@ from storage.ledger.base import Tx
 from storage.sealed import DataKey
 
 FACE = "production_order.face"
-WANTED = (EditionState.ORDERED, EditionState.UNCOLLECTED, EditionState.COLLECTED)
 NOT_MADE = (OrderState.WAITING, OrderState.READY, OrderState.HELD)
 
 
@@ -53,7 +53,7 @@ class ForeignEdition:
     edition: NewEdition
     _: KW_ONLY
     medium: str
-    state: EditionState = EditionState.COLLECTED
+    turn: Turn = Turn.TAKE_OVER  #: what has become of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def resting_on(tx: Tx, bases: Mapping[int, str]) -> frozenset[int]:
     rows = tx.run(
         select(t.edition.c.registration_id, t.edition.c.basis).where(
             t.edition.c.registration_id.in_(bases),
-            t.edition.c.state.in_(WANTED),
+            t.edition.c.state.in_(before(Turn.OUTDATE)),
             ~exists().where(
                 newer.c.registration_id == t.edition.c.registration_id,
                 newer.c.number > t.edition.c.number,
@@ -188,7 +188,7 @@ def add_foreign_editions(tx: Tx, editions: Iterable[ForeignEdition]) -> None:
     """The same of many, nobody else having their licence ids."""
     rows = [
         _edition_row(tx, each.edition)
-        | {"medium": each.medium, "state": each.state.value, "collected_at": tx.now}
+        | {"medium": each.medium, "state": after(each.turn).value, "collected_at": tx.now}
         for each in editions
     ]
     if rows:
@@ -257,7 +257,7 @@ def _edition_row(tx: Tx, edition: NewEdition) -> dict[str, object]:
         "medium": "electronic",
         "licence_id": edition.licence_id,
         "code": edition.code,
-        "state": EditionState.ORDERED.value,
+        "state": after(Turn.ORDER).value,
         "cause": edition.cause,
         "basis": edition.basis,
         "valid_until": edition.valid_until.isoformat(),
@@ -385,17 +385,15 @@ def void_open(tx: Tx, registration_id: int, *, why: str) -> set[BatchId]:
     return {BatchId(row.batch_id) for row in rows if row.batch_id is not None}
 
 
-def set_editions(
-    tx: Tx, registration_id: int, states: Sequence[EditionState], to: EditionState
-) -> None:
-    """All editions of a registration that are in one of the states are in another from now on."""
+def turn_all(tx: Tx, registration_id: int, turn: Turn) -> None:
+    """What becomes of all editions of a registration that it can become of."""
     tx.run(
         update(t.edition)
         .where(
             t.edition.c.registration_id == registration_id,
-            t.edition.c.state.in_(list(states)),
+            t.edition.c.state.in_(before(turn)),
         )
-        .values(state=to.value)
+        .values(state=after(turn).value)
     )
 
 

@@ -9,18 +9,13 @@ from datetime import timedelta
 from sqlalchemy import case, exists, insert, select, update
 
 from factory.errors import FactoryError
-from factory.model import BatchState, EditionState, Format, ItemState, OrderId, OrderState
+from factory.lifecycle import Turn, after, before
+from factory.model import BatchState, Format, ItemState, OrderId, OrderState
 from storage import tables as t
 from storage.ledger import audit, chunks, holds, outbox
 from storage.ledger.base import Tx
 from storage.ledger.chunks import Claim
 
-REPLACEABLE = (
-    EditionState.ORDERED,
-    EditionState.UNCOLLECTED,
-    EditionState.COLLECTED,
-    EditionState.OUTDATED,
-)
 OPEN_ITEMS = (ItemState.PENDING, ItemState.ORDERED)
 
 
@@ -137,18 +132,18 @@ def switch(tx: Tx, edition_ids: Sequence[int]) -> None:
     )
     tx.run(
         update(t.edition)
-        .where(t.edition.c.state.in_(REPLACEABLE), replaced)
-        .values(state=EditionState.SUPERSEDED.value)
+        .where(t.edition.c.state.in_(before(Turn.REPLACE)), replaced)
+        .values(state=after(Turn.REPLACE).value)
     )
     here = t.edition.c.id.in_(edition_ids)
     tx.run(update(t.edition).where(here).values(made_at=tx.now))
     # Made because the holder asked for it (领证): it is collected with that.
     asked = case(
-        (t.edition.c.collected_at.is_not(None), EditionState.COLLECTED.value),
-        else_=EditionState.UNCOLLECTED.value,
+        (t.edition.c.collected_at.is_not(None), after(Turn.MAKE_ASKED).value),
+        else_=after(Turn.MAKE).value,
     )
     tx.run(
-        update(t.edition).where(here, t.edition.c.state == EditionState.ORDERED).values(state=asked)
+        update(t.edition).where(here, t.edition.c.state.in_(before(Turn.MAKE))).values(state=asked)
     )
 
 

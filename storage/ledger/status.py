@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 
 from factory.errors import ConflictError, NotFoundError
+from factory.lifecycle import Turn, after, before
 from factory.model import ChunkState, EditionState, OrderState, Standing
 from factory.numbering import number_key
 from storage import tables as t
@@ -157,8 +158,8 @@ def collect(tx: Tx, edition: EditionView) -> None:
     """The holder took this edition (领证); doing so twice changes nothing."""
     done = tx.run(
         update(t.edition)
-        .where(t.edition.c.id == edition.id, t.edition.c.state == EditionState.UNCOLLECTED)
-        .values(state=EditionState.COLLECTED.value, collected_at=tx.now)
+        .where(t.edition.c.id == edition.id, t.edition.c.state.in_(before(Turn.COLLECT)))
+        .values(state=after(Turn.COLLECT).value, collected_at=tx.now)
     )
     if done.rowcount:
         audit.note(tx, "collected", ("edition", edition.id), why="the holder confirmed")
