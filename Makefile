@@ -11,7 +11,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-test test lint format bench soak lock settings-table clean
+.PHONY: help demo setup setup-test test lint format bench soak lock settings-table domain-docs clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -59,6 +59,9 @@ lock: ## Renew requirements.lock and requirements-dev.lock (needs uv; UPGRADE=1:
 settings-table: setup ## Renew the table of settings in README.md
 	@sed -i '/^<!-- settings -->/,/^<!-- \/settings -->/{//!d}' README.md
 	@$(PY) -m jobs.settings | sed -i '/^<!-- settings -->/r /dev/stdin' README.md
+
+domain-docs: setup ## Renew the tables and diagrams in docs/domain.md
+	@$(PY) -m jobs.describing docs/domain.md
 
 clean: ## Remove the environment and all caches; data (var/) stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
