@@ -224,17 +224,20 @@ class _Screen:
 def demo_command(out: Path, examples: Path, as_json: bool) -> None:
     """Issue the example certificates, rename an enterprise, collect, download and verify.
 
+    Then tell the story of each register, from the first event to the last state.
+
     Everything runs on this machine, on loopback, and is stopped at the end.
     """
     logs.configure("error")
     with _bar("certificates") as progress:
         settings = Settings.from_env(os.environ)
-        documents = demo.run(settings, examples, out.absolute(), _Screen(progress))
+        shown = demo.run(settings, examples, out.absolute(), _Screen(progress))
     if as_json:
-        _print_json({"documents": documents})
+        _print_json({"documents": shown.documents, "stories": shown.stories})
     else:
-        _show_documents(documents, out)
-    if not demo.all_verify(documents):
+        _show_documents(shown.documents, out)
+        _show_stories(shown.stories, out)
+    if not shown.all_well:
         sys.exit(REFUSED)
 
 
@@ -255,7 +258,22 @@ def _show_documents(documents: Sequence[demo.Document], folder: Path) -> None:
             for doc in documents
         ),
     )
-    out.print(f"\n{len(documents)} documents in {folder}/, whole links in summary.json")
+    out.print(f"\n{len(documents)} documents in {folder}/, whole links in summary.json\n")
+
+
+def _show_stories(told: Sequence[demo.StoryTold], folder: Path) -> None:
+    _table(
+        ("story", "steps", "went", "protocol"),
+        (
+            (
+                each.title,
+                str(each.steps),
+                "; ".join(each.faults) or "as told",
+                str(folder / each.protocol),
+            )
+            for each in told
+        ),
+    )
 
 
 @main.command()

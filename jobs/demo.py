@@ -1,4 +1,7 @@
-"""The demonstration: the product's main job on example events, from intake to verified links."""
+"""The demonstration: the product's main job on example events, from intake to verified links.
+
+After that the story of each register is told, step by step, on the same running factory.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,9 @@ from factory import events
 from factory.errors import ConflictError, SettingsError
 from factory.model import BatchId, BatchState, EditionState, Kind
 from factory.verify import VerdictWord
-from jobs import bulk, crew, desk, embedded, enquiry, intake, opening, waiting
+from jobs import bulk, crew, desk, embedded, enquiry, intake, opening, stories, waiting
 from jobs.settings import Settings
+from jobs.stories import Story
 from jobs.variables import POSTGRESQL
 from jobs.wiring import Plant, plant_of
 from storage import schema
@@ -59,8 +63,37 @@ class Document:
     refusal: str | None = None  #: why there is no link
 
 
-def run(settings: Settings, examples: Path, out: Path, tell: Teller) -> list[Document]:
-    """Issue the examples, rename an enterprise, collect, download and verify everything.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryTold:
+    """How a register's story went.
+
+    faults:   what was seen otherwise than the story says; empty: all as told.
+    protocol: file with each step and what was seen after it.
+    """
+
+    title: str
+    profile: str
+    steps: int
+    faults: tuple[str, ...]
+    protocol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Everything the demonstration came to."""
+
+    documents: list[Document]
+    stories: list[StoryTold]
+
+    @property
+    def all_well(self) -> bool:
+        """Whether every document is genuine, and every story went as it is told."""
+        genuine = all(doc.verdict == VerdictWord.VALID for doc in self.documents)
+        return bool(self.documents) and genuine and not any(told.faults for told in self.stories)
+
+
+def run(settings: Settings, examples: Path, out: Path, tell: Teller) -> Shown:
+    """Issue the examples, rename an enterprise, collect, download, verify; tell the stories.
 
     out: gets the files, ``summary.json`` and the data of the servers; emptied first.
     SettingsError: it holds something that no earlier demonstration left.
@@ -76,10 +109,18 @@ def run(settings: Settings, examples: Path, out: Path, tell: Teller) -> list[Doc
         tell.step("renaming an enterprise and reissuing its certificates")
         _rename(plant, examples / "renamed.json", tell)
         _collect(plant, numbers)
+        told = []
+        for path in sorted((examples / "stories").glob("*.toml")):
+            story = stories.parse(path.read_text(encoding="utf-8"))
+            told.append(_tell_story(plant, story, out, tell))
+            numbers += stories.numbers(plant, story)
         tell.step("downloading through signed links and verifying")
         documents = [doc for number in numbers for doc in _documents(plant, number, out)]
-    _write_summary(out, documents)
-    return documents
+    shown = Shown(documents=documents, stories=told)
+    (out / "summary.json").write_text(
+        json.dumps(asdict(shown), ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+    )
+    return shown
 
 
 def _empty(out: Path) -> None:
@@ -89,11 +130,6 @@ def _empty(out: Path) -> None:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     (out / MARK).touch()
-
-
-def all_verify(documents: Sequence[Document]) -> bool:
-    """Whether there are documents and every one is genuine."""
-    return bool(documents) and all(doc.verdict == VerdictWord.VALID for doc in documents)
 
 
 @contextmanager
@@ -154,6 +190,26 @@ def _rename(plant: Plant, event: Path, tell: Teller) -> None:
     waiting.settle(plant, seconds=PATIENCE_SECONDS, tell=tell.left)
 
 
+def _tell_story(plant: Plant, story: Story, out: Path, tell: Teller) -> StoryTold:
+    """Tell it to the running factory and write down what was seen."""
+    tell.step(f"telling a story: {story.title}")
+    told = list(
+        stories.tell(
+            plant, story, lambda: waiting.settle(plant, seconds=PATIENCE_SECONDS, tell=tell.left)
+        )
+    )
+    protocol = out / "stories" / f"{story.profile}.md"
+    protocol.parent.mkdir(exist_ok=True)
+    protocol.write_text(stories.protocol(story, told), encoding="utf-8")
+    return StoryTold(
+        title=story.title,
+        profile=story.profile,
+        steps=len(told),
+        faults=tuple(f"{step.number} {step.title}: {why}" for step in told for why in step.faults),
+        protocol=str(protocol.relative_to(out)),
+    )
+
+
 def _documents(plant: Plant, number: str, out: Path) -> Iterator[Document]:
     registration = enquiry.registration_status(plant, number).registration
     for edition in registration.editions:
@@ -197,10 +253,3 @@ def _download(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - a link of our own
         data: bytes = answer.read()
     return data
-
-
-def _write_summary(out: Path, documents: Sequence[Document]) -> None:
-    text = json.dumps(
-        {"documents": [asdict(doc) for doc in documents]}, ensure_ascii=False, indent=2
-    )
-    (out / "summary.json").write_text(text + "\n", encoding="utf-8")

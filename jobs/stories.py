@@ -55,6 +55,20 @@ APPLIED = frozenset({"registration.approved", "application.saved"})
 PICTURED = frozenset({"initial", "reregistration"})
 
 
+#: what is seen after a step, in the words of a register
+SEEN: Mapping[str, str] = {
+    "outcome": "结果",
+    "says": "说明",
+    "application": "办理状态",
+    "registration": "注册状态",
+    "editions": "证书",
+    "professions": "注册专业及有效期",
+    "number": "注册编号",
+    "employer": "聘用企业",
+    "batch": "批次",
+}
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -177,6 +191,19 @@ def numbers(plant: Plant, story: Story) -> list[str]:
             for row in registers.load(tx, _registrations(plant, story, person)).values()
         ]
     return [row.value.number for row in rows]
+
+
+def protocol(story: Story, told: Sequence[Told]) -> str:
+    """What was done and seen, step by step, as Markdown."""
+    lines = [f"# {story.title}", ""]
+    for step in told:
+        lines += [f"## {step.number}. {step.title}", ""]
+        lines += [
+            f"- {SEEN.get(name, name)}: {value}" for name, value in step.seen.items() if value
+        ]
+        lines += [f"- **not as told** {fault}" for fault in step.faults]
+        lines.append("")
+    return "\n".join(lines)
 
 
 # --- one step ---------------------------------------------------------------------------------
