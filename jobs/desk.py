@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from factory import verify
 from factory.access import Thing
 from factory.errors import ConflictError, NotFoundError
 from factory.model import EditionState, Format, OrderState, Standing
-from factory.register import local_day
 from factory.verify import Verdict, VerdictWord
 from jobs import intake, registering, standing
 from jobs.enquiry import COUNTER, Asker
@@ -72,7 +71,7 @@ def collect(plant: Plant, number: str, *, who: str) -> EditionView:
     """
     with plant.ledger.write(who) as tx:
         registration = status.by_number(tx, number)
-        _check_standing(tx, registration)
+        _check_standing(registration, plant.today(tx))
         newest = registration.newest
         if newest is not None and newest.is_waiting:
             registering.release(plant, tx, registration.id)
@@ -101,7 +100,7 @@ def link(
         registration = status.by_number(tx, number)
         profile = plant.profiles[registration.profile]
         asker.may_see(Thing.CERTIFICATE_FILE, profile, employer=registration.employer)
-        _check_standing(tx, registration)
+        _check_standing(registration, plant.today(tx))
         chosen = _downloadable(registration, edition)
         file = _file(chosen, fmt)
         audit.note(tx, "link given", ("edition", chosen.id), why="asked for", what={"format": fmt})
@@ -120,7 +119,7 @@ def link(
     )
 
 
-def _check_standing(tx: Tx, registration: RegistrationView) -> None:
+def _check_standing(registration: RegistrationView, today: date) -> None:
     """ConflictError: suspended or expired, so nothing of it is given out."""
     if registration.state is Standing.SUSPENDED:
         raise ConflictError("registration: is suspended (暂扣)")
@@ -129,7 +128,7 @@ def _check_standing(tx: Tx, registration: RegistrationView) -> None:
     wanted = waiting or registration.current
     if wanted is None or wanted.medium == "paper":
         return
-    if standing.is_over(wanted, local_day(tx.now)):
+    if standing.is_over(wanted, today):
         raise ConflictError(f"edition {wanted.number}: has expired (已过期)")
 
 
@@ -198,10 +197,10 @@ def examine(plant: Plant, data: bytes) -> Finding:
     """Verify a file against the trust roots, and say what the ledger knows of it."""
     verdict = verify.verify_pdf(data, plant.keyring.trust_roots())
     with plant.ledger.read() as tx:
-        return _finding(tx, verdict, hashlib.sha256(data).hexdigest())
+        return _finding(plant, tx, verdict, hashlib.sha256(data).hexdigest())
 
 
-def _finding(tx: Tx, verdict: Verdict, sha256: str) -> Finding:
+def _finding(plant: Plant, tx: Tx, verdict: Verdict, sha256: str) -> Finding:
     known = status.by_digest(tx, sha256)
     word, reasons = verdict.verdict.value, verdict.reasons
     if known is None:
@@ -219,17 +218,17 @@ def _finding(tx: Tx, verdict: Verdict, sha256: str) -> Finding:
         registration=registration.number,
         profile=registration.profile,
         edition=edition.number,
-        state=_state(tx, registration, edition),
+        state=_state(registration, edition, plant.today(tx)),
     )
 
 
-def _state(tx: Tx, registration: RegistrationView, edition: EditionView) -> str:
+def _state(registration: RegistrationView, edition: EditionView, today: date) -> str:
     """Suspended goes by the registration; expired is derived when read."""
     if edition.state not in status.CURRENT:
         return edition.state.value
     if registration.state is Standing.SUSPENDED:
         return Standing.SUSPENDED.value
-    return EXPIRED if standing.is_over(edition, local_day(tx.now)) else edition.state.value
+    return EXPIRED if standing.is_over(edition, today) else edition.state.value
 
 
 def open_holds(plant: Plant) -> Sequence[Held]:

@@ -10,7 +10,6 @@ from factory import access, numbering
 from factory.access import Thing, Viewer
 from factory.errors import ConflictError, NotFoundError
 from factory.profile import Profile
-from factory.register import local_day
 from jobs import standing
 from jobs.standing import Stand
 from storage.ledger import Tx, applications, batches, holds, inbox, status
@@ -78,10 +77,10 @@ class ApplicationStatus:
 def event_status(plant: Plant, event_id: str) -> list[EventStatus]:
     """The events of that id, whatever their source.  Empty: there is none."""
     with plant.ledger.read() as tx:
-        return [_event_status(tx, received) for received in inbox.by_event_id(tx, event_id)]
+        return [_event_status(plant, tx, received) for received in inbox.by_event_id(tx, event_id)]
 
 
-def _event_status(tx: Tx, received: Received) -> EventStatus:
+def _event_status(plant: Plant, tx: Tx, received: Received) -> EventStatus:
     batch, number = received.outcome.get("batch"), received.outcome.get("application")
     found = status.of_event(tx, received.id) if batch is None else []
     asked = applications.by_number(tx, number) if number else []
@@ -89,7 +88,7 @@ def _event_status(tx: Tx, received: Received) -> EventStatus:
     return EventStatus(
         event=received,
         stand=standing.of_event(received.state, held),
-        registrations=tuple(_registration_status(tx, each) for each in found),
+        registrations=tuple(_registration_status(plant, tx, each) for each in found),
         applications=tuple(map(_application_status, asked)),
         batch=batches.get(tx, batch) if batch is not None else None,
         held=held,
@@ -105,11 +104,11 @@ def registration_status(plant: Plant, number: str, *, asker: Asker = COUNTER) ->
         found = status.by_number(tx, number)
         profile = plant.profiles[found.profile]
         asker.may_see(Thing.EDITION_LIST, profile, employer=found.employer)
-        return _registration_status(tx, found)
+        return _registration_status(plant, tx, found)
 
 
-def _registration_status(tx: Tx, found: RegistrationView) -> RegistrationStatus:
-    today = local_day(tx.now)
+def _registration_status(plant: Plant, tx: Tx, found: RegistrationView) -> RegistrationStatus:
+    today = plant.today(tx)
     return RegistrationStatus(
         registration=found,
         stand=standing.of_registration(found, today),

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from factory.errors import (
     PictureError,
 )
 from factory.events import EnterpriseRenamed, Event, InlinePhoto, Photo
+from factory.register import EFFECTIVE, effective, local_day
 from jobs.entering import Entered, Entry, Pictures, enter
 from storage.ledger import Tx, audit, holds, inbox, keys, people
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 CORRELATION_BYTES = 8
+ONE_DAY = timedelta(days=1)
 NORMALISE = {"photo": pictures.normalise_photo, "signature": pictures.normalise_signature}
 
 
@@ -132,6 +135,7 @@ def _ready(plant: Plant, raw: bytes) -> tuple[Event, Pictures] | Outcome:
         return Outcome(status=Status.REFUSED, problems=error.problems)
     try:
         _check_source(plant, event)
+        _check_day(plant, event)
     except FieldError as error:
         return _refused(event, error)
     return event, _pictures(plant, event)
@@ -150,6 +154,18 @@ def _check_source(plant: Plant, event: Event) -> None:
         raise FieldError("data.profile", "installed profiles", "there is no such profile")
     if profile not in granted:
         raise FieldError("source", "certfactory sources", f"may not submit for {profile}")
+
+
+def _check_day(plant: Plant, event: Event) -> None:
+    """FieldError: it says what happens after tomorrow; one day is left for clocks."""
+    with plant.ledger.read() as tx:
+        last = plant.today(tx) + ONE_DAY
+    if isinstance(event.data, EnterpriseRenamed):
+        field, day = "effective_on", event.data.effective_on
+    else:
+        field, day = EFFECTIVE[event.type], local_day(effective(event.type, event.data))
+    if day > last:
+        raise FieldError(f"data.{field}", "the calendar of China", "lies in the future")
 
 
 def _refused(event: Event, error: FieldError) -> Outcome:

@@ -70,7 +70,7 @@ def refold(plant: Plant, tx: Tx, profile: Profile, holder: people.HolderRow, ask
         return refold(plant, tx, profile, holder, asked)
     if done.person.holder is not None:
         people.describe(tx, holder, done.person.holder)
-    _keep_applications(tx, profile, holder, done.person)
+    _keep_applications(plant, tx, profile, holder, done.person)
     kept = _keep_registrations(tx, profile, holder, done.person, known)
     said = {row.fact.key: row for row in rows}
     desk = _Desk(plant=plant, tx=tx, profile=profile, asked=asked, said=said, known=known)
@@ -104,18 +104,20 @@ def _unite(tx: Tx, profile: Profile, holder: people.HolderRow, person: Person) -
     return True
 
 
-def _keep_applications(tx: Tx, profile: Profile, holder: people.HolderRow, person: Person) -> None:
+def _keep_applications(
+    plant: Plant, tx: Tx, profile: Profile, holder: people.HolderRow, person: Person
+) -> None:
     applications.put(tx, profile.id, holder, person.applications.values())
     if not profile.application.filing:
         return
     for row in applications.of_holder(tx, holder.id):
         if row.filing_number is None and row.state is not ApplicationState.DRAFT:
-            _file(tx, profile, row)
+            _file(plant, tx, profile, row)
 
 
-def _file(tx: Tx, profile: Profile, row: applications.ApplicationRow) -> None:
+def _file(plant: Plant, tx: Tx, profile: Profile, row: applications.ApplicationRow) -> None:
     """What was handed in gets its filing number and query code (办件申报号, 查询密码)."""
-    day = register.local_day(tx.now)
+    day = plant.today(tx)
     series = f"{profile.authority.credit_code}/filing/{day:%Y%m%d}"
     serial = registers.draw(tx, series, lambda _: True)
     number = numbering.filing_number(profile.application.filing_prefix, day, serial)

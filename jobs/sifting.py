@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING
 
 from factory import numbering
@@ -68,7 +69,7 @@ class Sifted:
 
 
 def sift(plant: Plant, tx: Tx, rows: Sequence[Row]) -> Sifted:
-    found, crowd = Sifted(), _Crowd(plant, tx, rows)
+    found, crowd, today = Sifted(), _Crowd(plant, tx, rows), plant.today(tx)
     for row in rows:
         event, _ = said(row)
         digest = tx.vault.lookup("event", event.canonical.decode()).hex()
@@ -76,7 +77,7 @@ def sift(plant: Plant, tx: Tx, rows: Sequence[Row]) -> Sifted:
         if before is not None:
             found.settled[row.line] = AGAIN if before == digest else _changed(row)
             continue
-        plain = None if crowd.meets(row) else _plain(plant, row, digest)
+        plain = None if crowd.meets(row) else _plain(plant, row, digest, today)
         if plain is None:
             found.special.append(row)
         else:
@@ -84,11 +85,13 @@ def sift(plant: Plant, tx: Tx, rows: Sequence[Row]) -> Sifted:
     return found
 
 
-def _plain(plant: Plant, row: Row, digest: str) -> Plain | None:
+def _plain(plant: Plant, row: Row, digest: str, today: date) -> Plain | None:
     """What the row comes to for somebody new; None: the register refuses it."""
     event, data = said(row)
     profile = plant.profiles[data.profile]
     fact = Fact(source=event.source, event_id=event.id, type=event.type, data=data)
+    if fact.day > today:
+        return None
     try:
         person = effects.apply(NOBODY, fact, profile)  # one fact replayed is the fact applied
     except PermanentError:

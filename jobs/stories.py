@@ -22,6 +22,7 @@ from factory import specimen
 from factory.access import Viewer
 from factory.errors import FactoryError, FieldError, NotFoundError
 from factory.model import BatchId, Party
+from factory.register import EFFECTIVE
 from factory.register.facts import SHANGHAI
 from jobs import bulk, desk, enquiry, intake, watching
 from jobs.enquiry import Asker, RegistrationStatus
@@ -35,18 +36,10 @@ if TYPE_CHECKING:
 WHO = "story"
 JsonObject = dict[str, Any]
 
-#: where the day or instant of a step goes in each event's data
+#: where the day or instant of a step goes in each event's data; an import says several
 WHEN: Mapping[str, str] = {
+    **EFFECTIVE,
     "registration.imported": "",
-    "registration.approved": "approved_on",
-    "registration.cancelled": "cancelled_on",
-    "registration.suspended": "suspended_on",
-    "registration.resumed": "resumed_on",
-    "holder.corrected": "corrected_on",
-    "application.saved": "saved_at",
-    "application.signed": "signed_at",
-    "application.attached": "attached_at",
-    "application.closed": "at",
     "enterprise.renamed": "effective_on",
 }
 #: events that describe the person whole, those that describe the employer, and which begin
@@ -157,6 +150,12 @@ class _Stage:
     corrected: dict[str, JsonObject] = field(default_factory=dict)
     batch: int | None = None
     last: bytes = b""
+    today: date = date.min
+
+    def turn_to(self, day: date) -> None:
+        """The story has come to that day; it never goes back, even if an event comes late."""
+        self.today = max(self.today, day)
+        self.plant = self.plant.on(self.today)
 
 
 def parse(text: str) -> Story:
@@ -210,6 +209,8 @@ def protocol(story: Story, told: Sequence[Told]) -> str:
 
 
 def _told(stage: _Stage, number: int, step: Step) -> Told:
+    if step.on is not None:
+        stage.turn_to(_day(step))
     try:
         seen = _send(stage, number, step) if step.event else _do(stage, step)
     except FactoryError as error:

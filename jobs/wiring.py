@@ -6,9 +6,11 @@ opens nothing else.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -17,11 +19,12 @@ from factory import profile as profiles
 from factory.errors import ProfileError, SettingsError
 from factory.fonts import FACES, FontBook, assemble
 from factory.profile import Profile
+from factory.register import local_day
 from jobs.metrics import Metrics
 from jobs.settings import Settings
 from storage.blobs import BlobStore
 from storage.keyring import Keyring
-from storage.ledger import Ledger
+from storage.ledger import Ledger, Tx
 from storage.links import LinkSigner
 from storage.s3 import Patience
 from storage.sealed import Vault
@@ -33,6 +36,18 @@ class Plant:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
+        self._day: date | None = None
+
+    def on(self, day: date) -> Plant:
+        """The same plant on another day, for telling what happened then or will."""
+        _ = self.ledger  # one connection pool for both
+        other = copy.copy(self)
+        other._day = day
+        return other
+
+    def today(self, tx: Tx) -> date:
+        """The calendar day in China, by the ledger's clock."""
+        return self._day or local_day(tx.now)
 
     @cached_property
     def profiles(self) -> Mapping[str, Profile]:

@@ -1,7 +1,7 @@
 """The register (注册库): what registrations and applications are, folded from what happened."""
 
 from factory.register.applications import FINAL, LABELS, Happening, table
-from factory.register.facts import Fact, Key, from_json, local_day, to_json
+from factory.register.facts import EFFECTIVE, Fact, Key, effective, from_json, local_day, to_json
 from factory.register.replay import Replay, replay
 from factory.register.state import (
     Application,
@@ -16,6 +16,7 @@ from factory.register.state import (
 )
 
 __all__ = [
+    "EFFECTIVE",
     "FINAL",
     "LABELS",
     "Application",
@@ -29,6 +30,7 @@ __all__ = [
     "Signature",
     "View",
     "application_json",
+    "effective",
     "from_json",
     "local_day",
     "replay",

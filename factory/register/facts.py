@@ -6,23 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from functools import singledispatch
+from operator import attrgetter
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from factory.events import (
     EVENT_TYPES,
     PICTURES_APART,
-    ApplicationAttached,
-    ApplicationClosed,
-    ApplicationSaved,
-    ApplicationSigned,
-    HolderCorrected,
     PersonData,
-    RegistrationApproved,
-    RegistrationCancelled,
-    RegistrationImported,
-    RegistrationResumed,
-    RegistrationSuspended,
 )
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -54,7 +45,7 @@ class Fact:
     @property
     def effective(self) -> datetime:
         """From when on it holds."""
-        return effective(self.data)
+        return effective(self.type, self.data)
 
     @property
     def order(self) -> tuple[datetime, str, str]:
@@ -67,60 +58,27 @@ class Fact:
         return self.effective.astimezone(SHANGHAI).date()
 
 
-@singledispatch
-def effective(data: PersonData) -> datetime:
-    """From when on the data holds."""
-    raise TypeError(type(data).__name__)
+#: where each event says the day or the instant from when on it holds
+EFFECTIVE: Mapping[str, str] = MappingProxyType(
+    {
+        "registration.imported": "edition.issued_on",
+        "registration.approved": "approved_on",
+        "registration.cancelled": "cancelled_on",
+        "registration.suspended": "suspended_on",
+        "registration.resumed": "resumed_on",
+        "holder.corrected": "corrected_on",
+        "application.saved": "saved_at",
+        "application.signed": "signed_at",
+        "application.attached": "attached_at",
+        "application.closed": "at",
+    }
+)
 
 
-@effective.register
-def _(data: RegistrationImported) -> datetime:
-    return _end_of(data.edition.issued_on)
-
-
-@effective.register
-def _(data: RegistrationApproved) -> datetime:
-    return _end_of(data.approved_on)
-
-
-@effective.register
-def _(data: RegistrationCancelled) -> datetime:
-    return _end_of(data.cancelled_on)
-
-
-@effective.register
-def _(data: RegistrationSuspended) -> datetime:
-    return _end_of(data.suspended_on)
-
-
-@effective.register
-def _(data: RegistrationResumed) -> datetime:
-    return _end_of(data.resumed_on)
-
-
-@effective.register
-def _(data: HolderCorrected) -> datetime:
-    return _end_of(data.corrected_on)
-
-
-@effective.register
-def _(data: ApplicationSaved) -> datetime:
-    return data.saved_at
-
-
-@effective.register
-def _(data: ApplicationSigned) -> datetime:
-    return data.signed_at
-
-
-@effective.register
-def _(data: ApplicationAttached) -> datetime:
-    return data.attached_at
-
-
-@effective.register
-def _(data: ApplicationClosed) -> datetime:
-    return data.at
+def effective(kind: str, data: PersonData) -> datetime:
+    """From when on the data of that type of event holds."""
+    said: date | datetime = attrgetter(EFFECTIVE[kind])(data)
+    return said if isinstance(said, datetime) else _end_of(said)
 
 
 def _end_of(day: date) -> datetime:

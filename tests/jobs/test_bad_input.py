@@ -14,6 +14,7 @@ from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ JsonObject = dict[str, Any]
 
 FILE = tomllib.loads((Path(__file__).parents[1] / "examples" / "bad.toml").read_text("utf-8"))
 NAMED: Mapping[str, JsonObject] = FILE["events"]
+TODAY = date(2027, 12, 31)  #: nothing of the cases is still to come
 CASES: list[JsonObject] = FILE["cases"]
 IN_STORE = [
     case
@@ -194,7 +196,7 @@ def sent(request: pytest.FixtureRequest, told_once: Callable[[JsonObject], Sent]
 def plant_in(folder: Path, store: Settings | None) -> Plant:
     settings = Settings.from_env({"FACTORY_DATA_DIR": str(folder)})
     if store is None:
-        return Plant(settings)
+        return Plant(settings).on(TODAY)
     plant = Plant(
         replace(
             settings,
@@ -205,7 +207,7 @@ def plant_in(folder: Path, store: Settings | None) -> Plant:
         )
     )
     plant.intake_store.ensure_bucket()
-    return plant
+    return plant.on(TODAY)
 
 
 def run(plant: Plant, case: JsonObject) -> Sent:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -235,13 +235,29 @@ def test_a_holder_beyond_the_age_cap_is_held_and_no_birthday_is_told(plant: Plan
     assert not [each for each in ("1950", "07-07", "07-08") if each in held.detail]
 
 
-@pytest.mark.parametrize("day", ["1998-11-03", "2199-12-31"])
-def test_no_day_that_is_well_formed_stops_the_intake(plant: Plant, day: str) -> None:
-    professions = [{"name": "建筑工程", "qualified_on": day}]
+def test_an_approval_of_a_day_long_past_is_held(plant: Plant) -> None:
+    professions = [{"name": "建筑工程", "qualified_on": "1998-11-03"}]
+    event = changed(specimen.approved(1), professions=professions, approved_on="1998-11-03")
 
-    outcome = submit(plant, changed(specimen.approved(1), professions=professions, approved_on=day))
+    assert submit(plant, event).status is Status.HELD
 
-    assert outcome.status is Status.HELD
+
+@pytest.mark.parametrize("day", [date(2026, 8, 31), date(2199, 12, 31)])
+def test_what_is_dated_tomorrow_is_taken_for_a_clock_that_is_ahead(plant: Plant, day: date) -> None:
+    event = changed(specimen.approved(1), approved_on=day.isoformat())
+
+    assert submit(plant.on(day - timedelta(days=1)), event).status is not Status.REFUSED
+
+
+@pytest.mark.parametrize("day", [date(2026, 8, 31), date(2199, 12, 31)])
+def test_what_is_dated_later_than_tomorrow_is_refused(plant: Plant, day: date) -> None:
+    event = changed(specimen.approved(1), approved_on=day.isoformat())
+
+    outcome = submit(plant.on(day - timedelta(days=2)), event)
+
+    assert outcome.status is Status.REFUSED
+    assert outcome.problems == (("data.approved_on", "lies in the future (the calendar of China)"),)
+    assert submit(plant.on(day), event).status is not Status.REFUSED
 
 
 @pytest.mark.parametrize("field", ["photo", "holder", "enterprise", "professions"])

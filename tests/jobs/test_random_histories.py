@@ -11,6 +11,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 from random import Random
@@ -40,6 +41,7 @@ ASKED = int(os.environ.get("RANDOM_HISTORIES", "0"))
 #: a shuffled history is told twice, so these make 210 of each register
 AMISS, SHUFFLED = ASKED or 120, ASKED or 45
 PROFILES = load_profiles(None)
+ONE_DAY = timedelta(days=1)
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ class Works:
 
     def submit(self, step: Step) -> Outcome:
         """The event is taken in; what it was and what became of it is counted."""
-        outcome = intake.submit(self.plant, step.raw, who=WHO)
+        outcome = intake.submit(self.plant.on(date.max - ONE_DAY), step.raw, who=WHO)
         if step.event is not None:
             self.seen[f"event {step.event['type']} {outcome.status}"] += 1
         return outcome
