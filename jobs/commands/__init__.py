@@ -1,0 +1,1 @@
+"""The commands of certfactory: each module says first which are its own."""

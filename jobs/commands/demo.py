@@ -1,0 +1,101 @@
+"""`demo`: the demonstration, told as it goes, and its documents in a table."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.progress import Progress
+
+from jobs import demo, logs
+from jobs.commands.exits import REFUSED
+from jobs.commands.options import json_option
+from jobs.commands.output import err, out, print_json, print_table
+from jobs.commands.progress import bar
+from jobs.settings import Settings
+
+EXAMPLES = Path(__file__).parents[2] / "tests" / "examples"
+
+
+@click.command("demo")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("var/demo"), show_default=True,
+    help="Folder for the documents and summary.json; emptied first.",
+)  # fmt: skip
+@click.option(
+    "--examples", type=click.Path(path_type=Path, exists=True), default=EXAMPLES,
+    help="Folder with the example events.",
+)  # fmt: skip
+@json_option
+def demo_command(out: Path, examples: Path, as_json: bool) -> None:
+    """Issue the example certificates, rename an enterprise, collect, download and verify.
+
+    Then tell the story of each register, from the first event to the last state.
+
+    Everything runs on this machine, on loopback, and is stopped at the end.
+    """
+    logs.configure("error")
+    with bar("certificates") as progress:
+        settings = Settings.from_env(os.environ)
+        shown = demo.run(settings, examples, out.absolute(), _Screen(progress))
+    if as_json:
+        print_json({"documents": shown.documents, "stories": shown.stories})
+    else:
+        _show_documents(shown.documents, out)
+        _show_stories(shown.stories, out)
+    if not shown.all_well:
+        sys.exit(REFUSED)
+
+
+class _Screen:
+    """Tells on stderr, with a bar only on a terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.most = progress, 0
+
+    def step(self, text: str) -> None:
+        err.print(f"· {text}")
+        self.most = 0
+
+    def left(self, orders: int) -> None:
+        self.most = max(self.most, orders)
+        [task] = self.progress.task_ids
+        self.progress.update(task, total=self.most or None, completed=self.most - orders)
+
+
+def _show_documents(documents: Sequence[demo.Document], folder: Path) -> None:
+    print_table(
+        ("registration", "edition", "state", "file", "kB", "SHA-256", "verdict", "link"),
+        (
+            (
+                doc.registration,
+                f"{doc.edition:03d}",
+                doc.state,
+                doc.file,
+                f"{doc.size_bytes / 1000:.1f}",
+                doc.sha256[:12] + "…",
+                doc.verdict,
+                "signed, worked" if doc.link else f"refused: {doc.refusal}",
+            )
+            for doc in documents
+        ),
+    )
+    out.print(f"\n{len(documents)} documents in {folder}/, whole links in summary.json\n")
+
+
+def _show_stories(told: Sequence[demo.StoryTold], folder: Path) -> None:
+    print_table(
+        ("story", "steps", "went", "protocol"),
+        (
+            (
+                each.title,
+                str(each.steps),
+                "; ".join(each.faults) or "as told",
+                str(folder / each.protocol),
+            )
+            for each in told
+        ),
+    )

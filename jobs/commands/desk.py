@@ -1,0 +1,87 @@
+"""`collect`, `link`, `verify`: a certificate is taken, downloaded and checked."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from factory.errors import NotFoundError
+from jobs import desk
+from jobs.commands import machine
+from jobs.commands.asking import as_option, asker_of, credit_code_option
+from jobs.commands.exits import NOT_IN_FORCE, REFUSED
+from jobs.commands.options import TEXT, json_option
+from jobs.commands.output import out, plain, print_json
+
+
+@click.command()
+@click.argument("number", type=TEXT)
+@json_option
+def collect(number: str, as_json: bool) -> None:
+    """The holder confirms and takes the current edition (领证); then link works."""
+    edition = desk.collect(machine.plant(), number, who=machine.who())
+    if as_json:
+        print_json(edition)
+    else:
+        label = "生成中" if edition.collected_at and not edition.made_at else "已领证"
+        out.print(f"edition {edition.number:03d}: {edition.state} ({label})")
+
+
+@click.command()
+@click.argument("number", type=TEXT)
+@click.option("--edition", type=int, help="Another edition than the current one.")
+@as_option
+@credit_code_option
+@json_option
+def link(
+    number: str, edition: int | None, viewer: str, credit_code: str | None, as_json: bool
+) -> None:
+    """A signed link that downloads the certificate of registration NUMBER."""
+    asker = asker_of(viewer, credit_code)
+    found = desk.link(machine.plant(), number, who=machine.who(), edition=edition, asker=asker)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(found.url)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+def verify(files: Sequence[Path], as_json: bool) -> None:
+    """Check files: ours or not, intact, which edition, in force or not, sealed by whom."""
+    plant = machine.plant()
+    findings = [(path, desk.examine(plant, _read(path))) for path in files]
+    if as_json:
+        print_json([{"file": str(path)} | plain(finding) for path, finding in findings])
+    else:
+        for path, finding in findings:
+            _show_finding(path, finding)
+    if not all(finding.genuine for _, finding in findings):
+        sys.exit(REFUSED)
+    if not all(finding.in_force for _, finding in findings):
+        sys.exit(NOT_IN_FORCE)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NotFoundError(f"{path}: {error.strerror}") from error
+
+
+def _show_finding(path: Path, finding: desk.Finding) -> None:
+    colour = "green" if finding.in_force else "yellow" if finding.genuine else "red"
+    out.print(f"[bold {colour}]{finding.word}[/] {finding.state or ''} ", end="")
+    out.print(str(path), markup=False)
+    if finding.registration:
+        out.print(f"  registration {finding.registration}, edition {finding.edition:03d}")
+    if finding.verdict.signer:
+        out.print(f"  sealed by {finding.verdict.signer} at {finding.verdict.signed_at}")
+    for check in finding.verdict.checks:
+        out.print(f"  {'✓' if check.ok else '✗'} {check.name}: {check.detail}", markup=False)
+    for reason in finding.reasons:
+        out.print(f"  {reason}", markup=False)

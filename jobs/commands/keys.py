@@ -1,0 +1,32 @@
+"""`keys`: what the keyring signs with."""
+
+from __future__ import annotations
+
+import click
+
+from jobs.commands import machine
+from jobs.commands.options import json_option
+from jobs.commands.output import print_json, print_table
+
+
+@click.group("keys")
+def keys_group() -> None:
+    """Signing identities, seals and trust roots."""
+
+
+@keys_group.command("list")
+@json_option
+def keys_list(as_json: bool) -> None:
+    """The signing identities of the keyring."""
+    found = machine.plant().keyring.identities()
+    if as_json:
+        print_json(found)
+    else:
+        print_table(
+            ("identity", "algorithm", "ends", "test", "subject", "SHA-256"),
+            (
+                (k.name, k.algorithm, f"{k.not_after:%F}", "test" if k.test else "", k.subject,
+                 k.fingerprint[:16] + "…")
+                for k in found
+            ),
+        )  # fmt: skip

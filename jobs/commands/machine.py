@@ -1,0 +1,36 @@
+"""What a command works with: this machine's settings and plant, and the account at its terminal."""
+
+from __future__ import annotations
+
+import getpass
+import os
+
+from jobs import embedded, logs, opening
+from jobs.settings import Settings
+from jobs.wiring import Plant, plant_of
+
+
+def plant() -> Plant:
+    """The factory, with all it needs to read its ledger.
+
+    SettingsError: there is no keyring.
+    """
+    opened = bare_plant()
+    opening.check_keyring(opened.settings)
+    return opened
+
+
+def bare_plant() -> Plant:
+    """The factory as it is found, with keys or without."""
+    logs.configure("warning")
+    return plant_of(settings())
+
+
+def settings() -> Settings:
+    """What the environment says, and where the servers of ``up`` are, if they run."""
+    return embedded.found(Settings.from_env(os.environ))
+
+
+def who() -> str:
+    """The account the audit log names."""
+    return f"cli:{getpass.getuser()}"

@@ -1,0 +1,45 @@
+"""The options of many commands, and the types of what is typed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+
+class _Text(click.ParamType[str]):
+    """Text that says something and is UTF-8, whatever bytes the shell hands over."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text.  BadParameter: it is empty or no UTF-8."""
+        if not value.strip():
+            self.fail("is empty", param, ctx)
+        if any("\ud800" <= char <= "\udfff" for char in value):
+            self.fail("is not UTF-8 text", param, ctx)
+        return value
+
+
+class _Ident(click.IntRange):
+    """What the ledger counts with."""
+
+    name = "number"
+
+
+TEXT = _Text()
+IDENT = _Ident(1, 2**63 - 1)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+reason_option = click.option(
+    "--reason", required=True, type=TEXT, help="Why; it is kept in the audit log with your account."
+)
+
+
+def check_rejects(path: Path, source: Path | None) -> None:
+    """Before the first event is taken: refused lines can be kept, and not over the events."""
+    if source is not None and path.exists() and path.samefile(source):
+        raise click.BadParameter(f"{path} is the file of the events", param_hint="--rejects")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise click.BadParameter(f"{path} cannot be written", param_hint="--rejects")

@@ -1,0 +1,47 @@
+"""What a command prints: JSON for programs, tables for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+WIDE = None if sys.stdout.isatty() else 250  # a pipe has no width: nothing is cut
+
+out = Console(highlight=False, soft_wrap=True, width=WIDE)
+err = Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """The whole result, for programs."""
+    click.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
+
+
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Rows for people; no cell is markup."""
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    out.print(table, soft_wrap=False)
+
+
+def plain(value: Any) -> Any:
+    """The same of what JSON can say."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: plain(each) for name, each in asdict(value).items()}
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, StrEnum):
+        return value.value
+    return value.isoformat() if isinstance(value, datetime) else value
