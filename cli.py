@@ -1,46 +1,53 @@
-"""certfactory: the command line; each command's room is a module of `jobs/commands/`."""
+"""certfactory: the command line; each command lives in a module of `jobs/commands/`."""
 
 from __future__ import annotations
 
 import click
 
-from jobs.commands import (
-    bulk,
-    completion,
-    demo,
-    desk,
-    enquiry,
-    events,
-    held,
-    keys,
-    register,
-    running,
-    sources,
-    submit,
-)
-from jobs.commands.root import Commands
+from jobs.commands.root import Commands, Later
 
+# fmt: off
 COMMANDS = (
-    demo.demo_command,
-    running.up,
-    running.work,
-    running.migrate,
-    running.doctor_command,
-    sources.sources_group,
-    keys.keys_group,
-    register.register_group,
-    events.events_group,
-    submit.submit,
-    enquiry.status,
-    enquiry.materials,
-    enquiry.slip,
-    desk.collect,
-    desk.link,
-    desk.verify,
-    bulk.bulk_group,
-    held.held_group,
-    completion.completion,
+    Later("demo", "demo:demo_command",
+          "Issue the example certificates, rename an enterprise, collect, download and verify."),
+    Later("up", "running:up",
+          "Run everything on this machine until Ctrl-C: broker, store, ledger, workers, metrics."),
+    Later("work", "running:work",
+          "Run this machine's workers, relay and metrics against the servers the settings name."),
+    Later("migrate", "running:migrate",
+          "Bring the ledger's schema to the version of this code; safe to run again."),
+    Later("doctor", "running:doctor_command",
+          "Look at settings, fonts, keys, database, broker, store and clock; say what to do."),
+    Later("keys", "keys:keys_group",
+          "Signing identities, seals and trust roots."),
+    Later("sources", "sources:sources_group",
+          "Upstream systems, and the profiles each may submit for."),
+    Later("register", "register:register_group",
+          "An existing register: take it over, with its numbers."),
+    Later("events", "events:events_group",
+          "What may be submitted: JSON Schemas and examples."),
+    Later("submit", "submit:submit",
+          "Take events from FILE (- for standard input): CloudEvents JSON or JSON Lines."),
+    Later("status", "enquiry:status",
+          "Where an event, an application or a registration stands, and whose turn it is."),
+    Later("materials", "enquiry:materials",
+          "List the materials (申报材料) of the application NUMBER (受理编号), or get one."),
+    Later("slip", "enquiry:slip",
+          "The filing number and query code (办件申报号, 查询密码) of application NUMBER."),
+    Later("collect", "desk:collect",
+          "The holder confirms and takes the current edition (领证); then link works."),
+    Later("link", "desk:link",
+          "A signed link that downloads the certificate of registration NUMBER."),
+    Later("verify", "desk:verify",
+          "Check files: ours or not, intact, which edition, in force or not, sealed by whom."),
+    Later("bulk", "bulk:bulk_group",
+          "Bulk events: see what is affected, confirm, watch."),
+    Later("held", "held:held_group",
+          "What is stopped for a person: why, and whose turn it is."),
+    Later("completion", "completion:completion",
+          'Print the completion script of a shell: eval "$(certfactory completion bash)".'),
 )
+# fmt: on
 
 
 @click.group(

@@ -26,11 +26,14 @@ from reportlab.pdfgen.canvas import Canvas
 
 import cli
 from factory import specimen
+from jobs.commands.root import Later
 from jobs.servers import LOOPBACK
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "tests" / "examples"
 PATIENCE_SECONDS = 90.0
+A_PARAGRAPH = 1000  #: letters, more than any
+HEAVY = {"boto3", "dramatiq", "pydantic", "pyhanko", "redis", "reportlab", "sqlalchemy"}
 
 OK, REFUSED, USAGE, NOT_SET_UP, NOT_FOUND, CONFLICT, NOT_IN_FORCE = 0, 1, 2, 3, 4, 5, 7
 
@@ -731,7 +734,10 @@ def test_the_doctor_looks_at_a_machine_without_keys_too(tmp_path: Path) -> None:
 def _commands(command: click.Command, *path: str) -> Iterator[tuple[str, click.Command]]:
     yield " ".join(path), command
     if isinstance(command, click.Group):
-        for name, each in command.commands.items():
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            _, each, _ = command.resolve_command(context, [name])
+            assert each
             yield from _commands(each, *path, name)
 
 
@@ -748,3 +754,43 @@ def test_every_command_explains_itself_and_its_options(path: str) -> None:
     assert done.exit_code == OK
     assert command.help
     assert all(option.help for option in options)
+
+
+@pytest.mark.parametrize("listed", cli.COMMANDS, ids=lambda listed: listed.name)
+def test_the_list_of_commands_says_what_each_says_of_itself(listed: Later) -> None:
+    said = COMMANDS[listed.name].get_short_help_str(A_PARAGRAPH)
+
+    assert listed.get_short_help_str(A_PARAGRAPH) == said
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "told"),
+    [
+        (["--help"], {}, "Commands:"),
+        (["--version"], {}, "version"),
+        (["nonsense"], {}, "No such command"),
+        (
+            [],
+            {"_CLI_PY_COMPLETE": "bash_complete", "COMP_WORDS": "cli.py ", "COMP_CWORD": "1"},
+            "plain,bulk",
+        ),
+    ],
+    ids=["help", "version", "no such command", "completion"],
+)
+def test_what_runs_no_command_loads_none(
+    words: list[str], variables: dict[str, str], told: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "cli.py", *words],
+        cwd=ROOT,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert told in done.stdout + done.stderr
+    assert "jobs.commands.root" in loaded
+    assert loaded & HEAVY == set()
