@@ -13,6 +13,7 @@ import zxingcpp
 from cryptography import x509
 from PIL import Image
 
+from jobs.wiring import load_profiles
 from tests import judges
 
 ROOT = Path(__file__).parents[1]
@@ -53,12 +54,24 @@ def test_every_document_of_the_summary_is_there_and_valid(
     assert {doc["verdict"] for doc in documents} == {"valid"}
 
 
-def test_links_are_given_for_current_editions_only(documents: list[Document]) -> None:
+def test_links_are_given_for_collected_editions_only(documents: list[Document]) -> None:
     with_link = {doc["state"] for doc in documents if doc["link"]}
     without = {doc["state"] for doc in documents if not doc["link"]}
 
-    assert "collected" in with_link
-    assert without == {"superseded"}
+    assert with_link == {"collected"}
+    assert without == {"superseded", "revoked", "uncollected"}
+
+
+def test_the_story_of_every_register_goes_as_it_is_told(folder: Path) -> None:
+    stories = json.loads((folder / "summary.json").read_text("utf-8"))["stories"]
+
+    assert len(stories) == len(list((ROOT / "tests/examples/stories").glob("*.toml")))
+    assert [story["faults"] for story in stories] == [[]] * len(stories)
+    assert all((folder / story["protocol"]).read_text("utf-8") for story in stories)
+
+
+def test_documents_of_every_register_are_among_them(documents: list[Document]) -> None:
+    assert {doc["profile"] for doc in documents} == set(load_profiles(None))
 
 
 def test_poppler_qpdf_and_openssl_accept_every_document(
