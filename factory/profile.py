@@ -88,6 +88,7 @@ class Material(_Part):
     id: str = Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")
     title: Words
     required: bool = False
+    signed: bool = False  #: signed outside (线下签字): another content makes it void
 
 
 class ApplicationRules(_Part):
@@ -226,14 +227,20 @@ class Profile(_Part):
 
         FieldError: on ``first`` the age cap is reached; it does not tell the birthday.
         """
-        last, cap = years_later(first, self.validity.years) - ONE_DAY, self.validity.age_cap
-        if cap is not None:
-            last = min(last, years_later(birth_date, cap) - ONE_DAY)
-        if last < first:
+        self.check_age(first, birth_date, "approved_on")
+        last = years_later(first, self.validity.years) - ONE_DAY
+        return Period(first=first, last=min(last, self._last_day_of_age(birth_date)))
+
+    def check_age(self, day: date, birth_date: date, field: str) -> None:
+        """FieldError: on that day the age cap is reached; it does not tell the birthday."""
+        if day > self._last_day_of_age(birth_date):
             raise FieldError(
-                "approved_on", f"profile {self.id}", f"the age cap of {cap} is reached"
+                field, f"profile {self.id}", f"the age cap of {self.validity.age_cap} is reached"
             )
-        return Period(first=first, last=last)
+
+    def _last_day_of_age(self, birth_date: date) -> date:
+        cap = self.validity.age_cap
+        return date.max if cap is None else years_later(birth_date, cap) - ONE_DAY
 
 
 def years_later(day: date, years: int) -> date:

@@ -35,6 +35,8 @@ LABELS: Mapping[S, tuple[str, str]] = MappingProxyType(
     }
 )
 FINAL = frozenset({S.COMPLETED, S.REJECTED, S.WITHDRAWN})
+#: the parties still have something to do; after these it is handed in
+FILLING_IN = frozenset({S.DRAFT, S.AWAITS_APPLICANT, S.AWAITS_ENTERPRISE, S.RETURNED, S.WITHDRAWN})
 UNDER_REVIEW = (S.ACCEPTED, S.REVIEWING, S.PUBLICITY)
 
 
@@ -70,6 +72,25 @@ WORDS: Mapping[Happening, str] = MappingProxyType(
         Happening.RETURNED: "the return (退回)",
         Happening.REJECTED: "the rejection (不予批准)",
         Happening.WITHDRAWN: "the withdrawal (撤回)",
+    }
+)
+
+_OFFICES = frozenset({"counter", "centre", "authority"})
+#: who takes a step of the procedure; whoever reviews an application may return it
+TAKERS: Mapping[Happening, frozenset[str]] = MappingProxyType(
+    {
+        Happening.PASSED: frozenset({"enterprise"}),
+        Happening.WITHDRAWN: frozenset({"applicant", "enterprise", *_OFFICES}),
+        **dict.fromkeys(
+            (
+                Happening.ACCEPTED,
+                Happening.PUBLICITY,
+                Happening.ANNOUNCED,
+                Happening.RETURNED,
+                Happening.REJECTED,
+            ),
+            _OFFICES,
+        ),
     }
 )
 
@@ -126,6 +147,19 @@ def step(profile: Profile, kind: ApplicationType, state: S | None, happening: Ha
     raise AwaitsError(f"application: {what} is not possible at {label}, but at {where}")
 
 
+def check_taker(profile: Profile, state: S, happening: Happening, by: str) -> None:
+    """FieldError: it is not for them to take that step in that state."""
+    takers = TAKERS[happening]
+    if happening is Happening.RETURNED and state is S.ENTERPRISE_REVIEW:
+        takers = TAKERS[Happening.PASSED]
+    if by not in takers:
+        raise FieldError(
+            "by",
+            f"profile {profile.id}",
+            f"{WORDS[happening]} at {LABELS[state][0]} is for {', '.join(sorted(takers))}",
+        )
+
+
 def _nearest(ways: Table, state: S, happening: Happening) -> list[S]:
     """The states reached soonest in which this may happen; none where no way leads there."""
     seen, here = {state}, [state]
@@ -143,6 +177,10 @@ def _filling_in(profile: Profile, kind: ApplicationType) -> Iterator[_Row]:
     if kind is ApplicationType.PAPER_EXCHANGE and profile.certificate.paper_exchange == "direct":
         yield None, Happening.SAVE, S.COMPLETED
         yield S.COMPLETED, Happening.APPROVE, S.COMPLETED  # said once more
+        return
+    if kind is ApplicationType.PAPER_EXCHANGE:  # 自动上报注册中心
+        for state in (None, S.RETURNED):
+            yield state, Happening.SAVE, S.REVIEWING
         return
     signers = profile.application.signers_of(kind)
     yield from _signing(profile, kind, signers) if signers else _submitting(profile)
@@ -183,16 +221,21 @@ def _submitting(profile: Profile) -> Iterator[_Row]:
 
 def _review(profile: Profile, kind: ApplicationType) -> Iterator[_Row]:
     """What the authority does; it may approve what the factory never saw being filled in."""
-    announced = profile.certificate.generate_on == "announcement" and kind not in CANCELLING
+    announced = (
+        profile.certificate.generate_on == "announcement"
+        and kind not in CANCELLING
+        and kind is not ApplicationType.PAPER_EXCHANGE
+    )
     approved = S.APPROVED if announced else S.COMPLETED
     yield None, Happening.APPROVE, approved
     yield S.ACCEPTED, Happening.ACCEPTED, S.REVIEWING
     for state in UNDER_REVIEW:
         yield state, Happening.APPROVE, approved
-        yield state, Happening.RETURNED, S.RETURNED
         yield state, Happening.REJECTED, S.REJECTED
+    for state in (S.ACCEPTED, S.REVIEWING):
+        yield state, Happening.RETURNED, S.RETURNED
         yield state, Happening.WITHDRAWN, S.WITHDRAWN
-    if profile.application.publicity:
+    if profile.application.publicity and announced:
         yield S.ACCEPTED, Happening.PUBLICITY, S.PUBLICITY
         yield S.REVIEWING, Happening.PUBLICITY, S.PUBLICITY
     if announced:

@@ -31,7 +31,7 @@ from factory.model import ApplicationState, ApplicationType, Standing
 from factory.profile import Profile
 from factory.register import procedure, professions
 from factory.register.facts import Fact
-from factory.register.granting import ended, lapse, target, with_registration
+from factory.register.granting import ended, known_as, lapse, target, with_registration
 from factory.register.state import Person, RegistrationState, View
 
 
@@ -69,7 +69,8 @@ def _imported(person: Person, fact: Fact, data: RegistrationImported, profile: P
         foreign=data.edition,
         on_paper=data.edition.medium == "paper",
     )
-    return replace(person, holder=data.holder.value(), registrations=(*person.registrations, state))
+    person = known_as(person, data.holder.value())
+    return replace(person, registrations=(*person.registrations, state))
 
 
 def _cancelled(person: Person, fact: Fact, data: RegistrationCancelled, profile: Profile) -> Person:
@@ -132,11 +133,17 @@ def _corrected(person: Person, fact: Fact, data: HolderCorrected, profile: Profi
             photo=fact.pictures.get("photo") or each.view.photo,
             signature=fact.pictures.get("signature") or each.view.signature,
         )
-        return replace(each, view=view, changed_on=fact.day, touched=fact.day, cause=fact.type)
+        return replace(
+            each,
+            view=view,
+            changed_on=fact.day,
+            touched=fact.day,
+            cause=fact.type,
+            on_paper=False,
+        )
 
     return replace(
-        person,
-        holder=data.corrected.value(),
+        person.described(data.corrected.value()),
         registrations=tuple(map(corrected, person.registrations)),
     )
 

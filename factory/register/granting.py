@@ -13,7 +13,7 @@ from datetime import date
 from factory.errors import AwaitsError, ConflictError, FieldError, PictureError
 from factory.events import Applied
 from factory.lifecycle import Fate, befall
-from factory.model import ApplicationType, Profession, Standing
+from factory.model import ApplicationType, Holder, Profession, Standing
 from factory.profile import Profile
 from factory.register import professions
 from factory.register.facts import Fact, local_day
@@ -23,6 +23,8 @@ ELSEWHERE = (
     "enterprise.credit_code: is registered at another employer; a change of employer is a"
     " cancellation, then an initial registration"
 )
+
+EXPIRED = "registration: had expired before the application; initial instead"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +45,34 @@ class Grant:
 
 def grant(person: Person, granted: Grant) -> Person:
     """The person once it has come true.  PermanentError: it cannot, and why."""
-    person = replace(person, holder=granted.data.holder.value())
-    return _GRANTS[granted.data.kind](person, granted)
+    return _GRANTS[granted.data.kind](_described(person, granted), granted)
+
+
+def _described(person: Person, granted: Grant) -> Person:
+    """The holder as the register has them; only who begins or changes says who they are.
+
+    ConflictError: the application is about somebody who never was called so.
+    """
+    given = granted.data.holder.value()
+    begins = not any(each.stands for each in person.registrations)
+    if begins or granted.data.kind is ApplicationType.CHANGE:
+        return person.described(given)
+    return known_as(person, given)
+
+
+def known_as(person: Person, given: Holder) -> Person:
+    """The person, told by that name; what was corrected since is not taken back.
+
+    ConflictError: the register knows them otherwise, and always did.
+    """
+    if person.holder is None:
+        return person.described(given)
+    if not person.is_or_was(given):
+        raise ConflictError(
+            "holder: the register describes the person otherwise; a change (变更注册) or a"
+            " correction comes first"
+        )
+    return person.described(replace(person.holder, mobile=given.mobile or person.holder.mobile))
 
 
 def _begin(person: Person, granted: Grant) -> Person:
@@ -65,7 +93,10 @@ def _begin(person: Person, granted: Grant) -> Person:
     born = data.holder.birth_date
     view = View(
         professions=professions.in_order(
-            professions.registered(data.professions, day, born, profile), profile
+            professions.registered(
+                data.professions, day, born, profile, asked_on=_asked_on(person, granted)
+            ),
+            profile,
         ),
         photo=fact.pictures.get("photo") or _last_photo(person),
         signature=fact.pictures.get("signature"),
@@ -140,8 +171,7 @@ def _add(person: Person, granted: Grant) -> Person:
     """Further professions: on the same certificate, or each on one of its own."""
     data, profile, day = granted.data, granted.profile, granted.day
     if profile.certificate.unit == "profession":
-        if not any(each.stands and each.stood(granted.at) for each in person.registrations):
-            raise AwaitsError("registration: none in force on that day is known of the holder")
+        _check_any_valid(person, granted)
         return _begin(person, granted)
     known = _valid(person, granted)
     new = {each.name for each in data.professions}
@@ -153,10 +183,21 @@ def _add(person: Person, granted: Grant) -> Person:
             )
     kept = [each for each in known.view.professions if each.name not in new]
     born = data.holder.birth_date
-    added = professions.registered(data.professions, day, born, profile)
+    added = professions.registered(
+        data.professions, day, born, profile, asked_on=_asked_on(person, granted)
+    )
     if any(each.main for each in added):
         kept = [replace(each, main=False) for each in kept]
     return _changed(person, known, granted, professions.in_order([*kept, *added], profile))
+
+
+def _check_any_valid(person: Person, granted: Grant) -> None:
+    """Something must be registered, and valid, that the new one is added to."""
+    stood = [each for each in person.registrations if each.stands and each.stood(granted.at)]
+    if not stood:
+        raise AwaitsError("registration: none in force on that day is known of the holder")
+    if all(each.view.valid_until < _asked_on(person, granted) for each in stood):
+        raise ConflictError(EXPIRED)
 
 
 def _renew(person: Person, granted: Grant) -> Person:
@@ -176,6 +217,10 @@ def _renew(person: Person, granted: Grant) -> Person:
             raise ConflictError(
                 f"professions.{place}: had expired before the application; initial or addition"
                 " instead"
+            )
+        if old.validity.first > asked_on:
+            raise ConflictError(
+                f"professions.{place}: is renewed already; its next period has not begun"
             )
         now[each.name] = professions.renewed(old, each, day, born, profile)
     return _changed(person, known, granted, professions.in_order([*now.values()], profile))
@@ -220,14 +265,14 @@ def _valid(person: Person, granted: Grant) -> RegistrationState:
     """The registration that is meant, while any of its professions is valid."""
     known = _in_use(person, granted)
     if known.view.valid_until < _asked_on(person, granted):
-        raise ConflictError("registration: had expired before the application; initial instead")
+        raise ConflictError(EXPIRED)
     return known
 
 
 def _asked_on(person: Person, granted: Grant) -> date:
-    """The day of the application: what was valid then is not lost while it is examined."""
-    application = person.applications[granted.data.application.acceptance_number]
-    return min(granted.day, local_day(application.opened))
+    """The day it was handed in: what was valid then is not lost while it is examined."""
+    handed_in = person.applications[granted.data.application.acceptance_number].handed_in
+    return granted.day if handed_in is None else min(granted.day, local_day(handed_in))
 
 
 def _in_use(person: Person, granted: Grant) -> RegistrationState:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from factory.errors import AwaitsError, ConflictError, FieldError
+from pydantic import BaseModel
+
+from factory.errors import AwaitsError, ConflictError, FieldError, PictureError
 from factory.events import (
     ApplicationAttached,
     ApplicationClosed,
@@ -18,7 +21,7 @@ from factory.events import (
 from factory.model import ApplicationState, ApplicationType
 from factory.profile import Profile
 from factory.register import professions
-from factory.register.applications import FINAL, SIGNS, Happening, step
+from factory.register.applications import FILLING_IN, FINAL, SIGNS, Happening, check_taker, step
 from factory.register.facts import Fact, local_day
 from factory.register.granting import Grant, grant
 from factory.register.state import Application, MaterialFile, Person, Signature, Step
@@ -52,12 +55,13 @@ def saved(person: Person, fact: Fact, data: ApplicationSaved, profile: Profile) 
         )
     _check_time(known, fact)
     if data.submitted:
-        _check_materials(known, profile)
+        _check_materials(_still_true(known, data, profile), profile)
     happening = Happening.SUBMIT if data.submitted else Happening.SAVE
     after = step(profile, data.kind, before, happening)
     void = tuple(replace(each, void=True) for each in known.signatures)
     saved = replace(
         known,
+        materials=_still_true(known, data, profile),
         touched=fact.effective,
         state=after,
         revision=data.revision,
@@ -67,7 +71,30 @@ def saved(person: Person, fact: Fact, data: ApplicationSaved, profile: Profile) 
     person = _with_application(person, fact, saved)
     if after is ApplicationState.COMPLETED:  # nobody signs or reviews it
         return _granted(person, fact, fact, profile)
+    if after is not ApplicationState.DRAFT:
+        _rehearse(person, fact, profile)
     return person
+
+
+def _rehearse(person: Person, fact: Fact, profile: Profile) -> None:
+    """FieldError: a rule of the profile is broken, whatever else may happen until it is granted."""
+    with suppress(AwaitsError, ConflictError, PictureError):
+        _granted(person, fact, fact, profile)
+
+
+def _still_true(
+    known: Application, data: ApplicationSaved, profile: Profile
+) -> Mapping[str, MaterialFile]:
+    """The materials; what was signed outside (线下签字) is void once something else is saved."""
+    if known.saved is None or _content(known.saved.data) == _content(data):
+        return known.materials
+    signed = {each.id for each in profile.application.materials if each.signed}
+    return {name: each for name, each in known.materials.items() if name not in signed}
+
+
+def _content(data: BaseModel) -> Mapping[str, object]:
+    """What a form prints."""
+    return data.model_dump(exclude={"revision", "saved_at", "submitted"})
 
 
 def _opened(fact: Fact, data: Applied) -> Application:
@@ -110,9 +137,9 @@ def _no_other_open(person: Person, fact: Fact, number: str) -> None:
             )
 
 
-def _check_materials(known: Application, profile: Profile) -> None:
+def _check_materials(materials: Mapping[str, MaterialFile], profile: Profile) -> None:
     wanted = {each.id for each in profile.application.materials if each.required}
-    if missing := sorted(wanted - known.materials.keys()):
+    if missing := sorted(wanted - materials.keys()):
         raise AwaitsError(
             f"materials: {', '.join(missing)} must be attached before it is submitted"
         )
@@ -169,6 +196,7 @@ def closed(person: Person, fact: Fact, data: ApplicationClosed, profile: Profile
     """A step of the procedure; the announcement lets an approval take effect."""
     known = _application(person, fact, data.acceptance_number)
     after = step(profile, known.kind, known.state, Happening(data.outcome))
+    check_taker(profile, known.state, Happening(data.outcome), data.by)
     taken = Step(outcome=data.outcome, by=data.by, at=fact.effective)
     moved = replace(known, touched=fact.effective, state=after, steps=(*known.steps, taken))
     person = _with_application(person, fact, moved)
@@ -192,6 +220,9 @@ def _check_time(known: Application, fact: Fact) -> None:
 
 
 def _with_application(person: Person, fact: Fact, application: Application) -> Person:
+    before = person.applications.get(application.number)
+    if application.state not in FILLING_IN and (before is None or before.state in FILLING_IN):
+        application = replace(application, handed_in=fact.effective)
     if application.state in FINAL and application.ended is None:
         application = replace(application, ended=fact.effective)
     return replace(person, applications={**person.applications, application.number: application})
@@ -222,18 +253,27 @@ def approved(person: Person, fact: Fact, data: RegistrationApproved, profile: Pr
         return person  # it took effect at the last signature
     if known is not None:
         _check_time(known, fact)
+    fact = _with_pictures_of_form(fact, known)
     approved = replace(known or _opened(fact, data), state=after, approved=fact)
     person = _with_application(person, fact, approved)
     if after is ApplicationState.COMPLETED:
         return _granted(person, fact, fact, profile)
-    with suppress(AwaitsError, ConflictError):  # may change until it is announced
-        _granted(person, fact, fact, profile)
+    _rehearse(person, fact, profile)
     return person
 
 
+def _with_pictures_of_form(fact: Fact, known: Application | None) -> Fact:
+    """The approval, with the pictures that came with the form where it brings none."""
+    if known is None or known.saved is None:
+        return fact
+    return replace(fact, pictures={**known.saved.pictures, **fact.pictures})
+
+
 def _check_same(known: Application, data: Applied) -> None:
-    """ConflictError: what took effect was about other professions."""
+    """ConflictError: what took effect was about other professions, or another employer."""
     content = known.approved or known.saved
     assert content is not None and isinstance(content.data, Applied)  # noqa: S101 - it took effect
     if {each.name for each in content.data.professions} != {each.name for each in data.professions}:
         raise ConflictError("professions: the application has ended (办结) with others than these")
+    if content.data.enterprise.credit_code != data.enterprise.credit_code:
+        raise ConflictError("enterprise: the application has ended (办结) at another employer")

@@ -32,14 +32,22 @@ def _check_count(count: int, profile: Profile) -> None:
 
 
 def registered(
-    applied: Sequence[AppliedProfession], day: date, born: date, profile: Profile
+    applied: Sequence[AppliedProfession],
+    day: date,
+    born: date,
+    profile: Profile,
+    *,
+    asked_on: date | None = None,
 ) -> list[Profession]:
     """Professions registered on that day.
 
-    FieldError: one is registered late (逾期注册) without its hours, or the age cap is reached.
+    asked_on: when it was applied for, if not that day: whether it is late counts from then.
+    FieldError: one is registered late (逾期注册) without its hours or before it was qualified,
+    or the age cap is reached.
     """
     for place, each in enumerate(applied):
-        _check_hours(place, each, day, profile)
+        _check_qualified(place, each, asked_on or day, profile)
+        _check_hours(place, each, asked_on or day, profile)
     return [
         Profession(name=each.name, validity=_validity(each, day, born, profile), main=each.main)
         for each in applied
@@ -88,8 +96,18 @@ def in_order(professions: Sequence[Profession], profile: Profile) -> tuple[Profe
 
 def _validity(each: AppliedProfession, first: date, born: date, profile: Profile) -> Period:
     if each.valid_from and each.valid_to:
+        profile.check_age(each.valid_to, born, "professions.valid_to")
         return Period(first=each.valid_from, last=each.valid_to)
     return profile.validity_from(first, born)
+
+
+def _check_qualified(place: int, each: AppliedProfession, day: date, profile: Profile) -> None:
+    if each.qualified_on is not None and day < each.qualified_on:
+        raise FieldError(
+            f"professions.{place}.qualified_on",
+            f"profile {profile.id}",
+            "is after the application",
+        )
 
 
 def _check_hours(place: int, each: AppliedProfession, day: date, profile: Profile) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -113,6 +113,7 @@ class Application:
     """One application (注册申请) as its facts tell it.
 
     touched: the latest instant something was done to it by the clock.
+    handed_in: when the parties had last signed or submitted it: what is valid then counts.
     ended:   when it came to a final state.
     saved, approved: the facts with what was applied for and what was approved.
     """
@@ -122,6 +123,7 @@ class Application:
     state: ApplicationState
     opened: datetime
     touched: datetime
+    handed_in: datetime | None = None
     ended: datetime | None = None
     revision: int = 0
     saved: Fact | None = None
@@ -135,13 +137,31 @@ class Application:
 class Person:
     """Everything the register of one profile knows of one person.
 
+    former:  who the holder was before a change or a correction.
     numbers: the numbers that were drawn, by the fact that began the registration.
     """
 
     holder: Holder | None = None
+    former: tuple[Holder, ...] = ()
     registrations: tuple[RegistrationState, ...] = ()
     applications: Mapping[str, Application] = field(default_factory=dict)
     numbers: Mapping[Key, str] = field(default_factory=dict)
+
+    def described(self, holder: Holder) -> Person:
+        """The person, who is that holder from now on; a new telephone number is no change."""
+        if self.holder is None or _paper(self.holder) == _paper(holder):
+            return replace(self, holder=holder)
+        return replace(self, holder=holder, former=(*self.former, self.holder))
+
+    def is_or_was(self, holder: Holder) -> bool:
+        """Whether the register knows, or knew, the person as that holder."""
+        known = self.former if self.holder is None else (*self.former, self.holder)
+        return _paper(holder) in map(_paper, known)
+
+
+def _paper(holder: Holder) -> Holder:
+    """What the certificate and the identity paper say."""
+    return replace(holder, mobile=None)
 
 
 def view_json(view: View) -> dict[str, object]:

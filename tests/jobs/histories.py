@@ -505,6 +505,7 @@ class Chronicle:
 
     def _closed(self, person: Somebody, data: JsonObject, outcome: str) -> JsonObject:
         said = {"outcome": outcome, "opinion": "意见", "at": self._now(person)}
+        said["by"] = "enterprise" if outcome == "passed" else "authority"
         return self._event("application.closed", self._about(person, data) | said)
 
     def _about(self, person: Somebody, data: JsonObject) -> JsonObject:

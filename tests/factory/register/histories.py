@@ -207,9 +207,9 @@ class Teller:
         rules = self.profile.application
         type_ = ApplicationType(kind)
         start = [self.saved(kind, *names, number=number, at=at(saved), **more)]
-        direct = self.profile.certificate.paper_exchange == "direct"
-        if type_ is ApplicationType.PAPER_EXCHANGE and direct:
-            return start
+        if type_ is ApplicationType.PAPER_EXCHANGE:
+            direct = self.profile.certificate.paper_exchange == "direct"
+            return start if direct else [*start, self.approved(kind, number=number, on=approved)]
         handed_in = [
             *(self._signatures(type_, number, saved) if rules.signers else []),
             *([] if rules.signers else self._submission(kind, names, number, saved)),

@@ -17,9 +17,7 @@ EVERY = [(rules, kind) for rules in PROFILES for kind in rules.application.types
 SIGNING = [
     (rules, kind)
     for rules, kind in EVERY
-    if rules.application.signers
-    and kind not in CANCELLING
-    and (kind is not T.PAPER_EXCHANGE or rules.certificate.paper_exchange != "direct")
+    if rules.application.signers and kind not in CANCELLING and kind is not T.PAPER_EXCHANGE
 ]
 
 
@@ -52,7 +50,7 @@ def test_what_has_ended_stays_ended(rules: Profile, kind: T) -> None:
 
 @every
 def test_an_approval_the_factory_saw_nothing_of_is_followed(rules: Profile, kind: T) -> None:
-    announced = rules is GANSU and kind not in CANCELLING
+    announced = rules is GANSU and kind not in {*CANCELLING, T.PAPER_EXCHANGE}
 
     assert walk(rules, kind, Do.APPROVE) is (S.APPROVED if announced else S.COMPLETED)
 
@@ -382,8 +380,18 @@ def test_an_exchange_once_asked_for_is_not_saved_again() -> None:
     assert isinstance(error, ConflictError)
 
 
-def test_in_gansu_an_exchange_goes_the_way_of_the_others() -> None:
-    assert table(GANSU, T.PAPER_EXCHANGE) == table(GANSU, T.INITIAL)
+def test_in_gansu_an_exchange_goes_to_the_centre_at_once_and_ends_with_its_approval() -> None:
+    assert walk(GANSU, T.PAPER_EXCHANGE, Do.SAVE) is S.REVIEWING
+    assert walk(GANSU, T.PAPER_EXCHANGE, Do.SAVE, Do.APPROVE) is S.COMPLETED
+
+
+def test_what_the_centre_returns_is_saved_and_goes_there_again() -> None:
+    assert walk(GANSU, T.PAPER_EXCHANGE, Do.SAVE, Do.RETURNED, Do.SAVE) is S.REVIEWING
+
+
+@pytest.mark.parametrize("happening", [Do.APPLICANT_SIGNS, Do.PUBLICITY, Do.ANNOUNCED])
+def test_an_exchange_is_neither_signed_nor_announced(happening: Do) -> None:
+    assert isinstance(refusal(GANSU, T.PAPER_EXCHANGE, S.REVIEWING, happening), FieldError)
 
 
 # --- withdrawal (撤回) -------------------------------------------------------------------------
@@ -391,7 +399,7 @@ def test_in_gansu_an_exchange_goes_the_way_of_the_others() -> None:
 
 @pytest.mark.parametrize("rules", PROFILES, ids=named)
 def test_it_may_be_withdrawn_until_it_is_decided(rules: Profile) -> None:
-    undecided = reached(rules, T.INITIAL) - FINAL - {S.APPROVED}
+    undecided = reached(rules, T.INITIAL) - FINAL - {S.PUBLICITY, S.APPROVED}
 
     for state in undecided:
         assert step(rules, T.INITIAL, state, Do.WITHDRAWN) is S.WITHDRAWN
@@ -399,7 +407,7 @@ def test_it_may_be_withdrawn_until_it_is_decided(rules: Profile) -> None:
 
 @pytest.mark.parametrize("rules", PROFILES, ids=named)
 def test_what_is_decided_is_not_withdrawn(rules: Profile) -> None:
-    for state in (S.COMPLETED, S.REJECTED, S.WITHDRAWN):
+    for state in (S.COMPLETED, S.REJECTED, S.WITHDRAWN, *([S.PUBLICITY] if rules is GANSU else [])):
         error = refusal(rules, T.INITIAL, state, Do.WITHDRAWN)
 
         assert isinstance(error, ConflictError)

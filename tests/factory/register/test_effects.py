@@ -326,6 +326,10 @@ def test_a_correction_keeps_the_days_and_the_pictures() -> None:
     assert only(after).view == only(before).view
 
 
+def test_a_corrected_certificate_is_no_longer_on_paper() -> None:
+    assert not only(told(SHANGHAI, IMPORTED, HERE.corrected(on="2024-09-02"))).on_paper
+
+
 def test_a_correction_may_bring_a_new_photo() -> None:
     fact = HERE.corrected(on="2025-01-06", photo=NEW_PHOTO)
 

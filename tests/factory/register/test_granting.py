@@ -354,6 +354,66 @@ def test_once_every_profession_has_expired_nothing_changes(kind: str, names: lis
         apply(before, HERE.approved(kind, *map(late, names), number=2, on="2025-03-01"), SHANGHAI)
 
 
+def test_an_old_draft_does_not_keep_a_registration_valid() -> None:
+    draft = HERE.saved("renewal", BUILDING, number=2, at=at("2025-02-20"))
+    signed = [
+        HERE.signed(party, number=2, at=at("2025-03-01", hour))
+        for party, hour in (("applicant", "10:00"), ("enterprise", "11:00"))
+    ]
+    before = told(SHANGHAI, IMPORTED, draft, *signed)
+
+    with pytest.raises(ConflictError, match="had expired before"):
+        apply(before, HERE.approved("renewal", BUILDING, number=2, on="2025-03-10"), SHANGHAI)
+
+
+def test_what_is_renewed_is_not_renewed_again_before_it_begins() -> None:
+    once = told(SHANGHAI, INITIAL, renewal(BUILDING, on="2027-04-01"))
+    again = HERE.approved("renewal", BUILDING, number=3, on="2027-05-01")
+
+    with pytest.raises(ConflictError, match="renewed already"):
+        apply(once, again, SHANGHAI)
+
+
+def test_what_is_renewed_is_renewed_again_once_it_has_begun() -> None:
+    once = told(SHANGHAI, INITIAL, renewal(BUILDING, on="2027-04-01"))
+    again = HERE.approved("renewal", BUILDING, number=3, on="2027-06-14")
+
+    assert ends(only(apply(once, again, SHANGHAI))) == [date(2033, 6, 13)]
+
+
+def test_nobody_is_late_who_applied_in_time() -> None:
+    qualified = profession(BUILDING, qualified_on="2023-03-10")
+    saved = HERE.saved("initial", qualified, at=at("2026-03-02"))
+    signed = [
+        HERE.signed(party, at=at("2026-03-02", hour))
+        for party, hour in (("applicant", "10:00"), ("enterprise", "11:00"))
+    ]
+
+    person = told(SHANGHAI, saved, *signed, HERE.approved("initial", qualified, on="2026-03-20"))
+
+    assert only(person).begun == date(2026, 3, 20)
+
+
+def test_who_applies_after_three_years_is_late() -> None:
+    qualified = profession(BUILDING, qualified_on="2023-03-10")
+
+    with pytest.raises(FieldError, match="逾期注册"):
+        told(SHANGHAI, HERE.approved("initial", qualified, on="2026-03-20"))
+
+
+@pytest.mark.parametrize(("on", "granted"), [("2028-06-13", True), ("2028-06-14", False)])
+def test_an_engineer_adds_a_certificate_while_another_one_is_valid(on: str, granted: bool) -> None:
+    engineer = Teller(profile=COST)
+    before = told(COST, engineer.approved("initial", CIVIL, on=BEGUN))
+    addition = engineer.approved("addition", late(INSTALLATION), number=2, on=on)
+
+    if granted:
+        assert len(apply(before, addition, COST).registrations) == 2
+    else:
+        with pytest.raises(ConflictError, match="had expired"):
+            apply(before, addition, COST)
+
+
 def test_what_was_valid_when_it_was_applied_for_may_expire_while_it_is_examined() -> None:
     asked = HERE.saved("addition", late(ROAD), number=2, at=at("2025-02-28"))
     signed = [
@@ -743,12 +803,12 @@ def test_in_shanghai_a_paper_certificate_is_exchanged_as_soon_as_it_is_asked_for
 def test_in_gansu_the_centre_exchanges_it() -> None:
     here = Teller(profile=GANSU)
     paper = here.imported(BUILDING, on="2022-03-01", until="2025-02-28")
-    *asked, announcement = here.application(
+    *asked, approval = here.application(
         "paper_exchange", number=2, saved="2023-05-08", approved="2023-05-19"
     )
 
     before = told(GANSU, paper, *asked)
-    after = apply(before, announcement, GANSU)
+    after = apply(before, approval, GANSU)
 
     assert (only(before).on_paper, only(after).on_paper) == (True, False)
 

@@ -1,5 +1,7 @@
 """What is done to an application: saved, signed, attached to, moved on, approved."""
 
+from dataclasses import replace
+
 import pytest
 
 from factory import specimen
@@ -12,12 +14,16 @@ from tests.factory.register.histories import (
     BUILDING,
     CIVIL,
     COST,
+    ELSEWHERE,
     GANSU,
     INSTALLATION,
+    NEW_PHOTO,
+    PHOTO,
     PROFILES,
     ROAD,
     SHAANXI,
     SHANGHAI,
+    SIGNATURE,
     ZHEJIANG,
     Teller,
     at,
@@ -443,7 +449,126 @@ def test_what_was_rejected_is_not_announced() -> None:
         told(GANSU, *decided, rejected, announced)
 
 
+@pytest.mark.parametrize(
+    ("here", "outcome", "by"),
+    [
+        (HERE, "accepted", "applicant"),
+        (HERE, "rejected", "enterprise"),
+        (HERE, "returned", "enterprise"),
+        (AT_SHAANXI, "passed", "applicant"),
+        (AT_SHAANXI, "passed", "centre"),
+        (AT_SHAANXI, "returned", "centre"),
+    ],
+    ids=str,
+)
+def test_a_step_is_refused_to_whom_it_is_not_for(here: Teller, outcome: str, by: str) -> None:
+    first = here.application("initial", BUILDING, number=1, saved=DAY, approved="2024-06-14")
+    handed_in = [each for each in first if each.type not in {"registration.approved"}]
+    before = told(here.profile, *[each for each in handed_in if each.type != "application.closed"])
+
+    with pytest.raises(FieldError, match=" is for ") as refused:
+        apply(before, here.closed(outcome, at=at("2024-06-20"), by=by), here.profile)
+
+    assert refused.value.field == "by"
+
+
+def test_in_shaanxi_the_enterprise_sends_back_and_later_the_centre() -> None:
+    first = AT_SHAANXI.application("initial", BUILDING, number=1, saved=DAY, approved="2024-06-14")
+    handed_in = [
+        each for each in first if each.type not in {"registration.approved", "application.closed"}
+    ]
+    sent_back = AT_SHAANXI.closed("returned", at=at("2024-06-04"), by="enterprise")
+    passed = AT_SHAANXI.closed("passed", at=at("2024-06-04"), by="enterprise")
+    returned = AT_SHAANXI.closed("returned", at=at("2024-06-05"), by="centre")
+
+    by_enterprise = application(told(SHAANXI, *handed_in, sent_back))
+    by_centre = application(told(SHAANXI, *handed_in, passed, returned))
+
+    assert by_enterprise.state is by_centre.state is ApplicationState.RETURNED
+
+
+# --- what the server checks when it is saved ---------------------------------------------------
+
+
+def test_a_form_that_breaks_a_rule_of_the_register_is_refused_before_anybody_signs() -> None:
+    qualified_long_ago = {"name": BUILDING, "qualified_on": "2015-11-03"}
+
+    with pytest.raises(FieldError, match="逾期注册"):
+        told(SHANGHAI, HERE.saved("initial", qualified_long_ago, at=at(DAY)))
+
+
+def test_a_draft_may_break_it_until_it_is_handed_in() -> None:
+    qualified_long_ago = {"name": BUILDING, "qualified_on": "2015-11-03"}
+    draft = AT_ZHEJIANG.saved("initial", qualified_long_ago, at=at(DAY))
+    handed_in = AT_ZHEJIANG.saved(
+        "initial", qualified_long_ago, at=at(DAY, "11:00"), revision=2, submitted=True
+    )
+    before = told(ZHEJIANG, draft, PAPER, QUALIFICATION)
+
+    with pytest.raises(FieldError, match="逾期注册"):
+        apply(before, handed_in, ZHEJIANG)
+
+
+def test_what_may_still_come_is_no_reason_to_refuse_a_form() -> None:
+    """The registration that is to be renewed may be told of later."""
+    person = told(SHANGHAI, HERE.saved("renewal", BUILDING, at=at(DAY), photo=None))
+
+    assert application(person).state is ApplicationState.AWAITS_APPLICANT
+
+
+# --- what was signed outside (线下签字) ---------------------------------------------------------
+
+
+SIGNED_FORM = AT_SHAANXI.attached("signed_form", at=at(DAY, "10:00"))
+
+
+def test_a_form_signed_outside_is_handed_in_as_it_was_signed() -> None:
+    saved = AT_SHAANXI.saved("initial", BUILDING, at=at(DAY))
+    handed_in = AT_SHAANXI.saved(
+        "initial", BUILDING, at=at(DAY, "11:00"), revision=2, submitted=True
+    )
+
+    assert "signed_form" in application(told(SHAANXI, saved, SIGNED_FORM, handed_in)).materials
+
+
+def test_a_form_signed_outside_is_void_once_something_else_is_saved() -> None:
+    saved = AT_SHAANXI.saved("initial", BUILDING, at=at(DAY))
+    handed_in = AT_SHAANXI.saved("initial", ROAD, at=at(DAY, "11:00"), revision=2, submitted=True)
+
+    with pytest.raises(AwaitsError, match="signed_form must be attached"):
+        apply(told(SHAANXI, saved, SIGNED_FORM), handed_in, SHAANXI)
+
+
 # --- approval (批准) ---------------------------------------------------------------------------
+
+
+def test_pictures_that_came_with_the_form_need_not_come_with_the_approval() -> None:
+    engineer = Teller(profile=COST)
+    whole = engineer.application("initial", CIVIL, number=1, saved=DAY, approved="2024-06-14")
+    *handed_in, _ = whole
+    bare = replace(engineer.approved("initial", CIVIL, on="2024-06-14"), pictures={})
+
+    view = only(told(COST, *handed_in, bare)).view
+
+    assert (view.photo, view.signature) == (PHOTO, SIGNATURE)
+
+
+def test_pictures_of_the_approval_go_before_those_of_the_form() -> None:
+    approved = HERE.approved("initial", BUILDING, on="2024-06-14", photo=NEW_PHOTO)
+
+    person = told(SHANGHAI, SAVED, BY_APPLICANT, BY_ENTERPRISE, approved)
+
+    assert only(person).view.photo == NEW_PHOTO
+
+
+def test_a_cancellation_said_once_more_of_another_employer_is_refused() -> None:
+    there = Teller(profile=SHANGHAI, employer=ELSEWHERE)
+    initial = HERE.approved("initial", BUILDING, on="2024-03-01", number=5)
+    signed = HERE.application("cancellation", BUILDING, number=1, saved=DAY, approved=DAY)
+    once_more = there.approved("cancellation", BUILDING, on="2024-06-14")
+
+    with pytest.raises(ConflictError, match="at another employer"):
+        apply(told(SHANGHAI, initial, *signed), once_more, SHANGHAI)
 
 
 def test_an_approval_of_a_day_before_the_last_signature_is_refused() -> None:

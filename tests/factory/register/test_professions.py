@@ -91,6 +91,26 @@ def test_a_registered_profession_is_the_main_one_if_it_was_applied_for_so() -> N
     assert not registered(applied(), DAY, SHANGHAI).main
 
 
+def test_a_profession_is_not_registered_before_it_was_qualified() -> None:
+    with pytest.raises(FieldError, match="after the application"):
+        registered(applied(qualified_on=date(2024, 6, 15)), DAY, SHANGHAI)
+
+
+def test_a_profession_is_registered_on_the_day_it_was_qualified() -> None:
+    assert registered(applied(qualified_on=DAY), DAY, SHANGHAI).validity.first == DAY
+
+
+@pytest.mark.parametrize(("until", "fits"), [(date(2053, 5, 5), True), (date(2053, 5, 6), False)])
+def test_days_that_are_given_end_before_the_age_cap(until: date, fits: bool) -> None:
+    given = applied(valid_from=DAY, valid_to=until)
+
+    if fits:
+        assert registered(given, DAY, SHANGHAI).validity.last == until
+    else:
+        with pytest.raises(FieldError, match="age cap"):
+            registered(given, DAY, SHANGHAI)
+
+
 def test_days_that_are_given_are_kept() -> None:
     given_days = {"valid_from": date(2024, 7, 1), "valid_to": date(2025, 6, 30)}
 
