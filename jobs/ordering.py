@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from factory import plan
 from factory.model import Kind, Registration
 from factory.numbering import CODE_BYTES
+from factory.register import check_pictures
 from storage.ledger import Tx, holds, orders
 from storage.ledger.registers import RegistrationRow
 
@@ -39,8 +40,12 @@ def new_order(
     inbox_id: int,
     waits_for: str | None = None,
 ) -> orders.NewOrder:
-    """The order of a registration's next edition, with everything that will be printed."""
+    """The order of a registration's next edition, with everything that will be printed.
+
+    PictureError: a picture that the certificate prints is not there.
+    """
     profile = plant.profiles[row.profile]
+    check_pictures(row.view, profile)
     planned = plan.edition(
         profile,
         row.value,

@@ -45,7 +45,7 @@ WHEN: Mapping[str, str] = {
 #: events that describe the person whole, those that describe the employer, and which begin
 WHOLE_PERSON = frozenset({"registration.imported", "registration.approved", "application.saved"})
 APPLIED = frozenset({"registration.approved", "application.saved"})
-PICTURED = frozenset({"initial", "reregistration"})
+PICTURED = frozenset({"initial", "reregistration", "paper_exchange"})
 
 
 #: what is seen after a step, in the words of a register

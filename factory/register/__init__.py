@@ -2,6 +2,7 @@
 
 from factory.register.applications import FINAL, LABELS, Happening, table
 from factory.register.facts import EFFECTIVE, Fact, Key, effective, from_json, local_day, to_json
+from factory.register.granting import check_pictures
 from factory.register.replay import Replay, replay
 from factory.register.state import (
     Application,
@@ -30,6 +31,7 @@ __all__ = [
     "Signature",
     "View",
     "application_json",
+    "check_pictures",
     "effective",
     "from_json",
     "local_day",

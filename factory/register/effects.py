@@ -31,7 +31,14 @@ from factory.model import ApplicationState, ApplicationType, Standing
 from factory.profile import Profile
 from factory.register import procedure, professions
 from factory.register.facts import Fact
-from factory.register.granting import ended, known_as, lapse, target, with_registration
+from factory.register.granting import (
+    check_pictures,
+    ended,
+    known_as,
+    lapse,
+    target,
+    with_registration,
+)
 from factory.register.state import Person, RegistrationState, View
 
 
@@ -116,7 +123,7 @@ def _resumed(person: Person, fact: Fact, data: RegistrationResumed, profile: Pro
     return with_registration(person, replace(known, standing=after, touched=fact.day))
 
 
-def _corrected(person: Person, fact: Fact, data: HolderCorrected, profile: Profile) -> Person:  # noqa: ARG001
+def _corrected(person: Person, fact: Fact, data: HolderCorrected, profile: Profile) -> Person:
     standing = [each for each in person.registrations if each.stands and each.stood(fact.day)]
     if not standing:
         raise AwaitsError("holder: no registration in force on that day is known")
@@ -133,6 +140,7 @@ def _corrected(person: Person, fact: Fact, data: HolderCorrected, profile: Profi
             photo=fact.pictures.get("photo") or each.view.photo,
             signature=fact.pictures.get("signature") or each.view.signature,
         )
+        check_pictures(view, profile)
         return replace(
             each,
             view=view,

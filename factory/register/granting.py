@@ -86,10 +86,6 @@ def _begin(person: Person, granted: Grant) -> Person:
         )
     _check_one_employer(person, granted)
     _check_former(person, data.kind, unit, profile)
-    if "photo" not in fact.pictures and not _last_photo(person):
-        raise PictureError("photo: this register prints one; there is none")
-    if profile.certificate.holder_signature and "signature" not in fact.pictures:
-        raise PictureError("signature: this register prints the holder's signature; there is none")
     born = data.holder.birth_date
     view = View(
         professions=professions.in_order(
@@ -101,6 +97,7 @@ def _begin(person: Person, granted: Grant) -> Person:
         photo=fact.pictures.get("photo") or _last_photo(person),
         signature=fact.pictures.get("signature"),
     )
+    check_pictures(view, profile)
     begun = RegistrationState(
         origin=fact.key,
         begun=day,
@@ -114,6 +111,14 @@ def _begin(person: Person, granted: Grant) -> Person:
         qualified=min(each.qualified_on.year for each in data.professions if each.qualified_on),
     )
     return replace(person, registrations=(*person.registrations, begun))
+
+
+def check_pictures(view: View, profile: Profile) -> None:
+    """PictureError: the certificate prints a picture that is not there."""
+    if view.photo is None:
+        raise PictureError("photo: this register prints one; there is none")
+    if profile.certificate.holder_signature and view.signature is None:
+        raise PictureError("signature: this register prints the holder's signature; there is none")
 
 
 def _last_photo(person: Person) -> str | None:
@@ -306,6 +311,7 @@ def _changed(
         photo=fact.pictures.get("photo") or known.view.photo,
         signature=fact.pictures.get("signature") or known.view.signature,
     )
+    check_pictures(view, granted.profile)
     return with_registration(
         person,
         replace(

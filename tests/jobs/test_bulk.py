@@ -15,6 +15,7 @@ from jobs.wiring import Plant
 from storage.ledger import status
 from tests.plants import (
     WHO,
+    JsonObject,
     approve,
     finish,
     issue,
@@ -224,9 +225,21 @@ def test_a_registration_with_an_old_number_in_no_scheme_is_reissued(plant: Plant
 
 def test_what_cannot_be_ordered_is_held_alone(plant: Plant) -> None:
     issue(plant, 1)
-    worn_out = specimen.imported(2)
+    worn_out = pictured(2)
     worn_out["data"]["edition"] |= {"medium": "electronic", "number": 999}
     submit(plant, worn_out)
+    batch = start_rename(plant)
+    confirm(plant, batch)
+
+    run(plant, batch)
+
+    found = watching.batch(plant, batch)
+    assert (found.state, found.done, found.held) == (BatchState.COMPLETED, 1, 1)
+
+
+def test_who_was_imported_without_a_photo_is_held_alone(plant: Plant) -> None:
+    issue(plant, 1)
+    submit(plant, specimen.imported(2))
     batch = start_rename(plant)
     confirm(plant, batch)
 
@@ -365,10 +378,17 @@ def doubtful() -> dict[str, Any]:
 
 
 def imported(plant: Plant, seed: int, number: str) -> str:
-    event = specimen.imported(seed)
+    event = pictured(seed)
     event["data"]["registration_number"] = number
     assert submit(plant, event).status is Status.ACCEPTED
     return number
+
+
+def pictured(seed: int) -> JsonObject:
+    """An import with the photo that the next edition prints."""
+    event = specimen.imported(seed)
+    event["data"]["photo"] = specimen.approved(seed)["data"]["photo"]
+    return event
 
 
 def printed(plant: Plant, batch: BatchId) -> dict[tuple[str, int], str]:

@@ -414,6 +414,23 @@ def test_an_engineer_adds_a_certificate_while_another_one_is_valid(on: str, gran
             apply(before, addition, COST)
 
 
+@EXPIRING
+def test_a_certificate_is_not_made_anew_without_a_photo(kind: str, names: list[str]) -> None:
+    bare = HERE.imported(BUILDING, on="2022-03-01", until="2025-02-28", photo=None)
+    approved = HERE.approved(kind, *map(late, names), number=2, on="2024-09-13", photo=None)
+
+    with pytest.raises(PictureError, match="there is none"):
+        apply(told(SHANGHAI, bare), approved, SHANGHAI)
+
+
+@EXPIRING
+def test_the_photo_may_come_with_any_application(kind: str, names: list[str]) -> None:
+    bare = HERE.imported(BUILDING, on="2022-03-01", until="2025-02-28", photo=None)
+    approved = HERE.approved(kind, *map(late, names), number=2, on="2024-09-13")
+
+    assert only(told(SHANGHAI, bare, approved)).view.photo == PHOTO
+
+
 def test_what_was_valid_when_it_was_applied_for_may_expire_while_it_is_examined() -> None:
     asked = HERE.saved("addition", late(ROAD), number=2, at=at("2025-02-28"))
     signed = [
