@@ -20,6 +20,8 @@ from factory.register import Fact, RegistrationState, professions
 
 SERIAL_LENGTH = 32
 
+BRACKETS = str.maketrans("（）", "()")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmployerNames:
@@ -44,14 +46,17 @@ class EditionPlan:
 def employer(given: Enterprise, names: EmployerNames) -> Enterprise:
     """The employer as it is printed today.
 
-    A late approval that carries a former name prints the current one.
+    A late approval that carries a former name prints the current one; full-width and
+    half-width brackets make no other name.
     ConflictError: a name the register never heard of for this credit code.
     """
-    if given.name == names.current:
-        return given
-    if given.name in names.former:
+    if _bare(given.name) in map(_bare, (names.current, *names.former)):
         return Enterprise(credit_code=given.credit_code, name=names.current)
     raise ConflictError("enterprise.name: differs from the register; a rename comes as an event")
+
+
+def _bare(name: str) -> str:
+    return name.translate(BRACKETS)
 
 
 def doubts(holder: Holder, enterprise: Enterprise, profile: Profile) -> list[FieldError]:

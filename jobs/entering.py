@@ -99,7 +99,9 @@ def _check_employer(tx: Tx, profile: Profile, data: object) -> tuple[str, ...]:
     given = data.enterprise.value()
     row = people.enterprise(tx, profile.id, given)
     names = plan.EmployerNames(current=row.name, former=row.former_names)
-    return () if plan.employer(given, names).name == given.name else (RENAMED_SINCE,)
+    printed = plan.employer(given, names)
+    renamed = printed.name != given.name and given.name in row.former_names
+    return (RENAMED_SINCE,) if renamed else ()
 
 
 def _check_acceptance_number(

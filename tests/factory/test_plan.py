@@ -41,6 +41,14 @@ def test_the_employer_under_a_former_name_is_printed_under_its_current_one() -> 
     assert found == Enterprise(credit_code=USCC, name=NAMES.current)
 
 
+def test_brackets_of_another_width_make_no_other_name() -> None:
+    names = EmployerNames(current="示例（上海）建设有限公司", former=frozenset())
+
+    found = plan.employer(Enterprise(credit_code=USCC, name="示例(上海)建设有限公司"), names)
+
+    assert found.name == "示例（上海）建设有限公司"
+
+
 def test_the_employer_under_an_unheard_of_name_is_a_conflict_that_tells_no_name() -> None:
     with pytest.raises(ConflictError) as caught:
         plan.employer(Enterprise(credit_code=USCC, name="上海错名建设有限公司"), NAMES)
