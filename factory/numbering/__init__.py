@@ -26,6 +26,7 @@ from factory.numbering.crockford import CROCKFORD
 from factory.numbering.filing import (
     QUERY_CODE_BYTES,
     filing_number,
+    is_clear,
     parse_filing_number,
     parse_query_code,
     query_code,
@@ -56,6 +57,7 @@ __all__ = [
     "constructor_number",
     "cost_engineer_number",
     "filing_number",
+    "is_clear",
     "is_old_cost_engineer_number",
     "licence_id",
     "number_key",

@@ -1,7 +1,7 @@
 """Filing numbers and query codes (办件申报号, 查询密码) of a filing slip (申报告知单).
 
 Zhejiang's slip carries both, and whoever has both may ask how far the case has got.  Their forms
-are not published; these are ours, made to be read out and typed.
+are not published; these are ours, made to be read out and typed: neither holds an I, L or O.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from factory.errors import FieldError
 from factory.numbering.crockford import READ_AS, as_typed, is_code, spelled
 
 CHECK_RULE = "ISO/IEC 7064 MOD 37,36"
+ALPHABET = "0-9, A-Z without I, L, O"
+UNCLEAR = frozenset("ILO")
 #: Letters that are read as digits would make a prefix that cannot be typed carelessly.
 PREFIX = re.compile(r"[0-9A-HJKMNP-Z]{0,8}", re.ASCII)
 BODY = re.compile(PREFIX.pattern + r"[0-9]{14}", re.ASCII)
@@ -26,18 +28,35 @@ def filing_number(prefix: str, day: date, serial: int) -> str:
     """Prefix, day (8 digits), serial of the day (6 digits) and a check character.
 
     prefix: up to eight digits and capitals without I, L, O, the authority's own choice.
-    FieldError: another prefix, or more than 999999 on one day.
+    FieldError: another prefix, more than 999999 on one day, or a serial that is to be skipped.
     The check is ISO/IEC 7064 MOD 37,36 over all before it.
 
-    >>> filing_number("33", date(2026, 3, 2), 5)
-    '3320260302000005L'
+    >>> filing_number("33", date(2026, 3, 2), 6)
+    '3320260302000006J'
     """
+    if not is_clear(prefix, day, serial):
+        raise FieldError("filing_number", ALPHABET, "the check would be I, L or O: skip the serial")
+    body = _body(prefix, day, serial)
+    return body + _check_character(body)
+
+
+def is_clear(prefix: str, day: date, serial: int) -> bool:
+    """Whether the number of that serial ends in a check that is not taken for a digit.
+
+    FieldError: as for ``filing_number``.
+
+    >>> is_clear("33", date(2026, 3, 2), 5), is_clear("33", date(2026, 3, 2), 6)
+    (False, True)
+    """
+    return _check_character(_body(prefix, day, serial)) not in UNCLEAR
+
+
+def _body(prefix: str, day: date, serial: int) -> str:
     if not PREFIX.fullmatch(prefix):
-        raise FieldError("filing_number", "0-9, A-Z without I, L, O", "the prefix is malformed")
+        raise FieldError("filing_number", ALPHABET, "the prefix is malformed")
     if serial not in SERIALS:
         raise FieldError("filing_number", "1 to 999999 a day", "the serial is out of range")
-    body = f"{prefix}{day:%Y%m%d}{serial:06}"
-    return body + _check_character(body)
+    return f"{prefix}{day:%Y%m%d}{serial:06}"
 
 
 def parse_filing_number(text: str) -> str:
@@ -45,8 +64,9 @@ def parse_filing_number(text: str) -> str:
 
     FieldError: malformed, or the check character is wrong; the number is not repeated.
 
-    The check character may itself be I, L or O, so there either spelling counts: of two hundred
-    wrong digits one may go unseen, and then the query code is not that number's.
+    On slips given out before, the check character may itself be I, L or O, so there either
+    spelling counts: of two hundred wrong digits one may go unseen, and then the query code is
+    not that number's.
 
     >>> parse_filing_number("33 2o26-o3o2 oooo05 1")
     '3320260302000005L'
