@@ -120,9 +120,11 @@ def link(
 
 
 def _check_standing(registration: RegistrationView, today: date) -> None:
-    """ConflictError: suspended or expired, so nothing of it is given out."""
+    """ConflictError: suspended, lapsed or expired, so nothing of it is given out."""
     if registration.state is Standing.SUSPENDED:
         raise ConflictError("registration: is suspended (暂扣)")
+    if registration.state is Standing.LAPSED:
+        raise ConflictError("registration: has lapsed, another one has followed (过期失效)")
     newest = registration.newest
     waiting = newest if newest is not None and newest.is_waiting else None
     wanted = waiting or registration.current

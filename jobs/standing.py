@@ -39,6 +39,7 @@ EDITIONS: Mapping[EditionState, Stand] = MappingProxyType(
         EditionState.REVOKED: Stand(label="已注销"),
     }
 )
+EXPIRED = Stand(label="已过期")
 REGISTRATIONS: Mapping[Standing, str] = MappingProxyType(
     {
         Standing.ACTIVE: "有效",
@@ -62,23 +63,51 @@ def of_edition(registration: RegistrationView, edition: EditionView, today: date
 
     today: the calendar day in China.
     """
+    if edition.state in {EditionState.SUPERSEDED, EditionState.REVOKED}:
+        return EDITIONS[edition.state]
     if edition.hold is not None:
         why = f"hold {edition.hold}: {edition.hold_reason}"
         return Stand(label="需处理", owner=edition.hold_owner or "operations", why=why)
+    if edition.state is EditionState.OUTDATED:
+        return _outdated(registration, edition, today)
+    if edition.state in CURRENT or edition.is_waiting:
+        return _standing(registration, edition, today)
+    return EDITIONS[edition.state]
+
+
+def _standing(registration: RegistrationView, edition: EditionView, today: date) -> Stand:
+    """How an edition stands that the holder has, or can have for the asking."""
+    if registration.state is Standing.CANCELLED:
+        return EDITIONS[EditionState.REVOKED]
+    if registration.state is Standing.LAPSED:
+        return EXPIRED
+    if registration.state is Standing.SUSPENDED:
+        return Stand(label="暂扣", owner="authority")
+    if is_over(edition, today):
+        return EXPIRED
     if edition.is_waiting:
         return Stand(label="未领证", owner="holder", why="made when it is collected")
-    if edition.state in CURRENT and registration.state is Standing.SUSPENDED:
-        return Stand(label="暂扣", owner="authority")
-    if edition.state in CURRENT and is_over(edition, today):
-        return Stand(label="已过期")
     return EDITIONS[edition.state]
+
+
+def _outdated(registration: RegistrationView, edition: EditionView, today: date) -> Stand:
+    """Whose turn it is for the newest edition, it is for the one that this replaces."""
+    newest = registration.newest
+    if newest is None or newest.id == edition.id:
+        stands = registration.state is Standing.ACTIVE  # else nothing is ordered for it
+        return EDITIONS[edition.state] if stands else _standing(registration, edition, today)
+    awaited = of_edition(registration, newest, today)
+    if awaited in {EXPIRED, EDITIONS[EditionState.REVOKED]}:
+        return awaited
+    why = f"edition {newest.number}: {awaited.label}"
+    return Stand(label=EDITIONS[EditionState.OUTDATED].label, owner=awaited.owner, why=why)
 
 
 def of_registration(registration: RegistrationView, today: date) -> Stand:
     """How a registration stands."""
     current = registration.current
     if registration.state is Standing.ACTIVE and current is not None and is_over(current, today):
-        return Stand(label="已过期")
+        return EXPIRED
     return Stand(label=REGISTRATIONS[registration.state])
 
 

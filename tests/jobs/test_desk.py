@@ -383,17 +383,7 @@ def test_of_what_had_ended_before_its_approval_came_nothing_is_given_out(plant: 
 
 
 def test_what_waited_until_it_expired_is_not_made(plant: Plant) -> None:
-    with plant.ledger.write(WHO) as tx:
-        inbox.grant(tx, SOURCE, "shanghai-cost-engineer")
-    event = specimen.approved(1)
-    data = event["data"] | {
-        "profile": "shanghai-cost-engineer",
-        "professions": [{"name": "土木建筑工程", "qualified_on": "2017-11-03"}],
-        "signature": event["data"]["photo"],
-        "approved_on": "2018-03-01",
-    }
-    number = submit(plant, event | {"data": data}).registration
-    assert number is not None
+    number = waiting(plant, 1, approved_on="2018-03-01")
 
     with pytest.raises(ConflictError, match="has expired"):
         desk.collect(plant, number, who=WHO)
@@ -424,3 +414,40 @@ def test_a_number_means_the_registration_that_has_it_before_one_that_had_it(plan
     assert later is not None
     assert enquiry.registration_status(plant, number).stand.label == "注销"
     assert enquiry.registration_status(plant, later).registration.former_numbers == (number,)
+
+
+def test_what_waits_is_the_holders_turn_only_until_it_expires(plant: Plant) -> None:
+    number = waiting(plant, 1, approved_on="2018-03-01")
+
+    [edition] = enquiry.registration_status(plant, number).editions
+
+    assert (edition.label, edition.owner) == ("已过期", "nobody")
+
+
+def test_what_waits_is_not_made_while_it_is_suspended(plant: Plant) -> None:
+    number = waiting(plant, 1, approved_on="2024-03-01")
+    event = specimen.suspended(1)
+    submit(plant, event | {"data": event["data"] | {"profile": "shanghai-cost-engineer"}})
+
+    with pytest.raises(ConflictError, match="暂扣"):
+        desk.collect(plant, number, who=WHO)
+
+    [edition] = enquiry.registration_status(plant, number).editions
+    assert (edition.label, edition.owner) == ("暂扣", "authority")
+
+
+def waiting(plant: Plant, seed: int, *, approved_on: str) -> str:
+    """A registration whose certificate is made when its holder asks for it."""
+    with plant.ledger.write(WHO) as tx:
+        inbox.grant(tx, SOURCE, "shanghai-cost-engineer")
+    event = specimen.approved(seed)
+    data = event["data"] | {
+        "profile": "shanghai-cost-engineer",
+        "professions": [{"name": "土木建筑工程", "qualified_on": "2017-11-03"}],
+        "signature": event["data"]["photo"],
+        "approved_on": approved_on,
+    }
+    data["professions"][0]["hours"] = {"compulsory": 60, "elective": 60}
+    number = submit(plant, event | {"data": data}).registration
+    assert number is not None
+    return number
