@@ -16,72 +16,14 @@ from typing import NamedTuple, TypeVar
 from factory import access, register
 from factory.access import Thing, Viewer
 from factory.errors import NotFoundError
-from factory.lifecycle import EDITION, REGISTRATION, Fate, Turn
-from factory.model import ApplicationType, Party
+from factory.lifecycle import EDITION, REGISTRATION
+from factory.model import ApplicationType
 from factory.profile import Profile
-from factory.register import Happening
 from factory.register.applications import Table
 from jobs.standing import EDITIONS, REGISTRATIONS
 from jobs.wiring import load_profiles
+from jobs.wording import FATES, HAPPENINGS, PARTIES, TURNS, TYPES, VIEWERS
 
-TYPES: Mapping[ApplicationType, str] = MappingProxyType(
-    {
-        ApplicationType.INITIAL: "初始注册",
-        ApplicationType.ADDITION: "增项注册",
-        ApplicationType.RENEWAL: "延续注册",
-        ApplicationType.CANCELLATION: "注销注册",
-        ApplicationType.FORCED_CANCELLATION: "企业强制注销",
-        ApplicationType.REREGISTRATION: "重新注册",
-        ApplicationType.CHANGE: "变更注册",
-        ApplicationType.PAPER_EXCHANGE: "纸质证书换领",
-    }
-)
-HAPPENINGS: Mapping[Happening, str] = MappingProxyType(
-    {
-        Happening.SAVE: "保存",
-        Happening.SUBMIT: "提交",
-        Happening.APPLICANT_SIGNS: "个人签名",
-        Happening.ENTERPRISE_SIGNS: "企业签名",
-        Happening.PASSED: "通过",
-        Happening.ACCEPTED: "进入审批",
-        Happening.PUBLICITY: "公示",
-        Happening.APPROVE: "批准",
-        Happening.ANNOUNCED: "公告",
-        Happening.RETURNED: "退回",
-        Happening.REJECTED: "不予批准",
-        Happening.WITHDRAWN: "撤回",
-    }
-)
-FATES: Mapping[Fate, str] = MappingProxyType(
-    {
-        Fate.BEGIN: "注册",
-        Fate.SUSPEND: "暂扣",
-        Fate.RESUME: "恢复",
-        Fate.CANCEL: "注销",
-        Fate.LAPSE: "过期后另行注册",
-    }
-)
-TURNS: Mapping[Turn, str] = MappingProxyType(
-    {
-        Turn.ORDER: "下单",
-        Turn.TAKE_OVER: "导入",
-        Turn.MAKE: "生成",
-        Turn.MAKE_ASKED: "领证时生成",
-        Turn.COLLECT: "领证",
-        Turn.OUTDATE: "登记内容已变",
-        Turn.REPLACE: "新版生成",
-        Turn.REVOKE: "注销",
-    }
-)
-VIEWERS: Mapping[Viewer, str] = MappingProxyType(
-    {
-        Viewer.HOLDER: "持证人",
-        Viewer.ENTERPRISE: "聘用企业",
-        Viewer.COUNTER: "窗口",
-        Viewer.PUBLIC: "公众",
-    }
-)
-PARTIES: Mapping[Party, str] = MappingProxyType({Party.APPLICANT: "个人", Party.ENTERPRISE: "企业"})
 S = TypeVar("S", bound=StrEnum)
 W = TypeVar("W", bound=StrEnum)
 Moves = Mapping[tuple[S | None, W], S]

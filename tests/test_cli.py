@@ -423,6 +423,22 @@ def test_status_speaks_of_events_registrations_and_everything(factory: Line) -> 
     assert "uncollected" in overview.stdout
 
 
+def test_status_tells_people_in_chinese_and_programs_in_identifiers(factory: Line) -> None:
+    event = specimen.saved(730, enterprise=730)
+    factory.run("submit", "-", stdin=line(event))
+
+    told = factory.run("status", event["id"]).stdout
+    [found] = factory.json("status", event["id"])
+
+    assert "初始注册" in told and "申请人" in told and "申请保存" in told
+    assert "applicant" not in told and "initial" not in told
+    [application] = found["applications"]
+    assert (application["application"]["kind"], application["stand"]["owner"]) == (
+        "initial",
+        "applicant",
+    )
+
+
 def test_what_was_collected_can_be_downloaded_and_verified(factory: Line, tmp_path: Path) -> None:
     number = factory.issue(approval(707))
     collected = factory.json("collect", number)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import BinaryIO
 
 import click
@@ -12,8 +11,8 @@ from jobs import enquiry, watching
 from jobs.commands import machine
 from jobs.commands.asking import as_option, asker_of, credit_code_option
 from jobs.commands.options import TEXT, json_option
-from jobs.commands.output import out, print_json, print_table
-from jobs.standing import BATCHES
+from jobs.commands.output import print_json, print_table
+from jobs.commands.shown import show_applications, show_events, show_registration
 
 
 @click.command()
@@ -40,7 +39,7 @@ def status(
         raise click.UsageError("--filing and --code come together, and without a number")
     plant, asker = machine.plant(), asker_of(viewer, credit_code)
     if filing and code:
-        _show_applications([enquiry.progress(plant, filing, code)], as_json=as_json)
+        show_applications([enquiry.progress(plant, filing, code)], as_json=as_json)
     elif what is None:
         overview = watching.overview(plant)
         if as_json:
@@ -48,71 +47,11 @@ def status(
         else:
             print_table(("what", "state", "count"), overview.rows())
     elif events_found := enquiry.event_status(plant, what):
-        _show_events(events_found, as_json=as_json)
+        show_events(events_found, as_json=as_json)
     elif asked := enquiry.application_status(plant, what, asker=asker):
-        _show_applications(asked, as_json=as_json)
+        show_applications(asked, as_json=as_json)
     else:
-        _show_registration(enquiry.registration_status(plant, what, asker=asker), as_json=as_json)
-
-
-def _show_events(found: Sequence[enquiry.EventStatus], *, as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-        return
-    for each in found:
-        state = f"{each.event.state} ({each.stand.label})"
-        out.print(f"event {each.event.event_id} of {each.event.source}: {state}", markup=False)
-        if each.batch:
-            label = BATCHES[each.batch.state]
-            out.print(f"  batch {each.batch.id}: {each.batch.state} ({label})")
-        for hold in each.held:
-            out.print(f"  hold {hold.id} ({hold.owner}): {hold.detail}", markup=False)
-        if each.applications:
-            _show_applications(each.applications, as_json=False)
-        for registration in each.registrations:
-            _show_registration(registration, as_json=False)
-
-
-def _show_applications(found: Sequence[enquiry.ApplicationStatus], *, as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-        return
-    for each in found:
-        row = each.application
-        out.print(f"application {row.number} ({row.profile})", markup=False)
-        rows: list[tuple[str, object]] = [
-            ("type", row.kind),
-            ("办理状态", each.stand.label),
-            ("whose turn", each.stand.owner),
-            ("revision", row.revision),
-            ("filing number 办件申报号", row.filing_number),
-            *(
-                (f"signature of {one['party']}", f"revision {one['revision']}, {one['at']}"
-                 + (" (作废)" if one["void"] else ""))
-                for one in row.view["signatures"]
-            ),
-            *((f"material {name}", file["at"]) for name, file in row.view["materials"].items()),
-            *((step["outcome"], f"by {step['by']}, {step['at']}") for step in row.view["steps"]),
-        ]  # fmt: skip
-        print_table(("", ""), ((name, value) for name, value in rows if value not in {None, ""}))
-
-
-def _show_registration(found: enquiry.RegistrationStatus, *, as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-        return
-    registration = found.registration
-    out.print(f"registration {registration.number} ({registration.profile}): {found.stand.label}")
-    if registration.former_numbers:
-        out.print(f"  before: {', '.join(registration.former_numbers)}", markup=False)
-    print_table(
-        ("edition", "state", "状态", "whose turn", "because of", "valid until", "电子证照标识"),
-        (
-            (f"{e.number:03d}", e.state, s.label + (f" ({s.why})" if s.why else ""), s.owner,
-             e.cause, e.valid_until, e.licence_id)
-            for e, s in zip(registration.editions, found.editions, strict=True)
-        ),
-    )  # fmt: skip
+        show_registration(enquiry.registration_status(plant, what, asker=asker), as_json=as_json)
 
 
 @click.command()

@@ -11,6 +11,7 @@ from jobs.commands import machine
 from jobs.commands.exits import REFUSED
 from jobs.commands.options import IDENT, TEXT, json_option, reason_option
 from jobs.commands.output import out, plain, print_json, print_table
+from jobs.wording import OWNERS
 
 
 @click.group("held")
@@ -29,7 +30,7 @@ def held_list(as_json: bool) -> None:
         print_table(
             ("hold", "of", "profile", "owner", "since", "reason", "detail"),
             (
-                (h.id, f"{h.subject_kind} {h.subject_id}", h.profile, h.owner,
+                (h.id, f"{h.subject_kind} {h.subject_id}", h.profile, OWNERS[h.owner],
                  f"{h.opened_at:%F %T}", h.reason, h.detail)
                 for h in found
             ),
@@ -45,7 +46,7 @@ def held_show(hold: int, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        print_table(("", ""), plain(found).items())
+        print_table(("", ""), (plain(found) | {"owner": OWNERS[found.owner]}).items())
 
 
 @held_group.command("retry")

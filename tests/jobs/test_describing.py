@@ -9,7 +9,7 @@ from factory import register
 from factory.errors import NotFoundError
 from factory.lifecycle import EDITION, REGISTRATION
 from factory.profile import Profile
-from jobs import describing
+from jobs import describing, wording
 from jobs.describing import BLOCKS, filled
 from jobs.wiring import load_profiles
 
@@ -47,7 +47,7 @@ def test_every_step_of_every_procedure_is_printed_with_its_arrow(profiles: list[
     for profile in profiles:
         for kind in profile.application.types:
             for (before, happening), after in register.table(profile, kind).items():
-                row = f"{describing.HAPPENINGS[happening]} `{happening}` | "
+                row = f"{wording.HAPPENINGS[happening]} `{happening}` | "
                 assert row + f"{register.LABELS[after][0]} `{after}` |" in written
                 assert f"    {before or '[*]'} --> {after}: " in written
 

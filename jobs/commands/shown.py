@@ -1,0 +1,92 @@
+"""How a table tells where something stands: Chinese words for people, identifiers for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from factory.model import ApplicationType, Party
+from factory.register import Happening
+from jobs import enquiry
+from jobs.commands.output import out, print_json, print_table
+from jobs.standing import BATCHES
+from jobs.wording import EVENTS, HAPPENINGS, OWNERS, PARTIES, TYPES
+
+Row = tuple[str, object]
+
+
+def show_events(found: Sequence[enquiry.EventStatus], *, as_json: bool) -> None:
+    """Events, each with what followed from it."""
+    if as_json:
+        print_json(found)
+        return
+    for each in found:
+        state = f"{each.event.state} ({each.stand.label})"
+        what = f"event {each.event.event_id} of {each.event.source}"
+        out.print(f"{what}, {EVENTS[each.event.type]}: {state}", markup=False)
+        if each.batch:
+            label = BATCHES[each.batch.state]
+            out.print(f"  batch {each.batch.id}: {each.batch.state} ({label})")
+        for hold in each.held:
+            out.print(f"  hold {hold.id} ({OWNERS[hold.owner]}): {hold.detail}", markup=False)
+        if each.applications:
+            show_applications(each.applications, as_json=False)
+        for registration in each.registrations:
+            show_registration(registration, as_json=False)
+
+
+def show_applications(found: Sequence[enquiry.ApplicationStatus], *, as_json: bool) -> None:
+    """Applications with all that was done to them."""
+    if as_json:
+        print_json(found)
+        return
+    for each in found:
+        row = each.application
+        out.print(f"application {row.number} ({row.profile})", markup=False)
+        rows = [*_heads(each), *_signatures(row.view), *_materials(row.view), *_steps(row.view)]
+        print_table(("", ""), ((name, value) for name, value in rows if value not in {None, ""}))
+
+
+def _heads(found: enquiry.ApplicationStatus) -> Iterator[Row]:
+    row = found.application
+    yield "type", TYPES[ApplicationType(row.kind)]
+    yield "办理状态", found.stand.label
+    yield "whose turn", OWNERS[found.stand.owner]
+    yield "revision", row.revision
+    yield "filing number 办件申报号", row.filing_number
+
+
+def _signatures(view: Any) -> Iterator[Row]:
+    for each in view["signatures"]:
+        void = " (作废)" if each["void"] else ""
+        name = f"{PARTIES[Party(each['party'])]}签名"
+        yield name, f"revision {each['revision']}, {each['at']}{void}"
+
+
+def _materials(view: Any) -> Iterator[Row]:
+    for name, file in view["materials"].items():
+        yield f"申报材料 {name}", file["at"]
+
+
+def _steps(view: Any) -> Iterator[Row]:
+    for step in view["steps"]:
+        yield HAPPENINGS[Happening(step["outcome"])], f"{OWNERS[step['by']]}, {step['at']}"
+
+
+def show_registration(found: enquiry.RegistrationStatus, *, as_json: bool) -> None:
+    """A registration with its editions."""
+    if as_json:
+        print_json(found)
+        return
+    registration = found.registration
+    out.print(f"registration {registration.number} ({registration.profile}): {found.stand.label}")
+    if registration.former_numbers:
+        out.print(f"  before: {', '.join(registration.former_numbers)}", markup=False)
+    print_table(
+        ("edition", "state", "状态", "whose turn", "because of", "valid until", "电子证照标识"),
+        (
+            (f"{e.number:03d}", e.state, s.label + (f" ({s.why})" if s.why else ""),
+             OWNERS[s.owner], EVENTS.get(e.cause, e.cause), e.valid_until, e.licence_id)
+            for e, s in zip(registration.editions, found.editions, strict=True)
+        ),
+    )  # fmt: skip
