@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from factory import access, numbering
 from factory.access import Thing, Viewer
 from factory.errors import ConflictError, NotFoundError
+from factory.events import ApplicationClosed
 from factory.profile import Profile
 from jobs import standing
 from jobs.standing import Stand
-from storage.ledger import Tx, applications, batches, holds, inbox, status
+from storage.ledger import Tx, applications, batches, facts, holds, inbox, status
 from storage.ledger.applications import ApplicationRow
 from storage.ledger.batches import Batch
+from storage.ledger.facts import FactState
 from storage.ledger.holds import Held
 from storage.ledger.inbox import Received
 from storage.ledger.status import RegistrationView
@@ -67,11 +71,44 @@ class RegistrationStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldEvent:
+    """An event that cannot take effect yet, or its certificate be made: why, and whose turn."""
+
+    event: Received
+    hold: Held
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What was said with a step (意见), e.g. why it was returned; may hold personal data."""
+
+    outcome: str
+    by: str
+    at: datetime
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationStatus:
-    """An application and how it stands (办理状态)."""
+    """An application and how it stands (办理状态).
+
+    held: the events that name it and wait.
+    """
 
     application: ApplicationRow
     stand: Stand
+    held: tuple[HeldEvent, ...]
+    opinions: tuple[Opinion, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitedApplication:
+    """An acceptance number that only events know that are held."""
+
+    number: str
+    profile: str
+    stand: Stand
+    held: tuple[HeldEvent, ...]
 
 
 def event_status(plant: Plant, event_id: str) -> list[EventStatus]:
@@ -89,7 +126,7 @@ def _event_status(plant: Plant, tx: Tx, received: Received) -> EventStatus:
         event=received,
         stand=standing.of_event(received.state, held),
         registrations=tuple(_registration_status(plant, tx, each) for each in found),
-        applications=tuple(map(_application_status, asked)),
+        applications=tuple(_application_status(tx, each) for each in asked),
         batch=batches.get(tx, batch) if batch is not None else None,
         held=held,
     )
@@ -125,14 +162,62 @@ def application_status(
     """
     with plant.ledger.read() as tx:
         found = applications.by_number(tx, number)
-    for each in found:
-        profile = plant.profiles[each.profile]
-        asker.may_see(Thing.APPLICATION_FORM, profile, employer=each.view["employer"])
-    return [_application_status(each) for each in found]
+        for each in found:
+            profile = plant.profiles[each.profile]
+            asker.may_see(Thing.APPLICATION_FORM, profile, employer=each.view["employer"])
+        return [_application_status(tx, each) for each in found]
 
 
-def _application_status(found: ApplicationRow) -> ApplicationStatus:
-    return ApplicationStatus(application=found, stand=standing.of_application(found))
+def _application_status(tx: Tx, found: ApplicationRow) -> ApplicationStatus:
+    held = _held_of(tx, found.number)
+    return ApplicationStatus(
+        application=found,
+        stand=standing.of_application(found),
+        held=tuple(each for each in held if each.hold.profile == found.profile),
+        opinions=tuple(_opinions(tx, found)),
+    )
+
+
+def _held_of(tx: Tx, number: str) -> list[HeldEvent]:
+    """The events that name the acceptance number and wait, oldest first."""
+    found = holds.of_application(tx, number)
+    return [HeldEvent(event=inbox.get(tx, event), hold=hold) for hold, event in found]
+
+
+def _opinions(tx: Tx, found: ApplicationRow) -> Iterator[Opinion]:
+    """What was said with its steps; only the sealed facts hold it."""
+    if not found.view["steps"]:
+        return
+    for row in facts.of_holder(tx, found.holder_id):
+        data = row.fact.data
+        if (
+            row.state is FactState.APPLIED
+            and isinstance(data, ApplicationClosed)
+            and data.acceptance_number == found.number
+            and data.opinion is not None
+        ):
+            yield Opinion(outcome=data.outcome, by=data.by, at=data.at, text=data.opinion)
+
+
+def awaited(plant: Plant, number: str) -> list[AwaitedApplication]:
+    """What is known of an acceptance number only from events that are held, one a profile."""
+    with plant.ledger.read() as tx:
+        known = {each.profile for each in applications.by_number(tx, number)}
+        found = [each for each in _held_of(tx, number) if each.hold.profile not in known]
+    profiles = dict.fromkeys(each.hold.profile for each in found)
+    return [
+        _awaited(number, profile, [each for each in found if each.hold.profile == profile])
+        for profile in profiles
+    ]
+
+
+def _awaited(number: str, profile: str, held: Sequence[HeldEvent]) -> AwaitedApplication:
+    return AwaitedApplication(
+        number=number,
+        profile=profile,
+        stand=standing.of_held([each.hold for each in held]),
+        held=tuple(held),
+    )
 
 
 def progress(plant: Plant, filing_number: str, query_code: str) -> ApplicationStatus:
@@ -145,9 +230,9 @@ def progress(plant: Plant, filing_number: str, query_code: str) -> ApplicationSt
     code = numbering.parse_query_code(query_code)
     with plant.ledger.read() as tx:
         found, right = applications.by_filing(tx, number)
-    if not hmac.compare_digest(code, right):
-        raise NotFoundError(applications.NOT_FILED)
-    return _application_status(found)
+        if not hmac.compare_digest(code, right):
+            raise NotFoundError(applications.NOT_FILED)
+        return _application_status(tx, found)
 
 
 def slip(plant: Plant, acceptance_number: str) -> tuple[str, str]:

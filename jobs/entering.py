@@ -108,11 +108,7 @@ def _check_acceptance_number(
     tx: Tx, profile: Profile, holder: people.HolderRow, data: object
 ) -> None:
     """ConflictError: somebody else's application has that number."""
-    number = (
-        data.application.acceptance_number
-        if isinstance(data, Applied)
-        else getattr(data, "acceptance_number", None)
-    )
+    number = registering.acceptance_number(data)
     owner = applications.holder_of(tx, profile.id, number) if number else None
     if owner not in {None, holder.id}:
         raise ConflictError(

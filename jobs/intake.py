@@ -28,6 +28,7 @@ from factory.errors import (
 from factory.events import EnterpriseRenamed, Event, InlinePhoto, Photo
 from factory.register import EFFECTIVE, effective, local_day
 from jobs.entering import Entered, Entry, Pictures, enter
+from jobs.registering import acceptance_number
 from storage.ledger import Tx, audit, holds, inbox, keys, people
 
 if TYPE_CHECKING:
@@ -282,7 +283,8 @@ def _hold(entry: Entry, error: PermanentError) -> Entered:
     hold = holds.hold_event(
         entry.tx, entry.inbox_id, profile, reason=error.reason, detail=str(error)
     )
-    return Entered(hold=hold, notes=(str(error),))
+    number = acceptance_number(entry.event.data)
+    return Entered(application=number, hold=hold, notes=(str(error),))
 
 
 def stored(entered: Entered) -> Mapping[str, object]:

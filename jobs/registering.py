@@ -87,7 +87,7 @@ def refold(plant: Plant, tx: Tx, profile: Profile, holder: people.HolderRow, ask
     hold = _hold(tx, profile, rows, done, asked)
     return Done(
         registration=_number_of(tx, kept, said[asked].fact, done),
-        application=_acceptance_number(said[asked].fact),
+        application=acceptance_number(said[asked].fact.data),
         hold=hold or next((each for each in held if each is not None), None),
         notes=(str(done.refused[asked]),) if asked in done.refused else (),
     )
@@ -214,10 +214,11 @@ def _concerns(fact: Fact, state: RegistrationState) -> bool:
     return not state.unit or profession in {None, state.unit}
 
 
-def _acceptance_number(fact: Fact) -> str | None:
-    if isinstance(fact.data, Applied):
-        return fact.data.application.acceptance_number
-    return getattr(fact.data, "acceptance_number", None)
+def acceptance_number(data: object) -> str | None:
+    """The application (受理编号) that an event's data names; None: it names none."""
+    if isinstance(data, Applied):
+        return data.application.acceptance_number
+    return getattr(data, "acceptance_number", None)
 
 
 # --- editions ---------------------------------------------------------------------------------
@@ -368,7 +369,7 @@ def _take_up(tx: Tx, kept: Kept, rows: Sequence[FactRow], done: Replay) -> None:
         if holds.release_event(tx, row.inbox_id, why=TAKEN_UP):
             outcome = {
                 "registration": _number_of(tx, kept, row.fact, done),
-                "application": _acceptance_number(row.fact),
+                "application": acceptance_number(row.fact.data),
             }
             inbox.settle(tx, row.inbox_id, "accepted", outcome)
 

@@ -119,9 +119,14 @@ def of_application(application: ApplicationRow) -> Stand:
 
 def of_event(state: str, held: Sequence[Held]) -> Stand:
     """How an event stands."""
-    for hold in held:
-        return Stand(label="需处理", owner=hold.owner, why=hold.detail)
+    if held:
+        return of_held(held)
     return Stand(label="已撤销" if state == "dismissed" else "已处理")
+
+
+def of_held(held: Sequence[Held]) -> Stand:
+    """How something stands that only waits: the oldest hold first."""
+    return Stand(label="需处理", owner=held[0].owner, why=held[0].detail)
 
 
 def is_over(edition: EditionView, today: date) -> bool:

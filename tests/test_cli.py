@@ -439,6 +439,34 @@ def test_status_tells_people_in_chinese_and_programs_in_identifiers(factory: Lin
     )
 
 
+def test_status_tells_what_is_held_of_an_application_that_was_never_saved(factory: Line) -> None:
+    event = specimen.closed(731)
+    number = event["data"]["acceptance_number"]
+    factory.run("submit", "-", stdin=line(event))
+
+    told = factory.run("status", number)
+    [found] = factory.json("status", number)
+
+    assert told.exit_code == OK
+    assert "需处理" in told.stdout and "来源系统" in told.stdout and "办理环节" in told.stdout
+    assert event["id"] in told.stdout and "no application is known" in told.stdout
+    assert found["stand"]["owner"] == "upstream"
+
+
+def test_status_tells_with_which_opinion_an_application_was_returned(factory: Line) -> None:
+    saved = specimen.saved(732, enterprise=732)
+    signatures = [specimen.signed(732), specimen.signed(732)]
+    signatures[1]["id"] += "-enterprise"
+    signatures[1]["data"]["party"] = "enterprise"
+    returned = specimen.closed(732)
+    events = "".join(map(line, [saved, *signatures, returned]))
+    assert factory.run("submit", "-", stdin=events).exit_code == OK
+
+    told = factory.run("status", returned["data"]["acceptance_number"]).stdout
+
+    assert "退回" in told and returned["data"]["opinion"] in told
+
+
 def test_what_was_collected_can_be_downloaded_and_verified(factory: Line, tmp_path: Path) -> None:
     number = factory.issue(approval(707))
     collected = factory.json("collect", number)

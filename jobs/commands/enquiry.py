@@ -48,9 +48,12 @@ def status(
             print_table(("what", "state", "count"), overview.rows())
     elif events_found := enquiry.event_status(plant, what):
         show_events(events_found, as_json=as_json)
-    elif asked := enquiry.application_status(plant, what, asker=asker):
-        show_applications(asked, as_json=as_json)
     else:
+        asked = enquiry.application_status(plant, what, asker=asker)
+        awaited = enquiry.awaited(plant, what)
+        if asked or awaited:
+            show_applications(asked, awaited, as_json=as_json)
+            return
         show_registration(enquiry.registration_status(plant, what, asker=asker), as_json=as_json)
 
 

@@ -35,16 +35,35 @@ def show_events(found: Sequence[enquiry.EventStatus], *, as_json: bool) -> None:
             show_registration(registration, as_json=False)
 
 
-def show_applications(found: Sequence[enquiry.ApplicationStatus], *, as_json: bool) -> None:
-    """Applications with all that was done to them."""
+def show_applications(
+    found: Sequence[enquiry.ApplicationStatus],
+    awaited: Sequence[enquiry.AwaitedApplication] = (),
+    *,
+    as_json: bool,
+) -> None:
+    """Applications with all that was done to them, and what only held events know of."""
     if as_json:
-        print_json(found)
+        print_json([*found, *awaited])
         return
     for each in found:
         row = each.application
         out.print(f"application {row.number} ({row.profile})", markup=False)
-        rows = [*_heads(each), *_signatures(row.view), *_materials(row.view), *_steps(row.view)]
+        rows = [*_heads(each), *_signatures(row.view), *_materials(row.view), *_steps(each)]
         print_table(("", ""), ((name, value) for name, value in rows if value not in {None, ""}))
+        _show_held(each.held)
+    for one in awaited:
+        owner = OWNERS[one.stand.owner]
+        out.print(f"application {one.number} ({one.profile})", markup=False)
+        print_table(("", ""), [("办理状态", one.stand.label), ("whose turn", owner)])
+        _show_held(one.held)
+
+
+def _show_held(held: Sequence[enquiry.HeldEvent]) -> None:
+    """What waits, why, and whose turn it is."""
+    for each in held:
+        what = f"{EVENTS[each.event.type]}, event {each.event.event_id} of {each.event.source}"
+        hold = f"hold {each.hold.id} ({OWNERS[each.hold.owner]}): {each.hold.detail}"
+        out.print(f"  需处理 {what}, {hold}", markup=False)
 
 
 def _heads(found: enquiry.ApplicationStatus) -> Iterator[Row]:
@@ -68,9 +87,12 @@ def _materials(view: Any) -> Iterator[Row]:
         yield f"申报材料 {name}", file["at"]
 
 
-def _steps(view: Any) -> Iterator[Row]:
-    for step in view["steps"]:
-        yield HAPPENINGS[Happening(step["outcome"])], f"{OWNERS[step['by']]}, {step['at']}"
+def _steps(found: enquiry.ApplicationStatus) -> Iterator[Row]:
+    said = {(each.outcome, each.at.isoformat()): each.text for each in found.opinions}
+    for step in found.application.view["steps"]:
+        opinion = said.get((step["outcome"], step["at"]))
+        told = f"，意见：{opinion}" if opinion else ""
+        yield HAPPENINGS[Happening(step["outcome"])], f"{OWNERS[step['by']]}, {step['at']}{told}"
 
 
 def show_registration(found: enquiry.RegistrationStatus, *, as_json: bool) -> None:

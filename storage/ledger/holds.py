@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, case, func, insert, select, update
 
 from factory.errors import ConflictError, NotFoundError
 from factory.model import ItemState, OrderState
@@ -148,6 +148,24 @@ def of_event(tx: Tx, inbox_id: int) -> list[Held]:
         .order_by(c.id)
     )
     return [_held(row) for row in rows]
+
+
+def of_application(tx: Tx, number: str) -> list[tuple[Held, int]]:
+    """Open holds on events that name this acceptance number, or on orders they caused.
+
+    Each with the row of its event, whether the register knows the application or not.
+    """
+    c, order = t.hold.c, t.production_order.c
+    of_order = (c.subject_kind == "order") & (order.id == c.subject_id)
+    event = case((c.subject_kind == "event", c.subject_id), else_=order.inbox_id)
+    rows = tx.run(
+        select(t.hold, t.inbox.c.id.label("event"))
+        .outerjoin(t.production_order, of_order)
+        .join(t.inbox, t.inbox.c.id == event)
+        .where(c.closed_at.is_(None), t.inbox.c.outcome["application"].as_string() == number)
+        .order_by(c.id)
+    )
+    return [(_held(row), int(row.event)) for row in rows]
 
 
 def counts(tx: Tx) -> dict[tuple[str, str], int]:

@@ -1,17 +1,21 @@
 """Enquiries: where an event, an application or a registration stands, and whose turn it is."""
 
+import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from factory import specimen
 from factory.errors import ConflictError
 from jobs import enquiry
 from jobs.wiring import Plant
+from storage import tables as t
 from storage.ledger import inbox
-from tests.plants import SOURCE, WHO, JsonObject, new_plant, submit
+from tests.plants import PROFILE, SOURCE, WHO, JsonObject, new_plant, submit
 
-ZHEJIANG = "zhejiang-constructor"
+ZHEJIANG, GANSU = "zhejiang-constructor", "gansu-constructor"
+OPINION = "王安的资格证书编号有误"
 
 
 @pytest.fixture
@@ -35,6 +39,139 @@ def moved_on(
     """A step of the procedure, two days after everything was filled in."""
     event = at(specimen.closed(seed), profile, outcome=outcome, at="2024-03-03T09:00:00+08:00")
     return event | {"id": f"{event['id']}-{outcome}", "data": event["data"] | data}
+
+
+# --- what waits -------------------------------------------------------------------------------
+
+
+def test_an_application_known_only_from_a_held_event_shows_what_waits(plant: Plant) -> None:
+    event = moved_on(1, "announced", GANSU)
+    submit(plant, event)
+
+    [found] = enquiry.awaited(plant, specimen.acceptance_number(1))
+
+    [waits] = found.held
+    assert (found.profile, found.stand.label, found.stand.owner) == (GANSU, "需处理", "upstream")
+    assert (waits.event.event_id, waits.event.type) == (event["id"], "application.closed")
+    assert "no application is known" in waits.hold.detail
+
+
+def test_an_event_with_a_picture_that_cannot_be_used_is_found_by_its_application(
+    plant: Plant,
+) -> None:
+    submit(plant, at(specimen.approved(1), PROFILE, photo={"content": "bm8="}))
+
+    [found] = enquiry.awaited(plant, specimen.acceptance_number(1))
+
+    assert found.held[0].hold.reason == "picture"
+
+
+def test_a_number_that_no_event_names_waits_for_nothing(plant: Plant) -> None:
+    submit(plant, moved_on(1, "announced", GANSU))
+
+    assert enquiry.awaited(plant, specimen.acceptance_number(2)) == []
+
+
+def test_what_has_taken_effect_waits_no_more(plant: Plant) -> None:
+    submit(plant, specimen.signed(1))
+    submit(plant, specimen.saved(1))
+
+    assert enquiry.awaited(plant, specimen.acceptance_number(1)) == []
+    [found] = enquiry.application_status(plant, specimen.acceptance_number(1))
+    assert found.held == ()
+
+
+def test_an_application_tells_of_the_events_that_are_held_for_it(plant: Plant) -> None:
+    submit(plant, specimen.saved(1))
+    submit(plant, specimen.approved(1))
+
+    [found] = enquiry.application_status(plant, specimen.acceptance_number(1))
+
+    [waits] = found.held
+    assert found.stand.label == "待个人签名"
+    assert (waits.event.type, waits.hold.owner) == ("registration.approved", "upstream")
+    assert "not possible at 待个人签名" in waits.hold.detail
+    assert enquiry.awaited(plant, specimen.acceptance_number(1)) == []
+
+
+def test_an_application_tells_of_its_certificate_that_is_held(plant: Plant) -> None:
+    holder = specimen.holder(1) | {"id_number": "310101199001010011"}
+    submit(plant, at(specimen.approved(1), PROFILE, holder=holder))
+
+    [found] = enquiry.application_status(plant, specimen.acceptance_number(1))
+
+    assert found.stand.label == "办结"
+    assert [each.hold.subject_kind for each in found.held] == ["order"]
+
+
+def test_a_hold_of_another_application_is_not_told(plant: Plant) -> None:
+    submit(plant, specimen.saved(1))
+    submit(plant, specimen.signed(2))
+
+    [found] = enquiry.application_status(plant, specimen.acceptance_number(1))
+
+    assert found.held == ()
+
+
+def test_a_number_of_two_registers_tells_of_each_its_own_holds(plant: Plant) -> None:
+    submit(plant, specimen.saved(1))
+    submit(plant, moved_on(1, "announced", GANSU))
+
+    [known] = enquiry.application_status(plant, specimen.acceptance_number(1))
+    [unknown] = enquiry.awaited(plant, specimen.acceptance_number(1))
+
+    assert (known.held, unknown.profile) == ((), GANSU)
+
+
+# --- opinions ---------------------------------------------------------------------------------
+
+
+def test_a_returned_application_tells_why(plant: Plant) -> None:
+    returned(plant, 1)
+
+    [found] = enquiry.application_status(plant, specimen.acceptance_number(1))
+
+    [opinion] = found.opinions
+    assert found.stand.label == "退回"
+    assert (opinion.outcome, opinion.by, opinion.text) == ("returned", "authority", OPINION)
+
+
+def test_an_opinion_that_has_not_taken_effect_is_not_told(plant: Plant) -> None:
+    submit(plant, at(specimen.saved(1), ZHEJIANG))
+    submit(plant, moved_on(1, "returned", ZHEJIANG, opinion=OPINION))
+
+    [found] = enquiry.application_status(plant, specimen.acceptance_number(1))
+
+    assert found.opinions == ()
+    assert len(found.held) == 1
+
+
+def test_an_opinion_stands_in_nothing_that_is_not_sealed(plant: Plant) -> None:
+    returned(plant, 1)
+
+    found = enquiry.application_status(plant, specimen.acceptance_number(1))
+
+    assert OPINION not in repr(found)
+    with plant.ledger.read() as tx:
+        for table in t.metadata.sorted_tables:
+            rows = [[str(cell) for cell in row] for row in tx.run(select(table))]
+            assert OPINION not in json.dumps(rows, ensure_ascii=False), table.name
+
+
+def test_whoever_has_the_slip_reads_why_it_was_returned(plant: Plant) -> None:
+    returned(plant, 1)
+    filing_number, code = enquiry.slip(plant, specimen.acceptance_number(1))
+
+    found = enquiry.progress(plant, filing_number, code)
+
+    assert [each.text for each in found.opinions] == [OPINION]
+
+
+def returned(plant: Plant, seed: int) -> None:
+    """An application that was handed in and sent back."""
+    hand_in(plant, seed)
+    outcome = submit(plant, moved_on(seed, "returned", ZHEJIANG, opinion=OPINION))
+    assert outcome.status == "accepted", outcome
 
 
 # --- filing numbers ---------------------------------------------------------------------------
