@@ -13,7 +13,7 @@ from factory.access import Thing, Viewer
 from factory.errors import ConflictError, NotFoundError
 from factory.events import ApplicationClosed
 from factory.profile import Profile
-from jobs import standing
+from jobs import standing, watching
 from jobs.standing import Stand
 from storage.ledger import Tx, applications, batches, facts, holds, inbox, status
 from storage.ledger.applications import ApplicationRow
@@ -58,6 +58,7 @@ class EventStatus:
     registrations: tuple[RegistrationStatus, ...]
     applications: tuple[ApplicationStatus, ...]
     batch: Batch | None
+    batch_stand: Stand | None
     held: tuple[Held, ...]
 
 
@@ -128,6 +129,7 @@ def _event_status(plant: Plant, tx: Tx, received: Received) -> EventStatus:
         registrations=tuple(_registration_status(plant, tx, each) for each in found),
         applications=tuple(_application_status(tx, each) for each in asked),
         batch=batches.get(tx, batch) if batch is not None else None,
+        batch_stand=watching.stand(plant, tx, batch) if batch is not None else None,
         held=held,
     )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
 from factory import register
-from factory.model import BatchState, EditionState, Standing
+from factory.model import BatchState, EditionState, ItemState, Standing
 from storage.ledger.applications import ApplicationRow
 from storage.ledger.holds import Held
 from storage.ledger.status import CURRENT, EditionView, RegistrationView
@@ -56,6 +56,7 @@ BATCHES: Mapping[BatchState, str] = MappingProxyType(
         BatchState.COMPLETED: "已完成",
     }
 )
+NO_ITEMS: Mapping[ItemState, int] = MappingProxyType({})
 
 
 def of_edition(registration: RegistrationView, edition: EditionView, today: date) -> Stand:
@@ -127,6 +128,29 @@ def of_event(state: str, held: Sequence[Held]) -> Stand:
 def of_held(held: Sequence[Held]) -> Stand:
     """How something stands that only waits: the oldest hold first."""
     return Stand(label="需处理", owner=held[0].owner, why=held[0].detail)
+
+
+def of_batch(
+    state: BatchState, confirmed_by: Set[str], items: Mapping[ItemState, int] = NO_ITEMS
+) -> Stand:
+    """How a bulk event stands.
+
+    confirmed_by: who confirms a rename (确认更名) in each of its registers, as their profiles
+                  say; the enterprise is waited for where none leaves it to operations.
+    """
+    label = BATCHES[state]
+    if state is BatchState.COMPLETED:
+        return Stand(label=label)
+    if state is BatchState.AWAITING:
+        return Stand(label=label, owner=_who_confirms(confirmed_by))
+    open_ = items.get(ItemState.PENDING, 0) + items.get(ItemState.ORDERED, 0)
+    if items.get(ItemState.HELD) and not open_:
+        return Stand(label=label, owner="operations", why=f"{items[ItemState.HELD]} held")
+    return Stand(label=label, owner="factory")
+
+
+def _who_confirms(rules: Set[str]) -> str:
+    return "enterprise" if "enterprise" in rules and "operations" not in rules else "operations"
 
 
 def is_over(edition: EditionView, today: date) -> bool:

@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from factory.model import BatchId, BatchState, ItemState
+from jobs import standing
+from jobs.standing import Stand
 from storage.ledger import Tx, holds, status
 from storage.ledger import batches as batch_rows
 from storage.ledger.batches import Batch
@@ -39,6 +41,7 @@ class Progress:
     reason: str | None
     completed_at: datetime | None
     subject: Mapping[str, Any]
+    owner: str  #: whose turn it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +64,13 @@ class Overview:
 def batch(plant: Plant, ident: BatchId) -> Progress:
     """One batch.  NotFoundError: there is none."""
     with plant.ledger.read() as tx:
-        return _progress(tx, batch_rows.get(tx, ident))
+        return _progress(plant, tx, batch_rows.get(tx, ident))
 
 
 def batches(plant: Plant) -> list[Progress]:
     """All batches, newest first."""
     with plant.ledger.read() as tx:
-        return [_progress(tx, each) for each in batch_rows.all_batches(tx)]
+        return [_progress(plant, tx, each) for each in batch_rows.all_batches(tx)]
 
 
 def follow(plant: Plant, ident: BatchId) -> Iterator[Progress]:
@@ -98,7 +101,7 @@ def _summed(counts: Mapping[tuple[str, str], int]) -> dict[str, int]:
     return found
 
 
-def _progress(tx: Tx, found: Batch) -> Progress:
+def _progress(plant: Plant, tx: Tx, found: Batch) -> Progress:
     counts = batch_rows.progress(tx, found.id)
     return Progress(
         id=found.id,
@@ -112,4 +115,15 @@ def _progress(tx: Tx, found: Batch) -> Progress:
         reason=found.reason,
         completed_at=found.completed_at,
         subject=found.subject,
+        owner=_stand(plant, found, counts).owner,
     )
+
+
+def stand(plant: Plant, tx: Tx, ident: BatchId) -> Stand:
+    """How a batch stands, and whose turn it is.  NotFoundError: there is none."""
+    return _stand(plant, batch_rows.get(tx, ident), batch_rows.progress(tx, ident))
+
+
+def _stand(plant: Plant, found: Batch, counts: Mapping[ItemState, int]) -> Stand:
+    rules = {plant.profiles[name].policy.rename_confirmation for name in found.profiles}
+    return standing.of_batch(found.state, rules, counts)

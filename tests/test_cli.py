@@ -526,6 +526,7 @@ def test_a_bulk_event_waits_for_confirmation(reissue: Reissue) -> None:
     assert reissue.steps["watch"].exit_code == OK
     assert "bulk confirm" in reissue.steps["watch"].stderr
     assert (shown["state"], shown["total"], shown["pending"]) == ("awaiting_confirmation", 1, 1)
+    assert shown["owner"] == "operations"  # of the registers of this source, one leaves it to them
 
 
 def test_a_confirmed_bulk_event_reissues_everything(factory: Line, reissue: Reissue) -> None:

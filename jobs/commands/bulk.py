@@ -13,6 +13,8 @@ from jobs.commands.exits import REFUSED
 from jobs.commands.options import IDENT, json_option, reason_option
 from jobs.commands.output import err, plain, print_json, print_table
 from jobs.commands.progress import bar
+from jobs.standing import BATCHES
+from jobs.wording import EVENTS, OWNERS
 
 
 @click.group("bulk")
@@ -29,9 +31,13 @@ def bulk_list(as_json: bool) -> None:
         print_json(found)
     else:
         print_table(
-            ("batch", "kind", "state", "items", "done", "held", "skipped"),
-            ((b.id, b.kind, b.state, b.total, b.done, b.held, b.skipped) for b in found),
-        )
+            ("batch", "kind", "state", "状态", "whose turn", "items", "done", "held", "skipped"),
+            (
+                (b.id, EVENTS[b.kind], b.state, BATCHES[b.state], OWNERS[b.owner],
+                 b.total, b.done, b.held, b.skipped)
+                for b in found
+            ),
+        )  # fmt: skip
 
 
 @bulk_group.command("show")
@@ -73,5 +79,6 @@ def _show_batch(found: watching.Progress, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [(name, value) for name, value in plain(found).items() if not isinstance(value, dict)]
+    shown = plain(found) | {"owner": OWNERS[found.owner]}
+    rows = [(name, value) for name, value in shown.items() if not isinstance(value, dict)]
     print_table(("", ""), rows + [(f"  {name}", value) for name, value in found.subject.items()])

@@ -9,7 +9,6 @@ from factory.model import ApplicationType, Party
 from factory.register import Happening
 from jobs import enquiry
 from jobs.commands.output import out, print_json, print_table
-from jobs.standing import BATCHES
 from jobs.wording import EVENTS, HAPPENINGS, OWNERS, PARTIES, TYPES
 
 Row = tuple[str, object]
@@ -24,9 +23,10 @@ def show_events(found: Sequence[enquiry.EventStatus], *, as_json: bool) -> None:
         state = f"{each.event.state} ({each.stand.label})"
         what = f"event {each.event.event_id} of {each.event.source}"
         out.print(f"{what}, {EVENTS[each.event.type]}: {state}", markup=False)
-        if each.batch:
-            label = BATCHES[each.batch.state]
-            out.print(f"  batch {each.batch.id}: {each.batch.state} ({label})")
+        if each.batch and each.batch_stand:
+            stand = each.batch_stand
+            turn = f"{OWNERS[stand.owner]}{f' ({stand.why})' if stand.why else ''}"
+            out.print(f"  batch {each.batch.id}: {stand.label}, whose turn: {turn}", markup=False)
         for hold in each.held:
             out.print(f"  hold {hold.id} ({OWNERS[hold.owner]}): {hold.detail}", markup=False)
         if each.applications:

@@ -8,13 +8,14 @@ from sqlalchemy import select
 
 from factory import specimen
 from factory.errors import ConflictError
-from jobs import enquiry
+from jobs import bulk, enquiry, watching
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.ledger import inbox
 from tests.plants import PROFILE, SOURCE, WHO, JsonObject, new_plant, submit
 
 ZHEJIANG, GANSU = "zhejiang-constructor", "gansu-constructor"
+GRANTED = "urn:example:shanghai-only"
 OPINION = "王安的资格证书编号有误"
 
 
@@ -25,6 +26,7 @@ def plant(tmp_path: Path, db_url: str) -> Plant:
     with plant.ledger.write(WHO) as tx:
         for profile in plant.profiles:
             inbox.grant(tx, SOURCE, profile)
+        inbox.grant(tx, GRANTED, PROFILE)
     return plant
 
 
@@ -121,6 +123,18 @@ def test_a_number_of_two_registers_tells_of_each_its_own_holds(plant: Plant) -> 
     [unknown] = enquiry.awaited(plant, specimen.acceptance_number(1))
 
     assert (known.held, unknown.profile) == ((), GANSU)
+
+
+def test_a_rename_tells_who_must_confirm_it(plant: Plant) -> None:
+    event = specimen.renamed(1)
+    submit(plant, event | {"source": GRANTED})
+    [batch] = watching.batches(plant)
+    bulk.advance(plant, batch.id)
+
+    [found] = enquiry.event_status(plant, event["id"])
+
+    assert found.batch_stand is not None
+    assert (found.batch_stand.label, found.batch_stand.owner) == ("待确认更名", "enterprise")
 
 
 # --- opinions ---------------------------------------------------------------------------------

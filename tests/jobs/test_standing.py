@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from factory.model import EditionState, OrderState, Standing
+from factory.model import BatchState, EditionState, ItemState, OrderState, Standing
 from jobs import standing
 from jobs.standing import Stand
 from storage.ledger.status import EditionView, RegistrationView
@@ -124,3 +124,34 @@ def test_an_outdated_edition_waits_for_the_authority_while_the_newest_is_suspend
     found = registration(OUTDATED, WAITING, state=Standing.SUSPENDED)
 
     assert words(found)[0] == ("待换发", "authority")
+
+
+@pytest.mark.parametrize(
+    ("rules", "owner"),
+    [
+        ({"enterprise"}, "enterprise"),
+        ({"enterprise", "automatic"}, "enterprise"),
+        ({"operations"}, "operations"),
+        ({"enterprise", "operations"}, "operations"),
+    ],
+)
+def test_a_rename_waits_for_whoever_the_registers_let_confirm(rules: set[str], owner: str) -> None:
+    found = standing.of_batch(BatchState.AWAITING, rules)
+
+    assert (found.label, found.owner) == ("待确认更名", owner)
+
+
+@pytest.mark.parametrize(
+    ("state", "items", "owner"),
+    [
+        (BatchState.PREPARING, {}, "factory"),
+        (BatchState.RUNNING, {ItemState.ORDERED: 1, ItemState.HELD: 1}, "factory"),
+        (BatchState.RUNNING, {ItemState.DONE: 1, ItemState.HELD: 1}, "operations"),
+        (BatchState.RUNNING, {ItemState.DONE: 1, ItemState.HELD: 0}, "factory"),
+        (BatchState.COMPLETED, {ItemState.DONE: 2}, "nobody"),
+    ],
+)
+def test_a_rename_under_way_is_the_factorys_turn_until_only_held_items_are_left(
+    state: BatchState, items: dict[ItemState, int], owner: str
+) -> None:
+    assert standing.of_batch(state, {"enterprise"}, items).owner == owner
