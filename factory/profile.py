@@ -146,12 +146,18 @@ class LateRules(_Part):
 class Professions(_Part):
     """Which professions (注册专业) exist, in the order they are printed.
 
+    aliases: other names that are in use, each with the name that is registered and printed.
     digits: their digit in a cost engineer's number (建办标〔2020〕10号), in the same order.
     """
 
     names: Annotated[tuple[Words, ...], Field(min_length=1), AfterValidator(_distinct)]
     per_certificate: int = Field(ge=1)
     digits: tuple[int, ...] = ()
+    aliases: tuple[tuple[Words, Words], ...] = ()
+
+    def called(self, name: str) -> str:
+        """The name under which a profession is registered."""
+        return dict(self.aliases).get(name, name)
 
     def digit(self, name: str) -> int:
         """The digit of a profession in a number.  ProfileError: none is set."""
@@ -204,6 +210,8 @@ class Profile(_Part):
     def _agrees_with_itself(self) -> Profile:
         if (self.numbering.registration == "zj14") != bool(self.professions.digits):
             raise ValueError("professions.digits and numbering.registration zj14 go together")
+        if strange := {name for _, name in self.professions.aliases} - {*self.professions.names}:
+            raise ValueError(f"professions.aliases: {', '.join(sorted(strange))} is no profession")
         if self.certificate.unit == "profession" and self.professions.per_certificate != 1:
             raise ValueError("a certificate of one profession holds one (per_certificate)")
         if self.application.enterprise_review and self.application.signers:

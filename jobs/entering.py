@@ -16,7 +16,7 @@ from factory.errors import ConflictError, PermanentError
 from factory.events import Applied, EnterpriseRenamed, Event, RegistrationImported
 from factory.model import Enterprise
 from factory.profile import Profile
-from factory.register import Fact
+from factory.register import fact_of
 from jobs import registering
 from storage.ledger import Tx, applications, batches, facts, inbox, people
 
@@ -65,13 +65,7 @@ def enter(entry: Entry) -> Entered:
     profile = entry.plant.profiles[data.profile]
     notes = _check_employer(entry.tx, profile, data)
     _check_acceptance_number(entry.tx, profile, holder, data)
-    fact = Fact(
-        source=entry.event.source,
-        event_id=entry.event.id,
-        type=entry.event.type,
-        data=data,
-        pictures=_kept(entry, holder),
-    )
+    fact = fact_of(entry.event, profile, _kept(entry, holder))
     facts.put(entry.tx, profile.id, holder, fact, entry.inbox_id)
     done = registering.refold(entry.plant, entry.tx, profile, holder, fact.key)
     return Entered(

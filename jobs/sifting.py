@@ -18,7 +18,7 @@ from factory.events import Event, RegistrationImported
 from factory.events.takeover import Row
 from factory.model import Holder, ProfileId
 from factory.profile import Profile
-from factory.register import Fact, Person, RegistrationState, effects
+from factory.register import Fact, Person, RegistrationState, effects, fact_of
 from jobs.intake import Outcome, Status
 from storage.ledger import Tx, inbox, orders, people, registers
 
@@ -89,7 +89,7 @@ def _plain(plant: Plant, row: Row, digest: str, today: date) -> Plain | None:
     """What the row comes to for somebody new; None: the register refuses it."""
     event, data = said(row)
     profile = plant.profiles[data.profile]
-    fact = Fact(source=event.source, event_id=event.id, type=event.type, data=data)
+    fact = fact_of(event, profile)
     if fact.day > today:
         return None
     try:

@@ -175,6 +175,10 @@ class Hours(Part):
 
     compulsory: int = Field(ge=0, le=9999, strict=True, description="Compulsory hours (必修课)")
     elective: int = Field(ge=0, le=9999, strict=True, description="Elective hours (选修课)")
+    taught_on: Day | None = Field(default=None, description="Day of the training (培训日期)")
+    taught_by: Annotated[Text, Field(max_length=60)] | None = Field(
+        default=None, description="Who trained (培训机构)"
+    )
 
 
 class AppliedProfession(Named):

@@ -1,7 +1,16 @@
 """The register (注册库): what registrations and applications are, folded from what happened."""
 
 from factory.register.applications import FINAL, LABELS, Happening, table
-from factory.register.facts import EFFECTIVE, Fact, Key, effective, from_json, local_day, to_json
+from factory.register.facts import (
+    EFFECTIVE,
+    Fact,
+    Key,
+    effective,
+    fact_of,
+    from_json,
+    local_day,
+    to_json,
+)
 from factory.register.granting import check_pictures
 from factory.register.replay import Replay, replay
 from factory.register.state import (
@@ -33,6 +42,7 @@ __all__ = [
     "application_json",
     "check_pictures",
     "effective",
+    "fact_of",
     "from_json",
     "local_day",
     "replay",

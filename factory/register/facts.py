@@ -8,17 +8,24 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from operator import attrgetter
 from types import MappingProxyType
+from typing import TypeVar
 from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
 
 from factory.events import (
     EVENT_TYPES,
     PICTURES_APART,
+    EnterpriseRenamed,
+    Event,
     PersonData,
 )
+from factory.profile import Profile
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PICTURES = frozenset({"photo", "signature"})
 
+D = TypeVar("D", bound=BaseModel)
 Key = tuple[str, str]  #: source and event id: what names an event
 
 
@@ -56,6 +63,30 @@ class Fact:
     def day(self) -> date:
         """The calendar day in China on which it takes effect."""
         return self.effective.astimezone(SHANGHAI).date()
+
+
+def fact_of(event: Event, profile: Profile, pictures: Mapping[str, str] | None = None) -> Fact:
+    """What an event says of a person, its professions by the names of the register."""
+    assert not isinstance(event.data, EnterpriseRenamed)  # noqa: S101 - it speaks of no person
+    return Fact(
+        source=event.source,
+        event_id=event.id,
+        type=event.type,
+        data=_by_name(event.data, profile),
+        pictures=pictures or {},
+    )
+
+
+def _by_name(data: D, profile: Profile) -> D:
+    called = profile.professions.called
+    named: dict[str, object] = {}
+    if several := getattr(data, "professions", None):
+        named["professions"] = tuple(
+            each.model_copy(update={"name": called(each.name)}) for each in several
+        )
+    if one := getattr(data, "profession", None):
+        named["profession"] = called(one)
+    return data.model_copy(update=named)
 
 
 #: where each event says the day or the instant from when on it holds

@@ -178,6 +178,14 @@ def test_no_validity_is_longer_than_the_years_of_the_profile(first: date, born: 
     assert period.last < years_later(born, 65)
 
 
+def test_an_alias_of_no_profession_is_refused() -> None:
+    engineers = TEXTS[NAMES.index("shanghai-cost-engineer.toml")]
+    text = engineers.replace('"土木建筑工程"]]', '"航天工程"]]')
+
+    with pytest.raises(ProfileError, match="aliases: 航天工程 is no profession"):
+        parse(text)
+
+
 def test_the_examples_of_the_module_hold() -> None:
     assert doctest.testmod(profiles).failed == 0
 

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factory import specimen
-from factory.events import EVENT_TYPES
+from factory.events import EVENT_TYPES, RegistrationApproved, RegistrationCancelled, parse
 from factory.profile import Profile
 from factory.register import (
     Fact,
     application_json,
+    fact_of,
     from_json,
     local_day,
     to_json,
@@ -22,6 +23,7 @@ from factory.register import (
 )
 from tests.factory.register.histories import (
     BUILDING,
+    CIVIL,
     COST,
     HISTORIES,
     PHOTO,
@@ -117,6 +119,32 @@ def test_the_day_of_a_fact_is_the_day_it_says(day: date) -> None:
 
     assert fact.day == day
     assert local_day(fact.effective + timedelta(microseconds=1)) == day + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("said", "registered"), [("土木工程", CIVIL), (CIVIL, CIVIL), ("航天工程", "航天工程")]
+)
+def test_a_profession_is_registered_by_the_name_of_the_register(said: str, registered: str) -> None:
+    event = specimen.approved(1)
+    event["data"] |= {
+        "profile": COST.id,
+        "professions": [{"name": said, "qualified_on": "2023-11-03"}],
+    }
+
+    data = fact_of(parse(json.dumps(event).encode()), COST).data
+
+    assert isinstance(data, RegistrationApproved)
+    assert [each.name for each in data.professions] == [registered]
+
+
+def test_so_is_the_one_a_cancellation_names() -> None:
+    event = specimen.cancelled(1)
+    event["data"] |= {"profile": COST.id, "profession": "土木工程"}
+
+    data = fact_of(parse(json.dumps(event).encode()), COST).data
+
+    assert isinstance(data, RegistrationCancelled)
+    assert data.profession == CIVIL
 
 
 def test_a_fact_is_named_by_its_source_and_event_id() -> None:
