@@ -7,6 +7,7 @@ start and not the ten-thousandth certificate.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
@@ -18,7 +19,9 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
+from factory.codes import credit_code_fault
 from factory.errors import FieldError, ProfileError
 from factory.model import ApplicationType, Format, Occupation, Party, Period, ProfileId
 
@@ -26,6 +29,7 @@ ONE_DAY = timedelta(days=1)
 
 Policy = Literal["hold", "ignore"]
 Design = Literal["constructor-2024"]
+Digit = Annotated[int, Field(ge=1, le=4)]
 Words = Annotated[str, Field(min_length=1)]
 
 
@@ -33,6 +37,12 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len(set(values)) < len(values):
         raise ValueError("names one thing twice")
     return values
+
+
+def _credit_code(value: str) -> str:
+    if fault := credit_code_fault(value):
+        raise ValueError(fault)
+    return value
 
 
 class _Part(BaseModel):
@@ -44,9 +54,9 @@ class Authority(_Part):
 
     name: Words
     lines: tuple[Words, Words]  #: as printed under the seal
-    division: str = Field(pattern=r"^\d{2}$")  #: GB/T 2260, province
+    division: str = Field(pattern=r"^[0-9]{2}$")  #: GB/T 2260, province
     abbreviation: str = Field(pattern=r"^[\u4e00-\u9fff]$")
-    credit_code: str = Field(pattern=r"^[0-9A-Z]{18}$")
+    credit_code: Annotated[str, AfterValidator(_credit_code)]  #: GB 32100-2015
 
 
 class CertificateRules(_Part):
@@ -79,25 +89,32 @@ class Numbering(_Part):
     registration: Literal["jzs12", "jzs16", "zj14"]
     licence_root: str = Field(pattern=r"^\d+(\.\d+)+$")
     respell: bool = False
-    body: str = Field(default="00", pattern=r"^\d{2}$")
+    body: str = Field(default="00", pattern=r"^[0-9]{2}$")
 
 
 class Material(_Part):
-    """What is uploaded with an application (申报材料)."""
+    """What is uploaded with an application (申报材料).
+
+    types: with which applications; none named: with all.
+    """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")
     title: Words
     required: bool = False
     signed: bool = False  #: signed outside (线下签字): another content makes it void
+    types: Annotated[tuple[ApplicationType, ...], AfterValidator(_distinct)] = ()
 
 
 class ApplicationRules(_Part):
     """Which applications (注册申请) there are, who signs them and until when they may be edited.
 
     signers:           who signs the form, in this order; nobody where upstream only submits it.
+                       A forced cancellation is the enterprise's alone.
     edit_lock:         from when on nothing may be edited: the submission (提交), the
                        enterprise's signature, or the begin of the review (进入审批流程).
-    enterprise_review: the enterprise passes it or sends it back (通过, 打回) instead of signing.
+    enterprise_review: the enterprise passes it or sends it back (通过, 打回) instead of signing,
+                       once it is submitted or the applicant has signed; what the enterprise
+                       files itself it does not pass.
     filing:            a filing number and a query code (办件申报号, 查询密码) are given out.
     after_lapse:       which type registers again who was registered before.
     cancellation_completes_on: when a cancellation takes effect.
@@ -120,6 +137,10 @@ class ApplicationRules(_Part):
         if kind is ApplicationType.FORCED_CANCELLATION and self.signers:
             return (Party.ENTERPRISE,)
         return self.signers
+
+    def materials_of(self, kind: ApplicationType) -> tuple[Material, ...]:
+        """What is uploaded with an application of that type."""
+        return tuple(each for each in self.materials if not each.types or kind in each.types)
 
 
 class ValidityRules(_Part):
@@ -147,12 +168,13 @@ class Professions(_Part):
     """Which professions (注册专业) exist, in the order they are printed.
 
     aliases: other names that are in use, each with the name that is registered and printed.
-    digits: their digit in a cost engineer's number (建办标〔2020〕10号), in the same order.
+    digits: their digit in a cost engineer's number (建办标〔2020〕10号), one each, in the same
+            order.
     """
 
     names: Annotated[tuple[Words, ...], Field(min_length=1), AfterValidator(_distinct)]
     per_certificate: int = Field(ge=1)
-    digits: tuple[int, ...] = ()
+    digits: Annotated[tuple[Digit, ...], AfterValidator(_distinct)] = ()
     aliases: tuple[tuple[Words, Words], ...] = ()
 
     def called(self, name: str) -> str:
@@ -176,7 +198,7 @@ class AccessRules(_Part):
 class Seal(_Part):
     """Which signing identity of the keyring seals for this register."""
 
-    identity: Words
+    identity: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")  #: a folder of the keyring
 
 
 class Policies(_Part):
@@ -208,24 +230,74 @@ class Profile(_Part):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Profile:
-        if (self.numbering.registration == "zj14") != bool(self.professions.digits):
-            raise ValueError("professions.digits and numbering.registration zj14 go together")
-        if strange := {name for _, name in self.professions.aliases} - {*self.professions.names}:
-            raise ValueError(f"professions.aliases: {', '.join(sorted(strange))} is no profession")
-        if self.certificate.unit == "profession" and self.professions.per_certificate != 1:
-            raise ValueError("a certificate of one profession holds one (per_certificate)")
-        if self.application.enterprise_review and self.application.signers:
-            raise ValueError("an enterprise signs or reviews, not both")
-        if self.application.edit_lock != "submission" and not self.application.signers:
-            raise ValueError("edit_lock: without signers an application is locked at submission")
-        types = self.application.types
-        if (ApplicationType.REREGISTRATION in types) != (
-            self.application.after_lapse == "reregistration"
-        ):
-            raise ValueError("after_lapse and the type reregistration go together")
-        if (ApplicationType.PAPER_EXCHANGE in types) != (self.certificate.paper_exchange != "none"):
-            raise ValueError("paper_exchange and its application type go together")
+        for broken, rule in (*self._numbers(), *self._parties(), *self._types()):
+            if broken:
+                raise ValueError(rule)
         return self
+
+    def _numbers(self) -> Iterator[tuple[bool, str]]:
+        zj14, one = self.numbering.registration == "zj14", self.certificate.unit == "profession"
+        names, digits = self.professions.names, self.professions.digits
+        yield (
+            zj14 != bool(digits),
+            "professions.digits and numbering.registration zj14 go together",
+        )
+        yield (
+            bool(digits) and len(digits) != len(names),
+            f"professions.digits has {len(digits)} for {len(names)} names",
+        )
+        yield (
+            zj14 and not one,
+            "numbering.registration zj14 says the profession, so certificate.unit is profession",
+        )
+        yield (
+            one and self.professions.per_certificate != 1,
+            "a certificate of one profession holds one (professions.per_certificate)",
+        )
+
+        strange = {name for _, name in self.professions.aliases} - {*names}
+        yield bool(strange), f"professions.aliases: {', '.join(sorted(strange))} is no profession"
+
+    def _parties(self) -> Iterator[tuple[bool, str]]:
+        rules = self.application
+        enterprise = Party.ENTERPRISE in rules.signers
+        yield (
+            rules.enterprise_review and enterprise,
+            "an enterprise signs or reviews, not both (application.enterprise_review)",
+        )
+        yield (
+            rules.edit_lock != "submission" and not rules.signers,
+            "application.edit_lock: without signers an application is locked at submission",
+        )
+        yield (
+            rules.edit_lock == "enterprise_signature" and not enterprise,
+            "application.edit_lock: enterprise_signature, but the enterprise is no signer",
+        )
+        yield (
+            rules.cancellation_completes_on == "enterprise_signature" and not enterprise,
+            "application.cancellation_completes_on: enterprise_signature, but the enterprise is no"
+            " signer",
+        )
+
+    def _types(self) -> Iterator[tuple[bool, str]]:
+        types = self.application.types
+        again = self.application.after_lapse == "reregistration"
+        yield (
+            (ApplicationType.REREGISTRATION in types) != again,
+            "application.after_lapse and the type reregistration go together",
+        )
+        for material in self.application.materials:
+            yield (
+                not set(material.types) <= set(types),
+                f"application.materials: {material.id} is for a type this register does not have",
+            )
+        ids = [material.id for material in self.application.materials]
+        yield len(set(ids)) < len(ids), "application.materials: names one id twice"
+        exchanges = self.certificate.paper_exchange != "none"
+        yield (
+            (ApplicationType.PAPER_EXCHANGE in types) != exchanges,
+            "certificate.paper_exchange and its application type go together",
+        )
 
     def validity_from(self, first: date, birth_date: date) -> Period:
         """Validity of a profession registered on ``first``, cut at the age cap.
@@ -264,12 +336,23 @@ def years_later(day: date, years: int) -> date:
 
 
 def parse(text: str) -> Profile:
-    """A profile file's text as a checked value.  ProfileError: which field, which rule."""
+    """A profile file's text as a checked value.  ProfileError: which fields, which rules."""
     try:
         return Profile.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ProfileError(f"profile file is not TOML: {error}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ProfileError(f"profile field {where}: {first['msg']}") from error
+        found = error.errors(include_url=False, include_input=False)
+        raise ProfileError("; ".join(map(_fault, found))) from error
+
+
+def _fault(error: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    rule = _RULES.get(error["type"], error["msg"].removeprefix("Value error, "))
+    return f"profile field {where}: {rule}" if where else f"profile: {rule}"
+
+
+_RULES = {
+    "missing": "is missing",
+    "extra_forbidden": "is no field of a profile; is it misspelt?",
+}

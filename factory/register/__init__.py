@@ -1,6 +1,6 @@
 """The register (注册库): what registrations and applications are, folded from what happened."""
 
-from factory.register.applications import FINAL, LABELS, Happening, table
+from factory.register.applications import FILLING_IN, FINAL, LABELS, Happening, table
 from factory.register.facts import (
     EFFECTIVE,
     Fact,
@@ -27,6 +27,7 @@ from factory.register.state import (
 
 __all__ = [
     "EFFECTIVE",
+    "FILLING_IN",
     "FINAL",
     "LABELS",
     "Application",

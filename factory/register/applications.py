@@ -183,17 +183,28 @@ def _filling_in(profile: Profile, kind: ApplicationType) -> Iterator[_Row]:
             yield state, Happening.SAVE, S.REVIEWING
         return
     signers = profile.application.signers_of(kind)
-    yield from _signing(profile, kind, signers) if signers else _submitting(profile)
+    its_own = kind is ApplicationType.FORCED_CANCELLATION  # the enterprise has filed it
+    passes = profile.application.enterprise_review and not its_own
+    handed_in = S.ENTERPRISE_REVIEW if passes else S.ACCEPTED
+    if signers:
+        yield from _signing(profile, kind, signers, handed_in)
+    else:
+        yield from _submitting(handed_in)
+    if passes:
+        yield S.ENTERPRISE_REVIEW, Happening.PASSED, S.REVIEWING
+        yield S.ENTERPRISE_REVIEW, Happening.RETURNED, S.RETURNED
+        yield S.ENTERPRISE_REVIEW, Happening.WITHDRAWN, S.WITHDRAWN
 
 
-def _signing(profile: Profile, kind: ApplicationType, signers: tuple[Party, ...]) -> Iterator[_Row]:
+def _signing(
+    profile: Profile, kind: ApplicationType, signers: tuple[Party, ...], handed_in: S
+) -> Iterator[_Row]:
     rules = profile.application
     at_once = kind in CANCELLING and rules.cancellation_completes_on == "enterprise_signature"
-    waits = [
-        S.AWAITS_APPLICANT if party is Party.APPLICANT else S.AWAITS_ENTERPRISE for party in signers
-    ]
-    after_all = S.COMPLETED if at_once else S.ACCEPTED
-    editable = [None, *waits, S.RETURNED]
+    waits = [AWAITS[party] for party in signers]
+    after_all = S.COMPLETED if at_once else handed_in
+    last = S.AWAITS_ENTERPRISE if rules.edit_lock == "enterprise_signature" else waits[-1]
+    editable = [None, *waits[: waits.index(last) + 1], S.RETURNED]
     if rules.edit_lock == "review" and not at_once:
         editable.append(S.ACCEPTED)
     for state in editable:
@@ -206,17 +217,12 @@ def _signing(profile: Profile, kind: ApplicationType, signers: tuple[Party, ...]
         yield S.COMPLETED, Happening.APPROVE, S.COMPLETED  # said once more
 
 
-def _submitting(profile: Profile) -> Iterator[_Row]:
-    after = S.ENTERPRISE_REVIEW if profile.application.enterprise_review else S.ACCEPTED
+def _submitting(handed_in: S) -> Iterator[_Row]:
     for state in (None, S.DRAFT, S.RETURNED):
         yield state, Happening.SAVE, S.DRAFT
-        yield state, Happening.SUBMIT, after
+        yield state, Happening.SUBMIT, handed_in
     yield S.DRAFT, Happening.WITHDRAWN, S.WITHDRAWN
     yield S.RETURNED, Happening.WITHDRAWN, S.WITHDRAWN
-    if profile.application.enterprise_review:
-        yield S.ENTERPRISE_REVIEW, Happening.PASSED, S.REVIEWING
-        yield S.ENTERPRISE_REVIEW, Happening.RETURNED, S.RETURNED
-        yield S.ENTERPRISE_REVIEW, Happening.WITHDRAWN, S.WITHDRAWN
 
 
 def _review(profile: Profile, kind: ApplicationType) -> Iterator[_Row]:

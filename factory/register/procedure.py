@@ -21,7 +21,15 @@ from factory.events import (
 from factory.model import ApplicationState, ApplicationType
 from factory.profile import Profile
 from factory.register import professions
-from factory.register.applications import FILLING_IN, FINAL, SIGNS, Happening, check_taker, step
+from factory.register.applications import (
+    AWAITS,
+    FILLING_IN,
+    FINAL,
+    SIGNS,
+    Happening,
+    check_taker,
+    step,
+)
 from factory.register.facts import Fact, local_day
 from factory.register.granting import Grant, grant
 from factory.register.state import Application, MaterialFile, Person, Signature, Step
@@ -55,7 +63,7 @@ def saved(person: Person, fact: Fact, data: ApplicationSaved, profile: Profile) 
         )
     _check_time(known, fact)
     if data.submitted:
-        _check_materials(_still_true(known, data, profile), profile)
+        _check_materials(_still_true(known, data, profile), data.kind, profile)
     happening = Happening.SUBMIT if data.submitted else Happening.SAVE
     after = step(profile, data.kind, before, happening)
     void = tuple(replace(each, void=True) for each in known.signatures)
@@ -137,11 +145,13 @@ def _no_other_open(person: Person, fact: Fact, number: str) -> None:
             )
 
 
-def _check_materials(materials: Mapping[str, MaterialFile], profile: Profile) -> None:
-    wanted = {each.id for each in profile.application.materials if each.required}
+def _check_materials(
+    materials: Mapping[str, MaterialFile], kind: ApplicationType, profile: Profile
+) -> None:
+    wanted = {each.id for each in profile.application.materials_of(kind) if each.required}
     if missing := sorted(wanted - materials.keys()):
         raise AwaitsError(
-            f"materials: {', '.join(missing)} must be attached before it is submitted"
+            f"materials: {', '.join(missing)} must be attached before it is handed in"
         )
 
 
@@ -159,6 +169,8 @@ def signed(person: Person, fact: Fact, data: ApplicationSigned, profile: Profile
     if any(not each.void and each.party is data.party for each in known.signatures):
         raise ConflictError(f"party: the {data.party} has signed revision {data.revision} already")
     after = step(profile, known.kind, known.state, SIGNS[data.party])
+    if data.party is profile.application.signers_of(known.kind)[0]:
+        _check_materials(known.materials, known.kind, profile)
     signature = Signature(party=data.party, revision=data.revision, at=fact.effective)
     signed = replace(
         known, touched=fact.effective, state=after, signatures=(*known.signatures, signature)
@@ -170,14 +182,17 @@ def signed(person: Person, fact: Fact, data: ApplicationSigned, profile: Profile
 
 
 def attached(person: Person, fact: Fact, data: ApplicationAttached, profile: Profile) -> Person:
-    """A material is uploaded, replaced or deleted, until it is handed in."""
+    """A material is uploaded, replaced or deleted, until it is handed in or first signed."""
     known = _application(person, fact, data.acceptance_number)
-    if data.material not in {each.id for each in profile.application.materials}:
-        asked = ", ".join(each.id for each in profile.application.materials)
+    asked = [each.id for each in profile.application.materials_of(known.kind)]
+    if data.material not in asked:
         raise FieldError(
-            "material", f"profile {profile.id}", f"this register asks for {asked or 'none'}"
+            "material",
+            f"profile {profile.id}",
+            f"this register asks for {', '.join(asked) or 'none'}",
         )
-    if known.state not in EDITABLE:
+    first = [AWAITS[party] for party in profile.application.signers_of(known.kind)[:1]]
+    if known.state not in {*EDITABLE, *first}:
         raise ConflictError("material: the application is handed in; nothing can be changed")
     there = data.material in known.materials
     if data.action == "attached" and there:

@@ -13,6 +13,7 @@ from factory import profile as profiles
 from factory.codes import credit_code_fault
 from factory.errors import FieldError, ProfileError
 from factory.kinds import certificate
+from factory.model import ApplicationType
 from factory.profile import Profile, parse, years_later
 
 FILES = sorted(
@@ -22,6 +23,8 @@ FILES = sorted(
 TEXTS = [file.read_text(encoding="utf-8") for file in FILES]
 NAMES = [file.name for file in FILES]
 SHANGHAI = TEXTS[NAMES.index("shanghai-constructor.toml")]
+COST = TEXTS[NAMES.index("shanghai-cost-engineer.toml")]
+ZHEJIANG = TEXTS[NAMES.index("zhejiang-constructor.toml")]
 YOUNG = date(2000, 1, 1)
 
 births = st.dates(date(1940, 1, 1), date(2005, 12, 31))
@@ -64,6 +67,50 @@ BROKEN = [
     ('unit = "person"', 'unit = "family"', "certificate.unit"),
     ("after_years = 3", "after_years = 0", "late.after_years"),
     ("[seal]", '[seal]\ncolour = "red"', "seal.colour"),
+    ('"11310000MB0F000013"', '"11310000MB0F000014"', "authority.credit_code"),
+    ('identity = "shanghai-constructor"', 'identity = "../keys"', "seal.identity"),
+]
+#: two parts that stand for themselves, but not beside each other
+CONTRADICTIONS = [
+    (COST, "digits = [1, 4]", "digits = []", "zj14 go together"),
+    (COST, "digits = [1, 4]", "digits = [1]", "has 1 for 2 names"),
+    (COST, 'unit = "profession"', 'unit = "person"', "certificate.unit is profession"),
+    (COST, "per_certificate = 1", "per_certificate = 2", "professions.per_certificate"),
+    (SHANGHAI, "[validity]", "enterprise_review = true\n[validity]", "signs or reviews"),
+    (
+        SHANGHAI,
+        'signers = ["applicant", "enterprise"]\nedit_lock = "review"',
+        "signers = []",
+        "application.cancellation_completes_on: ",
+    ),
+    (
+        SHANGHAI,
+        'signers = ["applicant", "enterprise"]',
+        'signers = ["applicant"]',
+        "application.cancellation_completes_on: ",
+    ),
+    (
+        ZHEJIANG,
+        'edit_lock = "submission"',
+        'edit_lock = "review"',
+        "application.edit_lock: without signers",
+    ),
+    (
+        ZHEJIANG,
+        "signers = []                           # nobody signs: the form is submitted online\n"
+        'edit_lock = "submission"',
+        'signers = ["applicant"]\nedit_lock = "enterprise_signature"',
+        "application.edit_lock: enterprise_signature",
+    ),
+    (ZHEJIANG, 'after_lapse = "initial"', 'after_lapse = "reregistration"', "after_lapse"),
+    (ZHEJIANG, 'paper_exchange = "none"', 'paper_exchange = "direct"', "paper_exchange"),
+    (ZHEJIANG, 'id = "qualification"', 'id = "identity_paper"', "names one id twice"),
+    (
+        ZHEJIANG,
+        'title = "资格证书"',
+        'title = "资格证书"\ntypes = ["paper_exchange"]',
+        "qualification is for a type",
+    ),
 ]
 
 
@@ -96,6 +143,53 @@ def test_a_broken_profile_is_refused_by_the_name_of_its_field(
 
     with pytest.raises(ProfileError, match=f"^profile field {field}: "):
         parse(SHANGHAI.replace(right, wrong, 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "right", "wrong", "rule"), CONTRADICTIONS, ids=[row[-1] for row in CONTRADICTIONS]
+)
+def test_a_profile_that_contradicts_itself_is_refused_by_both_fields(
+    text: str, right: str, wrong: str, rule: str
+) -> None:
+    assert right in text
+
+    with pytest.raises(ProfileError, match=f"^profile: .*{rule}"):
+        parse(text.replace(right, wrong, 1))
+
+
+def test_every_fault_of_a_profile_is_told_at_once() -> None:
+    """A misspelt field is one too many and one too few."""
+    with pytest.raises(ProfileError) as caught:
+        parse(SHANGHAI.replace("years = 3 ", "yaers = 3 ", 1))
+
+    assert str(caught.value) == (
+        "profile field validity.years: is missing;"
+        " profile field validity.yaers: is no field of a profile; is it misspelt?"
+    )
+
+
+def test_the_applicant_may_sign_and_the_enterprise_review() -> None:
+    reviewed = SHANGHAI.replace(
+        'signers = ["applicant", "enterprise"]', 'signers = ["applicant"]'
+    ).replace('cancellation_completes_on = "enterprise_signature"', "enterprise_review = true")
+
+    assert parse(reviewed).application.enterprise_review
+
+
+def test_a_material_is_for_every_application_unless_it_names_its_types() -> None:
+    named = ZHEJIANG.replace('title = "资格证书"', 'title = "资格证书"\ntypes = ["initial"]')
+
+    rules = parse(named).application
+
+    assert [each.id for each in rules.materials_of(ApplicationType.INITIAL)] == [
+        "identity_paper",
+        "qualification",
+        "labour_contract",
+    ]
+    assert [each.id for each in rules.materials_of(ApplicationType.CANCELLATION)] == [
+        "identity_paper",
+        "labour_contract",
+    ]
 
 
 def test_what_is_not_toml_is_refused() -> None:

@@ -1,16 +1,30 @@
 """The procedure's table: who acts when, in each register and for each type of application."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import product
+
 import pytest
+from pydantic import ValidationError
 
 from factory.errors import AwaitsError, ConflictError, FieldError, PermanentError
 from factory.events import CANCELLING
 from factory.model import ApplicationState as S
 from factory.model import ApplicationType as T
+from factory.model import Party
 from factory.profile import Profile
 from factory.register import FINAL, LABELS, table
 from factory.register import Happening as Do
-from factory.register.applications import step
-from tests.factory.register.histories import COST, GANSU, PROFILES, SHAANXI, SHANGHAI, ZHEJIANG
+from factory.register.applications import AWAITS, step
+from tests.factory.register.histories import (
+    COST,
+    GANSU,
+    PROFILES,
+    SHAANXI,
+    SHANGHAI,
+    ZHEJIANG,
+    altered,
+)
 
 SIGNED = (Do.SAVE, Do.APPLICANT_SIGNS, Do.ENTERPRISE_SIGNS)
 EVERY = [(rules, kind) for rules in PROFILES for kind in rules.application.types]
@@ -19,6 +33,15 @@ SIGNING = [
     for rules, kind in EVERY
     if rules.application.signers and kind not in CANCELLING and kind is not T.PAPER_EXCHANGE
 ]
+
+
+REVIEWING: dict[str, object] = {
+    "signers": (Party.APPLICANT,),
+    "enterprise_review": True,
+    "edit_lock": "submission",
+    "cancellation_completes_on": "review",
+}
+REVIEWED = altered(SHANGHAI, "application", **REVIEWING)
 
 
 def named(value: object) -> str:
@@ -64,6 +87,23 @@ def test_anything_else_waits_for_the_application(rules: Profile, kind: T, happen
         step(rules, kind, None, happening)
 
     assert ("nothing was saved" if known else "is no step of") in str(caught.value)
+
+
+def test_whatever_a_register_chooses_an_application_comes_to_an_end() -> None:
+    for rules in every_choice():
+        for kind in rules.application.types:
+            assert S.COMPLETED in reached(rules, kind), named_choice(rules, kind)
+            for state in reached(rules, kind) - FINAL:
+                assert reached(rules, kind, state) & FINAL, (named_choice(rules, kind), state)
+
+
+def test_whatever_a_register_chooses_its_signers_all_sign_before_it_is_approved() -> None:
+    for rules in every_choice():
+        if not rules.application.signers:
+            continue
+        for party in rules.application.signers:
+            waiting = AWAITS[party]
+            assert isinstance(refusal(rules, T.INITIAL, waiting, Do.APPROVE), AwaitsError)
 
 
 def test_every_state_has_a_label_and_somebody_whose_turn_it_is() -> None:
@@ -148,6 +188,13 @@ def test_in_shanghai_it_may_not_be_edited_once_the_review_has_begun(rules: Profi
 
 def test_in_gansu_it_may_be_edited_until_the_enterprise_has_signed() -> None:
     assert walk(GANSU, T.INITIAL, Do.SAVE, Do.APPLICANT_SIGNS, Do.SAVE) is S.AWAITS_APPLICANT
+
+
+def test_where_the_enterprise_signs_first_nothing_is_edited_after_it() -> None:
+    turned = altered(GANSU, "application", signers=(Party.ENTERPRISE, Party.APPLICANT))
+
+    assert walk(turned, T.INITIAL, Do.SAVE, Do.SAVE) is S.AWAITS_ENTERPRISE
+    assert isinstance(refusal(turned, T.INITIAL, S.AWAITS_APPLICANT, Do.SAVE), PermanentError)
 
 
 def test_in_gansu_it_may_not_be_edited_once_the_enterprise_has_signed() -> None:
@@ -239,6 +286,38 @@ def test_the_enterprise_cannot_pass_it_twice() -> None:
 @pytest.mark.parametrize("rules", [SHANGHAI, GANSU, COST, ZHEJIANG], ids=named)
 def test_elsewhere_no_enterprise_passes_anything(rules: Profile) -> None:
     assert isinstance(refusal(rules, T.INITIAL, S.ACCEPTED, Do.PASSED), FieldError)
+
+
+def test_where_only_the_applicant_signs_the_enterprise_reviews_what_is_signed() -> None:
+    steps = (Do.SAVE, Do.APPLICANT_SIGNS)
+
+    assert walk(REVIEWED, T.INITIAL, *steps) is S.ENTERPRISE_REVIEW
+    assert walk(REVIEWED, T.INITIAL, *steps, Do.PASSED) is S.REVIEWING
+    assert walk(REVIEWED, T.INITIAL, *steps, Do.RETURNED) is S.RETURNED
+
+
+def test_before_the_applicant_has_signed_the_enterprise_reviews_nothing() -> None:
+    error = refusal(REVIEWED, T.INITIAL, S.AWAITS_APPLICANT, Do.PASSED)
+
+    assert isinstance(error, AwaitsError)
+
+
+def test_what_waits_for_its_review_is_not_approved() -> None:
+    error = refusal(REVIEWED, T.INITIAL, S.ENTERPRISE_REVIEW, Do.APPROVE)
+
+    assert isinstance(error, AwaitsError)
+
+
+@pytest.mark.parametrize(
+    ("rules", "handing_in"),
+    [
+        (altered(SHAANXI, "application", types=tuple(T)), Do.SUBMIT),
+        (altered(GANSU, "application", **REVIEWING), Do.ENTERPRISE_SIGNS),
+    ],
+    ids=["submitted", "signed"],
+)
+def test_an_enterprise_does_not_review_what_it_filed_itself(rules: Profile, handing_in: Do) -> None:
+    assert walk(rules, T.FORCED_CANCELLATION, Do.SAVE, handing_in) is S.ACCEPTED
 
 
 # --- review, publicity (公示), announcement (公告) ---------------------------------------------
@@ -412,6 +491,41 @@ def test_what_is_decided_is_not_withdrawn(rules: Profile) -> None:
 
         assert isinstance(error, ConflictError)
         assert LABELS[state][0] in str(error)
+
+
+# --- other registers ---------------------------------------------------------------------------
+
+
+def every_choice() -> Iterator[Profile]:
+    """A register for every choice about its applications that does not contradict itself."""
+    choices: dict[str, Sequence[object]] = {
+        "signers": [(), *((party,) for party in Party), tuple(Party), tuple(Party)[::-1]],
+        "enterprise_review": [False, True],
+        "edit_lock": ["submission", "enterprise_signature", "review"],
+        "publicity": [False, True],
+        "cancellation_completes_on": ["review", "enterprise_signature"],
+    }
+    certificates: dict[str, Sequence[object]] = {
+        "generate_on": ["approval", "announcement", "collection"],
+        "paper_exchange": ["direct", "centre"],
+    }
+    whole = {"types": tuple(T), "after_lapse": "reregistration"}
+    for values in product(*choices.values()):
+        for others in product(*certificates.values()):
+            rules = altered(
+                altered(
+                    SHANGHAI, "application", **whole, **dict(zip(choices, values, strict=True))
+                ),
+                "certificate",
+                **dict(zip(certificates, others, strict=True)),
+            )
+            with suppress(ValidationError):
+                yield Profile.model_validate(rules.model_dump())
+
+
+def named_choice(rules: Profile, kind: T) -> str:
+    """What was chosen, for whoever reads the failure."""
+    return f"{kind}: {rules.application} {rules.certificate}"
 
 
 # --- walking through the table -----------------------------------------------------------------

@@ -6,8 +6,8 @@ import pytest
 
 from factory import specimen
 from factory.errors import AwaitsError, ConflictError, FieldError
-from factory.model import ApplicationState, Party, Standing
-from factory.profile import Profile
+from factory.model import ApplicationState, ApplicationType, Party, Standing
+from factory.profile import Material, Profile
 from factory.register import Application, Person, Signature
 from factory.register.effects import apply
 from tests.factory.register.histories import (
@@ -26,6 +26,7 @@ from tests.factory.register.histories import (
     SIGNATURE,
     ZHEJIANG,
     Teller,
+    altered,
     at,
     only,
     told,
@@ -41,6 +42,9 @@ BY_APPLICANT = HERE.signed("applicant", at=at(DAY, "10:00"))
 BY_ENTERPRISE = HERE.signed("enterprise", at=at(DAY, "15:00"))
 SAVED_AGAIN = HERE.saved("initial", BUILDING, ROAD, at=at(DAY, "16:00"), revision=2)
 APPROVED = HERE.approved("initial", BUILDING, on="2024-06-14")
+SCANS = altered(
+    SHANGHAI, "application", materials=(Material(id="scan", title="扫描件", required=True),)
+)
 DRAFT = AT_ZHEJIANG.saved("initial", BUILDING, at=at(DAY, "09:00"))
 PAPER = AT_ZHEJIANG.attached("identity_paper", at=at(DAY, "10:00"))
 QUALIFICATION = AT_ZHEJIANG.attached("qualification", at=at(DAY, "10:05"))
@@ -350,6 +354,41 @@ def test_what_was_returned_may_have_other_materials() -> None:
     person = told(ZHEJIANG, DRAFT, PAPER, QUALIFICATION, HANDED_IN, returned, late)
 
     assert "labour_contract" in application(person).materials
+
+
+def test_what_is_signed_may_have_materials_until_its_first_signature() -> None:
+    person = told(SCANS, SAVED, HERE.attached("scan", at=at(DAY, "09:30")), BY_APPLICANT)
+
+    assert "scan" in application(person).materials
+    assert application(person).state is ApplicationState.AWAITS_ENTERPRISE
+
+
+def test_what_is_signed_keeps_its_materials() -> None:
+    scan = HERE.attached("scan", at=at(DAY, "09:30"))
+    late = HERE.attached("scan", at=at(DAY, "10:30"), action="replaced")
+
+    with pytest.raises(ConflictError, match="handed in"):
+        told(SCANS, SAVED, scan, BY_APPLICANT, late)
+
+
+def test_the_first_signature_waits_for_a_material_that_is_missing_and_names_it() -> None:
+    with pytest.raises(AwaitsError, match="materials: scan must"):
+        told(SCANS, SAVED, BY_APPLICANT)
+
+
+def test_a_material_of_another_type_is_not_waited_for() -> None:
+    [scan] = SCANS.application.materials
+    others = altered(
+        SCANS,
+        "application",
+        materials=(scan.model_copy(update={"types": (ApplicationType.ADDITION,)}),),
+    )
+
+    person = told(others, SAVED, BY_APPLICANT)
+
+    assert application(person).state is ApplicationState.AWAITS_ENTERPRISE
+    with pytest.raises(FieldError, match="this register asks for none"):
+        told(others, SAVED, HERE.attached("scan", at=at(DAY, "09:30")))
 
 
 # --- submission (提交) -------------------------------------------------------------------------
