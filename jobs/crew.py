@@ -22,6 +22,7 @@ import structlog
 from factory.model import Queue
 from jobs.servers import die_with
 from jobs.settings import Settings
+from jobs.wiring import load_profiles
 
 log = structlog.get_logger()
 
@@ -101,7 +102,11 @@ def worker_command(queue: Queue, worker: str = WORKER) -> list[str]:
 
 @contextmanager
 def at_work(settings: Settings, *, worker: str = WORKER) -> Iterator[Crew]:
-    """A crew that works while the block runs."""
+    """A crew that works while the block runs.
+
+    SettingsError: a profile is broken; nobody is started.
+    """
+    load_profiles(settings.profiles_dir)
     _fresh(metrics_dir(settings))
     crew = Crew(settings, members_of(settings, worker=worker))
     crew.start()

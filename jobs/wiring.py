@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from functools import cached_property
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from factory import profile as profiles
@@ -51,7 +52,7 @@ class Plant:
 
     @cached_property
     def profiles(self) -> Mapping[str, Profile]:
-        """The installed profiles by id.  ProfileError: a file is broken or comes twice."""
+        """The installed profiles by id.  SettingsError: a file is broken, or one comes twice."""
         return load_profiles(self.settings.profiles_dir)
 
     @cached_property
@@ -126,22 +127,54 @@ def plant_of(settings: Settings) -> Plant:
     return Plant(settings)
 
 
+class Profiles(dict[str, Profile]):
+    """The installed profiles by id."""
+
+    def __missing__(self, ident: str) -> Profile:
+        """SettingsError: the ledger speaks of a register this process was not told about."""
+        raise SettingsError(
+            f"profile {ident}: is not installed; set FACTORY_PROFILES_DIR to the folder that has it"
+        )
+
+
 def load_profiles(extra: Path | None) -> Mapping[str, Profile]:
-    """The profiles that come with the product and those of a folder, checked whole."""
-    texts = [
-        entry.read_text(encoding="utf-8")
+    """The profiles that come with the product and those of a folder, checked whole.
+
+    SettingsError: which file, and which of its fields breaks which rule.
+    """
+    found = Profiles()
+    files: dict[str, str] = {}
+    for entry in (*_own_profiles(), *_further_profiles(extra)):
+        profile = _profile(entry)
+        if profile.id in found:
+            raise SettingsError(
+                f"profile file {entry}: id {profile.id} is taken, by {files[profile.id]}"
+            )
+        found[profile.id], files[profile.id] = profile, entry.name
+    return found
+
+
+def _own_profiles() -> Iterator[Traversable]:
+    return (
+        entry
         for entry in resources.files("factory.profiles").iterdir()
         if entry.name.endswith(".toml")
-    ]
-    if extra is not None:
-        texts += [path.read_text(encoding="utf-8") for path in sorted(extra.glob("*.toml"))]
-    found: dict[str, Profile] = {}
-    for text in texts:
-        profile = profiles.parse(text)
-        if profile.id in found:
-            raise ProfileError(f"profile {profile.id}: two files say they are it")
-        found[profile.id] = profile
-    return found
+    )
+
+
+def _further_profiles(folder: Path | None) -> Sequence[Path]:
+    if folder is None:
+        return ()
+    if not folder.is_dir():
+        raise SettingsError(f"FACTORY_PROFILES_DIR: there is no folder {folder}")
+    return sorted(folder.glob("*.toml"))
+
+
+def _profile(entry: Traversable) -> Profile:
+    try:
+        return profiles.parse(entry.read_text(encoding="utf-8"))
+    except (ProfileError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"profile file {entry}: {error}") from error
 
 
 def load_fonts(folders: tuple[Path, ...]) -> FontBook:

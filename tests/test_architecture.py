@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from factory.profile import parse
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("factory", "storage", "jobs")
 FOLDERS = {
@@ -76,6 +78,26 @@ def test_the_command_line_needs_no_package_but_click_and_rich() -> None:
     foreign = {name for path in paths for name in imports(path)}
 
     assert foreign - set(sys.stdlib_module_names) - set(PACKAGES) == {"click", "rich"}
+
+
+def test_no_code_asks_which_province_it_is() -> None:
+    """What differs is in the profiles: their ids and authorities are compared with nowhere."""
+    texts = [path.read_text("utf-8") for path in (ROOT / "factory" / "profiles").glob("*.toml")]
+    known = [parse(text) for text in texts]
+    names = {each.id for each in known} | {each.authority.name for each in known}
+    names |= {each.authority.abbreviation for each in known}
+    names |= {each.authority.division for each in known}
+
+    guilty = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in (ROOT / "cli.py", *modules(*PACKAGES))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Compare | ast.MatchValue)
+        for constant in ast.walk(node)
+        if isinstance(constant, ast.Constant) and constant.value in names
+    ]
+
+    assert guilty == []
 
 
 def test_no_product_code_imports_tests() -> None:

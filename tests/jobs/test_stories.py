@@ -3,19 +3,15 @@
 Told on a real ledger and object store, with the line that makes and seals every certificate.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from factory.errors import FieldError
-from factory.model import BatchId, ChunkId
-from jobs import bulk, line, opening, stories, watching
+from jobs import stories
 from jobs.settings import Settings
-from jobs.stories import Story, Told
 from jobs.wiring import Plant, load_profiles
-from tests.plants import open_chunks
+from tests.telling import faults, read, tell, whole_factory
 
 FOLDER = Path(__file__).parents[1] / "examples" / "stories"
 FILES = sorted(FOLDER.glob("*.toml"))
@@ -45,27 +41,18 @@ data.professions = [{ name = "建筑工程", qualified_on = 2024-11-03, main = t
 
 @pytest.fixture
 def plant(tmp_path: Path, s3: Settings) -> Plant:
-    """A whole factory but for its processes."""
-    settings = replace(
-        s3,
-        data_dir=tmp_path,
-        keyring_dir=tmp_path / "keyring",
-        db_url=f"sqlite:///{tmp_path / 'ledger.sqlite3'}",
-    )
-    plant = Plant(settings)
-    opening.open_embedded(plant)
-    return plant
+    return whole_factory(tmp_path, s3)
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_a_story_happens_as_it_is_told(path: Path, plant: Plant) -> None:
-    told = tell(plant, stories.parse(path.read_text(encoding="utf-8")))
+    told = tell(plant, read(path))
 
     assert faults(told) == []
 
 
 def test_every_register_has_its_story() -> None:
-    told_of = {stories.parse(path.read_text(encoding="utf-8")).profile for path in FILES}
+    told_of = {read(path).profile for path in FILES}
 
     assert told_of == set(load_profiles(None))
 
@@ -86,20 +73,3 @@ def test_a_story_that_is_misspelt_is_refused_by_the_name_of_its_field() -> None:
 def test_what_is_not_toml_is_refused() -> None:
     with pytest.raises(FieldError, match="TOML"):
         stories.parse("title = ")
-
-
-def tell(plant: Plant, story: Story) -> list[Told]:
-    return list(stories.tell(plant, story, lambda: work(plant)))
-
-
-def faults(told: Sequence[Told]) -> list[str]:
-    return [f"{step.number} {step.title}: {fault}" for step in told for fault in step.faults]
-
-
-def work(plant: Plant) -> None:
-    """Everything that is open, as the workers would do it."""
-    for batch in watching.batches(plant):
-        for _ in range(4):
-            bulk.advance(plant, BatchId(batch.id))
-    for chunk in open_chunks(plant):
-        line.produce(plant, ChunkId(chunk))

@@ -1,0 +1,54 @@
+"""Stories told in tests: on a real ledger and object store, with the line worked by hand."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from factory.model import BatchId, ChunkId
+from jobs import bulk, line, opening, stories, watching
+from jobs.settings import Settings
+from jobs.stories import Story, Told
+from jobs.wiring import Plant
+from tests.plants import open_chunks
+
+
+def whole_factory(folder: Path, s3: Settings, **changes: Any) -> Plant:
+    """A whole factory but for its processes.
+
+    s3: settings that name an object store.
+    """
+    settings = replace(
+        s3,
+        data_dir=folder,
+        keyring_dir=folder / "keyring",
+        db_url=f"sqlite:///{folder / 'ledger.sqlite3'}",
+        **changes,
+    )
+    plant = Plant(settings)
+    opening.open_embedded(plant)
+    return plant
+
+
+def read(path: Path) -> Story:
+    """The story of a file."""
+    return stories.parse(path.read_text(encoding="utf-8"))
+
+
+def tell(plant: Plant, story: Story) -> list[Told]:
+    """Every step, told."""
+    return list(stories.tell(plant, story, lambda: work(plant)))
+
+
+def faults(told: Sequence[Told]) -> list[str]:
+    """Where what was seen is not what the story says."""
+    return [f"{step.number} {step.title}: {fault}" for step in told for fault in step.faults]
+
+
+def work(plant: Plant) -> None:
+    """Everything that is open, as the workers would do it."""
+    for batch in watching.batches(plant):
+        for _ in range(4):
+            bulk.advance(plant, BatchId(batch.id))
+    for chunk in open_chunks(plant):
+        line.produce(plant, ChunkId(chunk))
