@@ -157,7 +157,10 @@ class ValidityRules(_Part):
 
 
 class LateRules(_Part):
-    """Late registration (逾期注册): hours of continuing education (继续教育学时) it needs."""
+    """Late registration (逾期注册): hours of continuing education (继续教育学时) it needs.
+
+    They are asked for when a registration is taken in, and not again once it has taken effect.
+    """
 
     after_years: int = Field(default=3, ge=1, le=50)
     compulsory: int = Field(default=1, ge=0)  #: 必修课

@@ -140,7 +140,8 @@ def _corrected(person: Person, fact: Fact, data: HolderCorrected, profile: Profi
             photo=fact.pictures.get("photo") or each.view.photo,
             signature=fact.pictures.get("signature") or each.view.signature,
         )
-        check_pictures(view, profile)
+        if not fact.stands:
+            check_pictures(view, profile)
         return replace(
             each,
             view=view,

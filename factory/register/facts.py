@@ -36,6 +36,7 @@ class Fact:
     effective: aware UTC; what holds from a day on counts at that day's last instant in China,
                after everything that was done on it by the clock.
     pictures:  role -> keyed digest of the normalised picture.
+    stands:    it has taken effect before this replay.
     """
 
     source: str
@@ -43,6 +44,7 @@ class Fact:
     type: str
     data: PersonData = field(repr=False)
     pictures: Mapping[str, str] = field(default_factory=dict)
+    stands: bool = field(default=False, compare=False)
 
     @property
     def key(self) -> Key:

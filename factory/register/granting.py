@@ -86,18 +86,13 @@ def _begin(person: Person, granted: Grant) -> Person:
         )
     _check_one_employer(person, granted)
     _check_former(person, data.kind, unit, profile)
-    born = data.holder.birth_date
     view = View(
-        professions=professions.in_order(
-            professions.registered(
-                data.professions, day, born, profile, asked_on=_asked_on(person, granted)
-            ),
-            profile,
-        ),
+        professions=professions.in_order(_registered(person, granted), profile),
         photo=fact.pictures.get("photo") or _last_photo(person),
         signature=fact.pictures.get("signature"),
     )
-    check_pictures(view, profile)
+    if not fact.stands:
+        check_pictures(view, profile)
     begun = RegistrationState(
         origin=fact.key,
         begun=day,
@@ -187,13 +182,20 @@ def _add(person: Person, granted: Grant) -> Person:
                 f"professions.{place}: is registered and valid; renew it instead (延续注册)"
             )
     kept = [each for each in known.view.professions if each.name not in new]
-    born = data.holder.birth_date
-    added = professions.registered(
-        data.professions, day, born, profile, asked_on=_asked_on(person, granted)
-    )
+    added = _registered(person, granted)
     if any(each.main for each in added):
         kept = [replace(each, main=False) for each in kept]
     return _changed(person, known, granted, professions.in_order([*kept, *added], profile))
+
+
+def _registered(person: Person, granted: Grant) -> list[Profession]:
+    """Professions that begin; whether they may is asked before they have taken effect."""
+    data, day, profile = granted.data, granted.day, granted.profile
+    born = data.holder.birth_date
+    if granted.fact.stands:
+        return professions.as_granted(data.professions, day, born, profile)
+    asked_on = _asked_on(person, granted)
+    return professions.registered(data.professions, day, born, profile, asked_on=asked_on)
 
 
 def _check_any_valid(person: Person, granted: Grant) -> None:
@@ -311,7 +313,8 @@ def _changed(
         photo=fact.pictures.get("photo") or known.view.photo,
         signature=fact.pictures.get("signature") or known.view.signature,
     )
-    check_pictures(view, granted.profile)
+    if not fact.stands:
+        check_pictures(view, granted.profile)
     return with_registration(
         person,
         replace(

@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from factory.errors import FieldError
-from factory.events import AppliedProfession, ImportedProfession
+from factory.events import AppliedProfession, Hours, ImportedProfession
 from factory.model import Period, Profession
 from factory.profile import Profile, years_later
 
 ONE_DAY = timedelta(days=1)
+NO_HOURS = Hours(compulsory=0, elective=0)
 
 
 def check(names: Sequence[str], profile: Profile) -> None:
@@ -48,6 +49,17 @@ def registered(
     for place, each in enumerate(applied):
         _check_qualified(place, each, asked_on or day, profile)
         _check_hours(place, each, asked_on or day, profile)
+        _check_end(each, born, profile)
+    return as_granted(applied, day, born, profile)
+
+
+def as_granted(
+    applied: Sequence[AppliedProfession], day: date, born: date, profile: Profile
+) -> list[Profession]:
+    """The same of what has taken effect before: it is not asked again whether it may.
+
+    FieldError: the age cap is reached on that day.
+    """
     return [
         Profession(name=each.name, validity=_validity(each, day, born, profile), main=each.main)
         for each in applied
@@ -64,6 +76,7 @@ def renewed(
     first = old.validity.last + ONE_DAY
     if profile.validity.renewal_from == "approval" or first < day:
         first = day
+    _check_end(each, born, profile)
     return replace(old, validity=_validity(each, first, born, profile))
 
 
@@ -96,9 +109,13 @@ def in_order(professions: Sequence[Profession], profile: Profile) -> tuple[Profe
 
 def _validity(each: AppliedProfession, first: date, born: date, profile: Profile) -> Period:
     if each.valid_from and each.valid_to:
-        profile.check_age(each.valid_to, born, "professions.valid_to")
         return Period(first=each.valid_from, last=each.valid_to)
     return profile.validity_from(first, born)
+
+
+def _check_end(each: AppliedProfession, born: date, profile: Profile) -> None:
+    if each.valid_to is not None:
+        profile.check_age(each.valid_to, born, "professions.valid_to")
 
 
 def _check_qualified(place: int, each: AppliedProfession, day: date, profile: Profile) -> None:
@@ -114,8 +131,8 @@ def _check_hours(place: int, each: AppliedProfession, day: date, profile: Profil
     rules = profile.late
     if each.qualified_on is None or day <= years_later(each.qualified_on, rules.after_years):
         return
-    given = each.hours
-    if given is None or given.compulsory < rules.compulsory or given.elective < rules.elective:
+    given = each.hours or NO_HOURS
+    if given.compulsory < rules.compulsory or given.elective < rules.elective:
         raise FieldError(
             f"professions.{place}.hours",
             f"profile {profile.id}, 逾期注册",

@@ -10,7 +10,7 @@ waits, with its reason, until the facts that explain it have come too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from factory.errors import ConflictError, PermanentError
@@ -46,12 +46,15 @@ def replay(
 ) -> Replay:
     """The person after all facts that can take effect; one told twice is one fact.
 
-    standing: facts that took effect before; they always do again.
+    standing: facts that took effect before; they always do again, and what is asked of whoever
+              registers is not asked again: an older version or profile may not have asked it.
     ended:    registrations that have ended, by the fact that began them; they stay so.
     numbers:  registration numbers that were drawn, by the fact that began the registration.
     ConflictError: they no longer can, because the profile's rules have changed.
     """
-    ordered = sorted({fact.key: fact for fact in facts}.values(), key=lambda fact: fact.order)
+    told = {fact.key: fact for fact in facts}
+    told |= {key: replace(fact, stands=True) for key, fact in told.items() if key in standing}
+    ordered = sorted(told.values(), key=lambda fact: fact.order)
     nobody = Person(numbers=numbers)
     whole = _fold(nobody, ordered, profile)
     if _keeps(whole, standing, ended):

@@ -157,6 +157,12 @@ def test_an_hour_too_few_of_either_kind_is_refused(compulsory: int, elective: in
         registered(each, DAY, STRICT)
 
 
+def test_a_register_that_asks_for_no_hours_asks_nobody() -> None:
+    lenient = altered(SHANGHAI, "late", compulsory=0, elective=0)
+
+    assert registered(applied(qualified_on=date(2016, 11, 3)), DAY, lenient).name == BUILDING
+
+
 # --- renewal (延续) -----------------------------------------------------------------------------
 
 

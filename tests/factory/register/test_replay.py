@@ -22,6 +22,7 @@ from tests.factory.register.histories import (
     altered,
     at,
     only,
+    profession,
     told,
 )
 
@@ -219,6 +220,50 @@ def test_an_approval_that_stands_keeps_standing_while_its_application_comes_in()
 
     assert done.applied == (INITIAL.key,)
     assert set(done.refused) == {saved.key}
+
+
+@pytest.mark.parametrize(
+    "untold",
+    [
+        {"qualified_on": "2016-11-03"},  # years before, and no hours
+        {"qualified_on": "2024-06-15"},
+        {"valid_from": "2024-06-14", "valid_to": "2053-05-06"},
+    ],
+    ids=["late", "before it was qualified", "beyond the age cap"],
+)
+def test_what_stands_is_not_asked_again_whether_it_may(untold: dict[str, str]) -> None:
+    """An older version took it, which did not ask."""
+    begun = HERE_TOLD.approved("initial", profession(BUILDING, **untold), on="2024-06-14")
+    cancelled = HERE_TOLD.cancelled(on="2025-03-03")
+
+    asked = replay([begun, cancelled], SHANGHAI)
+    done = replay([begun, cancelled], SHANGHAI, standing={begun.key})
+
+    assert asked.applied == ()
+    assert done.applied == (begun.key, cancelled.key)
+    assert only(done.person).standing is Standing.CANCELLED
+
+
+def test_what_stands_is_not_asked_again_for_a_picture() -> None:
+    begun = HERE_TOLD.approved("initial", BUILDING, on="2024-06-14", photo=None)
+    cancelled = HERE_TOLD.cancelled(on="2025-03-03")
+
+    asked = replay([begun, cancelled], SHANGHAI)
+    done = replay([begun, cancelled], SHANGHAI, standing={begun.key})
+
+    assert asked.applied == ()
+    assert done.applied == (begun.key, cancelled.key)
+
+
+def test_what_is_new_is_asked_beside_what_stands() -> None:
+    late = HERE_TOLD.approved(
+        "addition", profession(ROAD, qualified_on="2016-11-03"), number=2, on="2024-07-15"
+    )
+
+    done = replay([INITIAL, late], SHANGHAI, standing={INITIAL.key})
+
+    assert done.applied == (INITIAL.key,)
+    assert "hours" in str(done.refused[late.key])
 
 
 def test_rules_that_no_longer_allow_what_stands_are_a_conflict() -> None:
