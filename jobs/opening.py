@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 #: the upstream system of the examples; the embedded default lets it submit for everything
 EXAMPLE_SOURCE = "urn:example:shanghai-portal"
+ADOPTED_AT_ONCE = 1_000
 
 
 def open_embedded(plant: Plant) -> None:
@@ -34,10 +35,15 @@ def open_embedded(plant: Plant) -> None:
 
 
 def migrate(plant: Plant) -> None:
-    """The schema of this code, and what an older one wrote in today's form; safe to run again."""
+    """The schema of this code, and what an older one wrote in today's form; safe to run again.
+
+    A slice a transaction: when it is stopped halfway, the next run goes on.
+    """
     schema.migrate(plant.ledger.engine)
-    with plant.ledger.write("migrate") as tx:
-        facts.adopt(tx)
+    adopted = ADOPTED_AT_ONCE
+    while adopted == ADOPTED_AT_ONCE:
+        with plant.ledger.write("migrate") as tx:
+            adopted = facts.adopt(tx, limit=ADOPTED_AT_ONCE)
 
 
 def make_test_keyring(plant: Plant) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import Row, exists, insert, select, update
 
 from factory import events, register
-from factory.register import Fact, Key
+from factory.events import RegistrationApproved
+from factory.model import ApplicationState
+from factory.register import Application, Fact, Key
 from storage import tables as t
-from storage.ledger import inbox, keys
+from storage.ledger import applications, inbox, keys
 from storage.ledger.base import Tx
 from storage.ledger.people import HolderRow
 from storage.sealed import DataKey
@@ -143,15 +146,19 @@ def _context(key: Key) -> str:
     return f"{CONTENT}:{key[0]} {key[1]}"
 
 
-def adopt(tx: Tx) -> int:
-    """Facts of everything that an older version wrote as a registration's event; how many."""
+def adopt(tx: Tx, *, limit: int) -> int:
+    """Facts of what an older version wrote as a registration's event, oldest first; how many.
+
+    Nothing else changes: a registration keeps its number, its editions and how it stands.
+    """
     known = exists().where(
         t.fact.c.source == t.registration_event.c.source,
         t.fact.c.event_id == t.registration_event.c.event_id,
     )
     rows = tx.run(
         select(
-            t.registration_event,
+            t.registration_event.c.inbox_id,
+            t.registration_event.c.registration_id,
             t.registration.c.profile,
             t.registration.c.view,
             t.registration.c.holder_id,
@@ -160,16 +167,17 @@ def adopt(tx: Tx) -> int:
         .join(t.registration, t.registration.c.id == t.registration_event.c.registration_id)
         .join(t.holder, t.holder.c.id == t.registration.c.holder_id)
         .where(~known)
+        .order_by(t.registration_event.c.id)
+        .limit(limit)
     ).all()
     for row in rows:
-        _adopt(tx, row._mapping)
+        _adopt(tx, row)
     return len(rows)
 
 
-def _adopt(tx: Tx, row: Mapping[str, object]) -> None:
-    event = events.parse(inbox.body(tx, int(str(row["inbox_id"]))))
-    view: Mapping[str, str | None] = row["view"]  # type: ignore[assignment] # it is JSON
-    photo = view["photo"]
+def _adopt(tx: Tx, row: Row[Any]) -> None:
+    event = events.parse(inbox.body(tx, row.inbox_id))
+    photo = row.view["photo"]
     fact = Fact(
         source=event.source,
         event_id=event.id,
@@ -177,11 +185,33 @@ def _adopt(tx: Tx, row: Mapping[str, object]) -> None:
         data=event.data,  # type: ignore[arg-type] # renames were never a registration's event
         pictures={"photo": photo} if photo else {},
     )
-    holder = HolderRow(id=int(str(row["holder_id"])), data_key=int(str(row["data_key_id"])))
-    put(tx, str(row["profile"]), holder, fact, int(str(row["inbox_id"])))
-    settle(tx, [int(str(row["inbox_id"]))], FactState.APPLIED)
+    holder = HolderRow(id=row.holder_id, data_key=row.data_key_id)
+    put(tx, row.profile, holder, fact, row.inbox_id)
+    settle(tx, [row.inbox_id], FactState.APPLIED)
     tx.run(
         update(t.registration)
-        .where(t.registration.c.id == row["registration_id"])
+        .where(t.registration.c.id == row.registration_id)
         .values(origin_source=event.source, origin_event=event.id)
     )
+    if isinstance(event.data, RegistrationApproved):
+        _adopt_application(tx, row.profile, holder, fact, event.data)
+
+
+def _adopt_application(
+    tx: Tx, profile: str, holder: HolderRow, fact: Fact, data: RegistrationApproved
+) -> None:
+    """What was approved had been applied for; a number two people have stays with the first."""
+    number = data.application.acceptance_number
+    if applications.holder_of(tx, profile, number) is not None:
+        return
+    ended = Application(
+        number=number,
+        kind=data.kind,
+        state=ApplicationState.COMPLETED,
+        opened=fact.effective,
+        touched=fact.effective,
+        handed_in=fact.effective,
+        ended=fact.effective,
+        approved=fact,
+    )
+    applications.put(tx, profile, holder, [ended])
