@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -47,11 +48,13 @@ def migrate(plant: Plant) -> None:
 
 
 def make_test_keyring(plant: Plant) -> None:
-    """A test CA and one test seal a profile, unless there is a keyring.
+    """A test CA and one test seal a profile; a keyring of real seals is left as it is.
 
+    A profile that came since the keyring was made gets its test seal too.
     SettingsError: the face that test seals are drawn with is missing.
     """
-    if plant.settings.keyring_dir.exists():
+    folder, missing = plant.settings.keyring_dir, _without_seal(plant)
+    if not missing:
         return
     face = font_files(plant.settings.font_dirs).get(UMING.file)
     if face is None:
@@ -59,15 +62,27 @@ def make_test_keyring(plant: Plant) -> None:
             f"font file {UMING.file} is missing: install the Debian package {UMING.package},"
             " or set FACTORY_FONT_DIRS to a folder that has it"
         )
-    identities = {
-        profile.seal.identity: profile.authority.name for profile in plant.profiles.values()
-    }
-    keyring.create_test_keyring(
-        plant.settings.keyring_dir,
-        identities=identities,
+    make = keyring.add_test_identities if folder.exists() else keyring.create_test_keyring
+    make(
+        folder,
+        identities=missing,
         now=datetime.now(UTC),
         draw_seal=lambda name: draw_test_seal(name, face),
     )
+
+
+def _without_seal(plant: Plant) -> Mapping[str, str]:
+    """The signing identities that need a test seal, with their authorities' names."""
+    made = plant.settings.keyring_dir.exists()
+    known = plant.keyring.identities() if made else []
+    if made and not (known and all(each.test for each in known)):
+        return {}
+    there = {each.name for each in known}
+    return {
+        profile.seal.identity: profile.authority.name
+        for profile in plant.profiles.values()
+        if profile.seal.identity not in there
+    }
 
 
 def metrics_port(settings: Settings) -> Settings:

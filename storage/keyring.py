@@ -43,6 +43,7 @@ OWNER_ONLY, OWNER_FOLDER = 0o600, 0o700
 SEAL_WIDTH_MM = 42.0  #: of a round seal of a government body
 WIDEST_MM = 100.0
 IDENTITY_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+TEST_ROOT = "test-root.pem"
 PEM = serialization.Encoding.PEM
 
 
@@ -185,8 +186,36 @@ def _build(
     algorithm: str,
 ) -> None:
     _write(folder / "master.json", _new_master().encode())
+    _issue(folder, identities, now, draw_seal, algorithm)
+
+
+def add_test_identities(
+    folder: Path, *, identities: Mapping[str, str], now: datetime, draw_seal: Callable[[str], bytes]
+) -> None:
+    """Further test seals, under a test CA of their own, for a keyring that has been made.
+
+    identities: name -> the authority's name; none of them is there yet.
+    """
+    building = Path(tempfile.mkdtemp(prefix=".added-", dir=folder))
+    try:
+        _issue(building, identities, now, draw_seal, "p256")
+        root = building / "roots" / TEST_ROOT
+        root.rename(folder / "roots" / f"test-root-{secrets.token_hex(4)}.pem")
+        for name in identities:
+            (building / "identities" / name).rename(folder / "identities" / name)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _issue(
+    folder: Path,
+    identities: Mapping[str, str],
+    now: datetime,
+    draw_seal: Callable[[str], bytes],
+    algorithm: str,
+) -> None:
     ca = testca.make_ca(now)
-    _write(folder / "roots" / "test-root.pem", ca.root.certificate.public_bytes(PEM))
+    _write(folder / "roots" / TEST_ROOT, ca.root.certificate.public_bytes(PEM))
     for name, authority in identities.items():
         issued = testca.issue_seal(ca, authority, algorithm=algorithm)
         home, secret = folder / "identities" / name, secrets.token_urlsafe(32).encode()

@@ -1,6 +1,7 @@
 """What must stand before the first event, and what a machine is told that lacks it."""
 
 import os
+import shutil
 import socket
 import stat
 from pathlib import Path
@@ -12,7 +13,9 @@ from jobs import opening
 from jobs.rejects import Rejects
 from jobs.servers import LOOPBACK
 from jobs.settings import Settings
-from jobs.wiring import plant_of
+from jobs.wiring import Plant, plant_of
+
+SIXTH = Path(__file__).parents[1] / "examples" / "sixth" / "profiles"
 
 
 def test_without_the_face_of_test_seals_its_package_is_named(tmp_path: Path) -> None:
@@ -25,6 +28,43 @@ def test_without_the_face_of_test_seals_its_package_is_named(tmp_path: Path) -> 
         opening.make_test_keyring(plant)
 
     assert not plant.settings.keyring_dir.exists()
+
+
+def test_a_profile_that_came_later_gets_its_test_seal(tmp_path: Path) -> None:
+    before = started(tmp_path)
+    opening.make_test_keyring(before)
+    known = {each.name for each in before.keyring.identities()}
+
+    later = started(tmp_path, PROFILES_DIR=SIXTH)
+    opening.make_test_keyring(later)
+
+    found = {each.name for each in later.keyring.identities()}
+    assert found - known == {"shili-cost-engineer"}
+    assert later.keyring.identity("shili-cost-engineer").test
+    assert later.keyring.master_keys() == before.keyring.master_keys()
+
+
+@pytest.mark.parametrize("real", ["with real seals", "without seals"])
+def test_a_keyring_that_is_not_for_tests_gets_no_test_seal(tmp_path: Path, real: str) -> None:
+    before = started(tmp_path)
+    opening.make_test_keyring(before)
+    [first, *_] = (tmp_path / "keyring" / "identities").iterdir()
+    if real == "with real seals":
+        (first / "identity.toml").write_text("width_mm = 42.0\n")
+    else:
+        shutil.rmtree(first.parent)
+    known = [each.name for each in started(tmp_path).keyring.identities()]
+
+    opening.make_test_keyring(started(tmp_path, PROFILES_DIR=SIXTH))
+
+    assert [each.name for each in started(tmp_path).keyring.identities()] == known
+
+
+def started(folder: Path, **variables: Path) -> Plant:
+    """The plant of a process that was started with these variables."""
+    given = {"DATA_DIR": folder, **variables}
+    settings = Settings.from_env({f"FACTORY_{name}": str(path) for name, path in given.items()})
+    return plant_of(settings)
 
 
 def test_a_metrics_port_of_0_becomes_a_free_one() -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import stat
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 
 from factory.errors import SettingsError
-from storage.keyring import Keyring, create_test_keyring
+from storage.keyring import Keyring, add_test_identities, create_test_keyring
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 SEALS = {"example-one": "示例市住房和城乡建设委员会", "example-two": "样例省住房和城乡建设厅"}
@@ -26,6 +27,12 @@ def new_keyring(folder: Path, algorithm: str = "p256") -> Path:
         folder, identities=SEALS, now=NOW, draw_seal=lambda _: b"picture", algorithm=algorithm
     )
     return folder
+
+
+def add(
+    folder: Path, seals: dict[str, str], draw: Callable[[str], bytes] = lambda _: b"picture"
+) -> None:
+    add_test_identities(folder, identities=seals, now=NOW, draw_seal=draw)
 
 
 @pytest.fixture
@@ -64,6 +71,29 @@ def test_a_keyring_that_exists_is_left_alone(folder: Path) -> None:
     new_keyring(folder)
 
     assert (folder / "master.json").read_bytes() == before
+
+
+def test_a_test_seal_is_added_with_a_root_of_its_own(folder: Path) -> None:
+    before = Keyring(folder).trust_roots()
+
+    add(folder, {"example-three": "示例省住房和城乡建设厅"})
+
+    keyring = Keyring(folder)
+    assert {each.name for each in keyring.identities()} == {*SEALS, "example-three"}
+    assert keyring.identity("example-three").test
+    assert len(keyring.trust_roots()) == len(before) + 1
+    assert set(before) < set(keyring.trust_roots())
+
+
+def test_a_seal_is_added_whole_or_not_at_all(folder: Path) -> None:
+    def no_ink(_: str) -> bytes:
+        raise RuntimeError("out of ink")
+
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(RuntimeError):
+        add(folder, {"example-three": "示例省住房和城乡建设厅"}, no_ink)
+
+    assert sorted(folder.rglob("*")) == before
 
 
 def test_a_keyring_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
