@@ -175,7 +175,7 @@ def edition(
     code = numbering.verification_code(random_bytes)
     licence_id = numbering.licence_id(
         profile.numbering.licence_root,
-        profile.certificate.type_code,
+        profile.type_code(registration.professions[0].name),
         profile.authority.credit_code,
         licence_serial(registration.number, profile.authority),
         number,

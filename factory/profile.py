@@ -31,6 +31,7 @@ Policy = Literal["hold", "ignore"]
 Design = Literal["constructor-2024"]
 Digit = Annotated[int, Field(ge=1, le=4)]
 Words = Annotated[str, Field(min_length=1)]
+TypeCode = Annotated[str, Field(pattern=r"^[0-9A-Z]{21}$")]  #: 证照类型代码, GB/T 36904-2018
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -63,16 +64,17 @@ class CertificateRules(_Part):
     """How the certificate of this register is named and written.
 
     unit:        what one certificate is about: the person with all professions, or one profession.
+    type_code:   of every certificate; where it differs by profession, professions.type_codes.
     generate_on: when an edition is made: at the approval, at the announcement (公告), or when
                  the holder collects it (领证).
     """
 
     title: Words
-    type_code: str = Field(pattern=r"^[0-9A-Z]{21}$")  #: GB/T 36904-2018
     design: Design
     formats: Annotated[tuple[Format, ...], Field(min_length=1), AfterValidator(_distinct)]
     employer_label: Words
     query_address: Words
+    type_code: TypeCode | None = None
     unit: Literal["person", "profession"] = "person"
     generate_on: Literal["approval", "announcement", "collection"] = "approval"
     holder_signature: bool = False  #: the holder's signature picture (个人签名) is on it
@@ -170,14 +172,17 @@ class LateRules(_Part):
 class Professions(_Part):
     """Which professions (注册专业) exist, in the order they are printed.
 
-    aliases: other names that are in use, each with the name that is registered and printed.
-    digits: their digit in a cost engineer's number (建办标〔2020〕10号), one each, in the same
-            order.
+    aliases:    other names that are in use, each with the name that is registered and printed.
+    digits:     their digit in a cost engineer's number (建办标〔2020〕10号), one each, in the
+                same order.
+    type_codes: the type codes of their certificates, where a certificate is about one, in the
+                same order.
     """
 
     names: Annotated[tuple[Words, ...], Field(min_length=1), AfterValidator(_distinct)]
     per_certificate: int = Field(ge=1)
     digits: Annotated[tuple[Digit, ...], AfterValidator(_distinct)] = ()
+    type_codes: Annotated[tuple[TypeCode, ...], AfterValidator(_distinct)] = ()
     aliases: tuple[tuple[Words, Words], ...] = ()
 
     def called(self, name: str) -> str:
@@ -257,7 +262,19 @@ class Profile(_Part):
             one and self.professions.per_certificate != 1,
             "a certificate of one profession holds one (professions.per_certificate)",
         )
-
+        codes = self.professions.type_codes
+        yield (
+            (self.certificate.type_code is None) != bool(codes),
+            "type_code: of the certificate or of each profession, one of both",
+        )
+        yield (
+            bool(codes) and not one,
+            "professions.type_codes: a certificate is about several professions",
+        )
+        yield (
+            bool(codes) and len(codes) != len(names),
+            f"professions.type_codes has {len(codes)} for {len(names)} names",
+        )
         strange = {name for _, name in self.professions.aliases} - {*names}
         yield bool(strange), f"professions.aliases: {', '.join(sorted(strange))} is no profession"
 
@@ -301,6 +318,12 @@ class Profile(_Part):
             (ApplicationType.PAPER_EXCHANGE in types) != exchanges,
             "certificate.paper_exchange and its application type go together",
         )
+
+    def type_code(self, profession: str) -> str:
+        """The type code (证照类型代码) of a certificate about that profession, or with it."""
+        if self.certificate.type_code is not None:
+            return self.certificate.type_code
+        return self.professions.type_codes[self.professions.names.index(profession)]
 
     def validity_from(self, first: date, birth_date: date) -> Period:
         """Validity of a profession registered on ``first``, cut at the age cap.

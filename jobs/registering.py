@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING
 
 from factory import numbering, plan, register
 from factory.errors import ConflictError
-from factory.events import ApplicationSaved, Applied
+from factory.events import Applied
 from factory.lifecycle import Turn
 from factory.model import OrderState, Queue, Standing
 from factory.profile import Profile
 from factory.register import (
-    Application,
     Fact,
-    Happening,
     Key,
     Person,
     RegistrationState,
@@ -118,21 +116,10 @@ def _keep_applications(
     applications.put(tx, profile.id, holder, person.applications.values())
     if not profile.application.filing:
         return
-    handed_in = {each.number for each in person.applications.values() if _was_handed_in(each)}
+    handed_in = {each.number for each in person.applications.values() if each.handed_in}
     for row in applications.of_holder(tx, holder.id):
         if row.filing_number is None and row.number in handed_in:
             _file(plant, tx, profile, row)
-
-
-def _was_handed_in(application: Application) -> bool:
-    """Whether it ever reached the authority: a draft that was withdrawn (撤回) did not.
-
-    What was submitted can be saved again only once it was returned, which is a step.
-    """
-    saved = application.saved.data if application.saved is not None else None
-    submitted = isinstance(saved, ApplicationSaved) and saved.submitted
-    moved_on = any(each.outcome != Happening.WITHDRAWN for each in application.steps)
-    return submitted or moved_on or application.approved is not None
 
 
 def _file(plant: Plant, tx: Tx, profile: Profile, row: applications.ApplicationRow) -> None:

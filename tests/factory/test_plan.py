@@ -133,6 +133,28 @@ def test_the_identity_number_and_the_phone_are_not_printed() -> None:
     assert value.holder.mobile not in text
 
 
+@pytest.mark.parametrize(
+    ("name", "number", "code"),
+    [
+        ("土木建筑工程", "建[造]21243100000123", "1110000000001332XW059"),
+        ("安装工程", "建[造]24243100000124", "1110000000001332XW082"),
+    ],
+)
+def test_a_cost_engineers_certificate_has_the_type_code_of_its_profession(
+    name: str, number: str, code: str
+) -> None:
+    """GB/T 36904-2018: both are catalogued, each as a type of its own."""
+    [validity] = [each.validity for each in registration().professions]
+    about = replace(
+        registration(), number=number, professions=(Profession(name=name, validity=validity),)
+    )
+
+    found = edition(about, profile=COST)
+
+    assert numbering.parse_licence_id(found.licence_id).type_code == code
+    assert found.face["licence_id"] == found.licence_id
+
+
 def test_editions_of_a_registration_share_all_but_the_version_of_their_identifier() -> None:
     first, second = (edition(registration(), number=number) for number in (1, 2))
 
@@ -227,9 +249,11 @@ def doubtful(field: str) -> Registration:
     return registration(**{part: given_part | {name: wrong}})
 
 
-def edition(value: Registration, number: int = 1, drawn: bytes = bytes(13)) -> EditionPlan:
+def edition(
+    value: Registration, number: int = 1, drawn: bytes = bytes(13), profile: Profile = PROFILE
+) -> EditionPlan:
     return plan.edition(
-        PROFILE,
+        profile,
         value,
         number=number,
         random_bytes=drawn,

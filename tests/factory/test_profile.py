@@ -1,6 +1,7 @@
 """Profiles: every installed one is whole, and a broken one stops the process at the start."""
 
 import doctest
+import re
 from datetime import date
 from importlib import resources
 from typing import Any
@@ -25,6 +26,8 @@ NAMES = [file.name for file in FILES]
 SHANGHAI = TEXTS[NAMES.index("shanghai-constructor.toml")]
 COST = TEXTS[NAMES.index("shanghai-cost-engineer.toml")]
 ZHEJIANG = TEXTS[NAMES.index("zhejiang-constructor.toml")]
+CIVIL_CODE, INSTALLATION_CODE = "1110000000001332XW059", "1110000000001332XW082"
+TYPE_CODES = f'type_codes = ["{CIVIL_CODE}", "{INSTALLATION_CODE}"]'
 YOUNG = date(2000, 1, 1)
 
 births = st.dates(date(1940, 1, 1), date(2005, 12, 31))
@@ -190,6 +193,59 @@ def test_a_material_is_for_every_application_unless_it_names_its_types() -> None
         "identity_paper",
         "labour_contract",
     ]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "why"),
+    [
+        (TYPE_CODES, "", "type_code: of the certificate or of each profession, one of both"),
+        (
+            'unit = "profession"',
+            f'unit = "profession"\ntype_code = "{CIVIL_CODE}"',
+            "type_code: of the certificate or of each profession, one of both",
+        ),
+        (TYPE_CODES, f'type_codes = ["{CIVIL_CODE}"]', "professions.type_codes has 1 for 2 names"),
+        (TYPE_CODES, TYPE_CODES.replace("W082", "W059"), "names one thing twice"),
+        (
+            'unit = "profession"',
+            'unit = "person"',
+            "so certificate.unit is profession",
+        ),
+        ("digits = [1, 4]", "digits = [1]", "professions.digits has 1 for 2 names"),
+    ],
+)
+def test_professions_that_share_or_lack_their_type_code_or_digit_are_refused(
+    right: str, wrong: str, why: str
+) -> None:
+    assert right in COST
+
+    with pytest.raises(ProfileError, match=re.escape(why)):
+        parse(COST.replace(right, wrong, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("土木建筑工程", CIVIL_CODE), ("安装工程", INSTALLATION_CODE)]
+)
+def test_where_a_certificate_is_about_one_profession_each_has_a_type_code(
+    name: str, code: str
+) -> None:
+    assert parse(COST).type_code(name) == code
+
+
+def test_where_a_certificate_is_about_the_person_every_profession_has_its_type_code(
+    shanghai: Profile,
+) -> None:
+    found = {shanghai.type_code(name) for name in shanghai.professions.names}
+
+    assert found == {"11100000000013338W001"}
+
+
+def test_one_type_code_may_do_for_certificates_of_one_profession_each() -> None:
+    one = COST.replace(TYPE_CODES, "").replace(
+        'unit = "profession"', f'unit = "profession"\ntype_code = "{CIVIL_CODE}"'
+    )
+
+    assert parse(one).type_code("安装工程") == CIVIL_CODE
 
 
 def test_what_is_not_toml_is_refused() -> None:
