@@ -139,7 +139,11 @@ def _opened(settings: Settings, algorithm: str) -> Plant:
     face = font_files(settings.font_dirs)[UMING.file]
     keyring.create_test_keyring(
         settings.keyring_dir,
-        identities={each.seal.identity: each.authority.name for each in plant.profiles.values()},
+        identities={
+            each.seal.identity: each.authority.name
+            for rules in plant.profiles.values()
+            for each in rules.all
+        },
         now=datetime.now(UTC),
         draw_seal=lambda name: draw_test_seal(name, face),
         algorithm=algorithm,

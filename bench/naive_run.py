@@ -124,7 +124,7 @@ def _spent(setup: naive.Setup) -> list[dict[str, float]]:
 
 def _setup(plant: Plant, folder: Path) -> naive.Setup:
     s = plant.settings
-    home = s.keyring_dir / "identities" / plant.profiles[specimen.PROFILE].seal.identity
+    home = s.keyring_dir / "identities" / plant.profiles[specimen.PROFILE].all[-1].seal.identity
     passphrase = (home / "passphrase").read_bytes().strip()
     _write_pkcs12(home, folder / "seal.p12", passphrase)
     spent = folder / "spent.jsonl"
@@ -168,7 +168,7 @@ def _write_pkcs12(home: Path, target: Path, passphrase: bytes) -> None:
 
 def _rows(plant: Plant, count: int) -> list[tuple[naive.Page, bytes]]:
     """The first certificates that the line made, and photos of the same bytes."""
-    profile, kind = plant.profiles[specimen.PROFILE], KINDS[Kind.CERTIFICATE]
+    profile, kind = plant.profiles[specimen.PROFILE].all[-1], KINDS[Kind.CERTIFICATE]
     rows = []
     for seed, face in enumerate(_faces(plant, count), 1):
         sheet, values = kind.sheet(profile, face), kind.values(profile, face)

@@ -218,7 +218,11 @@ class Policies(_Part):
 
 
 class Profile(_Part):
-    """One dated version of a profile file; frozen and whole."""
+    """One dated version of a profile file; frozen and whole.
+
+    version:        what it is called; every edition keeps by which version it was made.
+    effective_from: the first day, in China, that is judged by it; see ``factory.versions``.
+    """
 
     id: ProfileId = Field(pattern=r"^[a-z][a-z0-9-]{2,40}$")
     title: Words

@@ -79,7 +79,7 @@ def _prepare(plant: Plant, tx: Tx, batch: Batch) -> None:
         batches.move(tx, batch.id, cursor=cursor, ring=True)
         return
     batches.prepared(tx, batch.id)
-    who_confirms = {plant.profiles[name].policy.rename_confirmation for name in batch.profiles}
+    who_confirms = {plant.profile(tx, name).policy.rename_confirmation for name in batch.profiles}
     if who_confirms == {"automatic"}:
         _take_effect(tx, batch, why=AUTOMATIC)
 

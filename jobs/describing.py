@@ -225,5 +225,5 @@ BLOCKS: Mapping[str, Callable[[Sequence[Profile]], str]] = MappingProxyType(
 
 if __name__ == "__main__":
     path = Path(sys.argv[1])
-    own = [load_profiles(None)[name] for name in sorted(load_profiles(None))]
+    own = [each for _, rules in sorted(load_profiles(None).items()) for each in rules.all]
     path.write_text(filled(path.read_text(encoding="utf-8"), own), encoding="utf-8")

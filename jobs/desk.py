@@ -98,7 +98,7 @@ def link(
     seconds = plant.settings.link_seconds
     with plant.ledger.write(who) as tx:
         registration = status.by_number(tx, number)
-        profile = plant.profiles[registration.profile]
+        profile = plant.profile(tx, registration.profile)
         asker.may_see(Thing.CERTIFICATE_FILE, profile, employer=registration.employer)
         _check_standing(registration, plant.today(tx))
         chosen = _downloadable(registration, edition)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from factory.errors import FactoryError, SettingsError
 from factory.kinds import KINDS
+from factory.register import local_day
+from factory.versions import Versions
 from jobs import broker as brokers
 from jobs import opening
 
@@ -50,7 +52,15 @@ def _look(name: str, look: Callable[[Plant], str], plant: Plant) -> Finding:
 
 
 def _profiles(plant: Plant) -> str:
-    return ", ".join(f"{p.id} {p.version}" for p in plant.profiles.values())
+    today = local_day(datetime.now(UTC))
+    return ", ".join(_in_force(rules, today) for rules in plant.profiles.values())
+
+
+def _in_force(rules: Versions, today: date) -> str:
+    """The version in force, and those to come."""
+    now, *later = rules.since(today)
+    coming = "".join(f", {each.version} from {each.effective_from}" for each in later)
+    return f"{rules.id} {now.version}{coming}"
 
 
 def _fonts(plant: Plant) -> str:
@@ -60,7 +70,10 @@ def _fonts(plant: Plant) -> str:
 
 def _keys(plant: Plant) -> str:
     opening.check_keyring(plant.settings)
-    wanted = {profile.seal.identity for profile in plant.profiles.values()}
+    today = local_day(datetime.now(UTC))
+    wanted = {
+        profile.seal.identity for rules in plant.profiles.values() for profile in rules.since(today)
+    }
     there = {summary.name: summary for summary in plant.keyring.identities()}
     if missing := wanted - there.keys():
         raise SettingsError(f"the keyring has no signing identity {', '.join(sorted(missing))}")

@@ -141,7 +141,7 @@ def registration_status(plant: Plant, number: str, *, asker: Asker = COUNTER) ->
     """
     with plant.ledger.read() as tx:
         found = status.by_number(tx, number)
-        profile = plant.profiles[found.profile]
+        profile = plant.profile(tx, found.profile)
         asker.may_see(Thing.EDITION_LIST, profile, employer=found.employer)
         return _registration_status(plant, tx, found)
 
@@ -165,7 +165,7 @@ def application_status(
     with plant.ledger.read() as tx:
         found = applications.by_number(tx, number)
         for each in found:
-            profile = plant.profiles[each.profile]
+            profile = plant.profile(tx, each.profile)
             asker.may_see(Thing.APPLICATION_FORM, profile, employer=each.view["employer"])
         return [_application_status(tx, each) for each in found]
 

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from factory import plan
 from factory.errors import ConflictError, PermanentError
 from factory.events import Applied, EnterpriseRenamed, Event, RegistrationImported
-from factory.model import Enterprise
-from factory.profile import Profile
+from factory.model import Enterprise, ProfileId
 from factory.register import fact_of
 from jobs import registering
 from storage.ledger import Tx, applications, batches, facts, inbox, people
@@ -62,12 +61,12 @@ def enter(entry: Entry) -> Entered:
         return _rename(entry, data)
     holder = entry.holder
     assert holder is not None  # noqa: S101 - every event but a rename speaks of one
-    profile = entry.plant.profiles[data.profile]
-    notes = _check_employer(entry.tx, profile, data)
-    _check_acceptance_number(entry.tx, profile, holder, data)
-    fact = fact_of(entry.event, profile, _kept(entry, holder))
-    facts.put(entry.tx, profile.id, holder, fact, entry.inbox_id)
-    done = registering.refold(entry.plant, entry.tx, profile, holder, fact.key)
+    rules = entry.plant.profiles[data.profile]
+    notes = _check_employer(entry.tx, rules.id, data)
+    _check_acceptance_number(entry.tx, rules.id, holder, data)
+    fact = fact_of(entry.event, rules, _kept(entry, holder))
+    facts.put(entry.tx, rules.id, holder, fact, entry.inbox_id)
+    done = registering.refold(entry.plant, entry.tx, rules, holder, fact.key)
     return Entered(
         registration=done.registration,
         application=done.application,
@@ -86,12 +85,12 @@ def _kept(entry: Entry, holder: people.HolderRow) -> Mapping[str, str]:
     return digests
 
 
-def _check_employer(tx: Tx, profile: Profile, data: object) -> tuple[str, ...]:
+def _check_employer(tx: Tx, profile: ProfileId, data: object) -> tuple[str, ...]:
     """ConflictError: the register knows the enterprise by another name."""
     if not isinstance(data, Applied | RegistrationImported):
         return ()
     given = data.enterprise.value()
-    row = people.enterprise(tx, profile.id, given)
+    row = people.enterprise(tx, profile, given)
     names = plan.EmployerNames(current=row.name, former=row.former_names)
     printed = plan.employer(given, names)
     renamed = printed.name != given.name and given.name in row.former_names
@@ -99,11 +98,11 @@ def _check_employer(tx: Tx, profile: Profile, data: object) -> tuple[str, ...]:
 
 
 def _check_acceptance_number(
-    tx: Tx, profile: Profile, holder: people.HolderRow, data: object
+    tx: Tx, profile: ProfileId, holder: people.HolderRow, data: object
 ) -> None:
     """ConflictError: somebody else's application has that number."""
     number = registering.acceptance_number(data)
-    owner = applications.holder_of(tx, profile.id, number) if number else None
+    owner = applications.holder_of(tx, profile, number) if number else None
     if owner not in {None, holder.id}:
         raise ConflictError(
             "acceptance_number: it is another person's application; compare the identity paper"
@@ -114,10 +113,10 @@ def _rename(entry: Entry, data: EnterpriseRenamed) -> Entered:
     """A bulk event: a batch over the profiles its source may submit for."""
     tx, subject = entry.tx, data.enterprise
     granted = inbox.grants(tx, entry.event.source)
-    profiles = [profile for name, profile in entry.plant.profiles.items() if name in granted]
+    profiles = [rules.id for name, rules in entry.plant.profiles.items() if name in granted]
     given = Enterprise(credit_code=subject.credit_code, name=subject.old_name)
     # Locked first: of two renames at once, the second waits here and then sees the batch.
-    rows = [people.enterprise(tx, profile.id, given) for profile in profiles]
+    rows = [people.enterprise(tx, profile, given) for profile in profiles]
     for row in rows:
         if row.name == subject.new_name and subject.old_name not in row.former_names:
             people.remember_name(tx, row, subject.old_name, inbox_id=entry.inbox_id)
@@ -138,6 +137,6 @@ def _rename(entry: Entry, data: EnterpriseRenamed) -> Entered:
             "new_name": subject.new_name,
             "effective_on": data.effective_on.isoformat(),
         },
-        profiles=[profile.id for profile in profiles],
+        profiles=profiles,
     )
     return Entered(batch=batch)

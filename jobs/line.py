@@ -23,6 +23,7 @@ from factory.kinds import KINDS
 from factory.lint import check
 from factory.marks import Placed
 from factory.model import ChunkId, Format, Order
+from factory.register import local_day
 from factory.seals import pades
 from factory.seals.signer import SealIdentity
 from factory.sheet import layout
@@ -149,7 +150,8 @@ def _works(plant: Plant, claim: Claim, tally: Tally) -> list[Work]:
 def _draw(plant: Plant, work: Work) -> Work:
     """Face -> placed marks -> page, linted, with the hole for its signature."""
     order = work.order
-    kind, profile = KINDS[order.kind], plant.profiles[order.profile]
+    kind = KINDS[order.kind]
+    profile = plant.profiles[order.profile].on(local_day(order.signed_at))
     sheet, values = kind.sheet(profile, order.face), kind.values(profile, order.face)
     placed = layout(sheet, values, plant.fontbook)
     check(sheet, placed, values)

@@ -31,8 +31,8 @@ def open_embedded(plant: Plant) -> None:
     for store in (plant.store, plant.intake_store):
         store.ensure_bucket()
     with plant.ledger.write("first start") as tx:
-        for profile in plant.profiles.values():
-            inbox.grant(tx, EXAMPLE_SOURCE, profile.id)
+        for name in plant.profiles:
+            inbox.grant(tx, EXAMPLE_SOURCE, name)
 
 
 def migrate(plant: Plant) -> None:
@@ -80,7 +80,8 @@ def _without_seal(plant: Plant) -> Mapping[str, str]:
     there = {each.name for each in known}
     return {
         profile.seal.identity: profile.authority.name
-        for profile in plant.profiles.values()
+        for rules in plant.profiles.values()
+        for profile in rules.all
         if profile.seal.identity not in there
     }
 

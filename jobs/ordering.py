@@ -44,7 +44,7 @@ def new_order(
 
     PictureError: a picture that the certificate prints is not there.
     """
-    profile = plant.profiles[row.profile]
+    profile = plant.profile(tx, row.profile)
     check_pictures(row.view, profile)
     planned = plan.edition(
         profile,
@@ -82,7 +82,7 @@ def new_order(
 
 def hold_if_doubtful(plant: Plant, tx: Tx, row: RegistrationRow, order_id: int) -> int | None:
     """The hold of an order that would print what breaks a rule its profile insists on."""
-    doubts = plan.doubts(row.value.holder, row.value.enterprise, plant.profiles[row.profile])
+    doubts = plan.doubts(row.value.holder, row.value.enterprise, plant.profile(tx, row.profile))
     if not doubts:
         return None
     detail = "; ".join(str(doubt) for doubt in doubts)

@@ -24,6 +24,7 @@ from factory.register import (
     RegistrationState,
     Replay,
 )
+from factory.versions import Versions
 from jobs import ordering, taken
 from storage.ledger import (
     Tx,
@@ -58,11 +59,12 @@ class Done:
     notes: tuple[str, ...]
 
 
-def refold(plant: Plant, tx: Tx, profile: Profile, holder: people.HolderRow, asked: Key) -> Done:
+def refold(plant: Plant, tx: Tx, rules: Versions, holder: people.HolderRow, asked: Key) -> Done:
     """Bring the ledger to what the holder's facts come to; what became of the fact asked for.
 
     ConflictError: it cannot be brought there, and nothing is changed.
     """
+    profile = plant.profile(tx, rules.id)
     rows = facts.of_holder(tx, holder.id)
     standing = {row.fact.key for row in rows if row.state is FactState.APPLIED}
     known = registers.load(tx, registers.of_holder(tx, holder.id))
@@ -70,16 +72,16 @@ def refold(plant: Plant, tx: Tx, profile: Profile, holder: people.HolderRow, ask
     ended = {row.origin for row in known.values() if row.origin is not None and row.has_ended}
     elsewhere = taken.facts(tx, profile, holder, rows, known)
     free = [row.fact for row in rows if row.fact.key not in elsewhere]
-    done = register.replay(free, profile, standing=standing, ended=ended, numbers=drawn)
+    done = register.replay(free, rules, standing=standing, ended=ended, numbers=drawn)
     done = replace(done, refused={**done.refused, **elsewhere})
     if _unite(tx, profile, holder, done.person):
-        return refold(plant, tx, profile, holder, asked)
+        return refold(plant, tx, rules, holder, asked)
     if done.person.holder is not None:
         people.describe(tx, holder, done.person.holder)
     _keep_applications(plant, tx, profile, holder, done.person)
-    kept = _keep_registrations(tx, profile, holder, done.person, known)
+    kept = _keep_registrations(tx, rules, holder, done.person, known)
     said = {row.fact.key: row for row in rows}
-    desk = _Desk(plant=plant, tx=tx, profile=profile, asked=asked, said=said, known=known)
+    desk = _Desk(plant=plant, tx=tx, rules=rules, asked=asked, said=said, known=known)
     held = [_keep_editions(desk, row_id, state) for row_id, state in kept]
     _take_up(tx, kept, rows, done)
     hold = _hold(tx, profile, rows, done, asked)
@@ -139,7 +141,7 @@ Kept = list[tuple[int, RegistrationState]]
 
 def _keep_registrations(
     tx: Tx,
-    profile: Profile,
+    rules: Versions,
     holder: people.HolderRow,
     person: Person,
     known: Mapping[int, RegistrationRow],
@@ -153,13 +155,16 @@ def _keep_registrations(
             action = f"registration {state.standing}"
             audit.note(tx, action, ("registration", row.id), why=state.cause)
     new = [state for state in person.registrations if state.origin not in rows]
-    added = [(_add(tx, profile, holder, state), state) for state in new]
+    added = [(_add(tx, rules.on(state.begun), holder, state), state) for state in new]
     return [*((row.id, state) for row, state in old), *added]
 
 
 def _add(tx: Tx, profile: Profile, holder: people.HolderRow, state: RegistrationState) -> int:
-    """A registration begins: its number is drawn, or taken over as it was imported."""
-    return registers.add(
+    """A registration begins: its number is drawn, or taken over as it was imported.
+
+    profile: the version in force on the day it began.
+    """
+    row_id = registers.add(
         tx,
         profile=profile.id,
         authority=profile.authority.credit_code,
@@ -169,6 +174,10 @@ def _add(tx: Tx, profile: Profile, holder: people.HolderRow, state: Registration
         enterprise_id=people.enterprise(tx, profile.id, state.employer).id,
         state=state,
     )
+    if state.number is None:
+        what = {"profile_version": profile.version}
+        audit.note(tx, "number drawn", ("registration", row_id), why=state.cause, what=what)
+    return row_id
 
 
 def _draw_number(tx: Tx, profile: Profile, state: RegistrationState) -> str:
@@ -222,10 +231,15 @@ class _Desk:
 
     plant: Plant
     tx: Tx
-    profile: Profile
+    rules: Versions
     asked: Key
     said: Mapping[Key, FactRow]
     known: Mapping[int, RegistrationRow]
+
+    @property
+    def profile(self) -> Profile:
+        """The version in force today: editions are made by it, whatever they are due to."""
+        return self.plant.profile(self.tx, self.rules.id)
 
 
 def _keep_editions(desk: _Desk, row_id: int, state: RegistrationState) -> int | None:
@@ -319,7 +333,8 @@ def _take_over(desk: _Desk, row_id: int, state: RegistrationState) -> None:
     """The edition it was imported with is in the holder's hands; it says what was imported."""
     assert state.foreign is not None  # noqa: S101 - asked by the caller
     row = registers.load(desk.tx, [row_id])[row_id]
-    value = plan.as_imported(row.value, desk.said[state.origin].fact, desk.profile)
+    fact = desk.said[state.origin].fact
+    value = plan.as_imported(row.value, fact, desk.rules.on(fact.day))
     edition = orders.NewEdition(
         registration_id=row_id,
         profile=row.profile,

@@ -88,8 +88,9 @@ def sift(plant: Plant, tx: Tx, rows: Sequence[Row]) -> Sifted:
 def _plain(plant: Plant, row: Row, digest: str, today: date) -> Plain | None:
     """What the row comes to for somebody new; None: the register refuses it."""
     event, data = said(row)
-    profile = plant.profiles[data.profile]
-    fact = fact_of(event, profile)
+    rules = plant.profiles[data.profile]
+    fact = fact_of(event, rules)
+    profile = rules.on(fact.day)
     if fact.day > today:
         return None
     try:
@@ -162,7 +163,7 @@ class _Crowd:
 
     def _things(self, data: RegistrationImported) -> tuple[Thing, ...]:
         """What only one registration may have, each with where it counts."""
-        authority = self._plant.profiles[data.profile].authority.credit_code
+        authority = self._plant.profiles[data.profile].authority
         numbers = {
             numbering.number_key(each) for each in (data.registration_number, *data.former_numbers)
         }

@@ -115,15 +115,16 @@ def _progress(plant: Plant, tx: Tx, found: Batch) -> Progress:
         reason=found.reason,
         completed_at=found.completed_at,
         subject=found.subject,
-        owner=_stand(plant, found, counts).owner,
+        owner=_stand(plant, tx, found, counts).owner,
     )
 
 
 def stand(plant: Plant, tx: Tx, ident: BatchId) -> Stand:
     """How a batch stands, and whose turn it is.  NotFoundError: there is none."""
-    return _stand(plant, batch_rows.get(tx, ident), batch_rows.progress(tx, ident))
+    return _stand(plant, tx, batch_rows.get(tx, ident), batch_rows.progress(tx, ident))
 
 
-def _stand(plant: Plant, found: Batch, counts: Mapping[ItemState, int]) -> Stand:
-    rules = {plant.profiles[name].policy.rename_confirmation for name in found.profiles}
+def _stand(plant: Plant, tx: Tx, found: Batch, counts: Mapping[ItemState, int]) -> Stand:
+    installed = [name for name in found.profiles if name in plant.profiles]
+    rules = {plant.profile(tx, name).policy.rename_confirmation for name in installed}
     return standing.of_batch(found.state, rules, counts)

@@ -16,11 +16,12 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from factory import profile as profiles
+from factory import versions
 from factory.errors import ProfileError, SettingsError
 from factory.fonts import FACES, FontBook, assemble
 from factory.profile import Profile
 from factory.register import local_day
+from factory.versions import Versions
 from jobs.metrics import Metrics
 from jobs.settings import Settings
 from storage.blobs import BlobStore
@@ -51,9 +52,13 @@ class Plant:
         return self._day or local_day(tx.now)
 
     @cached_property
-    def profiles(self) -> Mapping[str, Profile]:
+    def profiles(self) -> Mapping[str, Versions]:
         """The installed profiles by id.  SettingsError: a file is broken, or one comes twice."""
         return load_profiles(self.settings.profiles_dir)
+
+    def profile(self, tx: Tx, name: str) -> Profile:
+        """The version of a profile that is in force today."""
+        return self.profiles[name].on(self.today(tx))
 
     @cached_property
     def fontbook(self) -> FontBook:
@@ -127,31 +132,33 @@ def plant_of(settings: Settings) -> Plant:
     return Plant(settings)
 
 
-class Profiles(dict[str, Profile]):
-    """The installed profiles by id."""
+class Profiles(dict[str, Versions]):
+    """The versions of the installed profiles, by id."""
 
-    def __missing__(self, ident: str) -> Profile:
+    def __missing__(self, ident: str) -> Versions:
         """SettingsError: the ledger speaks of a register this process was not told about."""
         raise SettingsError(
             f"profile {ident}: is not installed; set FACTORY_PROFILES_DIR to the folder that has it"
         )
 
 
-def load_profiles(extra: Path | None) -> Mapping[str, Profile]:
+def load_profiles(extra: Path | None) -> Mapping[str, Versions]:
     """The profiles that come with the product and those of a folder, checked whole.
 
     SettingsError: which file, and which of its fields breaks which rule.
     """
-    found = Profiles()
-    files: dict[str, str] = {}
-    for entry in (*_own_profiles(), *_further_profiles(extra)):
-        profile = _profile(entry)
-        if profile.id in found:
-            raise SettingsError(
-                f"profile file {entry}: id {profile.id} is taken, by {files[profile.id]}"
-            )
-        found[profile.id], files[profile.id] = profile, entry.name
-    return found
+    entries = (*_own_profiles(), *_further_profiles(extra))
+    try:
+        return Profiles(versions.gathered((str(each), _text(each)) for each in entries))
+    except ProfileError as error:
+        raise SettingsError(str(error)) from error
+
+
+def _text(entry: Traversable) -> str:
+    try:
+        return entry.read_text(encoding="utf-8")
+    except (UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"profile file {entry}: {error}") from error
 
 
 def _own_profiles() -> Iterator[Traversable]:
@@ -168,13 +175,6 @@ def _further_profiles(folder: Path | None) -> Sequence[Path]:
     if not folder.is_dir():
         raise SettingsError(f"FACTORY_PROFILES_DIR: there is no folder {folder}")
     return sorted(folder.glob("*.toml"))
-
-
-def _profile(entry: Traversable) -> Profile:
-    try:
-        return profiles.parse(entry.read_text(encoding="utf-8"))
-    except (ProfileError, UnicodeDecodeError, OSError) as error:
-        raise SettingsError(f"profile file {entry}: {error}") from error
 
 
 def load_fonts(folders: tuple[Path, ...]) -> FontBook:

@@ -21,6 +21,7 @@ from factory.events import (
     PersonData,
 )
 from factory.profile import Profile
+from factory.versions import Versions
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PICTURES = frozenset({"photo", "signature"})
@@ -67,14 +68,15 @@ class Fact:
         return self.effective.astimezone(SHANGHAI).date()
 
 
-def fact_of(event: Event, profile: Profile, pictures: Mapping[str, str] | None = None) -> Fact:
+def fact_of(event: Event, rules: Versions, pictures: Mapping[str, str] | None = None) -> Fact:
     """What an event says of a person, its professions by the names of the register."""
     assert not isinstance(event.data, EnterpriseRenamed)  # noqa: S101 - it speaks of no person
+    day = local_day(effective(event.type, event.data))
     return Fact(
         source=event.source,
         event_id=event.id,
         type=event.type,
-        data=_by_name(event.data, profile),
+        data=_by_name(event.data, rules.on(day)),
         pictures=pictures or {},
     )
 

@@ -34,6 +34,7 @@ class Grant:
     fact: the approval, or the saved application that needs none.
     day:  of the approval: validity counts from it, and it is printed as the day of issue.
     at:   the day it takes effect, that of the announcement or of the last signature.
+    profile: the version in force on that day of approval.
     """
 
     fact: Fact

@@ -215,8 +215,8 @@ def closed(person: Person, fact: Fact, data: ApplicationClosed, profile: Profile
     taken = Step(outcome=data.outcome, by=data.by, at=fact.effective)
     moved = replace(known, touched=fact.effective, state=after, steps=(*known.steps, taken))
     person = _with_application(person, fact, moved)
-    if after is ApplicationState.COMPLETED and moved.approved is not None:
-        return _granted(person, moved.approved, fact, profile)
+    if after is ApplicationState.COMPLETED and moved.approved and moved.approved_by:
+        return _granted(person, moved.approved, fact, moved.approved_by)
     return person
 
 
@@ -269,7 +269,9 @@ def approved(person: Person, fact: Fact, data: RegistrationApproved, profile: Pr
     if known is not None:
         _check_time(known, fact)
     fact = _with_pictures_of_form(fact, known)
-    approved = replace(known or _opened(fact, data), state=after, approved=fact)
+    approved = replace(
+        known or _opened(fact, data), state=after, approved=fact, approved_by=profile
+    )
     person = _with_application(person, fact, approved)
     if after is ApplicationState.COMPLETED:
         return _granted(person, fact, fact, profile)

@@ -2,6 +2,7 @@
 
 Facts are taken in the order of (effective, source, event id).  One that cannot take effect yet
 is tried again after every other, so that what was done on one day needs no order of its own.
+Each is judged by the version of the profile in force on the day it takes effect.
 The outcome is a function of the set of facts alone, but for one thing: what has taken effect,
 and may be in somebody's hands, is never taken back by a fact that comes later.  Such a fact
 waits, with its reason, until the facts that explain it have come too.
@@ -14,10 +15,10 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from factory.errors import ConflictError, PermanentError
-from factory.profile import Profile
 from factory.register.effects import apply
 from factory.register.facts import Fact, Key
 from factory.register.state import Person
+from factory.versions import Versions
 
 NONE: frozenset[Key] = frozenset()
 NOTHING: Mapping[Key, str] = MappingProxyType({})
@@ -38,7 +39,7 @@ class Replay:
 
 def replay(
     facts: Iterable[Fact],
-    profile: Profile,
+    rules: Versions,
     *,
     standing: Set[Key] = NONE,
     ended: Set[Key] = NONE,
@@ -50,16 +51,16 @@ def replay(
               registers is not asked again: an older version or profile may not have asked it.
     ended:    registrations that have ended, by the fact that began them; they stay so.
     numbers:  registration numbers that were drawn, by the fact that began the registration.
-    ConflictError: they no longer can, because the profile's rules have changed.
+    ConflictError: they no longer can, because a version of the profile was changed.
     """
     told = {fact.key: fact for fact in facts}
     told |= {key: replace(fact, stands=True) for key, fact in told.items() if key in standing}
     ordered = sorted(told.values(), key=lambda fact: fact.order)
     nobody = Person(numbers=numbers)
-    whole = _fold(nobody, ordered, profile)
+    whole = _fold(nobody, ordered, rules)
     if _keeps(whole, standing, ended):
         return whole
-    return _around(nobody, ordered, profile, standing, ended, whole)
+    return _around(nobody, ordered, rules, standing, ended, whole)
 
 
 def _keeps(found: Replay, standing: Set[Key], ended: Set[Key]) -> bool:
@@ -71,14 +72,14 @@ def _keeps(found: Replay, standing: Set[Key], ended: Set[Key]) -> bool:
 def _around(
     nobody: Person,
     ordered: Sequence[Fact],
-    profile: Profile,
+    rules: Versions,
     standing: Set[Key],
     ended: Set[Key],
     whole: Replay,
 ) -> Replay:
     """As many of the new facts as leave everything that stands in its place."""
     kept = {fact.key for fact in ordered if fact.key in standing}
-    best = _fold(nobody, [fact for fact in ordered if fact.key in kept], profile)
+    best = _fold(nobody, [fact for fact in ordered if fact.key in kept], rules)
     if not standing <= set(best.applied):
         raise ConflictError("register: the profile no longer allows what has taken effect")
     growing = True
@@ -88,7 +89,7 @@ def _around(
             if fact.key in kept:
                 continue
             tried = _fold(
-                nobody, [each for each in ordered if each.key in kept | {fact.key}], profile
+                nobody, [each for each in ordered if each.key in kept | {fact.key}], rules
             )
             if _keeps(tried, kept | {fact.key}, ended):
                 kept, best, growing = kept | {fact.key}, tried, True
@@ -104,12 +105,12 @@ def _contrary() -> ConflictError:
     return ConflictError("register: contradicts what has taken effect since; is more to come?")
 
 
-def _fold(person: Person, ordered: Sequence[Fact], profile: Profile) -> Replay:
+def _fold(person: Person, ordered: Sequence[Fact], rules: Versions) -> Replay:
     applied: list[Key] = []
     waiting = list(ordered)
     refused: dict[Key, PermanentError] = {}
-    while fact := _next(person, waiting, profile, refused):
-        person = apply(person, fact, profile)
+    while fact := _next(person, waiting, rules, refused):
+        person = apply(person, fact, rules.on(fact.day))
         applied.append(fact.key)
         waiting.remove(fact)
         refused.pop(fact.key, None)
@@ -117,12 +118,12 @@ def _fold(person: Person, ordered: Sequence[Fact], profile: Profile) -> Replay:
 
 
 def _next(
-    person: Person, waiting: Sequence[Fact], profile: Profile, refused: dict[Key, PermanentError]
+    person: Person, waiting: Sequence[Fact], rules: Versions, refused: dict[Key, PermanentError]
 ) -> Fact | None:
     """The first fact that can take effect now."""
     for fact in waiting:
         try:
-            apply(person, fact, profile)
+            apply(person, fact, rules.on(fact.day))
         except PermanentError as error:
             refused[fact.key] = error
         else:

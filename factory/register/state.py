@@ -19,6 +19,7 @@ from factory.model import (
     Standing,
 )
 from factory.numbering import number_key
+from factory.profile import Profile
 from factory.register.facts import Fact, Key
 
 
@@ -116,6 +117,7 @@ class Application:
     handed_in: when the parties had last signed or submitted it: what is valid then counts.
     ended:   when it came to a final state.
     saved, approved: the facts with what was applied for and what was approved.
+    approved_by: the version of the profile the approval was judged by.
     """
 
     number: str
@@ -128,6 +130,7 @@ class Application:
     revision: int = 0
     saved: Fact | None = None
     approved: Fact | None = None
+    approved_by: Profile | None = None
     signatures: tuple[Signature, ...] = ()
     materials: Mapping[str, MaterialFile] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()

@@ -17,6 +17,7 @@ from factory.model import ApplicationState, EditionState, OrderState, Standing
 from factory.numbering import number_key
 from factory.profile import Profile
 from factory.register import Person, RegistrationState
+from factory.versions import Versions
 from jobs import desk, ordering
 from jobs.wiring import Plant
 from storage import tables as t
@@ -63,7 +64,7 @@ def assert_at_rest(plant: Plant, profile: Profile) -> None:
         _what_stands_is_current(tx, rows)
         for holder in tx.run(select(t.holder)).all():
             key = HolderRow(id=holder.id, data_key=holder.data_key_id)
-            _register_is_the_fold(tx, profile, key, rows)
+            _register_is_the_fold(tx, plant.profiles[profile.id], key, rows)
     for row in rows.values():
         if row.standing in {Standing.SUSPENDED, Standing.CANCELLED}:
             with pytest.raises(ConflictError):
@@ -206,7 +207,7 @@ def _events_end_once(tx: Tx) -> None:
 
 
 def _register_is_the_fold(
-    tx: Tx, profile: Profile, holder: HolderRow, rows: Mapping[int, RegistrationRow]
+    tx: Tx, rules: Versions, holder: HolderRow, rows: Mapping[int, RegistrationRow]
 ) -> None:
     """The rows are what the facts that took effect come to, and no fact waits needlessly."""
     known = facts.of_holder(tx, holder.id)
@@ -215,7 +216,7 @@ def _register_is_the_fold(
     numbers = {origin: row.value.number for origin, row in mine.items() if origin}
     alone = register.replay(
         [each.fact for each in known if each.state is FactState.APPLIED],
-        profile,
+        rules,
         standing=applied,
         numbers=numbers,
     ).person
@@ -225,7 +226,7 @@ def _register_is_the_fold(
     _applications_are(tx, holder, alone)
     if alone.holder is not None:
         paper = alone.holder.id_type, alone.holder.id_number
-        assert people.find(tx, profile.id, *paper) == holder
+        assert people.find(tx, rules.id, *paper) == holder
 
 
 def _row_is(row: RegistrationRow, state: RegistrationState, person: Person) -> None:

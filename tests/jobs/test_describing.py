@@ -19,7 +19,7 @@ MARKS = "\n".join(f"<!-- {name} -->\n<!-- /{name} -->" for name in BLOCKS)
 
 @pytest.fixture(scope="module")
 def profiles() -> list[Profile]:
-    return [profile for _, profile in sorted(load_profiles(None).items())]
+    return [each for _, rules in sorted(load_profiles(None).items()) for each in rules.all]
 
 
 def test_the_page_says_what_the_code_enforces_today(profiles: list[Profile]) -> None:

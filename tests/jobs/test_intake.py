@@ -13,6 +13,7 @@ import pytest
 
 from factory import events, specimen
 from factory.model import Sex
+from factory.versions import Versions
 from jobs import desk, enquiry, intake
 from jobs.intake import Status
 from jobs.rejects import Rejects
@@ -335,9 +336,9 @@ def test_a_wrong_check_character_holds_the_order_with_its_number(plant: Plant) -
 
 
 def test_where_the_profile_ignores_check_characters_nothing_is_held(plant: Plant) -> None:
-    profile = plant.profiles[PROFILE]
+    [profile] = plant.profiles[PROFILE].all
     policy = profile.policy.model_copy(update={"identity_number_check": "ignore"})
-    vars(plant)["profiles"] = {PROFILE: profile.model_copy(update={"policy": policy})}
+    vars(plant)["profiles"] = {PROFILE: Versions.of(profile.model_copy(update={"policy": policy}))}
     event = specimen.approved(1)
     holder = event["data"]["holder"] | {"id_number": "310101199001010011"}
 

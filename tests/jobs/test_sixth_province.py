@@ -64,7 +64,11 @@ BROKEN = {
         ("professions.digits", "has 2 for 4 names"),
     ),
     "no TOML": ("[authority]", "[authority", ("is not TOML", "line")),
-    "taken": (f'id = "{NAME}"', 'id = "gansu-constructor"', ("id gansu-constructor is taken",)),
+    "taken": (
+        f'id = "{NAME}"',
+        'id = "gansu-constructor"',
+        ("gansu-constructor", "occupation differs, so it is another register"),
+    ),
 }
 
 
@@ -78,7 +82,8 @@ class Sixth:
 
     @property
     def profile(self) -> Profile:
-        return self.plant.profiles[NAME]
+        [only] = self.plant.profiles[NAME].all
+        return only
 
     @property
     def number(self) -> str:
@@ -233,7 +238,7 @@ def test_a_broken_file_is_named_with_its_field_and_the_rule(
 
     said = closed_up(done.stderr)
     assert done.exit_code == NOT_SET_UP
-    assert closed_up(f"profile file {tmp_path / FILE}:") in said
+    assert closed_up(f"{tmp_path / FILE}:") in said
     assert [words for words in told if closed_up(words) not in said] == []
     assert done.stdout == ""
 
@@ -247,11 +252,11 @@ def test_a_file_of_another_encoding_is_named(sixth: Sixth, tmp_path: Path) -> No
     assert FILE in closed_up(done.stderr) and "utf-8" in done.stderr
 
 
-def test_an_id_of_the_product_is_taken_and_by_which_file_is_said(tmp_path: Path) -> None:
-    text = TEXT.replace(f'id = "{NAME}"', 'id = "gansu-constructor"')
-    (tmp_path / FILE).write_text(text, encoding="utf-8")
+def test_a_second_file_of_one_day_is_refused_by_the_names_of_both(tmp_path: Path) -> None:
+    for name in (FILE, "other.toml"):
+        (tmp_path / name).write_text(TEXT, encoding="utf-8")
 
-    with pytest.raises(SettingsError, match=rf"{FILE}: id .* is taken, by gansu-constructor.toml"):
+    with pytest.raises(SettingsError, match=rf"other.toml and .*{FILE} are both of"):
         load_profiles(tmp_path)
 
 

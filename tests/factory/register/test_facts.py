@@ -21,6 +21,7 @@ from factory.register import (
     view_from,
     view_json,
 )
+from factory.versions import Versions
 from tests.factory.register.histories import (
     BUILDING,
     CIVIL,
@@ -131,7 +132,7 @@ def test_a_profession_is_registered_by_the_name_of_the_register(said: str, regis
         "professions": [{"name": said, "qualified_on": "2023-11-03"}],
     }
 
-    data = fact_of(parse(json.dumps(event).encode()), COST).data
+    data = fact_of(parse(json.dumps(event).encode()), Versions.of(COST)).data
 
     assert isinstance(data, RegistrationApproved)
     assert [each.name for each in data.professions] == [registered]
@@ -141,7 +142,7 @@ def test_so_is_the_one_a_cancellation_names() -> None:
     event = specimen.cancelled(1)
     event["data"] |= {"profile": COST.id, "profession": "土木工程"}
 
-    data = fact_of(parse(json.dumps(event).encode()), COST).data
+    data = fact_of(parse(json.dumps(event).encode()), Versions.of(COST)).data
 
     assert isinstance(data, RegistrationCancelled)
     assert data.profession == CIVIL

@@ -1,18 +1,24 @@
 """Replaying: whatever order facts arrive in, and however often, the register is the same."""
 
+from collections.abc import Iterable
+from datetime import date
 from itertools import combinations
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from factory.errors import AwaitsError, ConflictError, PermanentError
+from factory import register
+from factory.errors import AwaitsError, ConflictError, FieldError, PermanentError
 from factory.model import ApplicationState, Standing
 from factory.profile import Profile
-from factory.register import Fact, Key, Person, Replay, replay
+from factory.register import Fact, Key, Person, Replay
+from factory.versions import Versions
 from tests.factory.register.histories import (
     BUILDING,
     ELSEWHERE,
+    GANSU,
     HERE,
     HISTORIES,
     PROFILES,
@@ -31,6 +37,20 @@ few = settings(max_examples=12, deadline=None)
 HERE_TOLD = Teller(profile=SHANGHAI, employer=HERE)
 THERE_TOLD = Teller(profile=SHANGHAI, employer=ELSEWHERE)
 INITIAL = HERE_TOLD.approved("initial", BUILDING, on="2024-06-14")
+
+
+def of_2025(profile: Profile) -> Profile:
+    """The profile as the version of 2025."""
+    dated = {"version": "2025-01", "effective_from": date(2025, 1, 1)}
+    return profile.model_copy(update=dated)
+
+
+def longer_from_2025(profile: Profile) -> Versions:
+    """Registrations last five years instead of three."""
+    return Versions.of(profile, of_2025(altered(profile, "validity", years=5)))
+
+
+TWO_VERSIONS = longer_from_2025(SHANGHAI)
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.id)
@@ -121,6 +141,61 @@ def test_histories_that_contradict_each_other_leave_standing_what_came_first(
         assert standing <= set(done.applied)
         assert {*done.applied, *done.refused} == {fact.key for fact in heard}
         standing = set(done.applied)
+
+
+@pytest.mark.parametrize(
+    ("approved", "last"), [("2024-12-31", date(2027, 12, 30)), ("2025-01-01", date(2029, 12, 31))]
+)
+def test_an_approval_is_judged_by_the_version_of_its_own_day(approved: str, last: date) -> None:
+    done = register.replay([HERE_TOLD.approved("initial", BUILDING, on=approved)], TWO_VERSIONS)
+
+    assert only(done.person).view.valid_until == last
+
+
+def test_an_approval_of_last_year_that_arrives_today_is_granted_by_last_years_version() -> None:
+    """A renewal of this year was heard of first; the initial registration explains it."""
+    renewal = HERE_TOLD.approved("renewal", BUILDING, number=2, on="2027-05-14")
+
+    first = register.replay([renewal], TWO_VERSIONS)
+    done = register.replay([renewal, INITIAL], TWO_VERSIONS)
+
+    assert isinstance(first.refused[renewal.key], AwaitsError)
+    assert done.applied == (INITIAL.key, renewal.key)
+    assert only(done.person).view.valid_until == date(2032, 6, 13)
+
+
+def test_what_is_approved_before_a_version_and_announced_after_is_granted_by_the_former() -> None:
+    here = Teller(profile=GANSU)
+    approved = here.approved("initial", BUILDING, on="2024-12-27")
+    [announced] = here.announced(approved)
+
+    done = register.replay([approved, announced], longer_from_2025(GANSU))
+
+    assert announced.day == date(2025, 1, 3)
+    assert only(done.person).view.valid_until == date(2027, 12, 26)
+
+
+def test_a_type_that_a_later_version_has_not_is_refused_only_from_its_day_on() -> None:
+    others = {"types": tuple(t for t in SHANGHAI.application.types if t != "change")}
+    versions = Versions.of(SHANGHAI, of_2025(altered(SHANGHAI, "application", **others)))
+    before, after = (
+        HERE_TOLD.approved("change", number=number, on=day)
+        for number, day in ((2, "2024-12-31"), (3, "2025-01-01"))
+    )
+
+    done = register.replay([INITIAL, before, after], versions)
+
+    assert done.applied == (INITIAL.key, before.key)
+    assert isinstance(done.refused[after.key], FieldError)
+
+
+def test_what_stands_by_a_former_version_stays_though_the_later_would_refuse_it() -> None:
+    """Old hours, old age: the profile that granted it still judges it when it is replayed."""
+    strict = Versions.of(SHANGHAI, of_2025(altered(SHANGHAI, "validity", age_cap=18)))
+
+    done = register.replay([INITIAL], strict, standing={INITIAL.key})
+
+    assert done.applied == (INITIAL.key,)
 
 
 def test_nothing_told_is_nobody() -> None:
@@ -279,6 +354,11 @@ def test_an_application_not_heard_of_before_its_approval_is_completed_by_it() ->
     [application] = done.person.applications.values()
 
     assert application.state is ApplicationState.COMPLETED
+
+
+def replay(facts: Iterable[Fact], profile: Profile, **how: Any) -> Replay:
+    """What the facts come to where there has only ever been one version of the profile."""
+    return register.replay(facts, Versions.of(profile), **how)
 
 
 def fed_one_by_one(arriving: list[Fact], profile: Profile) -> Replay:
