@@ -23,9 +23,11 @@ from pydantic_core import ErrorDetails
 
 from factory.codes import credit_code_fault
 from factory.errors import FieldError, ProfileError
+from factory.events import CANCELLING
 from factory.model import ApplicationType, Format, Occupation, Party, Period, ProfileId
 
 ONE_DAY = timedelta(days=1)
+UNANNOUNCED = CANCELLING | {ApplicationType.PAPER_EXCHANGE}  #: unless a profile says otherwise
 
 Policy = Literal["hold", "ignore"]
 Design = Literal["constructor-2024"]
@@ -111,7 +113,7 @@ class ApplicationRules(_Part):
     """Which applications (注册申请) there are, who signs them and until when they may be edited.
 
     signers:           who signs the form, in this order; nobody where upstream only submits it.
-                       A forced cancellation is the enterprise's alone.
+    forced_signers:    who signs a forced cancellation (企业强制注销), where forms are signed.
     edit_lock:         from when on nothing may be edited: the submission (提交), the
                        enterprise's signature, or the begin of the review (进入审批流程).
     enterprise_review: the enterprise passes it or sends it back (通过, 打回) instead of signing,
@@ -120,10 +122,15 @@ class ApplicationRules(_Part):
     filing:            a filing number and a query code (办件申报号, 查询密码) are given out.
     after_lapse:       which type registers again who was registered before.
     cancellation_completes_on: when a cancellation takes effect.
+    announced:         which approvals take effect by announcement (公告), where certificates are
+                       made at it; empty: all but cancellations and paper exchanges.
     """
 
     types: Annotated[tuple[ApplicationType, ...], Field(min_length=1), AfterValidator(_distinct)]
     signers: Annotated[tuple[Party, ...], AfterValidator(_distinct)] = ()
+    forced_signers: Annotated[tuple[Party, ...], Field(min_length=1), AfterValidator(_distinct)] = (
+        Party.ENTERPRISE,
+    )
     enterprise_review: bool = False
     edit_lock: Literal["submission", "enterprise_signature", "review"] = "submission"
     publicity: bool = False  #: 公示 before the announcement
@@ -132,12 +139,13 @@ class ApplicationRules(_Part):
     cancellation_completes_on: Literal["enterprise_signature", "review"] = "review"
     after_lapse: Literal["initial", "reregistration"] = "initial"
     professions_each: int = Field(default=12, ge=1, le=12)
+    announced: Annotated[tuple[ApplicationType, ...], AfterValidator(_distinct)] = ()
     materials: tuple[Material, ...] = ()
 
     def signers_of(self, kind: ApplicationType) -> tuple[Party, ...]:
-        """Who signs an application of that type: a forced cancellation, the enterprise alone."""
+        """Who signs an application of that type, in this order."""
         if kind is ApplicationType.FORCED_CANCELLATION and self.signers:
-            return (Party.ENTERPRISE,)
+            return self.forced_signers
         return self.signers
 
     def materials_of(self, kind: ApplicationType) -> tuple[Material, ...]:
@@ -304,7 +312,7 @@ class Profile(_Part):
         )
 
     def _types(self) -> Iterator[tuple[bool, str]]:
-        types = self.application.types
+        rules, types = self.application, self.application.types
         again = self.application.after_lapse == "reregistration"
         yield (
             (ApplicationType.REREGISTRATION in types) != again,
@@ -322,6 +330,30 @@ class Profile(_Part):
             (ApplicationType.PAPER_EXCHANGE in types) != exchanges,
             "certificate.paper_exchange and its application type go together",
         )
+        yield (
+            not set(rules.announced) <= set(types),
+            "application.announced names a type this register does not have",
+        )
+        yield (
+            bool(rules.announced) and self.certificate.generate_on != "announcement",
+            "application.announced and certificate.generate_on announcement go together",
+        )
+        yield (
+            bool(CANCELLING & set(rules.announced)) and rules.cancellation_completes_on != "review",
+            "application.announced: a cancellation that nobody reviews is not announced",
+        )
+        yield (
+            ApplicationType.PAPER_EXCHANGE in rules.announced
+            and self.certificate.paper_exchange == "direct",
+            "application.announced: a paper exchange that nobody reviews is not announced",
+        )
+
+    def announces(self, kind: ApplicationType) -> bool:
+        """Whether an approval of that type takes effect by its announcement (公告)."""
+        if self.certificate.generate_on != "announcement":
+            return False
+        named = self.application.announced
+        return kind in named if named else kind not in UNANNOUNCED
 
     def type_code(self, profession: str) -> str:
         """The type code (证照类型代码) of a certificate about that profession, or with it."""

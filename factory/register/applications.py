@@ -227,11 +227,7 @@ def _submitting(handed_in: S) -> Iterator[_Row]:
 
 def _review(profile: Profile, kind: ApplicationType) -> Iterator[_Row]:
     """What the authority does; it may approve what the factory never saw being filled in."""
-    announced = (
-        profile.certificate.generate_on == "announcement"
-        and kind not in CANCELLING
-        and kind is not ApplicationType.PAPER_EXCHANGE
-    )
+    announced = profile.announces(kind)
     approved = S.APPROVED if announced else S.COMPLETED
     yield None, Happening.APPROVE, approved
     yield S.ACCEPTED, Happening.ACCEPTED, S.REVIEWING

@@ -24,6 +24,8 @@ FILES = sorted(
 TEXTS = [file.read_text(encoding="utf-8") for file in FILES]
 NAMES = [file.name for file in FILES]
 SHANGHAI = TEXTS[NAMES.index("shanghai-constructor.toml")]
+GANSU = TEXTS[NAMES.index("gansu-constructor.toml")]
+ZHEJIANG = TEXTS[NAMES.index("zhejiang-constructor.toml")]
 COST = TEXTS[NAMES.index("shanghai-cost-engineer.toml")]
 ZHEJIANG = TEXTS[NAMES.index("zhejiang-constructor.toml")]
 CIVIL_CODE, INSTALLATION_CODE = "1110000000001332XW059", "1110000000001332XW082"
@@ -110,8 +112,8 @@ CONTRADICTIONS = [
     (ZHEJIANG, 'id = "qualification"', 'id = "identity_paper"', "names one id twice"),
     (
         ZHEJIANG,
-        'title = "资格证书"',
-        'title = "资格证书"\ntypes = ["paper_exchange"]',
+        'types = ["initial", "addition"]',
+        'types = ["paper_exchange"]',
         "qualification is for a type",
     ),
 ]
@@ -180,9 +182,7 @@ def test_the_applicant_may_sign_and_the_enterprise_review() -> None:
 
 
 def test_a_material_is_for_every_application_unless_it_names_its_types() -> None:
-    named = ZHEJIANG.replace('title = "资格证书"', 'title = "资格证书"\ntypes = ["initial"]')
-
-    rules = parse(named).application
+    rules = parse(ZHEJIANG).application
 
     assert [each.id for each in rules.materials_of(ApplicationType.INITIAL)] == [
         "identity_paper",
@@ -246,6 +246,48 @@ def test_one_type_code_may_do_for_certificates_of_one_profession_each() -> None:
     )
 
     assert parse(one).type_code("安装工程") == CIVIL_CODE
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "why"),
+    [
+        ('types = ["initial", "addition"] ', 'types = ["reregistration"] ', "does not have"),
+        ('types = ["initial", "addition"] ', 'types = ["initial", "initial"] ', "one thing twice"),
+        (
+            "filing = true",
+            'filing = true\nannounced = ["initial"]',
+            "announced and certificate.generate_on",
+        ),
+        ("filing = true", "filing = true\nforced_signers = []", "application.forced_signers"),
+    ],
+)
+def test_rules_about_applications_that_do_not_exist_are_refused(
+    right: str, wrong: str, why: str
+) -> None:
+    assert right in ZHEJIANG
+
+    with pytest.raises(ProfileError, match=re.escape(why)):
+        parse(ZHEJIANG.replace(right, wrong, 1))
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ('["reregistration"]', "announced names a type this register does not have"),
+        ('["cancellation"]', "announced: a cancellation that nobody reviews"),
+    ],
+)
+def test_what_nobody_decides_is_not_announced(named: str, why: str) -> None:
+    with pytest.raises(ProfileError, match=why):
+        parse(GANSU.replace("publicity = true", f"publicity = true\nannounced = {named}"))
+
+
+def test_a_paper_exchange_is_announced_only_where_somebody_decides_on_it() -> None:
+    said = GANSU.replace("publicity = true", 'publicity = true\nannounced = ["paper_exchange"]')
+
+    assert parse(said).announces(ApplicationType.PAPER_EXCHANGE)
+    with pytest.raises(ProfileError, match="announced: a paper exchange that nobody reviews"):
+        parse(said.replace('paper_exchange = "centre"', 'paper_exchange = "direct"'))
 
 
 def test_what_is_not_toml_is_refused() -> None:

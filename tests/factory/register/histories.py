@@ -138,8 +138,7 @@ class Teller:
         """The announcement (公告) of an approval, in a register that makes one."""
         applied = decided.data
         assert isinstance(applied, Applied)
-        at_once = self.profile.certificate.generate_on != "announcement"
-        if at_once or applied.kind in CANCELLING:
+        if not self.profile.announces(applied.kind):
             return []
         said = self._of_application(0) | {
             "acceptance_number": applied.application.acceptance_number,
@@ -233,7 +232,7 @@ class Teller:
         rules = self.profile.application
         materials = [
             self.attached(each.id, number=number, at=at(day, "10:00"))
-            for each in rules.materials
+            for each in rules.materials_of(ApplicationType(kind))
             if each.required
         ]
         handed_in = self.saved(

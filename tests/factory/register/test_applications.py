@@ -356,6 +356,24 @@ def test_in_gansu_it_is_published_approved_and_announced() -> None:
     assert walk(GANSU, T.INITIAL, *steps, Do.APPROVE, Do.ANNOUNCED) is S.COMPLETED
 
 
+def test_a_profile_names_which_approvals_are_announced() -> None:
+    initials = altered(GANSU, "application", announced=(T.INITIAL,))
+
+    assert walk(initials, T.INITIAL, Do.APPROVE) is S.APPROVED
+    assert walk(initials, T.INITIAL, Do.APPROVE, Do.ANNOUNCED) is S.COMPLETED
+    assert walk(initials, T.CHANGE, Do.APPROVE) is S.COMPLETED
+    for happening in (Do.PUBLICITY, Do.ANNOUNCED):
+        assert isinstance(refusal(initials, T.CHANGE, S.REVIEWING, happening), FieldError)
+
+
+def test_a_cancellation_that_is_reviewed_may_be_announced() -> None:
+    rules = altered(GANSU, "application", cancellation_completes_on="review")
+    cancelled = altered(rules, "application", announced=(T.CANCELLATION,))
+
+    assert walk(rules, T.CANCELLATION, Do.APPROVE) is S.COMPLETED
+    assert walk(cancelled, T.CANCELLATION, Do.APPROVE) is S.APPROVED
+
+
 def test_an_objection_after_the_approval_still_rejects_it() -> None:
     assert step(GANSU, T.INITIAL, S.APPROVED, Do.REJECTED) is S.REJECTED
 
@@ -444,6 +462,14 @@ def test_the_applicant_does_not_sign_a_forced_cancellation() -> None:
     error = refusal(GANSU, T.FORCED_CANCELLATION, S.AWAITS_ENTERPRISE, Do.APPLICANT_SIGNS)
 
     assert isinstance(error, FieldError)
+
+
+def test_where_the_profile_says_so_the_applicant_signs_a_forced_cancellation_too() -> None:
+    both = altered(GANSU, "application", forced_signers=(Party.APPLICANT, Party.ENTERPRISE))
+
+    assert walk(both, T.FORCED_CANCELLATION, Do.SAVE) is S.AWAITS_APPLICANT
+    assert walk(both, T.FORCED_CANCELLATION, *SIGNED) is S.COMPLETED
+    assert walk(both, T.CANCELLATION, *SIGNED) is S.COMPLETED
 
 
 # --- paper exchange (纸质证书换领电子证书) ------------------------------------------------------

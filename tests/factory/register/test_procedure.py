@@ -8,7 +8,7 @@ from factory import specimen
 from factory.errors import AwaitsError, ConflictError, FieldError
 from factory.model import ApplicationState, ApplicationType, Party, Standing
 from factory.profile import Material, Profile
-from factory.register import Application, Person, Signature
+from factory.register import Application, Fact, Person, Signature
 from factory.register.effects import apply
 from tests.factory.register.histories import (
     BUILDING,
@@ -403,6 +403,37 @@ def test_with_every_required_material_it_is_submitted() -> None:
 def test_a_submission_waits_for_a_material_that_is_missing_and_names_it() -> None:
     with pytest.raises(AwaitsError, match="materials: qualification must"):
         told(ZHEJIANG, DRAFT, PAPER, HANDED_IN)
+
+
+def handed_in(kind: str) -> list[Fact]:
+    """Submitted with the identity paper alone."""
+    return [
+        AT_ZHEJIANG.saved(kind, ROAD, number=2, at=at("2025-03-03", "09:00")),
+        AT_ZHEJIANG.attached("identity_paper", number=2, at=at("2025-03-03", "10:00")),
+        AT_ZHEJIANG.saved(
+            kind, ROAD, number=2, at=at("2025-03-03", "11:00"), revision=2, submitted=True
+        ),
+    ]
+
+
+def test_a_material_of_other_applications_is_not_waited_for() -> None:
+    initial = AT_ZHEJIANG.application(
+        "initial", BUILDING, ROAD, number=1, saved=DAY, approved="2024-06-14"
+    )
+
+    person = told(ZHEJIANG, *initial, *handed_in("cancellation"))
+
+    [_, cancellation] = person.applications.values()
+    assert cancellation.state is ApplicationState.ACCEPTED
+
+
+def test_a_material_of_this_application_is_waited_for() -> None:
+    initial = AT_ZHEJIANG.application(
+        "initial", BUILDING, number=1, saved=DAY, approved="2024-06-14"
+    )
+
+    with pytest.raises(AwaitsError, match="materials: qualification must"):
+        told(ZHEJIANG, *initial, *handed_in("addition"))
 
 
 def test_what_was_submitted_before_its_last_material_came_is_submitted_again() -> None:
