@@ -25,14 +25,18 @@ class Viewer(StrEnum):
 
 
 class Thing(StrEnum):
-    """What is looked at."""
+    """What is looked at, or done."""
 
+    EVENT = "event"  #: 事件, and what followed from it
     APPLICATION_FORM = "application_form"  #: 注册申请表
     ACCEPTANCE_NOTICE = "acceptance_notice"  #: 行政审批受理通知书
     MATERIAL = "material"  #: 申报材料
+    FILING_SLIP = "filing_slip"  #: 申报告知单, with its query code
+    PROGRESS = "progress"  #: 办事进度, by both numbers of the slip
     CERTIFICATE_FILE = "certificate_file"  #: 证书文件
+    COLLECTION = "collection"  #: 领证
     EDITION_LIST = "edition_list"  #: 版本记录 with its collection states
-    VERIFICATION = "verification"  #: 按验证码查验
+    VERIFICATION = "verification"  #: 按验证码或文件查验
 
 
 class Rule(StrEnum):
@@ -44,54 +48,50 @@ class Rule(StrEnum):
     NEVER = "never"
 
 
+def _rules(holder: Rule, enterprise: Rule, counter: Rule, public: Rule) -> Mapping[Viewer, Rule]:
+    rules = (holder, enterprise, counter, public)
+    return MappingProxyType(dict(zip(Viewer, rules, strict=True)))
+
+
 TABLE: Mapping[Thing, Mapping[Viewer, Rule]] = MappingProxyType(
     {
-        Thing.APPLICATION_FORM: {
-            Viewer.HOLDER: Rule.OWN,
-            Viewer.ENTERPRISE: Rule.OWN,
-            Viewer.COUNTER: Rule.ALL,
-            Viewer.PUBLIC: Rule.NEVER,
-        },
-        Thing.ACCEPTANCE_NOTICE: {
-            Viewer.HOLDER: Rule.OWN,
-            Viewer.ENTERPRISE: Rule.OWN,
-            Viewer.COUNTER: Rule.ALL,
-            Viewer.PUBLIC: Rule.NEVER,
-        },
-        Thing.MATERIAL: {
-            Viewer.HOLDER: Rule.OWN,
-            Viewer.ENTERPRISE: Rule.OWN,
-            Viewer.COUNTER: Rule.ALL,
-            Viewer.PUBLIC: Rule.NEVER,
-        },
-        Thing.CERTIFICATE_FILE: {
-            Viewer.HOLDER: Rule.OWN,
-            Viewer.ENTERPRISE: Rule.BY_PROFILE,
-            Viewer.COUNTER: Rule.ALL,
-            Viewer.PUBLIC: Rule.NEVER,
-        },
-        Thing.EDITION_LIST: {
-            Viewer.HOLDER: Rule.OWN,
-            Viewer.ENTERPRISE: Rule.OWN,
-            Viewer.COUNTER: Rule.ALL,
-            Viewer.PUBLIC: Rule.NEVER,
-        },
-        Thing.VERIFICATION: dict.fromkeys(Viewer, Rule.ALL),
+        Thing.EVENT: _rules(Rule.OWN, Rule.OWN, Rule.ALL, Rule.NEVER),
+        Thing.APPLICATION_FORM: _rules(Rule.OWN, Rule.OWN, Rule.ALL, Rule.NEVER),
+        Thing.ACCEPTANCE_NOTICE: _rules(Rule.OWN, Rule.OWN, Rule.ALL, Rule.NEVER),
+        Thing.MATERIAL: _rules(Rule.OWN, Rule.OWN, Rule.ALL, Rule.NEVER),
+        Thing.FILING_SLIP: _rules(Rule.OWN, Rule.NEVER, Rule.ALL, Rule.NEVER),
+        Thing.PROGRESS: _rules(Rule.ALL, Rule.ALL, Rule.ALL, Rule.ALL),
+        Thing.CERTIFICATE_FILE: _rules(Rule.OWN, Rule.BY_PROFILE, Rule.ALL, Rule.NEVER),
+        Thing.COLLECTION: _rules(Rule.OWN, Rule.NEVER, Rule.ALL, Rule.NEVER),
+        Thing.EDITION_LIST: _rules(Rule.OWN, Rule.OWN, Rule.ALL, Rule.NEVER),
+        Thing.VERIFICATION: _rules(Rule.ALL, Rule.ALL, Rule.ALL, Rule.ALL),
+    }
+)
+NEVER: Mapping[Viewer, str] = MappingProxyType(
+    {
+        Viewer.ENTERPRISE: "is the holder's own affair, or the counter's",
+        Viewer.PUBLIC: "the public may verify by code, and see no more",
     }
 )
 
 
-def check(viewer: Viewer, thing: Thing, profile: Profile, *, own: bool) -> None:
+def check(viewer: Viewer, thing: Thing, profile: Profile | None, *, own: bool) -> None:
     """Nothing, if the viewer may see it.  ForbiddenError: why not.
 
-    own: whether it is the holder's own, or of one of the enterprise's people.
+    profile: of the register it is in; None where it is in none, or in one that is gone.
+    own:     whether it is the holder's own, or of one of the enterprise's people.
     """
     rule = TABLE[thing][viewer]
     if rule is Rule.NEVER:
-        raise ForbiddenError(f"{thing}: the {viewer} may verify by code, and see no more")
-    if rule is Rule.BY_PROFILE and profile.access.enterprise_certificate != "file":
-        raise ForbiddenError(
-            f"{thing}: in {profile.id} the {viewer} sees whether it is collected, and gets no file"
-        )
+        raise ForbiddenError(f"{thing}: {NEVER[viewer]}")
     if rule is not Rule.ALL and not own:
         raise ForbiddenError(f"{thing}: belongs to another {viewer}")
+    if rule is Rule.BY_PROFILE and not _gives_files(profile):
+        name = profile.id if profile is not None else "an unknown register"
+        raise ForbiddenError(
+            f"{thing}: in {name} the {viewer} sees whether it is collected, and gets no file"
+        )
+
+
+def _gives_files(profile: Profile | None) -> bool:
+    return profile is not None and profile.access.enterprise_certificate == "file"

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from factory import verify
+from factory import access, verify
 from factory.access import Thing
 from factory.errors import ConflictError, NotFoundError
 from factory.model import EditionState, Format, OrderState, Standing
 from factory.verify import Verdict, VerdictWord
 from jobs import intake, registering, standing
-from jobs.enquiry import COUNTER, Asker
+from jobs.asker import ANYBODY, COUNTER, Asker, about_registration
 from storage.ledger import Tx, audit, facts, holds, inbox, orders, status
 from storage.ledger.holds import Held
 from storage.ledger.status import EditionView, RegistrationView, StoredFile
@@ -64,13 +64,16 @@ class Finding:
         return self.genuine and self.state in {EditionState.UNCOLLECTED, EditionState.COLLECTED}
 
 
-def collect(plant: Plant, number: str, *, who: str) -> EditionView:
+def collect(plant: Plant, number: str, *, who: str, asker: Asker = COUNTER) -> EditionView:
     """The holder confirms and takes the current edition (领证); one made on demand is made now.
 
     NotFoundError: no such registration.  ConflictError: nothing can be collected now, and why.
+    ForbiddenError: not by whoever asks; an enterprise cannot collect for its people.
     """
     with plant.ledger.write(who) as tx:
         registration = status.by_number(tx, number)
+        profile = plant.profile(tx, registration.profile)
+        asker.may_see(tx, Thing.COLLECTION, about_registration(registration), profile)
         _check_standing(registration, plant.today(tx))
         newest = registration.newest
         if newest is not None and newest.is_waiting:
@@ -99,7 +102,7 @@ def link(
     with plant.ledger.write(who) as tx:
         registration = status.by_number(tx, number)
         profile = plant.profile(tx, registration.profile)
-        asker.may_see(Thing.CERTIFICATE_FILE, profile, employer=registration.employer)
+        asker.may_see(tx, Thing.CERTIFICATE_FILE, about_registration(registration), profile)
         _check_standing(registration, plant.today(tx))
         chosen = _downloadable(registration, edition)
         file = _file(chosen, fmt)
@@ -195,8 +198,12 @@ def _file(edition: EditionView, fmt: Format) -> StoredFile:
     raise NotFoundError(f"edition {edition.number}: there is no {fmt} of it")
 
 
-def examine(plant: Plant, data: bytes) -> Finding:
-    """Verify a file against the trust roots, and say what the ledger knows of it."""
+def examine(plant: Plant, data: bytes, *, asker: Asker = ANYBODY) -> Finding:
+    """Verify a file against the trust roots, and say what the ledger knows of it.
+
+    ForbiddenError: not to whoever asks.
+    """
+    access.check(asker.viewer, Thing.VERIFICATION, None, own=False)
     verdict = verify.verify_pdf(data, plant.keyring.trust_roots())
     with plant.ledger.read() as tx:
         return _finding(plant, tx, verdict, hashlib.sha256(data).hexdigest())

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from factory import access, numbering
-from factory.access import Thing, Viewer
-from factory.errors import ConflictError, NotFoundError
+from factory.access import Thing
+from factory.errors import ConflictError, ForbiddenError, NotFoundError
 from factory.events import ApplicationClosed
-from factory.profile import Profile
 from jobs import standing, watching
+from jobs.asker import (
+    ANYBODY,
+    COUNTER,
+    Asker,
+    Concerned,
+    about_application,
+    about_event,
+    about_registration,
+)
 from jobs.standing import Stand
 from storage.ledger import Tx, applications, batches, facts, holds, inbox, status
 from storage.ledger.applications import ApplicationRow
@@ -27,26 +35,7 @@ if TYPE_CHECKING:
     from jobs.wiring import Plant
 
 MAX_MATERIAL_BYTES = 20_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asker:
-    """Who asks at the desk: a holder, an enterprise by its credit code, the counter, anybody."""
-
-    viewer: Viewer = Viewer.COUNTER
-    credit_code: str | None = None
-
-    def may_see(self, thing: Thing, profile: Profile, *, employer: str | None) -> None:
-        """Nothing, if so.  ForbiddenError: why not.
-
-        employer: the credit code of whose people it is about; who the holder is, the door
-        that let them in has asked.
-        """
-        own = self.viewer is not Viewer.ENTERPRISE or self.credit_code == employer
-        access.check(self.viewer, thing, profile, own=own)
-
-
-COUNTER = Asker()
+NOBODY = Concerned()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,13 +101,33 @@ class AwaitedApplication:
     held: tuple[HeldEvent, ...]
 
 
-def event_status(plant: Plant, event_id: str) -> list[EventStatus]:
-    """The events of that id, whatever their source.  Empty: there is none."""
+def event_status(plant: Plant, event_id: str, *, asker: Asker = COUNTER) -> list[EventStatus]:
+    """The events of that id that the asker may see, whatever their source.  Empty: there is none.
+
+    ForbiddenError: there are some, and they may see none of them.
+    """
     with plant.ledger.read() as tx:
-        return [_event_status(plant, tx, received) for received in inbox.by_event_id(tx, event_id)]
+        found = _visible(plant, tx, inbox.by_event_id(tx, event_id), asker)
+        return [_event_status(plant, tx, received, asker) for received in found]
 
 
-def _event_status(plant: Plant, tx: Tx, received: Received) -> EventStatus:
+def _visible(plant: Plant, tx: Tx, found: Sequence[Received], asker: Asker) -> list[Received]:
+    """Those the asker may see.  ForbiddenError: none of them, though there are some."""
+    seen, refusal = [], None
+    for received in found:
+        about = about_event(tx, received) if asker.is_bound else NOBODY
+        try:
+            asker.may_see(tx, Thing.EVENT, about, plant.installed(tx, about.profile))
+        except ForbiddenError as error:
+            refusal = error
+        else:
+            seen.append(received)
+    if refusal is not None and not seen:
+        raise refusal
+    return seen
+
+
+def _event_status(plant: Plant, tx: Tx, received: Received, asker: Asker) -> EventStatus:
     batch, number = received.outcome.get("batch"), received.outcome.get("application")
     found = status.of_event(tx, received.id) if batch is None else []
     asked = applications.by_number(tx, number) if number else []
@@ -126,8 +135,23 @@ def _event_status(plant: Plant, tx: Tx, received: Received) -> EventStatus:
     return EventStatus(
         event=received,
         stand=standing.of_event(received.state, held),
-        registrations=tuple(_registration_status(plant, tx, each) for each in found),
-        applications=tuple(_application_status(tx, each) for each in asked),
+        registrations=tuple(
+            _registration_status(plant, tx, each, asker)
+            for each in found
+            if asker.sees(
+                tx, Thing.EDITION_LIST, about_registration(each), plant.installed(tx, each.profile)
+            )
+        ),
+        applications=tuple(
+            _application_status(tx, each)
+            for each in asked
+            if asker.sees(
+                tx,
+                Thing.APPLICATION_FORM,
+                about_application(each),
+                plant.installed(tx, each.profile),
+            )
+        ),
         batch=batches.get(tx, batch) if batch is not None else None,
         batch_stand=watching.stand(plant, tx, batch) if batch is not None else None,
         held=held,
@@ -135,23 +159,26 @@ def _event_status(plant: Plant, tx: Tx, received: Received) -> EventStatus:
 
 
 def registration_status(plant: Plant, number: str, *, asker: Asker = COUNTER) -> RegistrationStatus:
-    """A registration with its editions.
+    """A registration with its editions; their files for those alone who may have one.
 
     NotFoundError: there is none.  ForbiddenError: whoever asks may not see it.
     """
     with plant.ledger.read() as tx:
         found = status.by_number(tx, number)
         profile = plant.profile(tx, found.profile)
-        asker.may_see(Thing.EDITION_LIST, profile, employer=found.employer)
-        return _registration_status(plant, tx, found)
+        asker.may_see(tx, Thing.EDITION_LIST, about_registration(found), profile)
+        return _registration_status(plant, tx, found, asker)
 
 
-def _registration_status(plant: Plant, tx: Tx, found: RegistrationView) -> RegistrationStatus:
-    today = plant.today(tx)
+def _registration_status(
+    plant: Plant, tx: Tx, found: RegistrationView, asker: Asker
+) -> RegistrationStatus:
+    today, profile = plant.today(tx), plant.installed(tx, found.profile)
+    stands = tuple(standing.of_edition(found, each, today) for each in found.editions)
+    if not asker.sees(tx, Thing.CERTIFICATE_FILE, about_registration(found), profile):
+        found = replace(found, editions=tuple(replace(each, files=()) for each in found.editions))
     return RegistrationStatus(
-        registration=found,
-        stand=standing.of_registration(found, today),
-        editions=tuple(standing.of_edition(found, each, today) for each in found.editions),
+        registration=found, stand=standing.of_registration(found, today), editions=stands
     )
 
 
@@ -163,11 +190,18 @@ def application_status(
     ForbiddenError: whoever asks may not see it.
     """
     with plant.ledger.read() as tx:
-        found = applications.by_number(tx, number)
-        for each in found:
-            profile = plant.profile(tx, each.profile)
-            asker.may_see(Thing.APPLICATION_FORM, profile, employer=each.view["employer"])
+        found = _applications(plant, tx, number, Thing.APPLICATION_FORM, asker)
         return [_application_status(tx, each) for each in found]
+
+
+def _applications(
+    plant: Plant, tx: Tx, number: str, thing: Thing, asker: Asker
+) -> list[ApplicationRow]:
+    """The applications of that number.  ForbiddenError: the asker may not see this of one."""
+    found = applications.by_number(tx, number)
+    for each in found:
+        asker.may_see(tx, thing, about_application(each), plant.profile(tx, each.profile))
+    return found
 
 
 def _application_status(tx: Tx, found: ApplicationRow) -> ApplicationStatus:
@@ -201,11 +235,16 @@ def _opinions(tx: Tx, found: ApplicationRow) -> Iterator[Opinion]:
             yield Opinion(outcome=data.outcome, by=data.by, at=data.at, text=data.opinion)
 
 
-def awaited(plant: Plant, number: str) -> list[AwaitedApplication]:
-    """What is known of an acceptance number only from events that are held, one a profile."""
+def awaited(plant: Plant, number: str, *, asker: Asker = COUNTER) -> list[AwaitedApplication]:
+    """What is known of an acceptance number only from events that are held, one a profile.
+
+    ForbiddenError: whoever asks may see none of those events.
+    """
     with plant.ledger.read() as tx:
         known = {each.profile for each in applications.by_number(tx, number)}
         found = [each for each in _held_of(tx, number) if each.hold.profile not in known]
+        seen = {each.id for each in _visible(plant, tx, [each.event for each in found], asker)}
+        found = [each for each in found if each.event.id in seen]
     profiles = dict.fromkeys(each.hold.profile for each in found)
     return [
         _awaited(number, profile, [each for each in found if each.hold.profile == profile])
@@ -222,12 +261,15 @@ def _awaited(number: str, profile: str, held: Sequence[HeldEvent]) -> AwaitedApp
     )
 
 
-def progress(plant: Plant, filing_number: str, query_code: str) -> ApplicationStatus:
+def progress(
+    plant: Plant, filing_number: str, query_code: str, *, asker: Asker = ANYBODY
+) -> ApplicationStatus:
     """Where a filed application stands (办事进度), for whoever has the slip (申报告知单).
 
     FieldError: one of both was mistyped.  NotFoundError: no application has both; which of
     them is wrong is not told.
     """
+    access.check(asker.viewer, Thing.PROGRESS, None, own=False)
     number = numbering.parse_filing_number(filing_number)
     code = numbering.parse_query_code(query_code)
     with plant.ledger.read() as tx:
@@ -237,13 +279,14 @@ def progress(plant: Plant, filing_number: str, query_code: str) -> ApplicationSt
         return _application_status(tx, found)
 
 
-def slip(plant: Plant, acceptance_number: str) -> tuple[str, str]:
+def slip(plant: Plant, acceptance_number: str, *, asker: Asker = COUNTER) -> tuple[str, str]:
     """The filing number and query code an application was given, for its slip (申报告知单).
 
     NotFoundError: no such application.  ConflictError: it was not handed in yet.
+    ForbiddenError: not to whoever asks.
     """
     with plant.ledger.read() as tx:
-        for found in applications.by_number(tx, acceptance_number):
+        for found in _applications(plant, tx, acceptance_number, Thing.FILING_SLIP, asker):
             if found.filing_number is not None:
                 return found.filing_number, applications.by_filing(tx, found.filing_number)[1]
             raise ConflictError("application: has no filing number, it was not handed in")
@@ -256,8 +299,10 @@ def material(plant: Plant, acceptance_number: str, name: str, *, asker: Asker = 
     NotFoundError: no such application or material.  DigestMismatchError: the store holds
     something else by now.  ForbiddenError: not by whoever asks.
     """
-    for found in application_status(plant, acceptance_number, asker=asker):
-        file = found.application.view["materials"].get(name)
+    with plant.ledger.read() as tx:
+        rows = _applications(plant, tx, acceptance_number, Thing.MATERIAL, asker)
+    for found in rows:
+        file = found.view["materials"].get(name)
         if file is not None:
             return plant.intake_store.get(
                 file["key"], sha256=file["sha256"], max_bytes=MAX_MATERIAL_BYTES

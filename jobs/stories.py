@@ -25,7 +25,8 @@ from factory.model import BatchId, Party
 from factory.register import EFFECTIVE
 from factory.register.facts import SHANGHAI
 from jobs import bulk, desk, enquiry, intake, watching
-from jobs.enquiry import Asker, RegistrationStatus
+from jobs.asker import Asker
+from jobs.enquiry import RegistrationStatus
 from jobs.intake import Status
 from storage.blobs import Blob
 from storage.ledger import registers
@@ -265,14 +266,14 @@ def _signing(stage: _Stage, number: int, step: Step, party: Party, hours: int) -
 
 def _do(stage: _Stage, step: Step) -> dict[str, str]:
     plant = stage.plant
-    asker = Asker(viewer=step.viewer, credit_code=_credit_code(stage, step))
+    asker = _asker(stage, step)
     says = ""
     if step.do == "collect":
-        desk.collect(plant, _number(stage, step), who=WHO)
+        desk.collect(plant, _number(stage, step), who=WHO, asker=asker)
     elif step.do == "link":
         says = desk.link(plant, _number(stage, step), who=WHO, asker=asker).url
     elif step.do == "progress":
-        filing, code = enquiry.slip(plant, step.application or "")
+        filing, code = enquiry.slip(plant, step.application or "", asker=asker)
         says = enquiry.progress(plant, filing, code).stand.label
     elif step.do == "material":
         found = enquiry.material(plant, step.application or "", step.material or "", asker=asker)
@@ -426,5 +427,13 @@ def _number(stage: _Stage, step: Step) -> str:
     return _seen(stage, step, rows)["number"]
 
 
-def _credit_code(stage: _Stage, step: Step) -> str | None:
-    return _enterprise(stage, step.enterprise)["credit_code"] if step.enterprise else None
+def _asker(stage: _Stage, step: Step) -> Asker:
+    """Who asks: the person or the enterprise of the step, or whoever needs no name."""
+    person = stage.corrected.get(step.person or "")
+    if person is None and step.person:
+        person = _person(stage.story.people[step.person])
+    return Asker(
+        viewer=step.viewer,
+        credit_code=_enterprise(stage, step.enterprise)["credit_code"] if step.enterprise else None,
+        paper=(person["id_type"], person["id_number"]) if person else None,
+    )

@@ -60,6 +60,10 @@ class Plant:
         """The version of a profile that is in force today."""
         return self.profiles[name].on(self.today(tx))
 
+    def installed(self, tx: Tx, name: str) -> Profile | None:
+        """The same; None: this machine was not told of the register."""
+        return self.profile(tx, name) if name in self.profiles else None
+
     @cached_property
     def fontbook(self) -> FontBook:
         """The installed faces.  SettingsError: one is missing."""

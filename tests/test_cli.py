@@ -490,6 +490,86 @@ def test_there_is_no_link_before_collecting(factory: Line) -> None:
     assert "未领证" in done.stderr
 
 
+def paper(event: JsonObject) -> str:
+    number: str = event["data"]["holder"]["id_number"]
+    return number
+
+
+def test_the_public_is_shown_no_event(factory: Line) -> None:
+    event = approval(740)
+    factory.issue(event)
+
+    done = factory.run("status", event["id"], "--as", "public")
+
+    assert done.exit_code == REFUSED
+    assert done.stdout == ""
+
+
+def test_an_enterprise_does_not_collect_for_its_people(factory: Line) -> None:
+    event = approval(741)
+    number = factory.issue(event)
+    as_employer = (
+        "--as",
+        "enterprise",
+        "--credit-code",
+        event["data"]["enterprise"]["credit_code"],
+    )
+
+    seen, taken = (factory.run(word, number, *as_employer) for word in ("status", "collect"))
+
+    assert (seen.exit_code, taken.exit_code) == (OK, REFUSED)
+    assert "未领证" in seen.stdout
+    assert factory.editions(number)[0]["state"] == "uncollected"
+
+
+@pytest.mark.parametrize("way", ["file", "standard input", "prompt"])
+def test_a_holder_collects_by_the_number_of_their_paper(
+    factory: Line, tmp_path: Path, way: str
+) -> None:
+    event = approval({"file": 742, "standard input": 743, "prompt": 744}[way])
+    number = factory.issue(event)
+    (tmp_path / "paper.txt").write_text(paper(event) + "\n")
+    words = {"file": ["--paper", str(tmp_path / "paper.txt")], "standard input": ["--paper", "-"]}
+
+    done = factory.run(
+        "collect", number, "--as", "holder", *words.get(way, []), stdin=paper(event) + "\n"
+    )
+
+    assert done.exit_code == OK, done.stderr
+    assert paper(event) not in done.output
+    assert factory.editions(number)[0]["state"] == "collected"
+
+
+@pytest.mark.parametrize("words", ["collect", "link", "status"])
+def test_a_holder_is_refused_what_is_another_holders(factory: Line, words: str) -> None:
+    own, other = approval(745), approval(746)
+    factory.json("submit", "-", stdin=line(own))
+    number = factory.json("submit", "-", stdin=line(other))["lines"][0]["registration"]
+
+    done = factory.run(words, number, "--as", "holder", "--paper", "-", stdin=paper(own))
+
+    assert done.exit_code == REFUSED
+    assert "belongs to another holder" in " ".join(done.stderr.split())
+    assert paper(own) not in done.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "status --as public",
+        "collect 1 --as enterprise",
+        "slip 1 --as holder --paper absent.txt",
+        "link 1 --as holder --paper -",
+        "link 1 --as nobody",
+    ],
+)
+def test_whoever_does_not_say_who_they_are_is_told_how(factory: Line, words: str) -> None:
+    done = factory.run(*words.split(), stdin="身份证\n")
+
+    assert done.exit_code == USAGE
+    assert "身份证" not in done.output
+
+
 @dataclass(frozen=True)
 class Reissue:
     """A rename that was carried out with the command line, step by step."""

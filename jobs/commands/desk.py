@@ -10,8 +10,9 @@ import click
 
 from factory.errors import NotFoundError
 from jobs import desk
+from jobs.asker import Asker
 from jobs.commands import machine
-from jobs.commands.asking import as_option, asker_of, credit_code_option
+from jobs.commands.asking import asking
 from jobs.commands.exits import NOT_IN_FORCE, REFUSED
 from jobs.commands.options import TEXT, json_option
 from jobs.commands.output import out, plain, print_json
@@ -19,10 +20,11 @@ from jobs.commands.output import out, plain, print_json
 
 @click.command()
 @click.argument("number", type=TEXT)
+@asking
 @json_option
-def collect(number: str, as_json: bool) -> None:
+def collect(number: str, asker: Asker, as_json: bool) -> None:
     """The holder confirms and takes the current edition (领证); then link works."""
-    edition = desk.collect(machine.plant(), number, who=machine.who())
+    edition = desk.collect(machine.plant(), number, who=machine.who(), asker=asker)
     if as_json:
         print_json(edition)
     else:
@@ -33,14 +35,10 @@ def collect(number: str, as_json: bool) -> None:
 @click.command()
 @click.argument("number", type=TEXT)
 @click.option("--edition", type=int, help="Another edition than the current one.")
-@as_option
-@credit_code_option
+@asking
 @json_option
-def link(
-    number: str, edition: int | None, viewer: str, credit_code: str | None, as_json: bool
-) -> None:
+def link(number: str, edition: int | None, asker: Asker, as_json: bool) -> None:
     """A signed link that downloads the certificate of registration NUMBER."""
-    asker = asker_of(viewer, credit_code)
     found = desk.link(machine.plant(), number, who=machine.who(), edition=edition, asker=asker)
     if as_json:
         print_json(found)

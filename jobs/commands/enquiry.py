@@ -6,10 +6,12 @@ from typing import BinaryIO
 
 import click
 
+from factory.access import Viewer
 from factory.errors import NotFoundError
 from jobs import enquiry, watching
+from jobs.asker import Asker
 from jobs.commands import machine
-from jobs.commands.asking import as_option, asker_of, credit_code_option
+from jobs.commands.asking import asking
 from jobs.commands.options import TEXT, json_option
 from jobs.commands.output import print_json, print_table
 from jobs.commands.shown import show_applications, show_events, show_registration
@@ -19,15 +21,13 @@ from jobs.commands.shown import show_applications, show_events, show_registratio
 @click.argument("what", metavar="[EVENT|NUMBER]", type=TEXT, required=False)
 @click.option("--filing", type=TEXT, help="Filing number (办件申报号) of a filing slip.")
 @click.option("--code", type=TEXT, help="Query code (查询密码) of the same slip.")
-@as_option
-@credit_code_option
+@asking
 @json_option
 def status(
     what: str | None,
     filing: str | None,
     code: str | None,
-    viewer: str,
-    credit_code: str | None,
+    asker: Asker,
     as_json: bool,
 ) -> None:
     """Where an event, an application or a registration stands, and whose turn it is.
@@ -37,20 +37,23 @@ def status(
     """
     if (filing is None) != (code is None) or (filing and what):
         raise click.UsageError("--filing and --code come together, and without a number")
-    plant, asker = machine.plant(), asker_of(viewer, credit_code)
+    if what is None and filing is None and asker.viewer is not Viewer.COUNTER:
+        raise click.UsageError("everything in figures is the counter's; --as needs a number")
+    plant = machine.plant()
     if filing and code:
-        show_applications([enquiry.progress(plant, filing, code)], as_json=as_json)
+        found = enquiry.progress(plant, filing, code, asker=asker)
+        show_applications([found], as_json=as_json)
     elif what is None:
         overview = watching.overview(plant)
         if as_json:
             print_json(overview)
         else:
             print_table(("what", "state", "count"), overview.rows())
-    elif events_found := enquiry.event_status(plant, what):
+    elif events_found := enquiry.event_status(plant, what, asker=asker):
         show_events(events_found, as_json=as_json)
     else:
         asked = enquiry.application_status(plant, what, asker=asker)
-        awaited = enquiry.awaited(plant, what)
+        awaited = enquiry.awaited(plant, what, asker=asker)
         if asked or awaited:
             show_applications(asked, awaited, as_json=as_json)
             return
@@ -63,15 +66,11 @@ def status(
 @click.option(
     "--out", type=click.File("wb"), default="-", show_default=True, help="Where to write it."
 )
-@as_option
-@credit_code_option
+@asking
 @json_option
-def materials(
-    number: str, name: str | None, out: BinaryIO, viewer: str, credit_code: str | None,
-    as_json: bool,
-) -> None:  # fmt: skip
+def materials(number: str, name: str | None, out: BinaryIO, asker: Asker, as_json: bool) -> None:
     """List the materials (申报材料) of the application NUMBER (受理编号), or get one."""
-    plant, asker = machine.plant(), asker_of(viewer, credit_code)
+    plant = machine.plant()
     if name is not None:
         out.write(enquiry.material(plant, number, name, asker=asker))
         return
@@ -93,10 +92,11 @@ def materials(
 
 @click.command()
 @click.argument("number", type=TEXT)
+@asking
 @json_option
-def slip(number: str, as_json: bool) -> None:
+def slip(number: str, asker: Asker, as_json: bool) -> None:
     """The filing number and query code (办件申报号, 查询密码) of application NUMBER."""
-    filing_number, code = enquiry.slip(machine.plant(), number)
+    filing_number, code = enquiry.slip(machine.plant(), number, asker=asker)
     if as_json:
         print_json({"filing_number": filing_number, "query_code": code})
     else:

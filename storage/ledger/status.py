@@ -70,6 +70,7 @@ class RegistrationView:
     number: str
     state: Standing
     employer: str  #: credit code
+    holder_id: int
     editions: tuple[EditionView, ...]
     former_numbers: tuple[str, ...] = ()
 
@@ -223,6 +224,7 @@ def _registrations(tx: Tx, rows: Sequence[Row[Any]]) -> list[RegistrationView]:
             number=row.number,
             state=Standing(row.state),
             employer=employers[row.enterprise_id],
+            holder_id=row.holder_id,
             editions=tuple(editions.get(row.id, ())),
             former_numbers=tuple(former.get(row.id, ())),
         )

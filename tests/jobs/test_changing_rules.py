@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import select
 
 from factory import specimen
-from factory.errors import ForbiddenError, ProfileError
+from factory.access import Viewer
+from factory.errors import ForbiddenError, SettingsError
 from factory.model import Format
 from factory.profile import Profile
 from factory.versions import Versions
 from jobs import desk, doctor, enquiry
-from jobs.enquiry import Asker, Viewer
+from jobs.asker import Asker
 from jobs.wiring import Plant, load_profiles
 from storage import tables as t
 from storage.ledger import registers
@@ -150,7 +151,7 @@ def test_a_second_version_is_a_file_in_the_folder_of_profiles(tmp_path: Path) ->
 def test_a_second_file_of_the_same_day_is_refused_and_both_are_named(tmp_path: Path) -> None:
     (tmp_path / "second.toml").write_text(SHIPPED, "utf-8")
 
-    with pytest.raises(ProfileError) as caught:
+    with pytest.raises(SettingsError) as caught:
         load_profiles(tmp_path)
 
     assert "shanghai-constructor.toml" in str(caught.value)

@@ -198,7 +198,7 @@ def test_the_command_line_takes_its_events_and_says_where_they_stand(
 def test_the_command_line_hands_its_certificates_out(sixth: Sixth, tmp_path: Path) -> None:
     status = sixth.run("status", sixth.number)
     collected = sixth.run("collect", sixth.number)
-    link = sixth.run("link", sixth.number, "--as", "holder")
+    link = sixth.run("link", sixth.number)
     *_, (_, _, data) = (each for each in sixth.editions() if each[0] == sixth.number)
     (tmp_path / "mine.pdf").write_bytes(data)
 

@@ -49,6 +49,7 @@ def registration(*editions: EditionView, state: Standing = Standing.ACTIVE) -> R
         number="建〔造〕21263100000001",
         state=state,
         employer="91310000MA1FL00000",
+        holder_id=1,
         editions=numbered,
     )
 
