@@ -157,6 +157,7 @@ class ValidityRules(_Part):
     """How long a registration lasts.
 
     renewal_from: a renewed profession begins the day after its old end, or at the approval.
+    age_cap:      nobody is registered beyond this birthday; the birthday itself still counts.
     change_keeps: a change (变更注册) keeps the days of validity.
     """
 
@@ -362,19 +363,19 @@ class Profile(_Part):
         return self.professions.type_codes[self.professions.names.index(profession)]
 
     def validity_from(self, first: date, birth_date: date) -> Period:
-        """Validity of a profession registered on ``first``, cut at the age cap.
+        """Validity of a profession registered on ``first``, cut at the birthday of the age cap.
 
         The last day is the day before the anniversary: 2018-06-14 gives 2021-06-13.
         29 February counts as 1 March where the year has none, so nobody loses a day.
 
-        FieldError: on ``first`` the age cap is reached; it does not tell the birthday.
+        FieldError: ``first`` is beyond the age cap; it does not tell the birthday.
         """
         self.check_age(first, birth_date, "approved_on")
         last = years_later(first, self.validity.years) - ONE_DAY
         return Period(first=first, last=min(last, self._last_day_of_age(birth_date)))
 
     def check_age(self, day: date, birth_date: date, field: str) -> None:
-        """FieldError: on that day the age cap is reached; it does not tell the birthday."""
+        """FieldError: that day is beyond the age cap; it does not tell the birthday."""
         if day > self._last_day_of_age(birth_date):
             raise FieldError(
                 field, f"profile {self.id}", f"the age cap of {self.validity.age_cap} is reached"
@@ -382,7 +383,7 @@ class Profile(_Part):
 
     def _last_day_of_age(self, birth_date: date) -> date:
         cap = self.validity.age_cap
-        return date.max if cap is None else years_later(birth_date, cap) - ONE_DAY
+        return date.max if cap is None else years_later(birth_date, cap)
 
 
 def years_later(day: date, years: int) -> date:

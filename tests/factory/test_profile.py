@@ -320,16 +320,16 @@ def test_a_registration_ends_on_the_day_before_its_anniversary(
     assert shanghai.validity_from(first, YOUNG).last == last
 
 
-def test_a_registration_ends_on_the_day_before_the_age_cap(shanghai: Profile) -> None:
+def test_a_registration_ends_on_the_birthday_of_the_age_cap(shanghai: Profile) -> None:
     period = shanghai.validity_from(date(2024, 6, 14), date(1960, 5, 1))
 
-    assert period.last == date(2025, 4, 30)
+    assert period.last == date(2025, 5, 1)
 
 
 def test_whoever_was_born_on_29_february_reaches_the_age_cap_on_1_march(shanghai: Profile) -> None:
     period = shanghai.validity_from(date(2024, 6, 14), date(1960, 2, 29))
 
-    assert period.last == date(2025, 2, 28)
+    assert period.last == date(2025, 3, 1)
 
 
 def test_without_an_age_cap_nothing_is_cut(shanghai: Profile) -> None:
@@ -338,19 +338,19 @@ def test_without_an_age_cap_nothing_is_cut(shanghai: Profile) -> None:
     assert uncapped.validity_from(date(2024, 6, 14), date(1930, 1, 1)).last == date(2027, 6, 13)
 
 
-def test_on_the_last_day_below_the_age_cap_one_day_is_left(shanghai: Profile) -> None:
-    day = date(2024, 6, 13)
+def test_on_the_birthday_of_the_age_cap_one_day_is_left(shanghai: Profile) -> None:
+    day = date(2024, 6, 14)
 
     period = shanghai.validity_from(day, date(1959, 6, 14))
 
     assert (period.first, period.last) == (day, day)
 
 
-def test_from_the_age_cap_on_there_is_no_validity_and_the_birthday_is_not_told(
+def test_beyond_that_birthday_there_is_no_validity_and_the_birthday_is_not_told(
     shanghai: Profile,
 ) -> None:
     with pytest.raises(FieldError, match="age cap of 65") as caught:
-        shanghai.validity_from(date(2024, 6, 14), date(1959, 6, 14))
+        shanghai.validity_from(date(2024, 6, 15), date(1959, 6, 14))
 
     assert "1959" not in str(caught.value)
     assert "06-1" not in str(caught.value)
@@ -362,12 +362,12 @@ def test_no_validity_is_longer_than_the_years_of_the_profile(first: date, born: 
     try:
         period = shanghai.validity_from(first, born)
     except FieldError:
-        assert first >= years_later(born, 65)
+        assert first > years_later(born, 65)
         return
 
     assert period.first == first
     assert period.last < years_later(first, 3)
-    assert period.last < years_later(born, 65)
+    assert period.last <= years_later(born, 65)
 
 
 def test_an_alias_of_no_profession_is_refused() -> None:

@@ -93,13 +93,13 @@ def test_the_year_of_a_registration_of_1_march_may_end_on_29_february() -> None:
 @pytest.mark.parametrize(
     ("rules", "born", "last"),
     [
-        (SHANGHAI, "1960-01-10", date(2025, 1, 9)),
-        (SHANGHAI, "1962-06-14", date(2027, 6, 13)),
-        (COST, "1956-01-10", date(2026, 1, 9)),
+        (SHANGHAI, "1960-01-10", date(2025, 1, 10)),
+        (SHANGHAI, "1962-06-13", date(2027, 6, 13)),
+        (COST, "1956-01-10", date(2026, 1, 10)),
     ],
     ids=["cut", "just whole", "cost engineer"],
 )
-def test_it_ends_no_later_than_the_day_before_the_birthday_of_the_cap(
+def test_it_ends_no_later_than_on_the_birthday_of_the_cap(
     rules: Profile, born: str, last: date
 ) -> None:
     teller = of_age(rules, born)
@@ -109,8 +109,8 @@ def test_it_ends_no_later_than_the_day_before_the_birthday_of_the_cap(
     assert ends(only(begun)) == [last]
 
 
-@pytest.mark.parametrize(("rules", "born"), [(SHANGHAI, "1959-06-14"), (COST, "1954-06-14")])
-def test_on_the_birthday_of_the_cap_nothing_is_registered(rules: Profile, born: str) -> None:
+@pytest.mark.parametrize(("rules", "born"), [(SHANGHAI, "1959-06-13"), (COST, "1954-06-13")])
+def test_after_the_birthday_of_the_cap_nothing_is_registered(rules: Profile, born: str) -> None:
     fact = of_age(rules, born).approved("initial", rules.professions.names[0], on=BEGUN)
 
     with pytest.raises(FieldError, match="age cap") as caught:
@@ -636,11 +636,11 @@ def test_a_renewal_is_cut_at_the_age_cap() -> None:
 
     begun = told(SHANGHAI, teller.approved("initial", BUILDING, on=BEGUN), renewed)
 
-    assert ends(only(begun)) == [date(2028, 1, 9)]
+    assert ends(only(begun)) == [date(2028, 1, 10)]
 
 
-def test_a_renewal_that_would_begin_at_the_age_cap_is_refused() -> None:
-    teller = of_age(SHANGHAI, "1962-06-14")
+def test_a_renewal_that_would_begin_beyond_the_age_cap_is_refused() -> None:
+    teller = of_age(SHANGHAI, "1962-06-13")
     renewed = teller.approved("renewal", BUILDING, number=2, on="2027-05-14")
 
     with pytest.raises(FieldError, match="age cap"):

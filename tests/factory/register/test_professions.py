@@ -100,8 +100,8 @@ def test_a_profession_is_registered_on_the_day_it_was_qualified() -> None:
     assert registered(applied(qualified_on=DAY), DAY, SHANGHAI).validity.first == DAY
 
 
-@pytest.mark.parametrize(("until", "fits"), [(date(2053, 5, 5), True), (date(2053, 5, 6), False)])
-def test_days_that_are_given_end_before_the_age_cap(until: date, fits: bool) -> None:
+@pytest.mark.parametrize(("until", "fits"), [(date(2053, 5, 6), True), (date(2053, 5, 7), False)])
+def test_days_that_are_given_end_on_the_birthday_of_the_age_cap(until: date, fits: bool) -> None:
     given = applied(valid_from=DAY, valid_to=until)
 
     if fits:
@@ -193,15 +193,15 @@ def test_a_renewal_from_the_approval_begins_with_it() -> None:
     assert found.validity == Period(first=date(2024, 5, 14), last=date(2027, 5, 13))
 
 
-def test_a_renewal_ends_before_the_birthday_of_the_cap() -> None:
+def test_a_renewal_ends_on_the_birthday_of_the_cap() -> None:
     found = professions.renewed(OLD, applied(), date(2024, 5, 14), date(1960, 1, 10), SHANGHAI)
 
-    assert found.validity.last == date(2025, 1, 9)
+    assert found.validity.last == date(2025, 1, 10)
 
 
-def test_a_renewal_that_would_begin_on_that_birthday_is_refused() -> None:
+def test_a_renewal_that_would_begin_after_that_birthday_is_refused() -> None:
     with pytest.raises(FieldError, match="age cap"):
-        professions.renewed(OLD, applied(), date(2024, 5, 14), date(1959, 6, 14), SHANGHAI)
+        professions.renewed(OLD, applied(), date(2024, 5, 14), date(1959, 6, 13), SHANGHAI)
 
 
 # --- order -------------------------------------------------------------------------------------

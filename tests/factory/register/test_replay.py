@@ -302,7 +302,7 @@ def test_an_approval_that_stands_keeps_standing_while_its_application_comes_in()
     [
         {"qualified_on": "2016-11-03"},  # years before, and no hours
         {"qualified_on": "2024-06-15"},
-        {"valid_from": "2024-06-14", "valid_to": "2053-05-06"},
+        {"valid_from": "2024-06-14", "valid_to": "2053-05-07"},
     ],
     ids=["late", "before it was qualified", "beyond the age cap"],
 )
