@@ -119,6 +119,44 @@ CONTRADICTIONS = [
 ]
 
 
+#: names that are the product's own, and what everybody knows of a province
+OUR_OWN = frozenset(
+    {
+        *("id", "title", "version", "effective_from", "occupation", "seal.identity"),
+        *("authority.name", "authority.division", "authority.abbreviation"),
+    }
+)
+SIGNED_ONLINE = {
+    *("certificate.unit", "certificate.generate_on", "certificate.paper_exchange"),
+    *("application.signers", "application.edit_lock", "application.after_lapse"),
+    *("application.cancellation_completes_on", "policy.rename_confirmation"),
+}
+#: what the manual of each system gives (the matrix of the five systems)
+GIVEN = {
+    "gansu-constructor.toml": SIGNED_ONLINE
+    | {
+        *("certificate.employer_label", "numbering.registration", "application.publicity"),
+        *("professions.names", "professions.per_certificate", "access.enterprise_certificate"),
+    },
+    "shaanxi-constructor.toml": {
+        *("application.signers", "application.enterprise_review", "application.edit_lock"),
+        *("application.cancellation_completes_on", "application.after_lapse"),
+        "policy.rename_confirmation",
+    },
+    "shanghai-constructor.toml": SIGNED_ONLINE,
+    "shanghai-cost-engineer.toml": SIGNED_ONLINE
+    | {
+        *("authority.lines", "certificate.title", "certificate.employer_label"),
+        *("certificate.holder_signature", "numbering.registration"),
+        *("application.professions_each", "professions.names", "professions.per_certificate"),
+        "professions.aliases",
+    },
+    "zhejiang-constructor.toml": {
+        *("application.signers", "application.edit_lock", "application.filing"),
+    },
+}
+
+
 @pytest.fixture
 def shanghai() -> Profile:
     return parse(SHANGHAI)
@@ -290,6 +328,15 @@ def test_a_paper_exchange_is_announced_only_where_somebody_decides_on_it() -> No
         parse(said.replace('paper_exchange = "centre"', 'paper_exchange = "direct"'))
 
 
+@pytest.mark.parametrize(("text", "name"), list(zip(TEXTS, NAMES, strict=True)), ids=NAMES)
+def test_a_profile_marks_as_default_what_its_manual_does_not_give_and_nothing_else(
+    text: str, name: str
+) -> None:
+    marks = marked(text)
+
+    assert {field for field, default in marks.items() if not default} == OUR_OWN | GIVEN[name]
+
+
 def test_what_is_not_toml_is_refused() -> None:
     with pytest.raises(ProfileError, match="is not TOML"):
         parse("id = ")
@@ -380,6 +427,19 @@ def test_an_alias_of_no_profession_is_refused() -> None:
 
 def test_the_examples_of_the_module_hold() -> None:
     assert doctest.testmod(profiles).failed == 0
+
+
+def marked(text: str) -> dict[str, bool]:
+    """Every field of a profile file, and whether it, or the line before it, is marked default."""
+    found, part, before = {}, "", ""
+    for line in text.splitlines():
+        if header := re.match(r"\[+([\w.]+)\]", line):
+            part = f"{header[1]}."
+        field = re.match(r"(\w+) = ", line)
+        if field and part != "application.materials.":
+            found[part + field[1]] = "# default" in line or before.startswith("# default")
+        before = line
+    return found
 
 
 def with_validity(profile: Profile, **changes: Any) -> Profile:
