@@ -185,7 +185,7 @@ def attached(person: Person, fact: Fact, data: ApplicationAttached, profile: Pro
     """A material is uploaded, replaced or deleted, until it is handed in or first signed."""
     known = _application(person, fact, data.acceptance_number)
     asked = [each.id for each in profile.application.materials_of(known.kind)]
-    if data.material not in asked:
+    if data.material not in asked and not fact.stands:  # once it was asked for
         raise FieldError(
             "material",
             f"profile {profile.id}",

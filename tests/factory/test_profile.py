@@ -27,7 +27,6 @@ SHANGHAI = TEXTS[NAMES.index("shanghai-constructor.toml")]
 GANSU = TEXTS[NAMES.index("gansu-constructor.toml")]
 ZHEJIANG = TEXTS[NAMES.index("zhejiang-constructor.toml")]
 COST = TEXTS[NAMES.index("shanghai-cost-engineer.toml")]
-ZHEJIANG = TEXTS[NAMES.index("zhejiang-constructor.toml")]
 CIVIL_CODE, INSTALLATION_CODE = "1110000000001332XW059", "1110000000001332XW082"
 TYPE_CODES = f'type_codes = ["{CIVIL_CODE}", "{INSTALLATION_CODE}"]'
 YOUNG = date(2000, 1, 1)

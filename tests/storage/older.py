@@ -67,7 +67,7 @@ def register(plant: Plant, event: JsonObject, number: str) -> int:
     The certificate of an approval is made and not collected; an imported one is the holder's.
     """
     with plant.ledger.write(WHO) as tx:
-        taken = _take(tx, plant.profiles[PROFILE].all[0], json.dumps(event).encode(), number)
+        taken = _take(tx, plant.profile(tx, PROFILE), json.dumps(event).encode(), number)
         data = taken.data
         photo = people.add_picture(tx, taken.holder, b"photo") if data.photo else None
         view = View(professions=_professions(taken), photo=photo)

@@ -24,6 +24,7 @@ from tests.factory.register.histories import (
     PROFILES,
     ROAD,
     SHANGHAI,
+    ZHEJIANG,
     Teller,
     altered,
     at,
@@ -196,6 +197,19 @@ def test_what_stands_by_a_former_version_stays_though_the_later_would_refuse_it(
     done = register.replay([INITIAL], strict, standing={INITIAL.key})
 
     assert done.applied == (INITIAL.key,)
+
+
+def test_a_material_that_stands_stays_though_it_is_no_longer_asked_for() -> None:
+    here = Teller(profile=ZHEJIANG)
+    saved = here.saved("initial", BUILDING, at=at("2024-06-03", "09:00"))
+    attached = here.attached("labour_contract", at=at("2024-06-03", "10:00"))
+    fewer = altered(ZHEJIANG, "application", materials=ZHEJIANG.application.materials[:2])
+
+    kept = replay([saved, attached], fewer, standing={saved.key, attached.key})
+    new = replay([saved, attached], fewer, standing={saved.key})
+
+    assert kept.applied == (saved.key, attached.key)
+    assert isinstance(new.refused[attached.key], FieldError)
 
 
 def test_nothing_told_is_nobody() -> None:
