@@ -49,6 +49,10 @@ class ApplicationType(StrEnum):
     PAPER_EXCHANGE = "paper_exchange"  #: 纸质证书换领电子证书
 
 
+#: types that end professions, or all of a registration
+CANCELLING = frozenset({ApplicationType.CANCELLATION, ApplicationType.FORCED_CANCELLATION})
+
+
 class Party(StrEnum):
     """Who signs an application form (签署方)."""
 

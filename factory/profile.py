@@ -17,14 +17,14 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
 
 from factory.codes import credit_code_fault
 from factory.errors import FieldError, ProfileError
-from factory.events import CANCELLING
-from factory.model import ApplicationType, Format, Occupation, Party, Period, ProfileId
+from factory.model import CANCELLING, ApplicationType, Format, Occupation, Party, Period, ProfileId
 
 ONE_DAY = timedelta(days=1)
 UNANNOUNCED = CANCELLING | {ApplicationType.PAPER_EXCHANGE}  #: unless a profile says otherwise
@@ -83,17 +83,52 @@ class CertificateRules(_Part):
     paper_exchange: Literal["direct", "centre", "none"] = "none"  #: 纸质证书换领电子证书
 
 
+class FormCode(_Part):
+    """What the printed form adds to the acceptance numbers of one type, two digits each."""
+
+    application: ApplicationType
+    type: str = Field(pattern=r"^\d{2}$")
+    variant: str = Field(pattern=r"^\d{2}$")  #: not explained anywhere; the same for a type
+
+
+class AcceptanceRules(_Part):
+    """How acceptance numbers (受理编号) are made up.
+
+    scheme:     monthly: W, year, month, department, a sequence from 1 every month.
+    department: three digits.
+    profession: two digits of the form: 18 二级建造师, 19 二级造价工程师.
+    forms:      a type that is not named has numbers without the six digits of the form.
+    """
+
+    scheme: Literal["monthly"]
+    department: str = Field(pattern=r"^\d{3}$")
+    profession: str = Field(pattern=r"^\d{2}$")
+    forms: tuple[FormCode, ...] = ()
+
+    def form(self, kind: ApplicationType) -> FormCode | None:
+        """What the form of that type adds; None: it is not known."""
+        return next((each for each in self.forms if each.application is kind), None)
+
+    @field_validator("forms")
+    @classmethod
+    def _names_a_type_once(cls, forms: tuple[FormCode, ...]) -> tuple[FormCode, ...]:
+        _distinct(tuple(each.application for each in forms))
+        return forms
+
+
 class Numbering(_Part):
     """Which schemes new numbers follow.
 
-    respell: whether the next edition prints an older number in this scheme (jzs12 as jzs16).
-    body:    industry body of a cost engineer's number; 00 is housing.
+    respell:    whether the next edition prints an older number in this scheme (jzs12 as jzs16).
+    body:       industry body of a cost engineer's number; 00 is housing.
+    acceptance: None: acceptance numbers are opaque and upstream gives them.
     """
 
     registration: Literal["jzs12", "jzs16", "zj14"]
     licence_root: str = Field(pattern=r"^\d+(\.\d+)+$")
     respell: bool = False
     body: str = Field(default="00", pattern=r"^[0-9]{2}$")
+    acceptance: AcceptanceRules | None = None
 
 
 class Material(_Part):
@@ -342,6 +377,12 @@ class Profile(_Part):
         yield (
             bool(CANCELLING & set(rules.announced)) and rules.cancellation_completes_on != "review",
             "application.announced: a cancellation that nobody reviews is not announced",
+        )
+        acceptance = self.numbering.acceptance
+        yield (
+            acceptance is not None
+            and not {each.application for each in acceptance.forms} <= set(types),
+            "numbering.acceptance.forms: names a type that is not applied for",
         )
         yield (
             ApplicationType.PAPER_EXCHANGE in rules.announced

@@ -16,11 +16,23 @@ from typing import Any
 from PIL import Image, ImageDraw
 from stdnum.cn import ric, uscc
 
-from factory.model import Sex
+from factory import acceptance
+from factory.model import ApplicationType, Sex
 from factory.pictures import DPI, HEIGHT_PX, WIDTH_PX
+from factory.profile import AcceptanceRules
 
 PROFILE = "shanghai-constructor"
 SOURCE = "urn:example:shanghai-portal"
+#: As that profile's file has it; no other type is needed here.
+ACCEPTANCE = AcceptanceRules.model_validate(
+    {
+        "scheme": "monthly",
+        "department": "033",
+        "profession": "18",
+        "forms": [{"application": "initial", "type": "01", "variant": "03"}],
+    }
+)
+A_MONTH = 9999  #: numbers
 AREA = "310101"  #: 上海市黄浦区
 FIRST_BIRTH, BIRTHS = date(1966, 1, 1), 11_000
 STRIDE = 7919  #: prime, so that neighbouring seeds lie far apart and all days are used
@@ -232,13 +244,14 @@ def credit_code(seed: int) -> str:
 
 
 def acceptance_number(seed: int) -> str:
-    """An acceptance number (受理编号): year, month, department 033, sequence.
+    """The acceptance number (受理编号) of the initial registration, as the register makes it up.
 
     >>> acceptance_number(39)
-    'W2024010330039'
+    'W2024010330039180103'
     """
-    turn, sequence = divmod(seed, 10_000)
-    return f"W{2024 + turn // 12}{turn % 12 + 1:02}033{sequence:04}"
+    turn, last = divmod(seed - 1, A_MONTH)
+    day = date(FIRST_TIME.year + turn // 12, turn % 12 + 1, 1)
+    return acceptance.number(ACCEPTANCE, ApplicationType.INITIAL, day, last + 1)
 
 
 def portrait(seed: int) -> bytes:

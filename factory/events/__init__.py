@@ -2,7 +2,6 @@
 
 from factory.events.data import (
     BEGINNING,
-    CANCELLING,
     EVENT_TYPES,
     PICTURES_APART,
     ApplicationAttached,
@@ -40,7 +39,6 @@ from factory.events.schema import example, schema
 
 __all__ = [
     "BEGINNING",
-    "CANCELLING",
     "EVENT_TYPES",
     "MAX_EVENT_BYTES",
     "PICTURES_APART",

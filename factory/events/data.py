@@ -42,7 +42,7 @@ from factory.events.parts import (
     distinct,
 )
 from factory.events.text import Day, Instant, Text, broken
-from factory.model import ApplicationType, Party, Standing
+from factory.model import CANCELLING, ApplicationType, Party, Standing
 
 #: types in which every profession is newly qualified
 QUALIFYING = frozenset(
@@ -52,7 +52,6 @@ QUALIFYING = frozenset(
 BEGINNING = frozenset({ApplicationType.INITIAL, ApplicationType.REREGISTRATION})
 #: types about the whole registration, which name no professions
 WHOLE = frozenset({ApplicationType.CHANGE, ApplicationType.PAPER_EXCHANGE})
-CANCELLING = frozenset({ApplicationType.CANCELLATION, ApplicationType.FORCED_CANCELLATION})
 #: validation context of data whose pictures are kept elsewhere
 PICTURES_APART = {"pictures": "apart"}
 AT_MOST: dict[str, JsonValue] = {"maxItems": MAX_PROFESSIONS}

@@ -12,9 +12,8 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from factory.errors import AwaitsError, ConflictError, FieldError
-from factory.events import CANCELLING
+from factory.model import CANCELLING, ApplicationType, Party
 from factory.model import ApplicationState as S
-from factory.model import ApplicationType, Party
 from factory.profile import Profile
 
 #: what people see (办理状态), and whose turn it is

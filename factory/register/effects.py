@@ -14,7 +14,6 @@ from typing import Any
 
 from factory.errors import AwaitsError, ConflictError, FieldError
 from factory.events import (
-    CANCELLING,
     ApplicationAttached,
     ApplicationClosed,
     ApplicationSaved,
@@ -27,7 +26,7 @@ from factory.events import (
     RegistrationSuspended,
 )
 from factory.lifecycle import Fate, befall
-from factory.model import ApplicationState, ApplicationType, Standing
+from factory.model import CANCELLING, ApplicationState, ApplicationType, Standing
 from factory.profile import Profile
 from factory.register import procedure, professions
 from factory.register.facts import Fact

@@ -129,6 +129,7 @@ SIGNED_ONLINE = {
     *("certificate.unit", "certificate.generate_on", "certificate.paper_exchange"),
     *("application.signers", "application.edit_lock", "application.after_lapse"),
     *("application.cancellation_completes_on", "policy.rename_confirmation"),
+    *(f"numbering.acceptance.{name}" for name in ("scheme", "department", "profession")),
 }
 #: what the manual of each system gives (the matrix of the five systems)
 GIVEN = {

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 
 from factory import specimen
 from factory.errors import FieldError
-from factory.events.data import BEGINNING, CANCELLING, WHOLE
+from factory.events.data import BEGINNING, WHOLE
+from factory.model import CANCELLING, Sex, Standing
 from factory.model import ApplicationType as Type
-from factory.model import Sex, Standing
 from factory.profile import Profile
 from factory.register.facts import SHANGHAI
 

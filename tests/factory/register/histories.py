@@ -14,8 +14,8 @@ from importlib import resources
 from typing import Any
 
 from factory import specimen
-from factory.events import CANCELLING, EVENT_TYPES, PICTURES_APART, Applied
-from factory.model import ApplicationType, Party
+from factory.events import EVENT_TYPES, PICTURES_APART, Applied
+from factory.model import CANCELLING, ApplicationType, Party
 from factory.profile import Profile, parse
 from factory.register import Fact, Person, RegistrationState
 from factory.register.effects import apply

@@ -8,10 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from factory.errors import AwaitsError, ConflictError, FieldError, PermanentError
-from factory.events import CANCELLING
+from factory.model import CANCELLING, Party
 from factory.model import ApplicationState as S
 from factory.model import ApplicationType as T
-from factory.model import Party
 from factory.profile import Profile
 from factory.register import FINAL, LABELS, table
 from factory.register import Happening as Do
