@@ -26,6 +26,8 @@ COMMANDS = (
           "An existing register: take it over, with its numbers."),
     Later("events", "events:events_group",
           "What may be submitted: JSON Schemas and examples."),
+    Later("numbers", "numbers:numbers_group",
+          "Numbers for upstream systems that have no series of their own."),
     Later("submit", "submit:submit",
           "Take events from FILE (- for standard input): CloudEvents JSON or JSON Lines."),
     Later("status", "enquiry:status",

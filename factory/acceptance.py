@@ -41,6 +41,16 @@ def number(rules: AcceptanceRules, kind: ApplicationType, day: date, sequence: i
     )
 
 
+def listed(text: str) -> str:
+    """The number as lists and result pages show it, without what the form adds.
+
+    >>> listed("W2018040330039180103"), listed("opaque")
+    ('W2018040330039', 'opaque')
+    """
+    parsed = numbering.parse_acceptance_number(text)
+    return parsed.short if parsed else text
+
+
 def contradiction(profile: Profile, kind: ApplicationType, text: str) -> str | None:
     """How a number contradicts the type of its application; None: nothing that can be seen.
 

@@ -369,6 +369,35 @@ def test_every_example_can_be_submitted_as_it_is_printed(factory: Line, kind: st
     assert json.loads(factory.run("events", "schema", kind).stdout)["title"] == kind
 
 
+def test_acceptance_numbers_are_drawn_for_upstream(factory: Line) -> None:
+    asked = ("numbers", "acceptance", "--profile", specimen.PROFILE, "--type", "initial")
+
+    told = factory.run(*asked, "--count", "2").stdout.split()
+    found = factory.json(*asked)
+
+    assert len({*told, *found}) == 3
+    assert {number[-6:] for number in (*told, *found)} == {"180103"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (["zhejiang-constructor", "--type", "initial"], CONFLICT, "upstream gives"),
+        (["atlantis-constructor", "--type", "initial"], NOT_FOUND, "is not installed"),
+        (["shanghai-constructor", "--type", "reregistration"], REFUSED, "no reregistration"),
+        (["shanghai-constructor", "--type", "promotion"], USAGE, "promotion"),
+        (["shanghai-constructor", "--type", "initial", "--count", "0"], USAGE, "--count"),
+    ],
+)
+def test_no_acceptance_number_is_drawn_where_none_may_be(
+    factory: Line, words: list[str], code: int, why: str
+) -> None:
+    done = factory.run("numbers", "acceptance", "--profile", *words)
+
+    assert (done.exit_code, done.stdout) == (code, "")
+    assert why in " ".join(done.stderr.split())
+
+
 def test_events_come_through_a_pipe(factory: Line) -> None:
     done = factory.start("submit", "-", stdin=line(approval(704)).encode())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from storage.ledger import keys
 from storage.ledger.base import Tx
 from storage.ledger.people import HolderRow
 
+MOST_OF_A_FORM = "999999"  #: what a form can add to a number
 QUERY_CODE = "application.query_code"
 NOT_FILED = "filing number and query code: no application has both"
 
@@ -77,6 +78,18 @@ def by_number(tx: Tx, number: str) -> list[ApplicationRow]:
         .order_by(t.application.c.id)
     )
     return [_row(row) for row in rows]
+
+
+def taken(tx: Tx, profiles: Sequence[str], number: str) -> bool:
+    """Whether an application of these profiles has that number, with the form's digits or without.
+
+    Digits sort alike under every collation, so the index of numbers answers.
+    """
+    c = t.application.c
+    wanted = select(c.id).where(
+        c.profile.in_(profiles), c.acceptance_number.between(number, f"{number}{MOST_OF_A_FORM}")
+    )
+    return tx.run(wanted.limit(1)).first() is not None
 
 
 def of_holder(tx: Tx, holder_id: int) -> list[ApplicationRow]:

@@ -80,6 +80,17 @@ def test_every_number_is_read_back_and_contradicts_nothing(
     assert acceptance.contradiction(profile, kind, text) is None
 
 
+@given(st.sampled_from(WITH_SCHEME), types, days, sequences)
+def test_lists_show_a_number_alike_whatever_is_applied_for(
+    name: str, kind: ApplicationType, day: date, sequence: int
+) -> None:
+    scheme = rules(PROFILES[name])
+
+    shown = acceptance.listed(acceptance.number(scheme, kind, day, sequence))
+
+    assert shown == f"W{day:%Y%m}033{sequence:04}"
+
+
 @pytest.mark.parametrize("sequence", [0, 10_000])
 def test_a_month_has_numbers_from_1_to_9999(sequence: int) -> None:
     with pytest.raises(FieldError, match="1 to 9999 a month"):
@@ -191,7 +202,7 @@ def test_a_broken_scheme_is_refused_by_the_name_of_its_field(
 
 
 def test_the_examples_of_the_module_hold() -> None:
-    assert doctest.testmod(specimen).failed == 0
+    assert [doctest.testmod(each).failed for each in (acceptance, specimen)] == [0, 0]
 
 
 def rules(profile: Profile) -> AcceptanceRules:
