@@ -24,12 +24,12 @@ def acceptance_numbers(
     FieldError: the register has no such type, or the numbers of the month are used up; then
     none is drawn.
     """
-    profile = plant.profiles.get(profile_id)
-    if profile is None:
-        raise NotFoundError(f"profile {profile_id}: is not installed")
-    if kind not in profile.application.types:
-        raise FieldError("type", f"profile {profile.id}", f"this register has no {kind}")
     with plant.ledger.write(who) as tx:
+        profile = plant.installed(tx, profile_id)
+        if profile is None:
+            raise NotFoundError(f"profile {profile_id}: is not installed")
+        if kind not in profile.application.types:
+            raise FieldError("type", f"profile {profile.id}", f"this register has no {kind}")
         drawn = tuple(_draw(plant, tx, profile, kind) for _ in range(count))
         what = {"type": kind.value, "numbers": list(drawn)}
         audit.note(tx, "acceptance numbers drawn", ("profile", profile.id), why="asked", what=what)
@@ -41,7 +41,7 @@ def _draw(plant: Plant, tx: Tx, profile: Profile, kind: ApplicationType) -> str:
     sisters = [
         each.id
         for each in plant.profiles.values()
-        if each.authority.credit_code == profile.authority.credit_code
+        if each.authority == profile.authority.credit_code
     ]
 
     def number(sequence: int) -> str:

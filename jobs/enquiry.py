@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from factory import access, numbering
+from factory import acceptance, access, numbering
 from factory.access import Thing
 from factory.errors import ConflictError, ForbiddenError, NotFoundError
 from factory.events import ApplicationClosed
@@ -82,13 +82,15 @@ class Opinion:
 class ApplicationStatus:
     """An application and how it stands (办理状态).
 
-    held: the events that name it and wait.
+    held:  the events that name it and wait.
+    notes: what its number says against its type, where that can be seen.
     """
 
     application: ApplicationRow
     stand: Stand
     held: tuple[HeldEvent, ...]
     opinions: tuple[Opinion, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +145,7 @@ def _event_status(plant: Plant, tx: Tx, received: Received, asker: Asker) -> Eve
             )
         ),
         applications=tuple(
-            _application_status(tx, each)
+            _application_status(plant, tx, each)
             for each in asked
             if asker.sees(
                 tx,
@@ -191,7 +193,7 @@ def application_status(
     """
     with plant.ledger.read() as tx:
         found = _applications(plant, tx, number, Thing.APPLICATION_FORM, asker)
-        return [_application_status(tx, each) for each in found]
+        return [_application_status(plant, tx, each) for each in found]
 
 
 def _applications(
@@ -204,13 +206,16 @@ def _applications(
     return found
 
 
-def _application_status(tx: Tx, found: ApplicationRow) -> ApplicationStatus:
+def _application_status(plant: Plant, tx: Tx, found: ApplicationRow) -> ApplicationStatus:
     held = _held_of(tx, found.number)
+    profile = plant.installed(tx, found.profile)
+    note = acceptance.contradiction(profile, found.kind, found.number) if profile else None
     return ApplicationStatus(
         application=found,
         stand=standing.of_application(found),
         held=tuple(each for each in held if each.hold.profile == found.profile),
         opinions=tuple(_opinions(tx, found)),
+        notes=(note,) if note else (),
     )
 
 
@@ -276,7 +281,7 @@ def progress(
         found, right = applications.by_filing(tx, number)
         if not hmac.compare_digest(code, right):
             raise NotFoundError(applications.NOT_FILED)
-        return _application_status(tx, found)
+        return _application_status(plant, tx, found)
 
 
 def slip(plant: Plant, acceptance_number: str, *, asker: Asker = COUNTER) -> tuple[str, str]:

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from factory import plan
+from factory import acceptance, plan
 from factory.errors import ConflictError, PermanentError
 from factory.events import Applied, EnterpriseRenamed, Event, RegistrationImported
 from factory.model import Enterprise, ProfileId
+from factory.profile import Profile
 from factory.register import fact_of
 from jobs import registering
 from storage.ledger import Tx, applications, batches, facts, inbox, people
@@ -71,7 +72,7 @@ def enter(entry: Entry) -> Entered:
         registration=done.registration,
         application=done.application,
         hold=done.hold,
-        notes=(*notes, *done.notes),
+        notes=(*notes, *(done.notes or _contradiction(rules.on(fact.day), data))),
     )
 
 
@@ -107,6 +108,15 @@ def _check_acceptance_number(
         raise ConflictError(
             "acceptance_number: it is another person's application; compare the identity paper"
         )
+
+
+def _contradiction(profile: Profile, data: object) -> tuple[str, ...]:
+    """What the acceptance number of what was taken says against its type; only ever a note."""
+    if not isinstance(data, Applied):
+        return ()
+    said = data.application
+    found = acceptance.contradiction(profile, said.type, said.acceptance_number)
+    return (found,) if found else ()
 
 
 def _rename(entry: Entry, data: EnterpriseRenamed) -> Entered:

@@ -380,6 +380,27 @@ def test_acceptance_numbers_are_drawn_for_upstream(factory: Line) -> None:
 
 
 @pytest.mark.parametrize(
+    ("seed", "form", "notes"),
+    [(771, "180302", ["form code 03 is not that of initial"]), (772, "180103", []), (773, "", [])],
+)
+def test_status_notes_an_acceptance_number_of_another_type(
+    factory: Line, seed: int, form: str, notes: list[str]
+) -> None:
+    event = approval(seed)
+    number = f"W202401033{seed:04}{form}"
+    event["data"]["application"]["acceptance_number"] = number
+
+    outcome = factory.json("submit", "-", stdin=line(event))["lines"][0]
+
+    told, [found] = factory.run("status", number).stdout, factory.json("status", number)
+    assert outcome["status"] == "accepted"
+    assert outcome["notes"] == found["notes"]
+    assert len(found["notes"]) == len(notes)
+    assert ("form code" in told) == bool(notes)
+    assert all(why in note for why, note in zip(notes, found["notes"], strict=True))
+
+
+@pytest.mark.parametrize(
     ("words", "code", "why"),
     [
         (["zhejiang-constructor", "--type", "initial"], CONFLICT, "upstream gives"),

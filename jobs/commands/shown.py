@@ -50,6 +50,8 @@ def show_applications(
         out.print(f"application {row.number} ({row.profile})", markup=False)
         rows = [*_heads(each), *_signatures(row.view), *_materials(row.view), *_steps(each)]
         print_table(("", ""), ((name, value) for name, value in rows if value not in {None, ""}))
+        for note in each.notes:
+            out.print(f"  {note}", markup=False)
         _show_held(each.held)
     for one in awaited:
         owner = OWNERS[one.stand.owner]

@@ -321,6 +321,30 @@ def test_a_second_registration_of_a_holder_is_held(plant: Plant) -> None:
     assert "registered already" in again.notes[0]
 
 
+def test_an_acceptance_number_of_another_type_is_taken_with_a_note(plant: Plant) -> None:
+    application = {"type": "initial", "acceptance_number": "W2024010330001180302"}
+
+    outcome = submit(plant, changed(specimen.approved(1), application=application))
+
+    assert (outcome.status, outcome.application) == (Status.ACCEPTED, "W2024010330001180302")
+    [note] = outcome.notes
+    assert "form code 03 is not that of initial, which has 01" in note
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["W2024010330001180103", "W2024010330001", "W2024010330001180", "沪建受（2024）1", "1 of 7"],
+)
+def test_an_acceptance_number_that_contradicts_nothing_is_taken_without_a_note(
+    plant: Plant, number: str
+) -> None:
+    application = {"type": "initial", "acceptance_number": number}
+
+    outcome = submit(plant, changed(specimen.approved(1), application=application))
+
+    assert (outcome.status, outcome.notes) == (Status.ACCEPTED, ())
+
+
 def test_a_wrong_check_character_holds_the_order_with_its_number(plant: Plant) -> None:
     event = specimen.approved(1)
     number = event["data"]["holder"]["id_number"]
