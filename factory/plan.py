@@ -15,6 +15,7 @@ from factory.errors import ConflictError, FieldError
 from factory.events import RegistrationImported
 from factory.kinds import certificate
 from factory.model import Enterprise, Holder, Registration
+from factory.numbering import LicenceId
 from factory.profile import Authority, Profile
 from factory.register import Fact, RegistrationState, professions
 
@@ -29,6 +30,14 @@ class EmployerNames:
 
     current: str
     former: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """The edition made elsewhere that a registration was taken over with."""
+
+    number: int
+    licence_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,19 +176,16 @@ def edition(
     random_bytes: bytes,
     verify_url: str,
     issued_on: date,
+    continues: LicenceId | None = None,
 ) -> EditionPlan:
     """The next edition of a registration, with everything that will be printed.
 
     random_bytes: 13 fresh ones, for the verification code.
+    continues:    the licence id (证照标识) it gets as the next version of one made elsewhere;
+                  None: one under the serial of its number.
     """
     code = numbering.verification_code(random_bytes)
-    licence_id = numbering.licence_id(
-        profile.numbering.licence_root,
-        profile.type_code(registration.professions[0].name),
-        profile.authority.credit_code,
-        licence_serial(registration.number, profile.authority),
-        number,
-    )
+    licence_id = str(continues) if continues else _licence_id(profile, registration, number)
     return EditionPlan(
         number=number,
         licence_id=licence_id,
@@ -196,6 +202,30 @@ def edition(
         ),
         face_version=certificate.FACE_VERSION,
         valid_until=max(each.validity.last for each in registration.professions),
+    )
+
+
+def continued(brought: Brought, number: int) -> LicenceId | None:
+    """The licence id (证照标识) of a later edition, where the one made elsewhere goes on.
+
+    GB/T 36904-2018 5.4: the next file of the same certificate has the same type, issuer and
+    serial, and the next version.  None: what was brought is no licence id, or the three digits
+    of its versions are used up.
+    """
+    try:
+        first = numbering.parse_licence_id(brought.licence_id)
+        return replace(first, version=first.version + number - brought.number)
+    except FieldError:
+        return None
+
+
+def _licence_id(profile: Profile, registration: Registration, number: int) -> str:
+    return numbering.licence_id(
+        profile.numbering.licence_root,
+        profile.type_code(registration.professions[0].name),
+        profile.authority.credit_code,
+        licence_serial(registration.number, profile.authority),
+        number,
     )
 
 

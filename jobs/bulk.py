@@ -89,7 +89,7 @@ def _expand(plant: Plant, tx: Tx, batch: Batch) -> None:
     limit = plant.settings.slice_items
     ids = batches.pending_items(tx, batch.id, after=batch.cursor, limit=limit)
     rows = registers.load(tx, ids)
-    numbers = orders.next_edition(tx, ids)
+    following = orders.next_edition(tx, ids)
     right = orders.resting_on(tx, {ident: ordering.basis(tx, rows[ident]) for ident in ids})
     waiting = orders.waiting(tx, ids)
     skipped = {
@@ -101,7 +101,7 @@ def _expand(plant: Plant, tx: Tx, batch: Batch) -> None:
         batches.skip_item(tx, batch.id, ident, reason)
     due = [ident for ident in ids if ident not in skipped]
     for part in _parts(due, plant.settings.chunk_items):
-        _order(plant, tx, batch, [rows[ident] for ident in part], numbers)
+        _order(plant, tx, batch, [rows[ident] for ident in part], following)
     if len(ids) < limit:
         batches.expanded(tx, batch.id)
         record.complete_batch(tx, batch.id)
@@ -123,11 +123,11 @@ def _order(
     tx: Tx,
     batch: Batch,
     rows: Sequence[registers.RegistrationRow],
-    numbers: Mapping[int, int],
+    following: Mapping[int, orders.Next],
 ) -> None:
     """One chunk; what cannot be ordered is held alone, and what is doubtful with its order."""
     planned = [
-        (row, new) for row in rows if (new := _new_order(plant, tx, batch, row, numbers[row.id]))
+        (row, new) for row in rows if (new := _new_order(plant, tx, batch, row, following[row.id]))
     ]
     if not planned:
         return
@@ -141,17 +141,18 @@ def _order(
 
 
 def _new_order(
-    plant: Plant, tx: Tx, batch: Batch, row: registers.RegistrationRow, number: int
+    plant: Plant, tx: Tx, batch: Batch, row: registers.RegistrationRow, due: orders.Next
 ) -> orders.NewOrder | None:
     try:
         return ordering.new_order(
             plant,
             tx,
             row,
-            number=number,
+            number=due.number,
             cause=ordering.RENAMED,
             issued_on=_effective(tx, batch),
             inbox_id=batch.inbox_id,
+            brought=due.brought,
         )
     except PermanentError as error:
         batches.hold_item(tx, batch.id, row.id, error.reason)

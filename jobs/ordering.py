@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from factory import plan
 from factory.model import Kind, Registration
-from factory.numbering import CODE_BYTES
+from factory.numbering import CODE_BYTES, LicenceId
 from factory.register import check_pictures
 from storage.ledger import Tx, holds, orders
 from storage.ledger.registers import RegistrationRow
@@ -38,10 +38,12 @@ def new_order(
     cause: str,
     issued_on: date,
     inbox_id: int,
+    brought: plan.Brought | None,
     waits_for: str | None = None,
 ) -> orders.NewOrder:
     """The order of a registration's next edition, with everything that will be printed.
 
+    brought: the edition it was taken over with, whose licence id the next ones continue.
     PictureError: a picture that the certificate prints is not there.
     """
     profile = plant.profile(tx, row.profile)
@@ -53,6 +55,7 @@ def new_order(
         random_bytes=secrets.token_bytes(CODE_BYTES),
         verify_url=plant.settings.verify_url,
         issued_on=issued_on,
+        continues=_continued(tx, row, brought, number),
     )
     return orders.NewOrder(
         kind=Kind.CERTIFICATE,
@@ -78,6 +81,14 @@ def new_order(
         key_stem=f"{row.profile}/{row.uid}/{number:03d}/{Kind.CERTIFICATE}",
         waits_for=waits_for,
     )
+
+
+def _continued(
+    tx: Tx, row: RegistrationRow, brought: plan.Brought | None, number: int
+) -> LicenceId | None:
+    """The licence id that goes on; None: there is none, or two certificates claim it."""
+    found = plan.continued(brought, number) if brought else None
+    return None if found is None or orders.is_shared(tx, found, row.id) else found
 
 
 def hold_if_doubtful(plant: Plant, tx: Tx, row: RegistrationRow, order_id: int) -> int | None:

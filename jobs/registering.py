@@ -289,6 +289,7 @@ def _order_next(
         cause=state.cause,
         issued_on=state.changed_on,
         inbox_id=desk.said[desk.asked].inbox_id,
+        brought=orders.brought(tx, [row.id]).get(row.id),
         waits_for=COLLECTION if lazy else None,
     )
     if newest is not None and newest.order is not None and waits:
@@ -318,6 +319,7 @@ def release(plant: Plant, tx: Tx, registration_id: int) -> int | None:
         cause=cause,
         issued_on=issued_on,
         inbox_id=inbox_id,
+        brought=orders.brought(tx, [row.id]).get(row.id),
     )
     orders.replan(tx, newest.order, order)
     orders.release(tx, newest.order)

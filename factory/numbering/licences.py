@@ -37,8 +37,13 @@ class LicenceId:
             raise _wrong_licence_id("a part has a wrong length or character")
 
     @property
+    def certificate(self) -> str:
+        """What all versions have in common: root, type, issuer and serial."""
+        return f"{self.root}.{self.type_code}.{self.issuer}.{self.serial}"
+
+    @property
     def _stem(self) -> str:
-        return f"{self.root}.{self.type_code}.{self.issuer}.{self.serial}.{self.version:03}"
+        return f"{self.certificate}.{self.version:03}"
 
     def __str__(self) -> str:
         body = f"{self.type_code}{self.issuer}{self.serial}{self.version:03}"

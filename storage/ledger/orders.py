@@ -23,6 +23,8 @@ from factory.model import (
     ProfileId,
     Queue,
 )
+from factory.numbering import LicenceId
+from factory.plan import Brought
 from storage import tables as t
 from storage.ledger import audit, keys, outbox
 from storage.ledger.base import Tx
@@ -88,6 +90,18 @@ class Newest:
     order_state: OrderState | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Next:
+    """The edition a registration gets next.
+
+    number:  from 1.
+    brought: the edition it was taken over with, whose licence id goes on.
+    """
+
+    number: int
+    brought: Brought | None
+
+
 def face_context(key_stem: str) -> str:
     """What a face is sealed for: it does not open for another order."""
     return f"{FACE}:{key_stem}"
@@ -118,15 +132,41 @@ def waiting(tx: Tx, registration_ids: Sequence[int]) -> frozenset[int]:
     return frozenset(tx.run(wanted).scalars())
 
 
-def next_edition(tx: Tx, registration_ids: Sequence[int]) -> Mapping[int, int]:
-    """The edition number each registration gets next, from 1."""
+def next_edition(tx: Tx, registration_ids: Sequence[int]) -> Mapping[int, Next]:
+    """What each registration gets next."""
     rows = tx.run(
         select(t.edition.c.registration_id, func.max(t.edition.c.number))
         .where(t.edition.c.registration_id.in_(registration_ids))
         .group_by(t.edition.c.registration_id)
     )
-    latest = {row[0]: row[1] for row in rows}
-    return {ident: latest.get(ident, 0) + 1 for ident in registration_ids}
+    latest, continued = {row[0]: row[1] for row in rows}, brought(tx, registration_ids)
+    return {
+        ident: Next(number=latest.get(ident, 0) + 1, brought=continued.get(ident))
+        for ident in registration_ids
+    }
+
+
+def brought(tx: Tx, registration_ids: Sequence[int]) -> Mapping[int, Brought]:
+    """The editions with a licence id that registrations were taken over with."""
+    c = t.edition.c
+    rows = tx.run(
+        select(c.registration_id, c.number, c.licence_id).where(
+            c.registration_id.in_(registration_ids), c.code.is_(None), c.licence_id.is_not(None)
+        )
+    )
+    return {row[0]: Brought(number=row[1], licence_id=row[2]) for row in rows}
+
+
+def is_shared(tx: Tx, licence: LicenceId, registration_id: int) -> bool:
+    """Whether another registration has an edition under the same type, issuer and serial."""
+    c, stem = t.edition.c, licence.certificate
+    rows = tx.run(
+        select(c.licence_id).where(
+            c.licence_id.between(f"{stem}.000", f"{stem}.999.Z"),
+            c.registration_id != registration_id,
+        )
+    )
+    return any(found.startswith(f"{stem}.") for found in rows.scalars())
 
 
 def ever_made(tx: Tx, registration_ids: Sequence[int]) -> frozenset[int]:

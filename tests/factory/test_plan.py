@@ -13,6 +13,7 @@ from factory import numbering, plan, specimen
 from factory.errors import ConflictError, FieldError
 from factory.events import RegistrationApproved
 from factory.model import Enterprise, Period, Profession, Registration
+from factory.numbering import LicenceId
 from factory.plan import EditionPlan, EmployerNames
 from factory.profile import Profile, parse
 from factory.register import RegistrationState, View
@@ -24,6 +25,9 @@ APPROVED_ON = date(2024, 6, 14)
 PHOTO = "a" * 64
 NAMES = EmployerNames(current="上海新名建设有限公司", former=frozenset({"上海旧名建设有限公司"}))
 SPELLING, OLD_SPELLING = "沪2312016202400057", "沪231162400057"
+ROOT = "1.2.156.3005.2"
+FOREIGN = f"{ROOT}.11100000000013338W001.11110000000021135M.0123456789ABCDEF0123456789ABCDEF"
+AREA_CODED = "11100000MB03271699022.340100.000000016"
 USCC = specimen.credit_code(1)
 
 
@@ -170,6 +174,56 @@ def test_both_spellings_of_a_number_give_one_identifier() -> None:
     assert serials == ["2312016202400057"] * 2
 
 
+@pytest.mark.parametrize(
+    ("brought", "number", "following"),
+    [
+        (plan.Brought(number=1, licence_id=f"{FOREIGN}.001.W"), 2, f"{FOREIGN}.002.U"),
+        (plan.Brought(number=4, licence_id=f"{FOREIGN}.001.W"), 5, f"{FOREIGN}.002.U"),
+        (
+            plan.Brought(number=1, licence_id=f"{ROOT}.{AREA_CODED}.001.9"),
+            2,
+            f"{ROOT}.{AREA_CODED}.002.7",
+        ),
+    ],
+)
+def test_the_identifier_of_an_edition_made_elsewhere_goes_on(
+    brought: plan.Brought, number: int, following: str
+) -> None:
+    continues = plan.continued(brought, number)
+
+    assert str(continues) == following
+    assert edition(registration(), number=number, continues=continues).licence_id == following
+
+
+@given(
+    st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=1, max_size=32),
+    st.integers(1, 998),
+    st.integers(1, 500),
+    st.integers(1, 500),
+)
+def test_a_continued_identifier_differs_in_version_and_check_alone(
+    serial: str, version: int, number: int, later: int
+) -> None:
+    first = replace(numbering.parse_licence_id(f"{FOREIGN}.001.W"), serial=serial, version=version)
+    brought = plan.Brought(number=number, licence_id=str(first))
+
+    found = plan.continued(brought, number + later)
+
+    if version + later > 999:
+        assert found is None
+        return
+    assert found is not None and found.certificate == first.certificate
+    assert found.version == version + later
+    assert numbering.parse_licence_id(str(found)) == found
+
+
+@pytest.mark.parametrize(
+    "text", ["L-1", f"{FOREIGN}.001.X", f"{FOREIGN}.001", f"{FOREIGN.lower()}.001.W", ""]
+)
+def test_what_is_no_identifier_does_not_go_on(text: str) -> None:
+    assert plan.continued(plan.Brought(number=1, licence_id=text), 2) is None
+
+
 @given(st.integers(1, 99_999), st.integers(1, 99_999))
 def test_two_numbers_give_two_identifiers(one: int, other: int) -> None:
     numbers = [f"沪23120162024{serial:05}" for serial in (one, other)]
@@ -250,7 +304,11 @@ def doubtful(field: str) -> Registration:
 
 
 def edition(
-    value: Registration, number: int = 1, drawn: bytes = bytes(13), profile: Profile = PROFILE
+    value: Registration,
+    number: int = 1,
+    drawn: bytes = bytes(13),
+    continues: LicenceId | None = None,
+    profile: Profile = PROFILE,
 ) -> EditionPlan:
     return plan.edition(
         profile,
@@ -259,4 +317,5 @@ def edition(
         random_bytes=drawn,
         verify_url="https://verify.example/",
         issued_on=APPROVED_ON,
+        continues=continues,
     )

@@ -44,6 +44,11 @@ def run(plant: Plant, batch: BatchId) -> None:
         finish(plant, must_claim(plant, chunk))
 
 
+def licence_ids(plant: Plant, number: str) -> list[str]:
+    found = enquiry.registration_status(plant, number).registration
+    return [edition.licence_id or "" for edition in found.editions]
+
+
 def states(plant: Plant, number: str) -> list[EditionState]:
     return [
         edition.state
@@ -221,6 +226,23 @@ def test_a_registration_with_an_old_number_in_no_scheme_is_reissued(plant: Plant
 
     wanted = [EditionState.SUPERSEDED, EditionState.UNCOLLECTED]
     assert all(states(plant, number) == wanted for number in numbers)
+
+
+def test_in_a_rename_the_licence_id_of_an_imported_edition_goes_on(plant: Plant) -> None:
+    foreign = "1.2.156.3005.2.11100000000013338W001.11110000000021135M." + "0123456789ABCDEF" * 2
+    electronic = pictured(2)
+    electronic["data"]["edition"] |= {"medium": "electronic", "number": 1}
+    electronic["data"]["edition"]["licence_id"] = f"{foreign}.001.W"
+    number = submit(plant, electronic).registration
+    own = issue(plant, 1)
+    batch = start_rename(plant)
+    confirm(plant, batch)
+
+    run(plant, batch)
+
+    assert number is not None
+    assert licence_ids(plant, number) == [f"{foreign}.001.W", f"{foreign}.002.U"]
+    assert [each.split(".")[7] for each in licence_ids(plant, own)] == ["2312016202400001"] * 2
 
 
 def test_what_cannot_be_ordered_is_held_alone(plant: Plant) -> None:

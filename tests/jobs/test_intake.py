@@ -4,6 +4,7 @@ import hashlib
 import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from factory import events, specimen
 from factory.model import Sex
+from factory.numbering import parse_licence_id
 from factory.versions import Versions
 from jobs import desk, enquiry, intake
 from jobs.intake import Status
@@ -440,6 +442,88 @@ def test_a_licence_id_in_use_holds_the_import(plant: Plant) -> None:
 
     assert other.status is Status.HELD
     assert "another edition has it" in other.notes[0]
+
+
+FOREIGN = "1.2.156.3005.2.11100000000013338W001.11110000000021135M.0123456789ABCDEF0123456789ABCDEF"
+
+
+def test_the_licence_id_of_an_imported_edition_goes_on(plant: Plant) -> None:
+    number = brought(plant, 5, f"{FOREIGN}.001.W")
+
+    renewed(plant, 5, number)
+
+    assert licence_ids(plant, number) == [f"{FOREIGN}.001.W", f"{FOREIGN}.002.U"]
+
+
+def test_a_licence_id_goes_on_through_all_later_editions(plant: Plant) -> None:
+    number = brought(plant, 5, f"{FOREIGN}.001.W", edition=3)
+    renewed(plant, 5, number)
+
+    correction = specimen.corrected(5)
+    submit(plant, changed(correction, corrected_on="2025-03-01"))
+
+    versions = [parse_licence_id(each) for each in licence_ids(plant, number)]
+    assert [each.version for each in versions] == [1, 2, 3]
+    assert {each.certificate for each in versions} == {FOREIGN}
+
+
+@pytest.mark.parametrize("licence_id", ["L-1", f"{FOREIGN}.001.X", None])
+def test_after_what_is_no_licence_id_an_edition_has_the_serial_of_its_number(
+    plant: Plant, licence_id: str | None
+) -> None:
+    number = brought(plant, 5, licence_id)
+
+    renewed(plant, 5, number)
+
+    own = parse_licence_id(licence_ids(plant, number)[-1])
+    assert (own.serial, own.version) == ("2312019202200006", 2)
+
+
+@pytest.mark.parametrize(("other", "goes_on"), [("0123", True), ("0123456789ABCDEF" * 2, False)])
+def test_a_licence_id_that_two_registrations_claim_goes_on_for_neither(
+    plant: Plant, other: str, goes_on: bool
+) -> None:
+    number = brought(plant, 5, f"{FOREIGN}.001.W")
+    brought(plant, 6, str(replace(parse_licence_id(f"{FOREIGN}.002.U"), serial=other)))
+
+    renewed(plant, 5, number)
+
+    newest = parse_licence_id(licence_ids(plant, number)[-1])
+    assert (newest.certificate == FOREIGN) is goes_on
+    assert newest.version == 2
+
+
+def brought(plant: Plant, seed: int, licence_id: str | None, edition: int = 1) -> str:
+    """An import of an electronic certificate; its registration number."""
+    event = specimen.imported(seed)
+    held = {"medium": "electronic", "issued_on": "2022-03-06", "number": edition}
+    if licence_id is not None:
+        held["licence_id"] = licence_id
+    outcome = submit(plant, changed(event, edition=held))
+    assert outcome.registration is not None
+    return outcome.registration
+
+
+def renewed(plant: Plant, seed: int, number: str) -> None:
+    """A renewal of what was imported, two months before its end."""
+    event = specimen.approved(seed)
+    [profession] = specimen.imported(seed)["data"]["professions"]
+    outcome = submit(
+        plant,
+        changed(
+            event,
+            application={"type": "renewal", "acceptance_number": "W2025010330001180302"},
+            registration_number=number,
+            professions=[{"name": profession["name"], "main": True}],
+            approved_on="2025-01-10",
+        ),
+    )
+    assert outcome.status is Status.ACCEPTED, outcome
+
+
+def licence_ids(plant: Plant, number: str) -> list[str]:
+    found = enquiry.registration_status(plant, number).registration
+    return [edition.licence_id or "" for edition in found.editions]
 
 
 @pytest.mark.parametrize("former", [[], ["沪2312016201800057"]])
