@@ -100,6 +100,12 @@ def registration_number(profile: Profile, state: RegistrationState, serial: int)
 
     A constructor's has the years of the earliest qualification and of the registration; a cost
     engineer's the digit of the profession and the year of issue.
+
+    The rule of constructors names the division and year of the first registration (初始注册), and
+    leaves open whether somebody who was cancelled, or comes back by 重新注册, has those of old
+    again.  Here what begins is a first registration of its own: it has its own division, year and
+    serial, and the number that ended stays with what ended.  Whoever moved in and brought a number
+    (沪262…) keeps it: it is imported, never drawn.
     """
     scheme, authority = profile.numbering.registration, profile.authority
     if scheme == "zj14":

@@ -32,7 +32,8 @@ class ConstructorNumber:
     division:           two digits of GB/T 2260: where the first registration was, so it may
                         differ from ``province`` for a person who moved.
     qualification_year: four digits, 20xx.
-    registration_year:  of the first registration, four digits, 20xx.
+    registration_year:  of the first registration, four digits, 20xx; of which one, where there
+                        were several, no rule says (what is drawn: plan.registration_number).
     serial:             1 to 99999, provincial.
     """
 

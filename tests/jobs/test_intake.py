@@ -493,9 +493,16 @@ def test_a_licence_id_that_two_registrations_claim_goes_on_for_neither(
     assert newest.version == 2
 
 
-def brought(plant: Plant, seed: int, licence_id: str | None, edition: int = 1) -> str:
+def brought(
+    plant: Plant,
+    seed: int,
+    licence_id: str | None,
+    edition: int = 1,
+    number: str | None = None,
+) -> str:
     """An import of an electronic certificate; its registration number."""
     event = specimen.imported(seed)
+    event["data"]["registration_number"] = number or event["data"]["registration_number"]
     held = {"medium": "electronic", "issued_on": "2022-03-06", "number": edition}
     if licence_id is not None:
         held["licence_id"] = licence_id
