@@ -15,12 +15,8 @@ from factory.numbering.constructors import (
 )
 from factory.numbering.cost_engineers import (
     CostEngineerNumber,
-    OldCostEngineerNumber,
     cost_engineer_number,
-    is_old_cost_engineer_number,
     parse_cost_engineer_number,
-    parse_old_cost_engineer_number,
-    practice_seal_number,
 )
 from factory.numbering.crockford import CROCKFORD
 from factory.numbering.filing import (
@@ -50,7 +46,6 @@ __all__ = [
     "ConstructorNumber",
     "CostEngineerNumber",
     "LicenceId",
-    "OldCostEngineerNumber",
     "Scheme",
     "acceptance_number",
     "check_character",
@@ -58,7 +53,6 @@ __all__ = [
     "cost_engineer_number",
     "filing_number",
     "is_clear",
-    "is_old_cost_engineer_number",
     "licence_id",
     "number_key",
     "parse_acceptance_number",
@@ -66,10 +60,8 @@ __all__ = [
     "parse_cost_engineer_number",
     "parse_filing_number",
     "parse_licence_id",
-    "parse_old_cost_engineer_number",
     "parse_query_code",
     "parse_verification_code",
-    "practice_seal_number",
     "query_code",
     "respell",
     "verification_code",

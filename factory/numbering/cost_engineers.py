@@ -1,10 +1,13 @@
-"""Numbers of cost engineers (注册证书编号): 建[造] and digits.  建办标〔2020〕10号, 2020-03-18."""
+"""Numbers of cost engineers (注册证书编号): 建[造] and 14 digits.  建办标〔2020〕10号, 2020-03-18.
+
+Those from before 2020 have 11 digits and are opaque text: they are only ever taken over, and
+``number_key`` tells one from another.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
 from factory.errors import FieldError
 from factory.numbering.spelling import plain
@@ -15,10 +18,6 @@ BRACKETS = r"[\[(〔【]造[\])〕】]"  #: after NFKC, which narrows ［］ and
 NUMBER = re.compile(
     rf"建{BRACKETS}(?P<level>[12])(?P<specialty>[1-4])(?P<year>\d{{2}})"
     r"(?P<division>\d{2})(?P<body>\d{2})(?P<serial>\d{6})",
-    re.ASCII,
-)
-OLD_NUMBER = re.compile(
-    rf"建{BRACKETS}(?P<year>\d{{2}})(?P<area>\d{{2}})(?P<industry>\d{{2}})(?P<serial>\d{{5}})",
     re.ASCII,
 )
 RULE = "建办标〔2020〕10号"
@@ -64,34 +63,6 @@ class CostEngineerNumber:
         return str(self.level), str(self.specialty), year, self.division, self.body, serial
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OldCostEngineerNumber:
-    """A cost engineer's number from before 2020 in its parts, 11 digits; only ever taken over.
-
-    year, area, industry: two digits each, as printed; the century is not in the number.
-    serial:               1 to 99999.
-
-    FieldError: a part is outside its range.
-    """
-
-    year: str
-    area: str
-    industry: str
-    serial: int
-
-    def __post_init__(self) -> None:
-        found = OLD_NUMBER.fullmatch(str(self))
-        if found is None or found.groups() != self._parts or self.serial == 0:
-            raise FieldError("registration_number", RULE, "a part is outside its range")
-
-    def __str__(self) -> str:
-        return f"建[造]{''.join(self._parts)}"
-
-    @property
-    def _parts(self) -> tuple[str, ...]:
-        return self.year, self.area, self.industry, f"{self.serial:05}"
-
-
 def parse_cost_engineer_number(text: str) -> CostEngineerNumber | None:
     """The number's parts; None: it is none of the scheme in force (an old or foreign one).
 
@@ -109,32 +80,6 @@ def parse_cost_engineer_number(text: str) -> CostEngineerNumber | None:
         body=found["body"],
         serial=int(found["serial"]),
     )
-
-
-def parse_old_cost_engineer_number(text: str) -> OldCostEngineerNumber | None:
-    """The parts of a number from before 2020; None: it is none.
-
-    >>> parse_old_cost_engineer_number("建〔造〕11310012345").serial
-    12345
-    """
-    found = OLD_NUMBER.fullmatch("".join(plain(text).split()))
-    if found is None or int(found["serial"]) == 0:
-        return None
-    return OldCostEngineerNumber(
-        year=found["year"],
-        area=found["area"],
-        industry=found["industry"],
-        serial=int(found["serial"]),
-    )
-
-
-def is_old_cost_engineer_number(text: str) -> bool:
-    """Whether it is a number from before 2020.
-
-    >>> is_old_cost_engineer_number("建[造]11310012345")
-    True
-    """
-    return parse_old_cost_engineer_number(text) is not None
 
 
 def cost_engineer_number(
@@ -155,15 +100,3 @@ def cost_engineer_number(
             serial=serial,
         )
     )
-
-
-def practice_seal_number(number: CostEngineerNumber, holder: Literal["A", "B"]) -> str:
-    """The number of the practice seal (执业印章): a letter and the same digits.
-
-    holder: A where the employer is a qualified consultancy (具备工程造价咨询企业资质), else B.
-    建办标〔2020〕10号.
-
-    >>> practice_seal_number(parse_cost_engineer_number("建[造]21213100000123"), "B")
-    'B21213100000123'
-    """
-    return holder + number.digits
