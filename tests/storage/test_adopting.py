@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from factory import specimen
+from factory import acceptance, specimen
 from factory.model import ApplicationState, EditionState, Standing
 from jobs import bulk, enquiry, opening, watching
 from jobs.intake import Outcome, Status
@@ -297,7 +297,7 @@ def exchange(seed: int) -> JsonObject:
 
 
 def of_type(kind: str, seed: int) -> JsonObject:
-    number = specimen.acceptance_number(seed + 1000)
+    number = acceptance.listed(specimen.acceptance_number(seed + 1000))
     found: JsonObject = {"application": {"type": kind, "acceptance_number": number}}
     if kind == "renewal":
         found["approved_on"] = RENEWAL.isoformat()
