@@ -446,6 +446,21 @@ hold = Table(
     comment="What is stopped for a person (挂起), why, and whose turn it is",
 )
 
+added_font = Table(
+    "added_font",
+    metadata,
+    _id(),
+    Column("name", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("face_index", Integer, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("object_key", String(240), nullable=False),
+    _time("added_at"),
+    Column("added_by", String(128), nullable=False),
+    UniqueConstraint("sha256", "face_index"),
+    comment="Fonts added to the installed ones, in their order; bytes in the store",
+)
+
 number_series = Table(
     "number_series",
     metadata,
