@@ -34,6 +34,8 @@ COMMANDS = (
           "Where an event, an application or a registration stands, and whose turn it is."),
     Later("materials", "enquiry:materials",
           "List the materials (申报材料) of the application NUMBER (受理编号), or get one."),
+    Later("documents", "documents:documents_command",
+          "The forms, notices and slips of an application, or the list of a rename."),
     Later("slip", "enquiry:slip",
           "The filing number and query code (办件申报号, 查询密码) of application NUMBER."),
     Later("collect", "desk:collect",

@@ -28,6 +28,10 @@ class Kind(StrEnum):
     """What a document is (文书种类)."""
 
     CERTIFICATE = "certificate"  #: 注册证书
+    APPLICATION_FORM = "application_form"  #: 注册申请表
+    ACCEPTANCE_NOTICE = "acceptance_notice"  #: 行政审批受理通知书
+    FILING_SLIP = "filing_slip"  #: 申报告知单
+    RENAME_LIST = "rename_list"  #: 企业更名结果
 
 
 class Format(StrEnum):
@@ -213,9 +217,9 @@ class Order:
 
     face:      the JSON face of its kind; equals the machine-readable twin.
     pictures:  role -> normalised JPEG bytes, e.g. ``{"photo": ...}``.
-    identity:  the signing identity the seal comes from.
+    identity:  the signing identity the seal comes from; None: nobody of ours seals it.
     signed_at: aware UTC; the signing time printed into the signature.
-    key_stem:  object key without its extension: ``profile/registration/edition/kind``.
+    key_stem:  object key without its extension, e.g. ``profile/registration/edition/kind``.
     """
 
     id: OrderId
@@ -225,7 +229,7 @@ class Order:
     face: Mapping[str, object]
     pictures: Mapping[str, bytes] = field(repr=False)
     formats: tuple[Format, ...]
-    identity: str
+    identity: str | None
     signed_at: datetime
     key_stem: str
 

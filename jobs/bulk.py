@@ -15,7 +15,7 @@ import structlog
 from factory.errors import ConflictError, PermanentError
 from factory.model import BatchId, BatchState, Queue
 from factory.register import local_day
-from jobs import ordering
+from jobs import ordering, renaming
 from storage.ledger import Tx, batches, orders, people, record, registers
 from storage.ledger.batches import Batch
 
@@ -38,6 +38,8 @@ def advance(plant: Plant, batch_id: BatchId) -> None:
             _prepare(plant, tx, batch)
         elif batch.state is BatchState.RUNNING and not batch.expanded:
             _expand(plant, tx, batch)
+        elif batch.state is BatchState.COMPLETED and not batch.listed:
+            renaming.list_result(plant, tx, batch)
 
 
 def confirm(plant: Plant, batch_id: BatchId, *, who: str, why: str) -> Batch:
@@ -132,7 +134,7 @@ def _order(
     if not planned:
         return
     made = orders.add(tx, [new for _, new in planned], queue=Queue.BULK, batch=batch.id)
-    pairs = [(row, order_id) for (row, _), (order_id, _) in zip(planned, made, strict=True)]
+    pairs = [(row, added.order) for (row, _), added in zip(planned, made, strict=True)]
     batches.set_ordered(tx, batch.id, [(row.id, order_id) for row, order_id in pairs])
     looked_at = orders.ever_made(tx, [row.id for row, _ in pairs])
     for row, order_id in pairs:

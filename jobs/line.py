@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import structlog
@@ -49,7 +48,7 @@ class Work:
 
     order: Order
     format: Format
-    identity: SealIdentity = field(repr=False)
+    identity: SealIdentity | None = field(repr=False)  #: None: nobody of ours seals it
     prepared: pades.Prepared | None = field(default=None, repr=False)
     data: bytes = field(default=b"", repr=False)
 
@@ -139,7 +138,7 @@ def _works(plant: Plant, claim: Claim, tally: Tally) -> list[Work]:
     works = []
     for order in claim.orders:
         try:
-            identity = plant.keyring.identity(order.identity)
+            identity = plant.keyring.identity(order.identity) if order.identity else None
         except FactoryError as error:
             tally.later.append(error)
             continue
@@ -148,7 +147,7 @@ def _works(plant: Plant, claim: Claim, tally: Tally) -> list[Work]:
 
 
 def _draw(plant: Plant, work: Work) -> Work:
-    """Face -> placed marks -> page, linted, with the hole for its signature."""
+    """Face -> placed marks -> page, linted; with the hole for its seal, if it gets one."""
     order = work.order
     kind = KINDS[order.kind]
     profile = plant.profiles[order.profile].on(local_day(order.signed_at))
@@ -163,6 +162,8 @@ def _draw(plant: Plant, work: Work) -> Work:
         face_digest=face_digest(order),
         created=order.signed_at,
     )
+    if work.identity is None:
+        return replace(work, data=_with_parties(document, placed))
     prepared = pades.prepare(document, _seal_field(placed), work.identity, now=order.signed_at)
     return replace(work, prepared=prepared)
 
@@ -190,10 +191,12 @@ def face_digest(order: Order) -> str:
 
 def _sign(tally: Tally) -> None:
     """All digests of one identity go to its signer in one call; then each file is closed."""
-    ready = sorted(tally.works, key=lambda work: work.identity.name)
-    tally.works = []
-    for _, group in groupby(ready, key=lambda work: work.identity.name):
-        works = list(group)
+    by_identity: dict[str, list[Work]] = {}
+    for work in tally.works:
+        if work.identity is not None:
+            by_identity.setdefault(work.identity.name, []).append(work)
+    tally.works = [work for work in tally.works if work.identity is None]
+    for works in by_identity.values():
         try:
             tally.works += _signed(works)
         except FactoryError as error:
@@ -201,8 +204,10 @@ def _sign(tally: Tally) -> None:
 
 
 def _signed(works: Sequence[Work]) -> list[Work]:
-    prepared = [work.prepared for work in works if work.prepared is not None]
-    signatures = works[0].identity.signer.sign_digests([each.digest for each in prepared])
+    """Works of one identity, each with its signature in its file."""
+    identity, prepared = works[0].identity, [work.prepared for work in works if work.prepared]
+    assert identity is not None  # noqa: S101 - sorted by the caller
+    signatures = identity.signer.sign_digests([each.digest for each in prepared])
     return [
         replace(work, data=pades.complete(each, signature), prepared=None)
         for work, each, signature in zip(works, prepared, signatures, strict=True)
@@ -211,7 +216,8 @@ def _signed(works: Sequence[Work]) -> list[Work]:
 
 def _checked(work: Work) -> Work:
     """Nothing goes on that does not verify.  SelfCheckError: it does not."""
-    verify.self_check(work.data, work.identity.signing_cert)
+    if work.identity is not None:
+        verify.self_check(work.data, work.identity.signing_cert)
     return work
 
 
@@ -252,7 +258,8 @@ def _adopted(plant: Plant, work: Work) -> Work:
     found = plant.store.get(work.key)
     if found == work.data:
         return work
-    verify.self_check(found, work.identity.signing_cert)
+    if work.identity is not None:
+        verify.self_check(found, work.identity.signing_cert)
     if verify.face_digest(found) != face_digest(work.order):
         raise SelfCheckError("store: another document lies under this order's key")
     return replace(work, data=found)
@@ -309,7 +316,9 @@ def _made_file(work: Work) -> MadeFile:
         sha256=hashlib.sha256(work.data).hexdigest(),
         size_bytes=len(work.data),
         content_type=CONTENT_TYPES[work.format],
-        signing_cert_sha256=verify.fingerprint(work.identity.signing_cert),
+        signing_cert_sha256=verify.fingerprint(work.identity.signing_cert)
+        if work.identity
+        else None,
     )
 
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import date
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from factory import plan
-from factory.model import Kind, Registration
+from factory.kinds import KINDS
+from factory.model import Format, Kind, Registration
 from factory.numbering import CODE_BYTES, LicenceId
+from factory.profile import Profile
 from factory.register import check_pictures
 from storage.ledger import Tx, holds, orders
+from storage.ledger.documents import NewDocument
 from storage.ledger.registers import RegistrationRow
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
 
 RENAMED = "enterprise.renamed"
+UID_BYTES = 16
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def basis(tx: Tx, row: RegistrationRow) -> str:
@@ -59,7 +66,7 @@ def new_order(
     )
     return orders.NewOrder(
         kind=Kind.CERTIFICATE,
-        edition=orders.NewEdition(
+        subject=orders.NewEdition(
             registration_id=row.id,
             profile=row.profile,
             number=number,
@@ -80,6 +87,38 @@ def new_order(
         signed_at=tx.now.replace(microsecond=0),
         key_stem=f"{row.profile}/{row.uid}/{number:03d}/{Kind.CERTIFICATE}",
         waits_for=waits_for,
+    )
+
+
+def new_document(
+    tx: Tx,
+    new: NewDocument,
+    face: Mapping[str, object],
+    profile: Profile,
+    *,
+    data_key: int,
+    inbox_id: int,
+    pictures: Mapping[str, str] = NOTHING,
+) -> orders.NewOrder:
+    """The order of a document that is no certificate, with everything that will be printed.
+
+    profile:  the version it is drawn by.
+    data_key: what its face is sealed under.
+    """
+    kind = KINDS[new.kind]
+    return orders.NewOrder(
+        kind=new.kind,
+        subject=new,
+        profile_version=profile.version,
+        inbox_id=inbox_id,
+        data_key=data_key,
+        face=face,
+        face_version=kind.FACE_VERSION,
+        pictures=pictures,
+        formats=(Format.PDF,),
+        identity=profile.seal.identity if kind.SEALED else None,
+        signed_at=tx.now.replace(microsecond=0),
+        key_stem=f"{profile.id}/documents/{secrets.token_hex(UID_BYTES)}/{new.kind}",
     )
 
 

@@ -18,6 +18,7 @@ from factory.lifecycle import Turn
 from factory.model import OrderState, Queue, Standing
 from factory.profile import Profile
 from factory.register import (
+    Application,
     Fact,
     Key,
     Person,
@@ -25,7 +26,7 @@ from factory.register import (
     Replay,
 )
 from factory.versions import Versions
-from jobs import ordering, taken
+from jobs import ordering, paperwork, taken
 from storage.ledger import (
     Tx,
     applications,
@@ -78,9 +79,10 @@ def refold(plant: Plant, tx: Tx, rules: Versions, holder: people.HolderRow, aske
         return refold(plant, tx, rules, holder, asked)
     if done.person.holder is not None:
         people.describe(tx, holder, done.person.holder)
-    _keep_applications(plant, tx, profile, holder, done.person)
+    changed = _keep_applications(plant, tx, profile, holder, done.person)
     kept = _keep_registrations(tx, rules, holder, done.person, known)
     said = {row.fact.key: row for row in rows}
+    _keep_documents(tx, rules, holder, changed, kept, said[asked].inbox_id)
     desk = _Desk(plant=plant, tx=tx, rules=rules, asked=asked, said=said, known=known)
     held = [_keep_editions(desk, row_id, state) for row_id, state in kept]
     _take_up(tx, kept, rows, done)
@@ -114,10 +116,28 @@ def _unite(tx: Tx, profile: Profile, holder: people.HolderRow, person: Person) -
 
 def _keep_applications(
     plant: Plant, tx: Tx, profile: Profile, holder: people.HolderRow, person: Person
+) -> list[Application]:
+    """Those that are other than they were."""
+    before = {row.number: row for row in applications.of_holder(tx, holder.id)}
+    changed = [
+        each for each in person.applications.values() if _is_new(before.get(each.number), each)
+    ]
+    applications.put(tx, profile.id, holder, changed)
+    if profile.application.filing:
+        _file_all(plant, tx, profile, holder, person)
+    return changed
+
+
+def _is_new(row: applications.ApplicationRow | None, application: Application) -> bool:
+    if row is None or row.kind is not application.kind or row.state is not application.state:
+        return True
+    said = row.revision, row.view
+    return said != (application.revision, register.application_json(application))
+
+
+def _file_all(
+    plant: Plant, tx: Tx, profile: Profile, holder: people.HolderRow, person: Person
 ) -> None:
-    applications.put(tx, profile.id, holder, person.applications.values())
-    if not profile.application.filing:
-        return
     handed_in = {each.number for each in person.applications.values() if each.handed_in}
     for row in applications.of_holder(tx, holder.id):
         if row.filing_number is None and row.number in handed_in:
@@ -132,6 +152,24 @@ def _file(plant: Plant, tx: Tx, profile: Profile, row: applications.ApplicationR
     number = numbering.filing_number(prefix, day, serial)
     code = numbering.query_code(secrets.token_bytes(numbering.QUERY_CODE_BYTES))
     applications.file(tx, row, number, code)
+
+
+def _keep_documents(
+    tx: Tx,
+    rules: Versions,
+    holder: people.HolderRow,
+    changed: Sequence[Application],
+    kept: Kept,
+    inbox_id: int,
+) -> None:
+    """Forms, notices and slips of the applications that are other than they were."""
+    if not any(each.saved for each in changed):
+        return
+    rows = {row.number: row for row in applications.of_holder(tx, holder.id)}
+    known = registers.load(tx, [row_id for row_id, _ in kept])
+    numbers = {state.origin: known[row_id].value.number for row_id, state in kept}
+    cases = paperwork.cases(rules, changed, rows, numbers)
+    paperwork.keep(tx, holder, cases, inbox_id=inbox_id)
 
 
 # --- registrations ----------------------------------------------------------------------------
@@ -297,8 +335,8 @@ def _order_next(
         return None
     _void(tx, row.id, "a newer edition is ordered")
     orders.turn_all(tx, row.id, Turn.OUTDATE)
-    [(order_id, _)] = orders.add(tx, [order], queue=Queue.INTERACTIVE)
-    return None if lazy else ordering.hold_if_doubtful(desk.plant, tx, row, order_id)
+    [added] = orders.add(tx, [order], queue=Queue.INTERACTIVE)
+    return None if lazy else ordering.hold_if_doubtful(desk.plant, tx, row, added.order)
 
 
 def release(plant: Plant, tx: Tx, registration_id: int) -> int | None:

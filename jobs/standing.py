@@ -10,6 +10,7 @@ from types import MappingProxyType
 from factory import register
 from factory.model import BatchState, EditionState, ItemState, Standing
 from storage.ledger.applications import ApplicationRow
+from storage.ledger.documents import DocumentState, DocumentView
 from storage.ledger.holds import Held
 from storage.ledger.status import CURRENT, EditionView, RegistrationView
 
@@ -37,6 +38,13 @@ EDITIONS: Mapping[EditionState, Stand] = MappingProxyType(
         EditionState.OUTDATED: Stand(label="待换发", owner="factory"),
         EditionState.SUPERSEDED: Stand(label="已作废"),
         EditionState.REVOKED: Stand(label="已注销"),
+    }
+)
+DOCUMENTS: Mapping[DocumentState, Stand] = MappingProxyType(
+    {
+        DocumentState.ORDERED: Stand(label="生成中", owner="factory"),
+        DocumentState.LIVE: Stand(label="有效"),
+        DocumentState.VOID: Stand(label="作废"),
     }
 )
 EXPIRED = Stand(label="已过期")
@@ -116,6 +124,14 @@ def of_application(application: ApplicationRow) -> Stand:
     """How an application stands (办理状态)."""
     label, owner = register.LABELS[application.state]
     return Stand(label=label, owner=owner)
+
+
+def of_document(document: DocumentView) -> Stand:
+    """How a document stands."""
+    if document.hold is not None:
+        why = f"hold {document.hold}: {document.hold_reason}"
+        return Stand(label="需处理", owner=document.hold_owner or "operations", why=why)
+    return DOCUMENTS[document.state]
 
 
 def of_event(state: str, held: Sequence[Held]) -> Stand:

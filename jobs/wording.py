@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from factory.access import Viewer
 from factory.lifecycle import Fate, Turn
-from factory.model import ApplicationType, Party
+from factory.model import ApplicationType, ItemState, Kind, Party
 from factory.register import Happening
 
 #: whose turn it is, and who took a step
@@ -67,6 +67,35 @@ HAPPENINGS: Mapping[Happening, str] = MappingProxyType(
         Happening.RETURNED: "退回",
         Happening.REJECTED: "不予批准",
         Happening.WITHDRAWN: "撤回",
+    }
+)
+KINDS: Mapping[Kind, str] = MappingProxyType(
+    {
+        Kind.CERTIFICATE: "注册证书",
+        Kind.APPLICATION_FORM: "注册申请表",
+        Kind.ACCEPTANCE_NOTICE: "受理通知书",
+        Kind.FILING_SLIP: "申报告知单",
+        Kind.RENAME_LIST: "企业更名结果",
+    }
+)
+#: what became of an item of a rename, as its list prints it
+OUTCOMES: Mapping[ItemState, str] = MappingProxyType(
+    {
+        ItemState.PENDING: "待处理",
+        ItemState.ORDERED: "生成中",
+        ItemState.DONE: "已换发 未领证",
+        ItemState.SKIPPED: "无需换发",
+        ItemState.HELD: "需处理",
+    }
+)
+#: why an item was skipped
+SKIPPED: Mapping[str, str] = MappingProxyType(
+    {
+        "no longer in force": "已不在册",
+        "registration cancelled": "已注销",
+        "made when it is collected, with the new name": "领证时按新名称生成",
+        "its newest edition is right already": "现证书已是新名称",
+        "a newer edition is ordered": "已另行换发",
     }
 )
 FATES: Mapping[Fate, str] = MappingProxyType(

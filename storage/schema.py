@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateSchema, DropSchema
 
 from storage.ledger.base import database_edge, engine_for
@@ -23,14 +27,47 @@ def migrate(engine: Engine, revision: str = "head") -> None:
 
     StoreUnavailableError: the database gave no answer.
     """
-    with database_edge(), engine.begin() as connection:
+    with _altering(engine) as connection:
         command.upgrade(_config(connection), revision)
 
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Step back to an earlier revision."""
-    with database_edge(), engine.begin() as connection:
+    with _altering(engine) as connection:
         command.downgrade(_config(connection), revision)
+
+
+@contextmanager
+def _altering(engine: Engine) -> Iterator[Connection]:
+    """One transaction in which tables may be copied: SQLite's foreign keys are off meanwhile.
+
+    IntegrityError: a row refers to one that is gone; nothing was changed.
+    """
+    with database_edge(), engine.connect() as connection:
+        with _unbound(connection), connection.begin():
+            yield connection
+            if broken := _broken_references(connection):
+                raise IntegrityError("foreign_key_check", None, ValueError(f"{broken} rows"))
+
+
+@contextmanager
+def _unbound(connection: Connection) -> Iterator[None]:
+    """SQLite takes this pragma outside a transaction only."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _broken_references(connection: Connection) -> int:
+    if connection.dialect.name != "sqlite":
+        return 0
+    return len(connection.exec_driver_sql("PRAGMA foreign_key_check").all())
 
 
 def current_revision(engine: Engine) -> str | None:

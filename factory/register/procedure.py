@@ -31,8 +31,15 @@ from factory.register.applications import (
     step,
 )
 from factory.register.facts import Fact, local_day
-from factory.register.granting import Grant, grant
-from factory.register.state import Application, MaterialFile, Person, Signature, Step
+from factory.register.granting import Grant, grant, target
+from factory.register.state import (
+    Application,
+    MaterialFile,
+    Person,
+    RegistrationState,
+    Signature,
+    Step,
+)
 
 EDITABLE = frozenset({ApplicationState.DRAFT, ApplicationState.RETURNED})
 
@@ -74,6 +81,7 @@ def saved(person: Person, fact: Fact, data: ApplicationSaved, profile: Profile) 
         state=after,
         revision=data.revision,
         saved=fact,
+        registered=_registered(person, data, profile, fact),
         signatures=void,
     )
     person = _with_application(person, fact, saved)
@@ -103,6 +111,17 @@ def _still_true(
 def _content(data: BaseModel) -> Mapping[str, object]:
     """What a form prints."""
     return data.model_dump(exclude={"revision", "saved_at", "submitted"})
+
+
+def _registered(
+    person: Person, data: ApplicationSaved, profile: Profile, fact: Fact
+) -> RegistrationState | None:
+    """The registration it is about, or that a profession is added to; None: none is known."""
+    added = data.kind is ApplicationType.ADDITION or not data.professions
+    profession = None if added else data.professions[0].name
+    with suppress(AwaitsError, ConflictError):
+        return target(person, data.registration_number, profession, profile, fact.day)
+    return None
 
 
 def _opened(fact: Fact, data: Applied) -> Application:

@@ -117,6 +117,7 @@ class Application:
     handed_in: when the parties had last signed or submitted it: what is valid then counts.
     ended:   when it came to a final state.
     saved, approved: the facts with what was applied for and what was approved.
+    registered: the registration it is about, as it stood when it was saved; the form prints it.
     approved_by: the version of the profile the approval was judged by.
     """
 
@@ -129,6 +130,7 @@ class Application:
     ended: datetime | None = None
     revision: int = 0
     saved: Fact | None = None
+    registered: RegistrationState | None = None
     approved: Fact | None = None
     approved_by: Profile | None = None
     signatures: tuple[Signature, ...] = ()

@@ -12,7 +12,7 @@ from sqlalchemy.sql.selectable import Select
 
 from factory.errors import ConflictError, NotFoundError
 from factory.lifecycle import Turn, after, before
-from factory.model import BatchId, BatchState, ItemState, OrderState
+from factory.model import BatchId, BatchState, EditionState, ItemState, OrderState
 from storage import tables as t
 from storage.ledger import audit, outbox
 from storage.ledger.base import Tx
@@ -31,12 +31,24 @@ class Batch:
     profiles: tuple[str, ...]
     cursor: int
     expanded: bool
+    listed: bool  #: whether its result list is ordered, once it has ended
     created_at: datetime
     confirmed_at: datetime | None
     confirmed_by: str | None
     reason: str | None
     completed_at: datetime | None
     correlation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one item: the edition it was given, or why none."""
+
+    registration_id: int
+    state: ItemState
+    reason: str | None
+    edition: int | None
+    edition_state: EditionState | None
 
 
 def add(
@@ -151,7 +163,8 @@ def outdate(tx: Tx, batch: BatchId) -> int:
     """
     affected = select(t.batch_item.c.registration_id).where(t.batch_item.c.batch_id == batch)
     waits = select(t.production_order.c.edition_id).where(
-        t.production_order.c.state == OrderState.WAITING
+        t.production_order.c.state == OrderState.WAITING,
+        t.production_order.c.edition_id.is_not(None),
     )
     result = tx.run(
         update(t.edition)
@@ -211,6 +224,11 @@ def expanded(tx: Tx, batch: BatchId) -> None:
     tx.run(update(t.batch).where(t.batch.c.id == batch).values(expanded=True, rung_at=None))
 
 
+def listed(tx: Tx, batch: BatchId) -> None:
+    """Its result is listed: nothing of it is left to do."""
+    tx.run(update(t.batch).where(t.batch.c.id == batch).values(listed=True, rung_at=None))
+
+
 def pending_items(tx: Tx, batch: BatchId, *, after: int, limit: int) -> list[int]:
     """The next registrations of the batch that wait for their order, by cursor."""
     wanted = (
@@ -262,6 +280,27 @@ def _set_item(tx: Tx, batch: BatchId, registration_id: int, **values: object) ->
     )
 
 
+def outcomes(tx: Tx, batch: BatchId, profile: str) -> list[Outcome]:
+    """What became of each item of one register, in the order of their registrations."""
+    rows = tx.run(
+        select(t.batch_item, t.edition.c.number, t.edition.c.state.label("edition_state"))
+        .outerjoin(t.production_order, t.production_order.c.id == t.batch_item.c.order_id)
+        .outerjoin(t.edition, t.edition.c.id == t.production_order.c.edition_id)
+        .where(t.batch_item.c.batch_id == batch, t.batch_item.c.profile == profile)
+        .order_by(t.batch_item.c.registration_id)
+    )
+    return [
+        Outcome(
+            registration_id=row.registration_id,
+            state=ItemState(row.state),
+            reason=row.reason,
+            edition=row.number,
+            edition_state=EditionState(row.edition_state) if row.edition_state else None,
+        )
+        for row in rows
+    ]
+
+
 def progress(tx: Tx, batch: BatchId) -> dict[ItemState, int]:
     """How many items stand in each state; they always add up to the affected set."""
     rows = tx.run(
@@ -292,6 +331,7 @@ def _batch(row: Row[Any]) -> Batch:
         profiles=tuple(row.profiles),
         cursor=row.cursor,
         expanded=row.expanded,
+        listed=row.listed,
         created_at=row.created_at,
         confirmed_at=row.confirmed_at,
         confirmed_by=row.confirmed_by,

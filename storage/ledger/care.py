@@ -61,8 +61,10 @@ def _ring(tx: Tx, condition: object, limit: int) -> int:
 def ring_batches(tx: Tx, *, after: timedelta) -> int:
     """Ring again for batches whose next step was lost; how many."""
     b = t.batch.c
-    stepping = (b.state == BatchState.PREPARING) | (
-        (b.state == BatchState.RUNNING) & b.expanded.is_(False)
+    stepping = (
+        (b.state == BatchState.PREPARING)
+        | ((b.state == BatchState.RUNNING) & b.expanded.is_(False))
+        | ((b.state == BatchState.COMPLETED) & b.listed.is_(False))
     )
     rows = (
         tx.run(

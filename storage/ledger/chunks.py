@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, or_, select, update
+from sqlalchemy import ColumnElement, Row, func, or_, select, update
 
 from factory.errors import SealedDataError
 from factory.model import (
@@ -179,17 +179,23 @@ def _move(tx: Tx, order_ids: Sequence[int], queue: Queue, batch: BatchId | None)
 def _open_orders(tx: Tx, chunk: ChunkId) -> tuple[Order, ...]:
     """The orders still to be made, opened, with their pictures; three queries.
 
+    Pictures are the holder's: of the registration, or of the application a document is about.
+
     One whose stored values do not open is held here, or its chunk could never be claimed.
     SealedDataError: a data key does not open; the keyring is not the one it was made under.
     """
+    c = t.production_order.c
+    holder = func.coalesce(t.registration.c.holder_id, t.application.c.holder_id)
     wanted = (
-        select(t.production_order, t.registration.c.holder_id)
-        .join(t.registration, t.registration.c.id == t.production_order.c.registration_id)
+        select(t.production_order, holder.label("holder_id"))
+        .outerjoin(t.registration, t.registration.c.id == c.registration_id)
+        .outerjoin(t.document, t.document.c.id == c.document_id)
+        .outerjoin(t.application, t.application.c.id == t.document.c.application_id)
         .where(
-            t.production_order.c.chunk_id == chunk,
-            t.production_order.c.state == OrderState.READY,
+            c.chunk_id == chunk,
+            c.state == OrderState.READY,
         )
-        .order_by(t.production_order.c.id)
+        .order_by(c.id)
     )
     rows = tx.run(wanted).all()
     opened = keys.load_all(tx, (row.data_key_id for row in rows))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import date, datetime
 
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import ColumnElement, exists, func, insert, select, update
 
 from factory.errors import ConflictError
 from factory.lifecycle import Turn, after, before
@@ -26,8 +26,9 @@ from factory.model import (
 from factory.numbering import LicenceId
 from factory.plan import Brought
 from storage import tables as t
-from storage.ledger import audit, keys, outbox
+from storage.ledger import audit, documents, keys, outbox
 from storage.ledger.base import Tx
+from storage.ledger.documents import NewDocument
 from storage.sealed import DataKey
 
 FACE = "production_order.face"
@@ -60,10 +61,14 @@ class ForeignEdition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOrder:
-    """An order about to be written; the face is sealed under the holder's key."""
+    """An order about to be written; the face is sealed under the holder's key.
+
+    subject:  what it makes: an edition of a certificate, or another document.
+    identity: whose seal it gets; None: nobody's of ours.
+    """
 
     kind: Kind
-    edition: NewEdition
+    subject: NewEdition | NewDocument
     profile_version: str
     inbox_id: int
     data_key: int
@@ -71,10 +76,19 @@ class NewOrder:
     face_version: int
     pictures: Mapping[str, str]
     formats: Sequence[Format]
-    identity: str
+    identity: str | None
     signed_at: datetime
     key_stem: str
     waits_for: str | None = None  #: what it waits for, e.g. ``collection``
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """An order that was written, with the row of what it makes."""
+
+    order: int
+    edition: int | None = None
+    document: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,18 +257,18 @@ def licensed(tx: Tx, licence_ids: Collection[str]) -> frozenset[str]:
 
 def add(
     tx: Tx, orders: Sequence[NewOrder], *, queue: Queue, batch: BatchId | None = None
-) -> list[tuple[int, int]]:
-    """Write one chunk: editions, orders, the chunk itself and its bell; (order, edition) ids.
+) -> list[Added]:
+    """Write one chunk: what is to be made, orders, the chunk itself and its bell.
 
     Orders that wait (all of them or none) get their chunk when they are released.
     """
     waits = {order.waits_for is not None for order in orders} == {True}
     chunk = None if waits else add_chunk(tx, queue, batch)
-    edition_ids = _add_editions(tx, [order.edition for order in orders])
+    subjects = _add_subjects(tx, [order.subject for order in orders])
     opened = keys.load_all(tx, (order.data_key for order in orders))
     rows = [
-        _order_row(tx, order, edition_id, chunk, batch, opened[order.data_key])
-        for order, edition_id in zip(orders, edition_ids, strict=True)
+        _order_row(tx, order, subject, chunk, batch, opened[order.data_key])
+        for order, subject in zip(orders, subjects, strict=True)
     ]
     made = tx.run(
         insert(t.production_order).returning(t.production_order.c.id, sort_by_parameter_order=True),
@@ -262,7 +276,10 @@ def add(
     )
     if chunk is not None:
         outbox.ring_chunks(tx, queue, [chunk])
-    return list(zip(made.scalars(), edition_ids, strict=True))
+    return [
+        Added(order=ident, edition=subject["edition_id"], document=subject["document_id"])
+        for ident, subject in zip(made.scalars(), subjects, strict=True)
+    ]
 
 
 def add_chunk(tx: Tx, queue: Queue, batch: BatchId | None) -> ChunkId:
@@ -279,6 +296,24 @@ def add_chunk(tx: Tx, queue: Queue, batch: BatchId | None) -> ChunkId:
         )
     )
     return ChunkId(result.inserted_primary_key[0])
+
+
+def _add_subjects(
+    tx: Tx, subjects: Sequence[NewEdition | NewDocument]
+) -> list[dict[str, int | None]]:
+    """Rows of what is to be made, as the columns of an order that point to them."""
+    editions = [each for each in subjects if isinstance(each, NewEdition)]
+    ids = iter(_add_editions(tx, editions) if editions else ())
+    return [
+        {"registration_id": each.registration_id, "edition_id": next(ids), "document_id": None}
+        if isinstance(each, NewEdition)
+        else {
+            "registration_id": None,
+            "edition_id": None,
+            "document_id": documents.add(tx, each),
+        }
+        for each in subjects
+    ]
 
 
 def _add_editions(tx: Tx, editions: Sequence[NewEdition]) -> list[int]:
@@ -308,7 +343,7 @@ def _edition_row(tx: Tx, edition: NewEdition) -> dict[str, object]:
 def _order_row(
     tx: Tx,
     order: NewOrder,
-    edition_id: int,
+    subject: Mapping[str, int | None],
     chunk: ChunkId | None,
     batch: BatchId | None,
     key: DataKey,
@@ -316,10 +351,9 @@ def _order_row(
     waits = order.waits_for is not None
     return {
         "kind": order.kind.value,
-        "profile": order.edition.profile,
+        "profile": order.subject.profile,
         "profile_version": order.profile_version,
-        "registration_id": order.edition.registration_id,
-        "edition_id": edition_id,
+        **subject,
         "inbox_id": order.inbox_id,
         "batch_id": batch,
         "chunk_id": chunk,
@@ -360,7 +394,8 @@ def promised(tx: Tx, order_id: int) -> tuple[str, int, date]:
 
 def replan(tx: Tx, order_id: int, order: NewOrder) -> None:
     """A waiting order prints something else from now on; its edition keeps its number."""
-    edition, key = order.edition, keys.load(tx, order.data_key)
+    edition, key = order.subject, keys.load(tx, order.data_key)
+    assert isinstance(edition, NewEdition)  # noqa: S101 - nothing else waits
     tx.run(
         update(t.production_order)
         .where(t.production_order.c.id == order_id)
@@ -397,10 +432,20 @@ def void_open(tx: Tx, registration_id: int, *, why: str) -> set[BatchId]:
 
     Holds on them end, and their items are skipped for that reason.
     """
+    return _void(tx, t.production_order.c.registration_id == registration_id, why)
+
+
+def void_documents(tx: Tx, ids: Collection[int], *, why: str) -> None:
+    """Documents are void (作废); what was not made of them never will be."""
+    documents.void(tx, ids)
+    _void(tx, t.production_order.c.document_id.in_(ids), why)
+
+
+def _void(tx: Tx, whose: ColumnElement[bool], why: str) -> set[BatchId]:
     c = t.production_order.c
     rows = tx.run(
         update(t.production_order)
-        .where(c.registration_id == registration_id, c.state.in_(NOT_MADE))
+        .where(whose, c.state.in_(NOT_MADE))
         .values(state=OrderState.VOID.value, waits_for=None)
         .returning(c.id, c.batch_id)
     ).all()
@@ -465,7 +510,7 @@ def _reopen(tx: Tx, batch: BatchId, order_id: int) -> None:
     reopened = tx.run(
         update(t.batch)
         .where(t.batch.c.id == batch, t.batch.c.state == BatchState.COMPLETED)
-        .values(state=BatchState.RUNNING.value, completed_at=None)
+        .values(state=BatchState.RUNNING.value, completed_at=None, listed=False)
     )
     if reopened.rowcount:
         audit.note(tx, "batch reopened", ("batch", batch), why="a held order is made now")

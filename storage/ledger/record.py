@@ -10,9 +10,9 @@ from sqlalchemy import case, exists, insert, select, update
 
 from factory.errors import FactoryError
 from factory.lifecycle import Turn, after, before
-from factory.model import BatchState, Format, ItemState, OrderId, OrderState
+from factory.model import BatchId, BatchState, Format, ItemState, OrderId, OrderState
 from storage import tables as t
-from storage.ledger import audit, chunks, holds, outbox
+from storage.ledger import audit, chunks, documents, holds, outbox
 from storage.ledger.base import Tx
 from storage.ledger.chunks import Claim
 
@@ -29,7 +29,7 @@ class MadeFile:
     sha256: str
     size_bytes: int
     content_type: str
-    signing_cert_sha256: str
+    signing_cert_sha256: str | None  #: None: nobody of ours has sealed it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ def record(
         return False
     if made:
         _record_made(tx, claim, made)
-    wanted = _editions_of(tx, {item.order for item in held})
+    wanted = _subjects_of(tx, {item.order for item in held})
     for item in (each for each in held if each.order in wanted):
         holds.hold_order(tx, item.order, reason=item.error.reason, detail=str(item.error))
     if claim.batch is not None:
@@ -70,7 +70,7 @@ def record(
 
 
 def _record_made(tx: Tx, claim: Claim, made: Sequence[MadeFile]) -> None:
-    orders = _editions_of(tx, {file.order for file in made})
+    orders = _subjects_of(tx, {file.order for file in made})
     if not orders:
         return
     files = [_file_row(tx, file, orders[file.order]) for file in made if file.order in orders]
@@ -80,34 +80,47 @@ def _record_made(tx: Tx, claim: Claim, made: Sequence[MadeFile]) -> None:
         .where(t.production_order.c.id.in_(orders))
         .values(state=OrderState.MADE.value)
     )
-    switch(tx, [edition for edition, _ in orders.values()])
+    switch(tx, [each.edition for each in orders.values() if each.edition is not None])
+    documents.made(tx, [each.document for each in orders.values() if each.document is not None])
     tx.run(
         update(t.batch_item)
         .where(t.batch_item.c.order_id.in_(orders))
         .values(state=ItemState.DONE.value)
     )
-    _tell(tx, claim, orders)
+    _tell_editions(tx, claim, [each.edition for each in orders.values() if each.edition])
+    _tell_documents(tx, claim, [each.document for each in orders.values() if each.document])
 
 
-def _editions_of(tx: Tx, order_ids: set[OrderId]) -> dict[OrderId, tuple[int, str]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subject:
+    """What an order makes: an edition or a document."""
+
+    profile: str
+    edition: int | None
+    document: int | None
+
+
+def _subjects_of(tx: Tx, order_ids: set[OrderId]) -> dict[OrderId, _Subject]:
     """The orders that are still wanted: one may have become void while it was made."""
     c = t.production_order.c
     rows = tx.run(
         tx.locked(
-            select(c.id, c.edition_id, c.profile).where(
+            select(c.id, c.edition_id, c.document_id, c.profile).where(
                 c.id.in_(order_ids), c.state == OrderState.READY
             )
         )
     )
-    return {row.id: (row.edition_id, row.profile) for row in rows}
+    return {
+        row.id: _Subject(profile=row.profile, edition=row.edition_id, document=row.document_id)
+        for row in rows
+    }
 
 
-def _file_row(tx: Tx, file: MadeFile, order: tuple[int, str]) -> dict[str, object]:
-    edition_id, profile = order
+def _file_row(tx: Tx, file: MadeFile, of: _Subject) -> dict[str, object]:
     return {
         "order_id": file.order,
-        "edition_id": edition_id,
-        "profile": profile,
+        "edition_id": of.edition,
+        "profile": of.profile,
         "format": file.format.value,
         "object_key": file.object_key,
         "sha256": file.sha256,
@@ -147,7 +160,7 @@ def switch(tx: Tx, edition_ids: Sequence[int]) -> None:
     )
 
 
-def _tell(tx: Tx, claim: Claim, orders: dict[OrderId, tuple[int, str]]) -> None:
+def _tell_editions(tx: Tx, claim: Claim, ids: Sequence[int]) -> None:
     rows = tx.run(
         select(
             t.edition.c.number,
@@ -157,7 +170,7 @@ def _tell(tx: Tx, claim: Claim, orders: dict[OrderId, tuple[int, str]]) -> None:
             t.edition.c.id,
         )
         .join(t.registration, t.registration.c.id == t.edition.c.registration_id)
-        .where(t.edition.c.id.in_([edition for edition, _ in orders.values()]))
+        .where(t.edition.c.id.in_(ids))
     ).all()
     outbox.notify(
         tx,
@@ -180,6 +193,35 @@ def _tell(tx: Tx, claim: Claim, orders: dict[OrderId, tuple[int, str]]) -> None:
     )
 
 
+def _tell_documents(tx: Tx, claim: Claim, ids: Sequence[int]) -> None:
+    rows = tx.run(
+        select(t.document, t.application.c.acceptance_number)
+        .outerjoin(t.application, t.application.c.id == t.document.c.application_id)
+        .where(t.document.c.id.in_(ids))
+    ).all()
+    outbox.notify(
+        tx,
+        [
+            {
+                "type": "document.made",
+                "profile": row.profile,
+                "kind": row.kind,
+                "application": row.acceptance_number,
+                "batch": row.batch_id,
+                "revision": row.revision,
+                "state": row.state,
+            }
+            for row in rows
+        ],
+    )
+    audit.note_all(
+        tx,
+        "document made",
+        [(("document", row.id), {"state": row.state, "chunk": claim.id}) for row in rows],
+        why="produced",
+    )
+
+
 def complete_batch(tx: Tx, batch: int) -> None:
     """Close the batch if no item of it is open any more; exactly one caller does."""
     tx.run(tx.locked(select(t.batch.c.id).where(t.batch.c.id == batch)))
@@ -194,7 +236,8 @@ def complete_batch(tx: Tx, batch: int) -> None:
             t.batch.c.expanded.is_(True),
             ~still_open,
         )
-        .values(state=BatchState.COMPLETED.value, completed_at=tx.now)
+        .values(state=BatchState.COMPLETED.value, completed_at=tx.now, rung_at=tx.now)
     )
     if closed.rowcount:
         audit.note(tx, "batch completed", ("batch", batch), why="no item is open")
+        outbox.ring_batch(tx, BatchId(batch))  # its result is listed next

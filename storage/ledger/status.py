@@ -178,6 +178,7 @@ def open_work(tx: Tx) -> int:
     steps = select(func.count()).where(
         (t.batch.c.state == "preparing")
         | ((t.batch.c.state == "running") & t.batch.c.expanded.is_(False))
+        | ((t.batch.c.state == "completed") & t.batch.c.listed.is_(False))
     )
     return int(tx.run(chunks).scalar_one()) + int(tx.run(steps).scalar_one())
 

@@ -1,0 +1,154 @@
+"""Documents that are no certificate, for whoever may see them: forms, notices, slips, lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from factory.access import Thing
+from factory.errors import ConflictError, NotFoundError
+from factory.model import BatchId, Kind
+from jobs.asker import COUNTER, Asker, Concerned, about_application
+from storage.ledger import Tx, applications, audit, batches, documents
+from storage.ledger.documents import DocumentState, DocumentView
+
+if TYPE_CHECKING:
+    from jobs.wiring import Plant
+
+#: which rule of access a kind of document goes by
+THINGS = {
+    Kind.APPLICATION_FORM: Thing.APPLICATION_FORM,
+    Kind.ACCEPTANCE_NOTICE: Thing.ACCEPTANCE_NOTICE,
+    Kind.FILING_SLIP: Thing.FILING_SLIP,
+    Kind.RENAME_LIST: Thing.RENAME_LIST,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentLink:
+    """A signed link to the file of a document, and until when it works."""
+
+    url: str
+    kind: Kind
+    revision: int
+    file_name: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A document and whom it is about."""
+
+    document: DocumentView
+    about: Concerned
+
+
+def of_application(plant: Plant, number: str, *, asker: Asker = COUNTER) -> list[DocumentView]:
+    """The documents of the applications of that acceptance number that the asker may see.
+
+    NotFoundError: there is no such application.  ForbiddenError: not for whoever asks.
+    """
+    with plant.ledger.read() as tx:
+        return [each.document for each in _of_application(plant, tx, number, asker)]
+
+
+def of_batch(plant: Plant, batch: BatchId, *, asker: Asker = COUNTER) -> list[DocumentView]:
+    """The documents of a batch.  NotFoundError: no such batch.  ForbiddenError: not for them."""
+    with plant.ledger.read() as tx:
+        return [each.document for each in _of_batch(plant, tx, batch, asker)]
+
+
+def link(
+    plant: Plant,
+    of: str | BatchId,
+    kind: Kind,
+    *,
+    who: str,
+    revision: int | None = None,
+    profile: str | None = None,
+    asker: Asker = COUNTER,
+) -> DocumentLink:
+    """A signed link to a document: the one that stands, or the newest of a revision.
+
+    of:      the acceptance number, or the batch.
+    profile: of which register, where there are several.
+    NotFoundError: there is none.  ConflictError: it is not made yet, and why.
+    ForbiddenError: not for whoever asks.
+    """
+    seconds = plant.settings.link_seconds
+    with plant.ledger.write(who) as tx:
+        seen = (
+            _of_application(plant, tx, of, asker)
+            if isinstance(of, str)
+            else _of_batch(plant, tx, of, asker)
+        )
+        found = [each for each in seen if _is_meant(each.document, kind, revision, profile)]
+        if not found:
+            raise NotFoundError(f"{kind}: there is none")
+        if len({each.document.profile for each in found}) > 1:
+            raise ConflictError(f"{kind}: several registers have one; say which with --profile")
+        chosen = found[-1]
+        asker.may_see(
+            tx, THINGS[kind], chosen.about, plant.installed(tx, chosen.document.profile)
+        )
+        document = chosen.document
+        file = _file(document)
+        audit.note(tx, "link given", ("document", document.id), why="asked for")
+    url = plant.links.download_link(
+        file.object_key,
+        filename=document.file_name,
+        content_type=file.content_type,
+        expires_in=timedelta(seconds=seconds),
+    )
+    return DocumentLink(
+        url=url,
+        kind=kind,
+        revision=document.revision,
+        file_name=document.file_name,
+        seconds=seconds,
+    )
+
+
+def _is_meant(
+    document: DocumentView, kind: Kind, revision: int | None, profile: str | None
+) -> bool:
+    if document.kind is not kind or profile not in {None, document.profile}:
+        return False
+    return document.stands if revision is None else document.revision == revision
+
+
+def _file(document: DocumentView) -> documents.StoredDocument:
+    if document.files:
+        return document.files[0]
+    if document.hold is not None:
+        raise ConflictError(f"{document.kind}: is held (需处理), see hold {document.hold}")
+    if document.state is DocumentState.VOID:
+        raise ConflictError(f"{document.kind}: was never made, another took its place (作废)")
+    raise ConflictError(f"{document.kind}: is being made (生成中)")
+
+
+def _of_application(plant: Plant, tx: Tx, number: str, asker: Asker) -> Sequence[Seen]:
+    rows = applications.by_number(tx, number)
+    if not rows:
+        raise NotFoundError("acceptance number: there is no such application")
+    about = {row.id: about_application(row) for row in rows}
+    for row in rows:
+        asker.may_see(tx, Thing.APPLICATION_FORM, about[row.id], plant.installed(tx, row.profile))
+    seen = [
+        Seen(document=each, about=about[each.application_id or 0])
+        for each in documents.of_applications(tx, list(about))
+    ]
+    return [each for each in seen if _sees(plant, tx, asker, each)]
+
+
+def _of_batch(plant: Plant, tx: Tx, batch: BatchId, asker: Asker) -> Sequence[Seen]:
+    about = Concerned(employers=frozenset({batches.get(tx, batch).subject["credit_code"]}))
+    asker.may_see(tx, Thing.RENAME_LIST, about, None)
+    return [Seen(document=each, about=about) for each in documents.of_batch(tx, batch)]
+
+
+def _sees(plant: Plant, tx: Tx, asker: Asker, seen: Seen) -> bool:
+    profile = plant.installed(tx, seen.document.profile)
+    return asker.sees(tx, THINGS[seen.document.kind], seen.about, profile)
