@@ -9,24 +9,38 @@ import hashlib
 import json
 import shutil
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
 from factory import events
-from factory.errors import ConflictError, SettingsError
+from factory.errors import ConflictError, NotFoundError, SettingsError
 from factory.model import BatchId, BatchState, EditionState, Kind
 from factory.verify import VerdictWord
-from jobs import bulk, crew, desk, embedded, enquiry, intake, opening, stories, waiting
+from jobs import (
+    bulk,
+    crew,
+    desk,
+    documents,
+    embedded,
+    enquiry,
+    intake,
+    opening,
+    stories,
+    waiting,
+)
 from jobs.settings import Settings
 from jobs.stories import Story
 from jobs.variables import POSTGRESQL
 from jobs.wiring import Plant, plant_of
 from storage import schema
-from storage.ledger.status import EditionView, RegistrationView
+from storage.ledger import batches
+from storage.ledger.documents import DocumentView, StoredDocument
+from storage.ledger.status import StoredFile
 
 WHO = "demo"
 PATIENCE_SECONDS = 240.0
@@ -47,12 +61,18 @@ class Teller(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One finished document of the demonstration."""
+    """One finished document of the demonstration.
+
+    subject:  the registration, application or batch it is about.
+    revision: number of the edition, or of the application's revision; 0 where there are none.
+    verdict:  what verification says: ``valid``, or ``recorded`` where nobody seals such a file.
+    refusal:  why there is no link.
+    """
 
     kind: str
     profile: str
-    registration: str
-    edition: int
+    subject: str
+    revision: int
     state: str
     format: str
     file: str
@@ -60,7 +80,7 @@ class Document:
     sha256: str
     verdict: str
     link: str | None
-    refusal: str | None = None  #: why there is no link
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +108,7 @@ class Shown:
     @property
     def all_well(self) -> bool:
         """Whether every document is genuine, and every story went as it is told."""
-        genuine = all(doc.verdict == VerdictWord.VALID for doc in self.documents)
+        genuine = all(doc.verdict in {VerdictWord.VALID, desk.RECORDED} for doc in self.documents)
         return bool(self.documents) and genuine and not any(told.faults for told in self.stories)
 
 
@@ -109,18 +129,19 @@ def run(settings: Settings, examples: Path, out: Path, tell: Teller) -> Shown:
         tell.step("renaming an enterprise and reissuing its certificates")
         _rename(plant, examples / "renamed.json", tell)
         _collect(plant, numbers)
-        told = []
-        for path in sorted((examples / "stories").glob("*.toml")):
-            story = stories.parse(path.read_text(encoding="utf-8"))
-            told.append(_tell_story(plant, story, out, tell))
-            numbers += stories.numbers(plant, story)
+        files = sorted((examples / "stories").glob("*.toml"))
+        stories_ = [stories.parse(path.read_text(encoding="utf-8")) for path in files]
+        told = [_tell_story(plant, story, out, tell) for story in stories_]
+        numbers += [number for story in stories_ for number in stories.numbers(plant, story)]
         tell.step("downloading through signed links and verifying")
-        documents = [doc for number in numbers for doc in _documents(plant, number, out)]
-    shown = Shown(documents=documents, stories=told)
+        shown = [doc for number in numbers for doc in _certificates(plant, number, out)]
+        shown += [doc for story in stories_ for doc in _papers(plant, story, out)]
+        shown += list(_lists(plant, out))
+    whole = Shown(documents=shown, stories=told)
     (out / "summary.json").write_text(
-        json.dumps(asdict(shown), ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+        json.dumps(asdict(whole), ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
     )
-    return shown
+    return whole
 
 
 def _empty(out: Path) -> None:
@@ -210,30 +231,96 @@ def _tell_story(plant: Plant, story: Story, out: Path, tell: Teller) -> StoryTol
     )
 
 
-def _documents(plant: Plant, number: str, out: Path) -> Iterator[Document]:
+def _certificates(plant: Plant, number: str, out: Path) -> Iterator[Document]:
+    """Every edition of a registration that has a file, whoever may have it."""
     registration = enquiry.registration_status(plant, number).registration
     for edition in registration.editions:
-        if edition.files:
-            yield _document(plant, registration, edition, out)
+        for file in edition.files:
+            what = _What(
+                kind=Kind.CERTIFICATE,
+                profile=registration.profile,
+                subject=registration.number,
+                revision=edition.number,
+                file=file,
+            )
+            yield _document(plant, what, partial(_certificate_link, plant, what), out)
 
 
-def _document(
-    plant: Plant, registration: RegistrationView, edition: EditionView, out: Path
-) -> Document:
-    file = edition.files[0]
-    path = out / f"{registration.number}-{edition.number:03d}.{file.format}"
-    url, refusal = _link(plant, registration.number, edition.number)
-    data = _download(url) if url else plant.store.get(file.object_key, sha256=file.sha256)
+def _papers(plant: Plant, story: Story, out: Path) -> Iterator[Document]:
+    """Every form, notice and slip of the applications of a story."""
+    for number in dict.fromkeys(step.application for step in story.steps if step.application):
+        with suppress(NotFoundError):
+            for found in documents.of_application(plant, number):
+                if found.profile == story.profile:
+                    yield from _other(plant, found, number, number, out)
+
+
+def _lists(plant: Plant, out: Path) -> Iterator[Document]:
+    """The result of every rename."""
+    with plant.ledger.read() as tx:
+        ids = sorted(batch.id for batch in batches.all_batches(tx))
+    for batch in ids:
+        for found in documents.of_batch(plant, batch):
+            yield from _other(plant, found, batch, f"batch-{batch}", out)
+
+
+def _other(
+    plant: Plant, found: DocumentView, of: str | BatchId, subject: str, out: Path
+) -> Iterator[Document]:
+    """A document that is no certificate, by a link of its own."""
+    for file in found.files:
+        what = _What(
+            kind=found.kind,
+            profile=found.profile,
+            subject=subject,
+            revision=found.revision,
+            file=file,
+        )
+
+        def link() -> str:
+            revision = found.revision or None
+            kind, profile = found.kind, found.profile
+            return documents.link(plant, of, kind, who=WHO, revision=revision, profile=profile).url
+
+        yield _document(plant, what, link, out)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _What:
+    """A file of the demonstration, and what it is about."""
+
+    kind: Kind
+    profile: str
+    subject: str
+    revision: int
+    file: StoredFile | StoredDocument
+
+    @property
+    def name(self) -> str:
+        """Where it goes in the folder."""
+        revision = f"-{self.revision:03d}" if self.revision else ""
+        return f"{self.profile}/{self.kind}/{self.subject}{revision}.{self.file.format}"
+
+
+def _certificate_link(plant: Plant, what: _What) -> str:
+    return desk.link(plant, what.subject, who=WHO, edition=what.revision).url
+
+
+def _document(plant: Plant, what: _What, link: Callable[[], str], out: Path) -> Document:
+    path = out / what.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    url, refusal = _link(link)
+    data = _download(url) if url else _stored(plant, what)
     path.write_bytes(data)
     finding = desk.examine(plant, data)
     return Document(
-        kind=Kind.CERTIFICATE.value,
-        profile=registration.profile,
-        registration=registration.number,
-        edition=edition.number,
-        state=finding.state or edition.state.value,
-        format=file.format,
-        file=path.name,
+        kind=what.kind.value,
+        profile=what.profile,
+        subject=what.subject,
+        revision=what.revision,
+        state=finding.state or "unknown",
+        format=what.file.format,
+        file=what.name,
         size_bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
         verdict=finding.word,
@@ -242,9 +329,13 @@ def _document(
     )
 
 
-def _link(plant: Plant, number: str, edition: int) -> tuple[str | None, str | None]:
+def _stored(plant: Plant, what: _What) -> bytes:
+    return plant.store.get(what.file.object_key, sha256=what.file.sha256)
+
+
+def _link(given: Callable[[], str]) -> tuple[str | None, str | None]:
     try:
-        return desk.link(plant, number, who=WHO, edition=edition).url, None
+        return given(), None
     except ConflictError as error:
         return None, str(error)
 

@@ -11,11 +11,23 @@ from typing import TYPE_CHECKING
 from factory import access, verify
 from factory.access import Thing
 from factory.errors import ConflictError, NotFoundError
-from factory.model import EditionState, Format, OrderState, Standing
+from factory.kinds import KINDS
+from factory.model import EditionState, Format, Kind, OrderState, Standing
 from factory.verify import Verdict, VerdictWord
 from jobs import intake, registering, standing
 from jobs.asker import ANYBODY, COUNTER, Asker, about_registration
-from storage.ledger import Tx, audit, facts, holds, inbox, orders, status
+from storage.ledger import (
+    Tx,
+    applications,
+    audit,
+    documents,
+    facts,
+    holds,
+    inbox,
+    orders,
+    status,
+)
+from storage.ledger.documents import DocumentState, DocumentView
 from storage.ledger.holds import Held
 from storage.ledger.status import EditionView, RegistrationView, StoredFile
 
@@ -23,7 +35,10 @@ if TYPE_CHECKING:
     from jobs.wiring import Plant
 
 EXPIRED = "expired"
+RECORDED = "recorded"
+IN_FORCE = frozenset({EditionState.UNCOLLECTED, EditionState.COLLECTED, DocumentState.LIVE})
 DISMISSED = "dismissed"
+UNSEALED = "the register has a record of exactly these bytes; the authority does not seal them"
 RETRIED = "is made now; if its cause is not mended, it is held again"
 
 
@@ -42,26 +57,33 @@ class Link:
 class Finding:
     """What is to be said of a file somebody holds in hand.
 
-    state: of the edition, or ``expired``; None when the ledger does not know the file.
+    word:  the verdict's, or ``unrecorded`` where the seal is right and the ledger knows no such
+           file, or ``recorded`` where the ledger knows it and nobody of ours seals such a file.
+    kind:  of the document; None when the ledger does not know the file.
+    state: of the edition or document, or ``expired``.
     """
 
     verdict: Verdict
     word: str
     reasons: tuple[str, ...]
+    kind: Kind | None = None
     registration: str | None = None
     profile: str | None = None
     edition: int | None = None
+    application: str | None = None
+    revision: int | None = None
+    batch: int | None = None
     state: str | None = None
 
     @property
     def genuine(self) -> bool:
         """Whether these are the bytes that were issued."""
-        return self.word == VerdictWord.VALID
+        return self.word in {VerdictWord.VALID, RECORDED}
 
     @property
     def in_force(self) -> bool:
         """Whether it is genuine and what the register says today."""
-        return self.genuine and self.state in {EditionState.UNCOLLECTED, EditionState.COLLECTED}
+        return self.genuine and self.state in IN_FORCE
 
 
 def collect(plant: Plant, number: str, *, who: str, asker: Asker = COUNTER) -> EditionView:
@@ -210,6 +232,9 @@ def examine(plant: Plant, data: bytes, *, asker: Asker = ANYBODY) -> Finding:
 
 
 def _finding(plant: Plant, tx: Tx, verdict: Verdict, sha256: str) -> Finding:
+    document = documents.by_digest(tx, sha256)
+    if document is not None:
+        return _document_finding(tx, verdict, document)
     known = status.by_digest(tx, sha256)
     word, reasons = verdict.verdict.value, verdict.reasons
     if known is None:
@@ -224,10 +249,28 @@ def _finding(plant: Plant, tx: Tx, verdict: Verdict, sha256: str) -> Finding:
         verdict=verdict,
         word=word,
         reasons=reasons,
+        kind=Kind.CERTIFICATE,
         registration=registration.number,
         profile=registration.profile,
         edition=edition.number,
         state=_state(registration, edition, plant.today(tx)),
+    )
+
+
+def _document_finding(tx: Tx, verdict: Verdict, document: DocumentView) -> Finding:
+    """Of a form, notice, slip or list; the ledger knows exactly these bytes."""
+    of = document.application_id
+    unsealed = verdict.verdict is VerdictWord.UNSIGNED and not KINDS[document.kind].SEALED
+    return Finding(
+        verdict=verdict,
+        word=RECORDED if unsealed else verdict.verdict.value,
+        reasons=(UNSEALED,) if unsealed else verdict.reasons,
+        kind=document.kind,
+        profile=document.profile,
+        application=applications.numbers(tx, [of])[of] if of is not None else None,
+        revision=document.revision or None,
+        batch=document.batch_id,
+        state=document.state.value,
     )
 
 

@@ -57,7 +57,7 @@ def of_application(plant: Plant, number: str, *, asker: Asker = COUNTER) -> list
 def of_batch(plant: Plant, batch: BatchId, *, asker: Asker = COUNTER) -> list[DocumentView]:
     """The documents of a batch.  NotFoundError: no such batch.  ForbiddenError: not for them."""
     with plant.ledger.read() as tx:
-        return [each.document for each in _of_batch(plant, tx, batch, asker)]
+        return [each.document for each in _of_batch(tx, batch, asker)]
 
 
 def link(
@@ -82,7 +82,7 @@ def link(
         seen = (
             _of_application(plant, tx, of, asker)
             if isinstance(of, str)
-            else _of_batch(plant, tx, of, asker)
+            else _of_batch(tx, of, asker)
         )
         found = [each for each in seen if _is_meant(each.document, kind, revision, profile)]
         if not found:
@@ -90,9 +90,7 @@ def link(
         if len({each.document.profile for each in found}) > 1:
             raise ConflictError(f"{kind}: several registers have one; say which with --profile")
         chosen = found[-1]
-        asker.may_see(
-            tx, THINGS[kind], chosen.about, plant.installed(tx, chosen.document.profile)
-        )
+        asker.may_see(tx, THINGS[kind], chosen.about, plant.installed(tx, chosen.document.profile))
         document = chosen.document
         file = _file(document)
         audit.note(tx, "link given", ("document", document.id), why="asked for")
@@ -143,7 +141,7 @@ def _of_application(plant: Plant, tx: Tx, number: str, asker: Asker) -> Sequence
     return [each for each in seen if _sees(plant, tx, asker, each)]
 
 
-def _of_batch(plant: Plant, tx: Tx, batch: BatchId, asker: Asker) -> Sequence[Seen]:
+def _of_batch(tx: Tx, batch: BatchId, asker: Asker) -> Sequence[Seen]:
     about = Concerned(employers=frozenset({batches.get(tx, batch).subject["credit_code"]}))
     asker.may_see(tx, Thing.RENAME_LIST, about, None)
     return [Seen(document=each, about=about) for each in documents.of_batch(tx, batch)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
 from factory.events import ApplicationSaved
 from factory.kinds import KINDS, acceptance_notice, application_form, filing_slip
 from factory.model import CANCELLING, Kind, Queue, Registration

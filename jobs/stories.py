@@ -24,12 +24,15 @@ from factory.errors import FactoryError, FieldError, NotFoundError
 from factory.model import BatchId, Party
 from factory.register import EFFECTIVE
 from factory.register.facts import SHANGHAI
-from jobs import bulk, desk, enquiry, intake, watching
+from jobs import bulk, desk, documents, enquiry, intake, watching
 from jobs.asker import Asker
 from jobs.enquiry import RegistrationStatus
 from jobs.intake import Status
+from jobs.standing import of_document
+from jobs.wording import KINDS
 from storage.blobs import Blob
 from storage.ledger import registers
+from storage.ledger.documents import DocumentView
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -54,12 +57,14 @@ SEEN: Mapping[str, str] = {
     "outcome": "结果",
     "says": "说明",
     "application": "办理状态",
+    "documents": "文书",
     "registration": "注册状态",
     "editions": "证书",
     "professions": "注册专业及有效期",
     "number": "注册编号",
     "employer": "聘用企业",
     "batch": "批次",
+    "lists": "批次文书",
 }
 
 
@@ -81,18 +86,22 @@ class Character(_Part):
 class Expected(_Part):
     """What is to be seen after a step; what is not named is not looked at.
 
-    editions: how each stands, oldest first.  number: a regular expression.
+    documents: of the application, how each stands, oldest first, e.g. ``注册申请表 2 有效``.
+    editions:  how each stands, oldest first.  number: a regular expression.
+    lists:     the documents of the batch.
     """
 
     outcome: Literal["accepted", "held", "duplicate", "refused"] = "accepted"
     says: str | None = None  #: part of the message
     application: str | None = None
+    documents: tuple[str, ...] | None = None
     registration: str | None = None
     editions: tuple[str, ...] | None = None
     professions: tuple[str, ...] | None = None  #: ``name first last``
     number: str | None = None
     employer: str | None = None
     batch: str | None = None
+    lists: tuple[str, ...] | None = None
 
 
 class Step(_Part):
@@ -387,11 +396,21 @@ def _look(stage: _Stage, step: Step) -> dict[str, str]:
     if step.application:
         for found in enquiry.application_status(stage.plant, step.application):
             seen["application"] = found.stand.label
+            there = documents.of_application(stage.plant, step.application)
+            seen["documents"] = "; ".join(map(_document, there))
     if step.person and (row_ids := _registrations(stage.plant, stage.story, step.person)):
         seen |= _seen(stage, step, row_ids)
     if stage.batch is not None:
-        seen["batch"] = watching.batch(stage.plant, BatchId(stage.batch)).state
+        batch = BatchId(stage.batch)
+        seen["batch"] = watching.batch(stage.plant, batch).state
+        seen["lists"] = "; ".join(map(_document, documents.of_batch(stage.plant, batch)))
     return seen
+
+
+def _document(document: DocumentView) -> str:
+    """What it is, of which revision, and how it stands."""
+    revision = f" {document.revision}" if document.revision else ""
+    return f"{KINDS[document.kind]}{revision} {of_document(document).label}"
 
 
 def _seen(stage: _Stage, step: Step, row_ids: Sequence[int]) -> dict[str, str]:

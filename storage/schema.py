@@ -43,11 +43,15 @@ def _altering(engine: Engine) -> Iterator[Connection]:
 
     IntegrityError: a row refers to one that is gone; nothing was changed.
     """
-    with database_edge(), engine.connect() as connection:
-        with _unbound(connection), connection.begin():
-            yield connection
-            if broken := _broken_references(connection):
-                raise IntegrityError("foreign_key_check", None, ValueError(f"{broken} rows"))
+    with (
+        database_edge(),
+        engine.connect() as connection,
+        _unbound(connection),
+        connection.begin(),
+    ):
+        yield connection
+        if broken := _broken_references(connection):
+            raise IntegrityError("foreign_key_check", None, ValueError(f"{broken} rows"))
 
 
 @contextmanager

@@ -394,7 +394,7 @@ document = Table(
         postgresql_where=text("state <> 'void'"),
         sqlite_where=text("state <> 'void'"),
     ),
-    comment="Forms, notices, slips and lists (文书): what is no certificate; at most one stands",
+    comment="Forms, notices, slips and lists (文书): all but certificates; one stands",
 )
 
 production_order = Table(

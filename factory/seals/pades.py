@@ -99,7 +99,7 @@ def prepare(
     refuse_unfit(identity.signing_cert, now)
     container = Container(signing_cert=identity.signing_cert, chain=identity.chain)
     try:
-        writer = _PinnedWriter(document, now)
+        writer = PinnedWriter(document, now)
         _refuse_signed(writer)
         signature = SignatureObject(
             timestamp=now.astimezone(UTC),
@@ -175,7 +175,7 @@ def _reserved_digits(container: Container) -> int:
     return 2 * (container.longest_der + SPARE_BYTES)
 
 
-def _refuse_signed(writer: _PinnedWriter) -> None:
+def _refuse_signed(writer: PinnedWriter) -> None:
     if writer.prev.encrypted:
         raise SealRefusedError("the document is encrypted")
     if any(True for _ in enumerate_sig_fields(writer.prev, filled_status=True)):
@@ -185,10 +185,10 @@ def _refuse_signed(writer: _PinnedWriter) -> None:
 
 
 def _write(
-    writer: _PinnedWriter, field: SealField, identity: SealIdentity, signature: SignatureObject
+    writer: PinnedWriter, field: SealField, identity: SealIdentity, signature: SignatureObject
 ) -> tuple[PreparedByteRangeDigest, bytes]:
     """pyHanko's embedder, fed step by step; PdfSigner would read the clock."""
-    box = _box(writer, field)
+    box = box_on_page(writer, field)
     spec = SigFieldSpec(sig_field_name=field.name, on_page=field.page, box=box)  # type: ignore[arg-type]
     steps = PdfCMSEmbedder(new_field_spec=spec).write_cms(field.name, writer)
     widget = next(steps).get_object()
@@ -201,7 +201,7 @@ def _write(
     return prepared, output.getvalue()
 
 
-def _box(writer: _PinnedWriter, field: SealField) -> tuple[float, float, float, float]:
+def box_on_page(writer: PinnedWriter, field: SealField) -> tuple[float, float, float, float]:
     """Lower left and upper right corner in points, from the page's media box."""
     page = writer.prev.find_page_for_modification(field.page)[0].get_object()
     media = find_inherited_value_in_tree(page, pdf_name("/MediaBox"), pdf_name("/Parent"))
@@ -210,7 +210,7 @@ def _box(writer: _PinnedWriter, field: SealField) -> tuple[float, float, float, 
     return (x, y - field.height_mm * POINTS_PER_MM, x + field.width_mm * POINTS_PER_MM, y)
 
 
-class _PinnedWriter(IncrementalPdfFileWriter):
+class PinnedWriter(IncrementalPdfFileWriter):
     """Writes the same bytes each time.
 
     pyHanko stamps the present time and its name into the document's description, and draws the

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 import click
 from rich.progress import Progress
 
+from factory.model import Kind
 from jobs import demo, logs
 from jobs.commands.exits import REFUSED
 from jobs.commands.options import json_option
 from jobs.commands.output import err, out, print_json, print_table
 from jobs.commands.progress import bar
 from jobs.settings import Settings
+from jobs.wording import KINDS
 
 EXAMPLES = Path(__file__).parents[2] / "tests" / "examples"
 
@@ -67,23 +71,32 @@ class _Screen:
 
 
 def _show_documents(documents: Sequence[demo.Document], folder: Path) -> None:
-    print_table(
-        ("registration", "edition", "state", "file", "kB", "SHA-256", "verdict", "link"),
-        (
-            (
-                doc.registration,
-                f"{doc.edition:03d}",
-                doc.state,
-                doc.file,
-                f"{doc.size_bytes / 1000:.1f}",
-                doc.sha256[:12] + "…",
-                doc.verdict,
-                "signed, worked" if doc.link else f"refused: {doc.refusal}",
-            )
-            for doc in documents
-        ),
+    """One line for each kind a register gives out; summary.json has them one by one."""
+    order = {profile: n for n, profile in enumerate(dict.fromkeys(d.profile for d in documents))}
+    documents = sorted(
+        documents, key=lambda doc: (order[doc.profile], list(Kind).index(Kind(doc.kind)))
     )
-    out.print(f"\n{len(documents)} documents in {folder}/, whole links in summary.json\n")
+    groups = groupby(documents, key=lambda doc: (doc.profile, doc.kind))
+    print_table(
+        ("register", "document", "文书", "made", "verdict", "linked", "kB", "for example"),
+        (_row(profile, kind, list(group)) for (profile, kind), group in groups),
+    )
+    out.print(f"\n{len(documents)} documents in {folder}/, each with its link in summary.json\n")
+
+
+def _row(profile: str, kind: str, documents: Sequence[demo.Document]) -> Sequence[object]:
+    verdicts = Counter(doc.verdict for doc in documents)
+    sizes = sorted(doc.size_bytes for doc in documents)
+    return (
+        profile,
+        kind,
+        KINDS[Kind(kind)],
+        len(documents),
+        ", ".join(f"{count} {word}" for word, count in verdicts.items()),
+        sum(doc.link is not None for doc in documents),
+        f"{sizes[0] / 1000:.0f}-{sizes[-1] / 1000:.0f}",
+        documents[-1].file,
+    )
 
 
 def _show_stories(told: Sequence[demo.StoryTold], folder: Path) -> None:

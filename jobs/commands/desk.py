@@ -16,6 +16,7 @@ from jobs.commands.asking import asking
 from jobs.commands.exits import NOT_IN_FORCE, REFUSED
 from jobs.commands.options import TEXT, json_option
 from jobs.commands.output import out, plain, print_json
+from jobs.wording import KINDS
 
 
 @click.command()
@@ -75,11 +76,21 @@ def _show_finding(path: Path, finding: desk.Finding) -> None:
     colour = "green" if finding.in_force else "yellow" if finding.genuine else "red"
     out.print(f"[bold {colour}]{finding.word}[/] {finding.state or ''} ", end="")
     out.print(str(path), markup=False)
-    if finding.registration:
-        out.print(f"  registration {finding.registration}, edition {finding.edition:03d}")
+    if finding.kind is not None:
+        out.print(f"  {KINDS[finding.kind]}: {_subject(finding)}", markup=False)
     if finding.verdict.signer:
         out.print(f"  sealed by {finding.verdict.signer} at {finding.verdict.signed_at}")
     for check in finding.verdict.checks:
         out.print(f"  {'✓' if check.ok else '✗'} {check.name}: {check.detail}", markup=False)
     for reason in finding.reasons:
         out.print(f"  {reason}", markup=False)
+
+
+def _subject(finding: desk.Finding) -> str:
+    """What the file is about."""
+    if finding.application is not None:
+        revision = f", revision {finding.revision}" if finding.revision else ""
+        return f"application {finding.application}{revision}"
+    if finding.batch is not None:
+        return f"batch {finding.batch}"
+    return f"registration {finding.registration}, edition {finding.edition or 0:03d}"

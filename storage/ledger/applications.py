@@ -80,6 +80,13 @@ def by_number(tx: Tx, number: str) -> list[ApplicationRow]:
     return [_row(row) for row in rows]
 
 
+def numbers(tx: Tx, ids: Sequence[int]) -> Mapping[int, str]:
+    """The acceptance numbers of applications, by row."""
+    c = t.application.c
+    rows = tx.run(select(c.id, c.acceptance_number).where(c.id.in_(ids)))
+    return {row.id: row.acceptance_number for row in rows}
+
+
 def taken(tx: Tx, profiles: Sequence[str], number: str) -> bool:
     """Whether an application of these profiles has that number, with the form's digits or without.
 

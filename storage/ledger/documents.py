@@ -171,9 +171,7 @@ def _holds(tx: Tx, ids: Sequence[int]) -> Mapping[int, Row[Any]]:
     rows = tx.run(
         select(order.document_id, hold.id, hold.owner, hold.reason)
         .join(t.hold, (hold.subject_kind == "order") & (hold.subject_id == order.id))
-        .where(
-            order.document_id.in_(ids), order.state == OrderState.HELD, hold.closed_at.is_(None)
-        )
+        .where(order.document_id.in_(ids), order.state == OrderState.HELD, hold.closed_at.is_(None))
     )
     return {row.document_id: row for row in rows}
 

@@ -57,6 +57,15 @@ def test_every_register_has_its_story() -> None:
     assert told_of == set(load_profiles(None))
 
 
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_a_story_walks_every_type_its_register_has(path: Path) -> None:
+    story = read(path)
+
+    told_of = {step.type for step in story.steps}
+
+    assert set(load_profiles(None)[story.profile].all[-1].application.types) <= told_of
+
+
 def test_a_step_that_ends_otherwise_is_told(plant: Plant) -> None:
     other = SHORT + 'expect = { registration = "注销" }\n'
 

@@ -48,7 +48,7 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name=op.f("fk_document_batch_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_document")),
-        comment="Forms, notices, slips and lists (文书): what is no certificate; at most one stands",
+        comment="Forms, notices, slips and lists (文书): all but certificates; one stands",
     )
     op.create_index(op.f("ix_document_application_id"), "document", ["application_id"])
     op.create_index(op.f("ix_document_batch_id"), "document", ["batch_id"])
