@@ -9,9 +9,10 @@ it in a thread.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from io import BytesIO
@@ -31,18 +32,18 @@ __all__ = [
     "Check",
     "Verdict",
     "VerdictWord",
-    "face_digest",
     "fingerprint",
     "self_check",
+    "twin",
     "verify_pdf",
 ]
 
 MOST_BYTES = 20 * 1024 * 1024
+MOST_TWIN_BYTES = 1024 * 1024
 PADES = "/ETSI.CAdES.detached"
 NO_CHANGES = 1
 STRONG_DIGESTS = frozenset({"sha256", "sha384", "sha512"})  #: ETSI TS 119 312, 5.2
 LICENCE = re.compile(r"证照标识:(\S+)")
-FACE = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 class VerdictWord(StrEnum):
@@ -69,6 +70,7 @@ class Verdict:
     """What is to be said of a file, without looking at any register.
 
     signed_at, signer, licence_id: what the file says of itself; proved only where it is valid.
+    twin: whether it carries a machine-readable twin; the seal covers that with everything else.
     """
 
     verdict: VerdictWord
@@ -78,7 +80,15 @@ class Verdict:
     signing_cert_sha256: str | None = None
     whole_file: bool = False
     licence_id: str | None = None
+    twin: bool = False
     checks: tuple[Check, ...] = ()
+
+
+UNSIGNED = Verdict(
+    verdict=VerdictWord.UNSIGNED,
+    reasons=("carries no signature",),
+    checks=(Check(name="signature", ok=False, detail="there is none"),),
+)
 
 
 def verify_pdf(data: bytes, trust_roots: Sequence[x509.Certificate]) -> Verdict:
@@ -92,10 +102,15 @@ def verify_pdf(data: bytes, trust_roots: Sequence[x509.Certificate]) -> Verdict:
         return _unreadable(str(error))
 
 
-def face_digest(data: bytes) -> str | None:
-    """The digest of the face that the file says it was drawn from."""
-    with _foreign_bytes():
-        return _info(PdfFileReader(BytesIO(data), strict=False), "/Subject", FACE)
+def twin(data: bytes) -> bytes | None:
+    """The machine-readable twin that a file carries; None where none can be read."""
+    if len(data) > MOST_BYTES:
+        return None
+    try:
+        with _foreign_bytes():
+            return _twin(PdfFileReader(BytesIO(data), strict=False))
+    except _BrokenFileError:
+        return None
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
@@ -133,27 +148,50 @@ def _verdict(data: bytes, trust_roots: Sequence[x509.Certificate]) -> Verdict:
     if reader.encrypted:
         raise _BrokenFileError("is encrypted")
     signatures = reader.embedded_regular_signatures
-    licence_id = _info(reader, "/Keywords", LICENCE)
-    if not signatures:
-        return Verdict(
-            verdict=VerdictWord.UNSIGNED,
-            reasons=("carries no signature",),
-            licence_id=licence_id,
-            checks=(Check(name="signature", ok=False, detail="there is none"),),
-        )
-    return _judged(_Evidence.of(data, signatures, trust_roots), licence_id)
+    verdict = _judged(_Evidence.of(data, signatures, trust_roots)) if signatures else UNSIGNED
+    return replace(verdict, licence_id=_licence_id(reader), twin=_has_twin(reader))
 
 
-def _info(reader: PdfFileReader, name: str, pattern: re.Pattern[str]) -> str | None:
+def _licence_id(reader: PdfFileReader) -> str | None:
     try:
-        text = str(reader.trailer["/Info"][name])
+        text = str(reader.trailer["/Info"]["/Keywords"])
     except KeyError:
         return None
-    found = pattern.search(text)
+    found = LICENCE.search(text)
     return found[1] if found else None
 
 
-def _judged(evidence: _Evidence, licence_id: str | None) -> Verdict:
+def _has_twin(reader: PdfFileReader) -> bool:
+    """A file whose twin is broken is still judged by its seal."""
+    try:
+        with _foreign_bytes():
+            return _twin(reader) is not None
+    except _BrokenFileError:
+        return False
+
+
+def _twin(reader: PdfFileReader) -> bytes | None:
+    """The one file inside the file, which belongs to the whole document (ISO 19005-3, 6.8)."""
+    root: Any = reader.root
+    if "/AF" not in root:
+        return None
+    [spec] = root["/AF"]
+    [_, listed] = root["/Names"]["/EmbeddedFiles"]["/Names"]
+    if spec != listed or spec.get_object()["/AFRelationship"] != "/Data":
+        return None
+    return _inflated(spec.get_object()["/EF"]["/F"])
+
+
+def _inflated(stream: Any) -> bytes | None:
+    """What a deflated stream holds; None if it is more than a twin can have, or is cut short."""
+    if stream["/Filter"] != "/FlateDecode" or "/DecodeParms" in stream:
+        return None
+    inflater = zlib.decompressobj()
+    content = inflater.decompress(stream.encoded_data, MOST_TWIN_BYTES)
+    return content if inflater.eof else None
+
+
+def _judged(evidence: _Evidence) -> Verdict:
     checks = tuple(rule.applied(evidence) for rule in RULES)
     return Verdict(
         verdict=_word(checks),
@@ -162,7 +200,6 @@ def _judged(evidence: _Evidence, licence_id: str | None) -> Verdict:
         signer=_common_name(evidence.signer),
         signing_cert_sha256=fingerprint(evidence.signer),
         whole_file=evidence.whole_file,
-        licence_id=licence_id,
         checks=checks,
     )
 

@@ -158,14 +158,20 @@ def _draw(plant: Plant, work: Work) -> Work:
         placed,
         order.pictures,
         title=kind.title(profile, order.face),
-        licence_id=str(order.face["licence_id"]),
-        face_digest=face_digest(order),
         created=order.signed_at,
+        twin=twin(order),
+        licence_id=_licence_id(order),
     )
     if work.identity is None:
         return replace(work, data=_with_parties(document, placed))
     prepared = pades.prepare(document, _seal_field(placed), work.identity, now=order.signed_at)
     return replace(work, prepared=prepared)
+
+
+def _licence_id(order: Order) -> str | None:
+    """Of a certificate (证照标识); nothing else has one."""
+    found = order.face.get("licence_id")
+    return str(found) if found is not None else None
 
 
 def _seal_field(placed: Placed) -> pades.SealField:
@@ -183,10 +189,10 @@ def _seal_field(placed: Placed) -> pades.SealField:
     )
 
 
-def face_digest(order: Order) -> str:
-    """SHA-256 of the face in one spelling; kept in the file, so that files can be compared."""
+def twin(order: Order) -> bytes:
+    """The face as canonical JSON: sorted, without spaces, UTF-8; goes into the file as a file."""
     text = json.dumps(order.face, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return text.encode()
 
 
 def _sign(tally: Tally) -> None:
@@ -260,7 +266,7 @@ def _adopted(plant: Plant, work: Work) -> Work:
         return work
     if work.identity is not None:
         verify.self_check(found, work.identity.signing_cert)
-    if verify.face_digest(found) != face_digest(work.order):
+    if verify.twin(found) != twin(work.order):
         raise SelfCheckError("store: another document lies under this order's key")
     return replace(work, data=found)
 

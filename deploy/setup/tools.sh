@@ -27,7 +27,7 @@ no_service() {
 missing_packages() {
     local program package
     words "$LIST" | while read -r program package; do
-        has "$program" || echo "$package"
+        has "$program" || [ -e "$program" ] || echo "$package"
     done | sort -u
 }
 

@@ -1,7 +1,8 @@
 """The reference writer: placed marks become a PDF through reportlab.  ISO 32000-1.
 
-Equal input gives equal bytes.  It is the oracle of faster writers and draws whatever is not
-made in bulk.  It does not seal: see ``factory/seals``.
+Equal input gives equal bytes.  Every file is built to the rules of PDF/A-3b (see ``pdfa``).
+This is the oracle of faster writers and draws whatever is not made in bulk.  It does not seal:
+see ``factory/seals``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from reportlab.pdfgen.canvas import Canvas
 from factory.errors import PictureError
 from factory.fonts import Face
 from factory.marks import IDENTITY, MM_PER_PT, Code, Colour, Matrix, Path, Picture, Placed, Run
+from factory.writers import pdfa
 from factory.writers.pdf_fonts import Deflated, EmbeddedFont, compressed
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -42,23 +44,25 @@ def draw(
     pictures: Mapping[str, bytes],
     *,
     title: str,
-    licence_id: str,
     created: datetime,
-    face_digest: str = "",
+    twin: bytes | None = None,
+    licence_id: str | None = None,
     lang: str = "zh-CN",
 ) -> bytes:
     """An unsealed PDF.
 
     pictures: role -> baseline JPEG, copied into the file as it is.
-    face_digest: SHA-256 of the face, hex; kept as the Info dictionary's subject, so that two
-              files of one order can be compared.
     created:  aware; the only time in the file, printed in the zone Asia/Shanghai.
+    twin:     the face as canonical JSON; becomes a file inside the file.
     PictureError: a picture is missing or is no JPEG.
     """
+    created = created.astimezone(SHANGHAI)
     target = BytesIO()
     fonts = _fonts(placed)
     canvas = _Canvas(target, placed, lang)
-    _describe(canvas, title, licence_id, face_digest, created)
+    _describe(canvas, title, licence_id, created)
+    if twin is not None:
+        pdfa.add_twin(canvas.document, twin, at=created)
     for font in fonts.values():
         font.add_to(canvas.document)
     for page in placed.pages:
@@ -194,28 +198,34 @@ def _fonts(placed: Placed) -> dict[Face, EmbeddedFont]:
     }
 
 
-def _describe(
-    canvas: _Canvas, title: str, licence_id: str, face_digest: str, created: datetime
-) -> None:
-    """The Info dictionary; no personal data in it."""
-    canvas.setTitle(title)
-    canvas.setAuthor(PRODUCER)
-    canvas.setCreator(PRODUCER)
-    canvas.setProducer(PRODUCER)
-    canvas.setSubject(f"sha256:{face_digest}" if face_digest else title)
-    canvas.setKeywords(f"证照标识:{licence_id}")
-    canvas.document._timeStamp = _Moment(created.astimezone(SHANGHAI))
+def _describe(canvas: _Canvas, title: str, licence_id: str | None, created: datetime) -> None:
+    """Info dictionary and XMP, which say the same; no personal data in them."""
+    keywords = f"证照标识:{licence_id}" if licence_id else ""
+    canvas.document.info = _Info(title=title, keywords=keywords, created=created)
+    pdfa.add_archival(
+        canvas.document, title=title, producer=PRODUCER, keywords=keywords, at=created
+    )
 
 
-class _Moment:
-    """A time in the shape reportlab prints it from."""
+class _Info(pdfdoc.PDFInfo):
+    """The Info dictionary without what reportlab would make up."""
 
-    def __init__(self, moment: datetime) -> None:
-        offset = moment.utcoffset()
-        minutes = int(offset.total_seconds()) // 60 if offset else 0
-        self.t = moment.timestamp()
-        self.YMDhms = moment.timetuple()[:6]
-        self.dhh, self.dmm = divmod(minutes, 60)
+    def __init__(self, *, title: str, keywords: str, created: datetime) -> None:
+        super().__init__()
+        self.title, self.keywords, self._created = title, keywords, created
+
+    def format(self, document: Any) -> bytes:
+        moment = pdfdoc.PDFString(pdfa.date(self._created))
+        entries = {
+            "Title": pdfdoc.PDFString(self.title),
+            "Producer": pdfdoc.PDFString(PRODUCER),
+            "CreationDate": moment,
+            "ModDate": moment,
+        }
+        if self.keywords:
+            entries["Keywords"] = pdfdoc.PDFString(self.keywords)
+        formatted: bytes = pdfdoc.PDFDictionary(entries).format(document)
+        return formatted
 
 
 @lru_cache(maxsize=32)

@@ -1,5 +1,6 @@
 """Values that several tests of the factory draw with; all of them synthetic."""
 
+import json
 import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -162,9 +163,15 @@ def place(shanghai: Profile, fontbook: FontBook) -> Callable[[Face], Placed]:
     return make
 
 
+def twin_of(given: Face) -> bytes:
+    """A face as the line attaches it."""
+    text = json.dumps(given, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode()
+
+
 @pytest.fixture
 def draw_pdf(place: Callable[[Face], Placed], photo: bytes) -> Callable[[Face], bytes]:
-    """A face as an unsealed PDF."""
+    """A face as an unsealed PDF with its twin."""
 
     def make(given: Face) -> bytes:
         placed = place(given)
@@ -172,8 +179,9 @@ def draw_pdf(place: Callable[[Face], Placed], photo: bytes) -> Callable[[Face], 
             placed,
             {"photo": photo},
             title=placed.title,
-            licence_id=LICENCE_ID,
             created=CREATED,
+            twin=twin_of(given),
+            licence_id=LICENCE_ID,
         )
 
     return make

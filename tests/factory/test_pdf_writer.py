@@ -136,7 +136,7 @@ def test_a_photo_that_is_missing_or_no_jpeg_is_refused(
     new_face: NewFace, place: Callable[[Face], Placed], picture: bytes
 ) -> None:
     with pytest.raises(PictureError, match=r"^photo"):
-        draw(place(new_face()), {"photo": picture}, title="", licence_id="", created=CREATED)
+        draw(place(new_face()), {"photo": picture}, title="", created=CREATED)
 
 
 def test_the_file_says_what_it_is_and_when_it_was_made(
@@ -151,22 +151,6 @@ def test_the_file_says_what_it_is_and_when_it_was_made(
     assert str(info["/Keywords"]) == f"证照标识:{face['licence_id']}"
     assert str(info["/CreationDate"]) == "D:20241130100304+08'00'"
     assert language == "zh-CN"
-
-
-def test_the_digest_of_the_face_is_kept_where_files_are_compared(
-    new_face: NewFace, place: Callable[[Face], Placed], photo: bytes
-) -> None:
-    data = draw(
-        place(new_face()),
-        {"photo": photo},
-        title="",
-        licence_id="",
-        created=CREATED,
-        face_digest="ab" * 32,
-    )
-
-    with pikepdf.open(BytesIO(data)) as pdf:
-        assert str(pdf.docinfo["/Subject"]) == "sha256:" + "ab" * 32
 
 
 def test_no_personal_data_is_outside_the_page(new_face: NewFace, draw_pdf: DrawPdf) -> None:
@@ -184,9 +168,7 @@ def test_a_text_of_many_characters_keeps_its_text_map_in_blocks_of_a_hundred(
     )  # fmt: skip
     sheet = Sheet(title="", width_mm=210, height_mm=297, marks=(), slots=(slot,))
 
-    data = draw(
-        layout(sheet, {"text": text}, fontbook), {}, title="", licence_id="", created=CREATED
-    )
+    data = draw(layout(sheet, {"text": text}, fontbook), {}, title="", created=CREATED)
 
     assert "".join(words_of(tool, data).split()) == text
     with pikepdf.open(BytesIO(data)) as pdf:
@@ -202,7 +184,7 @@ def test_a_certificate_without_photo_stays_small(
     new_face: NewFace, place: Callable[[Face], Placed]
 ) -> None:
     """Room for a photo, the seal and its signature in 64 kB and less."""
-    data = draw(place(new_face(photo=None)), {}, title="", licence_id="", created=CREATED)
+    data = draw(place(new_face(photo=None)), {}, title="", created=CREATED)
 
     assert len(data) < 41_000
 

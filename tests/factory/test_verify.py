@@ -1,6 +1,8 @@
 """Verdicts: honest files are valid; every change, stranger and broken file is told apart."""
 
 import asyncio
+import json
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -225,9 +227,9 @@ def test_bytes_behind_the_end_are_an_alteration(sealed: bytes, world: World, tai
 @settings(max_examples=60, deadline=None)
 @given(place=st.floats(min_value=0, max_value=1, exclude_max=True), flip=st.integers(1, 255))
 def test_no_flipped_byte_of_what_is_signed_stays_valid(
-    flipped_sample: tuple[bytes, World], place: float, flip: int
+    bare_sample: tuple[bytes, World], place: float, flip: int
 ) -> None:
-    sealed, world = flipped_sample
+    sealed, world = bare_sample
     first, second = hole(sealed)
     positions = len(sealed) - (second - first)
     position = int(place * positions)
@@ -240,7 +242,7 @@ def test_no_flipped_byte_of_what_is_signed_stays_valid(
 
 
 @pytest.fixture(scope="module")
-def flipped_sample() -> tuple[bytes, World]:
+def bare_sample() -> tuple[bytes, World]:
     world = new_world()
     target = BytesIO()
     canvas = Canvas(target, invariant=1)
@@ -346,5 +348,105 @@ def test_the_self_check_refuses_a_wrong_signature(page: bytes, world: World) -> 
         self_check(pades.complete(prepared, other), world.p256.signing_cert)
 
 
-def test_the_face_digest_is_read_back_from_the_file(page: bytes) -> None:
-    assert verify.face_digest(page) is None
+def test_the_twin_is_read_back_from_the_file_and_reported(
+    sealed: bytes, new_face: Callable[..., Face], world: World
+) -> None:
+    twin = verify.twin(sealed)
+
+    assert twin is not None
+    assert json.loads(twin) == new_face()
+    assert verify_pdf(sealed, world.roots).twin
+
+
+def test_a_file_without_twin_is_valid_and_has_none(bare_sample: tuple[bytes, World]) -> None:
+    sealed, world = bare_sample
+
+    verdict = verify_pdf(sealed, world.roots)
+
+    assert (verdict.verdict, verdict.twin) == (VerdictWord.VALID, False)
+    assert verify.twin(sealed) is None
+
+
+def replace_twin(writer: IncrementalPdfFileWriter) -> None:
+    file = writer.root["/AF"][0]["/EF"]["/F"]
+    file._data = b'{"name":"somebody else"}'
+    file._encoded_data = None
+    writer.mark_update(file.container_ref)
+
+
+def test_a_twin_that_was_replaced_is_an_alteration(sealed: bytes, world: World) -> None:
+    altered = append(sealed, replace_twin)
+
+    assert verify.twin(altered) == b'{"name":"somebody else"}'
+    assert words(altered, world) is VerdictWord.ALTERED
+
+
+def test_a_twin_that_was_changed_in_place_is_an_alteration(sealed: bytes, world: World) -> None:
+    place = sealed.index(b"/EmbeddedFile/")
+    place = sealed.index(b"stream\n", place) + 20
+    altered = sealed[:place] + bytes([sealed[place] ^ 1]) + sealed[place + 1 :]
+
+    assert words(altered, world) is VerdictWord.ALTERED
+
+
+def attach(document: pikepdf.Pdf) -> None:
+    document.attachments["other.json"] = b"{}"
+
+
+def part_ways(document: pikepdf.Pdf) -> None:
+    """The catalog's list and the tree of names lead to different files."""
+    document.Root.AF = [document.make_indirect(pikepdf.Dictionary(document.Root.AF[0]))]
+
+
+def unrelate(document: pikepdf.Pdf) -> None:
+    document.Root.AF[0].AFRelationship = pikepdf.Name.Unspecified
+
+
+def swell(document: pikepdf.Pdf) -> None:
+    """A hundred kilobytes that would become a thousand times as many."""
+    packed = zlib.compress(bytes(2**27), 9)
+    document.Root.AF[0].EF.F.write(packed, filter=pikepdf.Name.FlateDecode)
+
+
+def cut(document: pikepdf.Pdf) -> None:
+    packed = document.Root.AF[0].EF.F.read_raw_bytes()
+    document.Root.AF[0].EF.F.write(packed[:-9], filter=pikepdf.Name.FlateDecode)
+
+
+def empty(document: pikepdf.Pdf) -> None:
+    document.Root.AF = []
+
+
+def confuse(document: pikepdf.Pdf) -> None:
+    document.Root.AF = [7]
+    document.Root.Names = pikepdf.Name.Nothing
+
+
+ODD_TWINS = (attach, part_ways, unrelate, swell, cut, empty, confuse)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("change", ODD_TWINS, ids=lambda change: change.__name__)
+def test_a_twin_that_is_none_of_ours_is_not_read(
+    page: bytes, world: World, change: Callable[[pikepdf.Pdf], None]
+) -> None:
+    """The file is still judged by its seal."""
+    target = BytesIO()
+    with pikepdf.open(BytesIO(page)) as document:
+        change(document)
+        document.save(target)
+    odd = target.getvalue()
+
+    assert verify.twin(odd) is None
+    verdict = verify_pdf(seal(odd, world.p256), world.roots)
+    assert (verdict.verdict, verdict.twin) == (VerdictWord.VALID, False)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("data", [b"", b"%PDF", *HOSTILE.values()])
+def test_no_twin_is_found_in_what_is_no_document(data: bytes) -> None:
+    assert verify.twin(data) is None
+
+
+def test_no_twin_is_looked_for_in_a_huge_file(sealed: bytes) -> None:
+    assert verify.twin(sealed + bytes(verify.MOST_BYTES)) is None
