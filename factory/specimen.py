@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
@@ -18,8 +19,14 @@ from stdnum.cn import ric, uscc
 
 from factory import acceptance
 from factory.model import ApplicationType, Sex
-from factory.pictures import DPI, HEIGHT_PX, WIDTH_PX
-from factory.profile import AcceptanceRules
+from factory.pictures import (
+    DPI,
+    HEIGHT_PX,
+    SIGNATURE_HEIGHT_PX,
+    SIGNATURE_WIDTH_PX,
+    WIDTH_PX,
+)
+from factory.profile import AcceptanceRules, Authority
 
 PROFILE = "shanghai-constructor"
 SOURCE = "urn:example:shanghai-portal"
@@ -34,6 +41,8 @@ ACCEPTANCE = AcceptanceRules.model_validate(
 )
 A_MONTH = 9999  #: numbers
 AREA = "310101"  #: 上海市黄浦区
+NOWHERE = "9900"  #: below any division, no area of GB/T 2260
+FORMS = ("建设工程有限公司", "市政工程有限公司", "建筑工程咨询有限公司", "建设集团有限公司")
 FIRST_BIRTH, BIRTHS = date(1966, 1, 1), 11_000
 STRIDE = 7919  #: prime, so that neighbouring seeds lie far apart and all days are used
 SHANGHAI = timezone(timedelta(hours=8))
@@ -43,6 +52,13 @@ FACES = 24  #: different portraits
 SURNAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦许何吕施张孔曹严华金魏陶姜"
 GIVEN = "安邦成德恩帆光涵嘉康黎明宁鹏启荣尚天文欣亚泽志"
 PROFESSIONS = ("建筑工程", "公路工程", "水利水电工程", "市政公用工程", "矿业工程", "机电工程")
+
+#: names that a page must have room and glyphs for; every fourth person has one
+UNCOMMON = (
+    "欧阳慕容雪", "阿卜杜热合曼·买买提吐尔逊", "王𬭎", "古丽娜扎尔·阿布都克里木", "扎西多吉",
+    "李喆", "斯琴高娃", "陈䶮", "尼玛卓玛", "阿依古丽·吐尔逊江", "张㛃", "乌兰托娅", "刘淼焱",
+    "司徒翀",
+)  # fmt: skip
 
 JsonObject = dict[str, Any]
 
@@ -221,25 +237,54 @@ def employer(seed: int) -> JsonObject:
     return {"credit_code": credit_code(seed), "name": name}
 
 
+def resident(seed: int, division: str) -> JsonObject:
+    """A person of any division (GB/T 2260, two digits), by an area that does not exist there."""
+    person, birth, sex = holder(seed), birth_date(seed), (Sex.FEMALE, Sex.MALE)[seed % 2]
+    name = person["name"] if seed % 4 else UNCOMMON[seed // 4 % len(UNCOMMON)]
+    number = identity_number(birth, sex, seed // BIRTHS, area=f"{division}{NOWHERE}")
+    return person | {"name": name, "id_number": number}
+
+
+def other_name(name: str) -> str:
+    """What somebody is called after a change or a correction of the name."""
+    last = "宁" if name[-1] != "宁" else "安"
+    return name[:-1] + last
+
+
+def company(seed: int, authority: Authority) -> JsonObject:
+    """An enterprise (聘用企业) of an authority's division, by an area that does not exist there."""
+    place = "".join(authority.lines[0].split())
+    first, then = GIVEN[seed % len(GIVEN)], GIVEN[seed // len(GIVEN) % len(GIVEN)]
+    form = FORMS[seed % len(FORMS)]
+    code = credit_code(seed, area=f"{authority.division}{NOWHERE}")
+    return {"credit_code": code, "name": f"{place.rstrip('省市')}示例{first}{then}{form}"}
+
+
+def other_company_name(name: str) -> str:
+    """What an enterprise is called after a change of its form."""
+    form = "集团股份有限公司" if not name.endswith("集团股份有限公司") else "集团有限公司"
+    return name.removesuffix("集团股份有限公司").removesuffix("有限公司") + form
+
+
 def birth_date(seed: int) -> date:
     """A day of birth between 1966 and 1996."""
     return FIRST_BIRTH + timedelta(days=seed * STRIDE % BIRTHS)
 
 
-def identity_number(birth: date, sex: Sex, sequence: int) -> str:
+def identity_number(birth: date, sex: Sex, sequence: int, area: str = AREA) -> str:
     """A citizen's identity number with its check character (GB 11643-1999).
 
     >>> identity_number(date(1990, 1, 1), Sex.MALE, 0)
     '310101199001010012'
     """
     order = 2 * (sequence % 500) + (1 if sex is Sex.MALE else 0)
-    body = f"{AREA}{birth:%Y%m%d}{order:03}"
+    body = f"{area}{birth:%Y%m%d}{order:03}"
     return body + str(ric.calc_check_digit(body + "0"))
 
 
-def credit_code(seed: int) -> str:
-    """A company's credit code in Shanghai with its check character (GB 32100-2015)."""
-    body = f"91{AREA}MA{seed % 10**7:07}"
+def credit_code(seed: int, area: str = AREA) -> str:
+    """A company's credit code with its check character (GB 32100-2015)."""
+    body = f"91{area}MA{seed % 10**7:07}"
     return body + str(uscc.calc_check_digit(body))
 
 
@@ -270,19 +315,61 @@ def portrait(seed: int) -> bytes:
     return out.getvalue()
 
 
+def signature(seed: int) -> bytes:
+    """A stroke of the pen that is nobody's name, a PNG of the size signatures have."""
+    image = Image.new("L", (SIGNATURE_WIDTH_PX, SIGNATURE_HEIGHT_PX), 255)
+    draw = ImageDraw.Draw(image)
+    for word in range(2 + seed % 2):
+        draw.line(_scrawl(seed + word, 40 + word * 115), fill=20, width=7, joint="curve")
+    out = io.BytesIO()
+    image.save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def _scrawl(seed: int, left: float) -> list[tuple[float, float]]:
+    """A looping line, about 90 pixels wide."""
+    fast, slow = 3 + seed % 3, 1 + seed * 3 % 2
+    turns = [n / 60 * 2 * math.pi for n in range(61)]
+    return [
+        (
+            left + 8 * n / 6 + 26 * math.sin(fast * turn + seed),
+            SIGNATURE_HEIGHT_PX / 2 + 44 * math.cos(slow * turn + seed) * math.sin(fast * turn / 2),
+        )
+        for n, turn in enumerate(turns)
+    ]
+
+
+def portrait_text(seed: int) -> str:
+    """The portrait as events carry it, base64."""
+    return _portrait_text(seed % FACES)
+
+
+@lru_cache(maxsize=FACES)
+def signature_text(seed: int) -> str:
+    """The signature as events carry it, base64."""
+    return base64.b64encode(signature(seed)).decode("ascii")
+
+
 @lru_cache(maxsize=FACES)
 def _portrait_text(seed: int) -> str:
     return base64.b64encode(portrait(seed)).decode("ascii")
 
 
 def _event(kind: str, seed: int, data: JsonObject) -> JsonObject:
+    time = (FIRST_TIME + timedelta(seconds=seed)).isoformat()
+    ident = f"specimen-{kind.replace('.', '-')}-{seed:06}"
+    return event(kind, f"specimen-{seed:06}", time, data) | {"id": ident}
+
+
+def event(kind: str, name: str, time: str, data: JsonObject) -> JsonObject:
+    """A CloudEvent of that data; ``name`` is its id and follows the work."""
     return {
         "specversion": "1.0",
         "source": SOURCE,
-        "id": f"specimen-{kind.replace('.', '-')}-{seed:06}",
+        "id": name,
         "type": kind,
-        "time": (FIRST_TIME + timedelta(seconds=seed)).isoformat(),
+        "time": time,
         "datacontenttype": "application/json",
-        "correlationid": f"specimen-{seed:06}",
+        "correlationid": name,
         "data": data,
     }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Mapping
 
+from factory.versions import Versions
 from jobs import embedded, logs, opening
 from jobs.settings import Settings
-from jobs.wiring import Plant, plant_of
+from jobs.wiring import Plant, load_profiles, plant_of
 
 
 def plant() -> Plant:
@@ -24,6 +26,11 @@ def bare_plant() -> Plant:
     """The factory as it is found, with keys or without."""
     logs.configure("warning")
     return plant_of(settings())
+
+
+def profiles() -> Mapping[str, Versions]:
+    """The installed profiles; needs no keys and no ledger.  SettingsError: one is broken."""
+    return load_profiles(Settings.from_env(os.environ).profiles_dir)
 
 
 def settings() -> Settings:

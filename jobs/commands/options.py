@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from factory.model import ApplicationType
+
 
 class _Text(click.ParamType[str]):
     """Text that says something and is UTF-8, whatever bytes the shell hands over."""
@@ -31,6 +33,16 @@ class _Ident(click.IntRange):
 TEXT = _Text()
 IDENT = _Ident(1, 2**63 - 1)
 
+MOST_SEED = 99_999  #: of synthetic people
+
+application_type_option = click.option(
+    "--type", "kind", type=click.Choice([each.value for each in ApplicationType]),
+    help="What is applied for (申请类别).  [default: the first of the register's that fits]",
+)  # fmt: skip
+seed_option = click.option(
+    "--seed", type=click.IntRange(1, MOST_SEED), default=1, show_default=True,
+    help="Another number, another synthetic person.",
+)  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 reason_option = click.option(
     "--reason", required=True, type=TEXT, help="Why; it is kept in the audit log with your account."
