@@ -46,9 +46,10 @@ def faults(told: Sequence[Told]) -> list[str]:
 
 
 def work(plant: Plant) -> None:
-    """Everything that is open, as the workers would do it."""
-    for batch in watching.batches(plant):
-        for _ in range(4):
-            bulk.advance(plant, BatchId(batch.id))
-    for chunk in open_chunks(plant):
-        line.produce(plant, ChunkId(chunk))
+    """Everything that is open, as the workers would do it; a batch is listed when it has ended."""
+    for _ in range(2):
+        for batch in watching.batches(plant):
+            for _ in range(4):
+                bulk.advance(plant, BatchId(batch.id))
+        for chunk in open_chunks(plant):
+            line.produce(plant, ChunkId(chunk))
