@@ -2,12 +2,13 @@
 
 Every figure is one short path and the places where it is repeated, so that a page full of
 fine lines costs a few kilobytes.  Nothing here resembles a state emblem, which only the state
-may set: the badge is a bracket set (斗拱), the joint of Chinese timber construction.
+may set: a badge holds a bracket set (斗拱), the joint of Chinese timber construction, or an
+abacus (算盘), with which what is built was reckoned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from math import cos, pi, sin, tau
@@ -32,6 +33,9 @@ class Palette:
 
 BLUE = Palette(
     deep=(20, 66, 128), line=(58, 118, 184), soft=(138, 178, 219), ground=(222, 233, 245)
+)
+GREEN = Palette(
+    deep=(18, 92, 66), line=(62, 142, 106), soft=(142, 194, 168), ground=(218, 236, 226)
 )
 
 
@@ -186,7 +190,22 @@ ARMS = (
 BLOCKS = tuple((x, 0.95, 0.2, -1.4) for x in (-5.0, -2.5, 0.0, 2.5, 5.0))
 
 
-def _bracket() -> str:
+#: An abacus in the same square: bars of the frame with the beam, as (left, right, bottom, top);
+#: rods, each with whether its upper bead and how many of the four lower ones lie at the beam.
+BARS = (
+    (-10.0, 10.0, -6.6, -8.0),
+    (-10.0, 10.0, 8.0, 6.6),
+    (-10.0, -8.8, 8.0, -8.0),
+    (8.8, 10.0, 8.0, -8.0),
+    (-10.0, 10.0, -1.9, -2.7),
+)
+RODS = ((-6.8, False, 1), (-3.4, True, 2), (0.0, True, 3), (3.4, True, 2), (6.8, False, 1))
+BEAD_HEIGHT, BEAD_HALF_WIDTH, BEAD_GAP, ROD_WIDTH = 1.5, 1.45, 0.25, 0.5
+UPPER, LOWER = (-6.6, -2.7), (-1.9, 6.6)  #: between which heights beads lie
+
+
+def bracket() -> str:
+    """The bracket set (斗拱) as a figure of 20 x 20."""
     arms = (_trapezium(0, below, above, low, high) for below, above, low, high in ARMS)
     blocks = (_trapezium(x, half, half * 1.25, low, high) for x, half, low, high in BLOCKS)
     return " ".join((*arms, *blocks))
@@ -194,11 +213,44 @@ def _bracket() -> str:
 
 def _trapezium(x: float, below: float, above: float, low: float, high: float) -> str:
     corners = ((x - below, low), (x + below, low), (x + above, high), (x - above, high))
+    return _polygon(corners)
+
+
+def abacus() -> str:
+    """The abacus (算盘) as a figure of 20 x 16."""
+    bars = (rectangle(left, top, right - left, low - top) for left, right, low, top in BARS)
+    rods = (
+        rectangle(x - ROD_WIDTH / 2, UPPER[0], ROD_WIDTH, LOWER[1] - UPPER[0]) for x, _, _ in RODS
+    )
+    beads = (_bead(x, y) for x, upper, lower in RODS for y in _bead_heights(upper, lower))
+    return " ".join((*bars, *rods, *beads))
+
+
+def _bead_heights(upper_at_beam: bool, lower_at_beam: int) -> tuple[float, ...]:
+    """Middles of one rod's beads; a bead that does not count lies at the frame."""
+    first, step = BEAD_HEIGHT / 2 + BEAD_GAP, BEAD_HEIGHT + BEAD_GAP
+    upper = UPPER[1] - first if upper_at_beam else UPPER[0] + first
+    at_beam = (LOWER[0] + first + step * n for n in range(lower_at_beam))
+    at_frame = (LOWER[1] - first - step * n for n in range(4 - lower_at_beam))
+    return (upper, *at_beam, *at_frame)
+
+
+def _bead(x: float, y: float) -> str:
+    half, flat, rise = BEAD_HALF_WIDTH, BEAD_HALF_WIDTH * 0.45, BEAD_HEIGHT / 2
+    return _polygon(
+        (
+            (x - half, y), (x - flat, y - rise), (x + flat, y - rise),
+            (x + half, y), (x + flat, y + rise), (x - flat, y + rise),
+        )
+    )  # fmt: skip
+
+
+def _polygon(corners: Iterable[Point]) -> str:
     return "M " + " L ".join(map(_pair, corners)) + " C"
 
 
-def badge(x: float, y: float, radius: float, palette: Palette) -> tuple[Path, ...]:
-    """The rosette with the bracket set in its middle."""
+def badge(x: float, y: float, radius: float, palette: Palette, figure: str) -> tuple[Path, ...]:
+    """The rosette with a figure of 20 x 20 in its middle."""
     scale = radius * 0.42 / 10
     place: Matrix = (scale, 0, 0, scale, x, y)
     return (
@@ -208,7 +260,7 @@ def badge(x: float, y: float, radius: float, palette: Palette) -> tuple[Path, ..
                  colour=palette.deep, width_mm=0.16),
         circle(x, y, radius * 0.63, stroke=palette.deep, width_mm=0.35),
         circle(x, y, radius * 0.595, stroke=palette.line, width_mm=0.12),
-        Path(data=_bracket(), fill=palette.deep, copies=(place,)),
+        Path(data=figure, fill=palette.deep, copies=(place,)),
     )  # fmt: skip
 
 

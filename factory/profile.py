@@ -7,7 +7,7 @@ start and not the ten-thousandth certificate.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
@@ -30,7 +30,12 @@ ONE_DAY = timedelta(days=1)
 UNANNOUNCED = CANCELLING | {ApplicationType.PAPER_EXCHANGE}  #: unless a profile says otherwise
 
 Policy = Literal["hold", "ignore"]
-Design = Literal["constructor-2024"]
+Design = Literal["constructor-2024", "cost-engineer-2021", "cost-engineer-2024"]
+#: Whose title, labels and numbers a design has room for.
+DESIGNS_OF: Mapping[Occupation, frozenset[Design]] = {
+    Occupation.CONSTRUCTOR: frozenset({"constructor-2024"}),
+    Occupation.COST_ENGINEER: frozenset({"cost-engineer-2021", "cost-engineer-2024"}),
+}
 Digit = Annotated[int, Field(ge=1, le=4)]
 Words = Annotated[str, Field(min_length=1)]
 TypeCode = Annotated[str, Field(pattern=r"^[0-9A-Z]{21}$")]  #: 证照类型代码, GB/T 36904-2018
@@ -286,7 +291,9 @@ class Profile(_Part):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Profile:
-        for broken, rule in (*self._numbers(), *self._parties(), *self._types()):
+        for broken, rule in (
+            *self._numbers(), *self._parties(), *self._types(), *self._face(),
+        ):  # fmt: skip
             if broken:
                 raise ValueError(rule)
         return self
@@ -388,6 +395,12 @@ class Profile(_Part):
             ApplicationType.PAPER_EXCHANGE in rules.announced
             and self.certificate.paper_exchange == "direct",
             "application.announced: a paper exchange that nobody reviews is not announced",
+        )
+
+    def _face(self) -> Iterator[tuple[bool, str]]:
+        yield (
+            self.certificate.design not in DESIGNS_OF[self.occupation],
+            "certificate.design is another occupation's",
         )
 
     def announces(self, kind: ApplicationType) -> bool:

@@ -82,6 +82,7 @@ RULES: Mapping[str, Callable[[Profile], str]] = MappingProxyType(
         "older numbers are respelt": lambda p: _yes(p.numbering.respell),
         "who signs or submits": _signers,
         "no edit from": lambda p: _plain(p.application.edit_lock),
+        "certificate is drawn as": lambda p: p.certificate.design,
         "certificate is made at": lambda p: p.certificate.generate_on,
         "cancellation completes at": lambda p: p.application.cancellation_completes_on.replace(
             "_", " "
@@ -100,12 +101,14 @@ RULES: Mapping[str, Callable[[Profile], str]] = MappingProxyType(
 
 
 def _types(profiles: Sequence[Profile]) -> str:
-    heads = ["", "", *(each.title for each in profiles)]
+    """Versions of a profile that have the same types share a column."""
+    columns = {(each.title, each.application.types): each for each in profiles}.values()
+    heads = ["", "", *(each.title for each in columns)]
     rows = [
         [
             TYPES[kind],
             f"`{kind}`",
-            *("●" if kind in each.application.types else "" for each in profiles),
+            *("●" if kind in each.application.types else "" for each in columns),
         ]
         for kind in ApplicationType
     ]
@@ -130,7 +133,9 @@ def _procedures_once(profiles: Sequence[Profile]) -> Iterator[tuple[Table, Users
         for kind in profile.application.types:
             table = register.table(profile, kind)
             _, users = found.setdefault(frozenset(table.items()), (table, {}))
-            users.setdefault(profile.title, []).append(kind)
+            followed = users.setdefault(profile.title, [])
+            if kind not in followed:  # by another version of the profile
+                followed.append(kind)
     yield from found.values()
 
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from factory import plan
-from factory.kinds import KINDS
+from factory.kinds import KINDS, certificate
 from factory.model import Format, Kind, Registration
 from factory.numbering import CODE_BYTES, LicenceId
 from factory.profile import Profile
@@ -81,7 +81,7 @@ def new_order(
         data_key=row.data_key,
         face=planned.face,
         face_version=planned.face_version,
-        pictures={"photo": row.view.photo} if row.view.photo else {},
+        pictures=certificate.pictures(planned.face),
         formats=profile.certificate.formats,
         identity=profile.seal.identity,
         signed_at=tx.now.replace(microsecond=0),

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from factory.errors import FieldError
-from factory.kinds import constructor_2024
+from factory.kinds import constructor_2024, cost_engineer_2021, cost_engineer_2024
 from factory.model import Registration, Sex
 from factory.profile import Profile
 from factory.sheet import Sheet, Value
 
 FACE_VERSION = 1
 
-#: Each design draws the sheet from the title, the authority's two lines and the employer's label.
-DESIGNS: Mapping[str, Callable[[str, tuple[str, str], str], Sheet]] = {
-    "constructor-2024": constructor_2024.sheet,
-}
 SEX_PRINTED = {Sex.MALE: "男", Sex.FEMALE: "女"}
 
 
@@ -63,6 +60,7 @@ class Face(_Part):
     issued_on: date
     design: str
     photo: str | None
+    signature: str | None = None  #: faces older than the field had none
 
 
 def face(
@@ -81,6 +79,7 @@ def face(
     verification_code: characters without groups.
     verify_url: what the code is appended to in the QR code.
     photo: digest of the normalised picture, None where there is none.
+    The holder's signature (个人签名) is on it where the profile says so.
     """
     holder, enterprise = registration.holder, registration.enterprise
     order = {name: place for place, name in enumerate(profile.professions.names)}
@@ -108,6 +107,7 @@ def face(
         issued_on=issued_on,
         design=profile.certificate.design,
         photo=photo,
+        signature=registration.signature if profile.certificate.holder_signature else None,
     ).model_dump(mode="json")
 
 
@@ -129,49 +129,123 @@ def title(profile: Profile, face: Mapping[str, object]) -> str:  # noqa: ARG001
     return read(face).title
 
 
+def pictures(face: Mapping[str, object]) -> dict[str, str]:
+    """The digests of the pictures that are printed, by role."""
+    given = read(face)
+    found = {"photo": given.photo, "signature": given.signature}
+    return {role: digest for role, digest in found.items() if digest is not None}
+
+
+def sheet(profile: Profile, face: Mapping[str, object]) -> Sheet:  # noqa: ARG001
+    """The design with this authority's words; drawn up once for all faces that share them."""
+    given = read(face)
+    return _design(given).sheet(given.title, given.authority.lines, given.employer_label)
+
+
 def values(profile: Profile, face: Mapping[str, object]) -> Mapping[str, Value]:  # noqa: ARG001
     """What is printed in each slot."""
     given = read(face)
-    printed: dict[str, Value] = {
+    return {
         "holder.name": given.name,
         "holder.sex": given.sex,
-        "holder.birth_date": given.birth_date.isoformat(),
         "number": given.number,
         "enterprise.name": given.employer.name,
-        "professions": tuple(map(_profession_line, given.professions)),
-        "issued_on": _chinese_date(given.issued_on),
         "query_address": given.query_address,
         "verification_code": _in_fives(given.verification_code),
         "licence_id": given.licence_id,
         "edition": f"{given.edition:03d}",
         "code": given.verify_url + given.verification_code,
+        **_design(given).worded(given),
+        **pictures(face),
     }
-    if given.photo is not None:
-        printed["photo"] = given.photo
-    return printed
-
-
-def _profession_line(profession: _Profession) -> str:
-    first, last = _plain_date(profession.first), _plain_date(profession.last)
-    return f"{profession.name}（有效期：{first}至{last}）"
-
-
-def _plain_date(day: date) -> str:
-    """yyyy-M-d, as the national layout prints a profession's validity."""
-    return f"{day.year}-{day.month}-{day.day}"
-
-
-def _chinese_date(day: date) -> str:
-    return f"{day.year}年{day.month:02d}月{day.day:02d}日"
 
 
 def _in_fives(code: str) -> str:
     return " ".join(code[start : start + 5] for start in range(0, len(code), 5))
 
 
-def sheet(profile: Profile, face: Mapping[str, object]) -> Sheet:  # noqa: ARG001
-    """The design with this authority's words; drawn up once for all faces that share them."""
-    given = read(face)
+# --- designs ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """How a certificate looks, and how its days are worded.
+
+    sheet:  draws it up from the title, the authority's two lines and the employer's label.
+    worded: what is printed of the days and the professions, by slot.
+    """
+
+    sheet: Callable[[str, tuple[str, str], str], Sheet]
+    worded: Callable[[Face], Mapping[str, Value]]
+
+
+def _design(given: Face) -> Design:
     if given.design not in DESIGNS:
         raise FieldError("face.design", "designs of the certificate", "unknown design")
-    return DESIGNS[given.design](given.title, given.authority.lines, given.employer_label)
+    return DESIGNS[given.design]
+
+
+def _with_each_validity(given: Face) -> Mapping[str, Value]:
+    """Every profession on a line of its own with its days."""
+    return {
+        "holder.birth_date": given.birth_date.isoformat(),
+        "issued_on": _padded(given.issued_on),
+        "professions": tuple(map(_profession_line, given.professions)),
+    }
+
+
+def _profession_line(profession: _Profession) -> str:
+    first, last = _hyphened(profession.first), _hyphened(profession.last)
+    return f"{profession.name}（有效期：{first}至{last}）"
+
+
+def _with_period(given: Face) -> Mapping[str, Value]:
+    """The profession and, on a row of its own, from when to when."""
+    return {
+        "holder.birth_date": _plain(given.birth_date),
+        "issued_on": _plain(given.issued_on),
+        "professions": _names(given),
+        "validity": _alike(f"{_plain(e.first)}-{_plain(e.last)}" for e in given.professions),
+    }
+
+
+def _with_last_day(given: Face) -> Mapping[str, Value]:
+    """The profession and, on a row of its own, until when."""
+    return {
+        "holder.birth_date": _padded(given.birth_date),
+        "issued_on": _padded(given.issued_on),
+        "professions": _names(given),
+        "validity": _alike(_padded(each.last) for each in given.professions),
+    }
+
+
+def _names(given: Face) -> str:
+    return "、".join(each.name for each in given.professions)
+
+
+def _alike(lines: Iterable[str]) -> tuple[str, ...]:
+    """One line if all are the same, else one for each profession."""
+    found = tuple(lines)
+    return found if len(set(found)) > 1 else found[:1]
+
+
+def _hyphened(day: date) -> str:
+    """yyyy-M-d, as the national layout of constructors prints a profession's validity."""
+    return f"{day.year}-{day.month}-{day.day}"
+
+
+def _plain(day: date) -> str:
+    """yyyy年M月d日, as the national layout of cost engineers prints days."""
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def _padded(day: date) -> str:
+    return f"{day.year}年{day.month:02d}月{day.day:02d}日"
+
+
+#: By the name a profile calls it.
+DESIGNS: Mapping[str, Design] = {
+    "constructor-2024": Design(sheet=constructor_2024.sheet, worded=_with_each_validity),
+    "cost-engineer-2021": Design(sheet=cost_engineer_2021.sheet, worded=_with_last_day),
+    "cost-engineer-2024": Design(sheet=cost_engineer_2024.sheet, worded=_with_period),
+}

@@ -46,7 +46,7 @@ def test_a_face_lists_what_is_printed_in_the_order_of_the_page(new_face: NewFace
     assert list(new_face()) == [
         "version", "name", "sex", "birth_date", "number", "employer_label", "employer",
         "professions", "authority", "title", "edition", "licence_id", "verification_code",
-        "verify_url", "query_address", "issued_on", "design", "photo",
+        "verify_url", "query_address", "issued_on", "design", "photo", "signature",
     ]  # fmt: skip
 
 
@@ -163,7 +163,7 @@ def test_the_seal_is_round_and_centred_over_the_authority(
 def test_the_photo_has_the_national_size(shanghai: Profile, new_face: NewFace) -> None:
     slots = certificate.sheet(shanghai, new_face()).slots
 
-    (photo,) = (slot for slot in slots if isinstance(slot, PictureSlot))
+    (photo,) = (s for s in slots if isinstance(s, PictureSlot) and s.role == "photo")
     assert photo.width_mm == pytest.approx(110 * MM_PER_PT)
     assert photo.height_mm == pytest.approx(140 * MM_PER_PT)
 

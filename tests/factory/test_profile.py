@@ -131,6 +131,11 @@ SIGNED_ONLINE = {
     *("application.cancellation_completes_on", "policy.rename_confirmation"),
     *(f"numbering.acceptance.{name}" for name in ("scheme", "department", "profession")),
 }
+ENGINEERS = SIGNED_ONLINE | {
+    *("authority.lines", "certificate.title", "certificate.holder_signature"),
+    *("numbering.registration", "application.professions_each", "professions.names"),
+    *("professions.per_certificate", "professions.aliases"),
+}
 #: what the manual of each system gives (the matrix of the five systems)
 GIVEN = {
     "gansu-constructor.toml": SIGNED_ONLINE
@@ -144,13 +149,9 @@ GIVEN = {
         "policy.rename_confirmation",
     },
     "shanghai-constructor.toml": SIGNED_ONLINE,
-    "shanghai-cost-engineer.toml": SIGNED_ONLINE
-    | {
-        *("authority.lines", "certificate.title", "certificate.employer_label"),
-        *("certificate.holder_signature", "numbering.registration"),
-        *("application.professions_each", "professions.names", "professions.per_certificate"),
-        "professions.aliases",
-    },
+    "shanghai-cost-engineer.toml": ENGINEERS,
+    "shanghai-cost-engineer-2021.toml": ENGINEERS
+    | {"certificate.design", "certificate.employer_label"},
     "zhejiang-constructor.toml": {
         *("application.signers", "application.edit_lock", "application.filing"),
     },
@@ -171,7 +172,10 @@ def test_every_installed_profile_is_whole(text: str) -> None:
 
 @pytest.mark.parametrize(("text", "name"), list(zip(TEXTS, NAMES, strict=True)), ids=NAMES)
 def test_an_installed_profile_is_called_as_its_file(text: str, name: str) -> None:
-    assert f"{parse(text).id}.toml" == name
+    """That of an older version also has the year from which it was in force."""
+    found = parse(text)
+
+    assert name in {f"{found.id}.toml", f"{found.id}-{found.effective_from.year}.toml"}
 
 
 @pytest.mark.parametrize(
@@ -335,6 +339,21 @@ def test_a_profile_marks_as_default_what_its_manual_does_not_give_and_nothing_el
     marks = marked(text)
 
     assert {field for field, default in marks.items() if not default} == OUR_OWN | GIVEN[name]
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        (SHANGHAI, "cost-engineer-2024"),
+        (SHANGHAI, "cost-engineer-2021"),
+        (COST, "constructor-2024"),
+    ],
+)
+def test_a_design_of_another_occupation_is_refused(text: str, other: str) -> None:
+    own = parse(text).certificate.design
+
+    with pytest.raises(ProfileError, match="certificate.design is another occupation's"):
+        parse(text.replace(f'design = "{own}"', f'design = "{other}"'))
 
 
 def test_what_is_not_toml_is_refused() -> None:
