@@ -25,7 +25,7 @@ from bench.meter import Meter, metered
 from factory import specimen
 from factory.fonts import FACES
 from factory.kinds import KINDS
-from factory.marks import MM_PER_PT, Code, Picture, Placed, Run
+from factory.marks import AUTHORITY_SEAL, MM_PER_PT, Code, Picture, Placed, Run
 from factory.model import Kind
 from factory.pictures import normalise_photo
 from factory.sheet import layout
@@ -193,7 +193,7 @@ def _faces(plant: Plant, count: int) -> list[Mapping[str, object]]:
 def _page(placed: Placed) -> naive.Page:
     """Our placed marks as a list of what to draw where."""
     marks = placed.pages[0].marks
-    height, seal = placed.height_mm, placed.seal
+    height, seal = placed.height_mm, placed.signature(AUTHORITY_SEAL)
     photo = next(mark for mark in marks if isinstance(mark, Picture))
     code = next(mark for mark in marks if isinstance(mark, Code))
     assert seal is not None

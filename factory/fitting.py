@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from factory.errors import LintError
+from factory.errors import LintError, UnprintableError
 from factory.fonts import Face, FontBook, Style, code_point
 from factory.marks import MM_PER_PT, TextSlot
 
@@ -44,6 +44,14 @@ def glyphs(text: str, style: Style, fontbook: FontBook) -> tuple[Line, tuple[str
     found = [(ch, fontbook.face_for(style, ch)) for ch in text]
     line = tuple(Glyph(ch, face, face.advance(ch)) for ch, face in found if face)
     return line, tuple(dict.fromkeys(code_point(ch) for ch, face in found if face is None))
+
+
+def printable(field: str, text: str, style: Style, fontbook: FontBook) -> Line:
+    """The text's glyphs.  UnprintableError: no face has one; names the field."""
+    line, missing = glyphs(text, style, fontbook)
+    if missing:
+        raise UnprintableError(field, missing)
+    return line
 
 
 def width_em(line: Line) -> float:

@@ -13,6 +13,7 @@ from factory.errors import LintError
 from factory.marks import (
     ASCENT,
     MM_PER_PT,
+    SIGNATURES,
     Code,
     CodeSlot,
     Path,
@@ -21,12 +22,15 @@ from factory.marks import (
     Placed,
     PlacedMark,
     Run,
-    SealSlot,
     Sheet,
+    SignatureSlot,
     Slot,
     TextSlot,
     Value,
+    slot_name,
 )
+from factory.rows import Table
+from factory.setting import REPEATED
 
 TOLERANCE_MM = 0.01
 DESCENT = 0.3  #: of an em below the baseline that no glyph leaves
@@ -38,7 +42,7 @@ Box = tuple[float, float, float, float]  #: left, top, right, bottom in mm
 class Drawing:
     """One document as its rules look at it: what was wanted, and what was placed."""
 
-    sheet: Sheet
+    sheet: Sheet | Table
     placed: Placed
     values: Mapping[str, Value]
 
@@ -47,11 +51,16 @@ class Drawing:
         """Of all pages."""
         return (mark for page in self.placed.pages for mark in page.marks)
 
+    @property
+    def slots(self) -> Iterator[Slot]:
+        """Of all pages."""
+        return (slot for page in self.placed.pages for slot in page.slots)
+
 
 Rule = Callable[[Drawing], Iterator[str]]
 
 
-def check(sheet: Sheet, placed: Placed, values: Mapping[str, Value]) -> None:
+def check(sheet: Sheet | Table, placed: Placed, values: Mapping[str, Value]) -> None:
     """Nothing, if every rule holds.
 
     values: what the kind says is printed, by slot.
@@ -65,22 +74,24 @@ def check(sheet: Sheet, placed: Placed, values: Mapping[str, Value]) -> None:
 
 def every_value_has_a_slot(drawing: Drawing) -> Iterator[str]:
     """A value that no slot takes would silently be missing from the page."""
-    known = {_name(slot) for slot in drawing.sheet.slots}
+    known = drawing.sheet.wanted
     yield from (f"{name}: no place on the page" for name in drawing.values if name not in known)
 
 
 def every_value_is_printed(drawing: Drawing) -> Iterator[str]:
     """All characters in their order; only spaces may be lost where a line ends."""
-    for slot in drawing.sheet.slots:
+    slots = {slot_name(slot): slot for slot in drawing.slots}
+    for name, slot in slots.items():
         if isinstance(slot, TextSlot):
-            if _plain(drawing.placed.text(slot.name)) != _plain(drawing.values.get(slot.name, "")):
-                yield f"{slot.name}: not printed as given"
-        elif isinstance(slot, CodeSlot) and _contents(drawing, slot) != [
-            drawing.values.get(slot.name)
-        ]:
-            yield f"{slot.name}: the code does not hold what is given"
+            if _plain(drawing.placed.text(name)) != _plain(_value(drawing, name)):
+                yield f"{name}: not printed as given"
+        elif isinstance(slot, CodeSlot) and _contents(drawing, slot) != [_value(drawing, name)]:
+            yield f"{name}: the code does not hold what is given"
         elif isinstance(slot, PictureSlot) and _missing(drawing, slot):
-            yield f"{slot.role}: the picture is not printed"
+            yield f"{name}: the picture is not printed"
+    for name, value in drawing.values.items():
+        if name in drawing.sheet.wanted and name not in slots and _plain(value):
+            yield f"{name}: not printed as given"
 
 
 def every_glyph_exists(drawing: Drawing) -> Iterator[str]:
@@ -92,34 +103,56 @@ def every_glyph_exists(drawing: Drawing) -> Iterator[str]:
 
 def texts_stay_in_their_slots(drawing: Drawing) -> Iterator[str]:
     """No text runs into its neighbour; widths are measured anew from the face."""
-    boxes = {
-        slot.name: _text_box(slot) for slot in drawing.sheet.slots if isinstance(slot, TextSlot)
-    }
-    for mark in drawing.marks:
-        if isinstance(mark, Run) and mark.slot is not None:
-            box = boxes.get(mark.slot)
-            if box is None or not _inside(_bounds(mark), box):
-                yield f"{mark.slot}: wider or higher than its place"
+    for page in drawing.placed.pages:
+        boxes = {slot.name: _text_box(slot) for slot in page.slots if isinstance(slot, TextSlot)}
+        for mark in page.marks:
+            if isinstance(mark, Run) and mark.slot is not None:
+                box = boxes.get(mark.slot)
+                if box is None or not _inside(_bounds(mark), box):
+                    yield f"{mark.slot}: wider or higher than its place"
+
+
+def nothing_lies_over_another(drawing: Drawing) -> Iterator[str]:
+    """No two values, labels or pictures share a spot; two signatures neither."""
+    for page in drawing.placed.pages:
+        inked = [(_label(mark), mark) for mark in page.marks if not isinstance(mark, Path)]
+        boxes = [(name, _bounds(mark)) for name, mark in inked]
+        yield from _collisions(boxes)
+        signed = [slot for slot in page.slots if isinstance(slot, SignatureSlot)]
+        yield from _collisions([(slot.name, _slot_box(slot)) for slot in signed])
 
 
 def marks_stay_on_the_page(drawing: Drawing) -> Iterator[str]:
-    """Nothing is drawn outside the page box, the seal included."""
+    """Nothing is drawn outside the page box, seals and signatures included."""
     page = (0.0, 0.0, drawing.placed.width_mm, drawing.placed.height_mm)
     for mark in drawing.marks:
         if not _inside(_bounds(mark), page):
             yield f"{_label(mark)}: outside the page"
-    seal = drawing.placed.seal
-    if seal and not _inside(_box(seal.x_mm, seal.y_mm, seal.width_mm, seal.height_mm), page):
-        yield "seal: outside the page"
+    for box in drawing.placed.signatures:
+        if not _inside(_box(box.x_mm, box.y_mm, box.width_mm, box.height_mm), page):
+            yield f"{box.name}: outside the page"
 
 
-def the_seal_has_its_place(drawing: Drawing) -> Iterator[str]:
-    """A sheet with a seal's slot gives one place for it, on a page there is."""
-    wanted = any(isinstance(slot, SealSlot) for slot in drawing.sheet.slots)
-    if wanted != (drawing.placed.seal is not None):
-        yield "seal: no place on the page"
-    elif drawing.placed.seal and drawing.placed.seal.page >= len(drawing.placed.pages):
-        yield "seal: on a page that there is not"
+def every_signature_has_its_place(drawing: Drawing) -> Iterator[str]:
+    """A sheet with a place to sign gives one box for it, on a page there is."""
+    given = [box.name for box in drawing.placed.signatures]
+    for name in SIGNATURES:
+        if given.count(name) != (name in drawing.sheet.wanted):
+            yield f"{name}: no place on the page"
+    for box in drawing.placed.signatures:
+        if box.page >= len(drawing.placed.pages):
+            yield f"{box.name}: on a page that there is not"
+
+
+def fixed_words_speak_of_this_document(drawing: Drawing) -> Iterator[str]:
+    """No title, label or opinion of another type or occupation: texts get copied from form to form.
+
+    What people typed may hold any word.
+    """
+    wording = drawing.sheet.wording
+    for word in wording.strange:
+        if any(word in text for text in (*drawing.sheet.words, *wording.templates)):
+            yield f"wording: speaks of {word}"
 
 
 RULES: tuple[Rule, ...] = (
@@ -127,13 +160,40 @@ RULES: tuple[Rule, ...] = (
     every_value_is_printed,
     every_glyph_exists,
     texts_stay_in_their_slots,
+    nothing_lies_over_another,
     marks_stay_on_the_page,
-    the_seal_has_its_place,
+    every_signature_has_its_place,
+    fixed_words_speak_of_this_document,
 )
 
 
-def _name(slot: Slot) -> str:
-    return slot.role if isinstance(slot, PictureSlot) else slot.name
+def _value(drawing: Drawing, name: str) -> Value:
+    """What is printed there; a later page prints some values once more."""
+    return drawing.values.get(name.partition(REPEATED)[0], "")
+
+
+def _collisions(boxes: list[tuple[str, Box]]) -> Iterator[str]:
+    """Pairs that share more than an edge; from top to bottom, so that few are looked at."""
+    falling = sorted(boxes, key=lambda named: named[1][1])
+    for place, (name, box) in enumerate(falling):
+        for other, below in falling[place + 1 :]:
+            if below[1] >= box[3] - TOLERANCE_MM:
+                break
+            if name != other and _overlap(box, below):
+                yield f"{name}: lies over {other}"
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return (
+        one[0] < other[2] - TOLERANCE_MM
+        and other[0] < one[2] - TOLERANCE_MM
+        and one[1] < other[3] - TOLERANCE_MM
+        and other[1] < one[3] - TOLERANCE_MM
+    )
+
+
+def _slot_box(slot: SignatureSlot) -> Box:
+    return _box(slot.x_mm, slot.y_mm, slot.width_mm, slot.height_mm)
 
 
 def _label(mark: PlacedMark) -> str:

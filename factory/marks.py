@@ -6,6 +6,7 @@ a PDF writer turns it over.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -20,6 +21,13 @@ Value = str | tuple[str, ...]  #: one line, or paragraphs
 
 BLACK: Colour = (0, 0, 0)
 IDENTITY: Matrix = (1, 0, 0, 1, 0, 0)
+
+#: Names of signature fields; none begins with another, for they are told apart by their beginnings
+#: (FieldMDP, ISO 32000-1, 12.8.2.4, as some readers take it).
+AUTHORITY_SEAL = "AuthoritySeal"  #: 发证机关
+APPLICANT_SIGN = "ApplicantSign"  #: 申请人
+ENTERPRISE_SEAL = "EnterpriseSeal"  #: 聘用企业
+SIGNATURES = (AUTHORITY_SEAL, APPLICANT_SIGN, ENTERPRISE_SEAL)
 
 
 class Align(StrEnum):
@@ -121,8 +129,11 @@ class CodeSlot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SealSlot:
-    """Where the seal's picture will stand; nothing is drawn there by a writer."""
+class SignatureSlot:
+    """Where a signature's or a seal's picture will stand; a writer draws nothing there.
+
+    name: of the signature's field, one of ``SIGNATURES``.
+    """
 
     name: str
     x_mm: float
@@ -131,7 +142,27 @@ class SealSlot:
     height_mm: float
 
 
-Slot = TextSlot | PictureSlot | CodeSlot | SealSlot
+Slot = TextSlot | PictureSlot | CodeSlot | SignatureSlot
+
+
+def slot_name(slot: Slot) -> str:
+    """Which value or signature it is for."""
+    return slot.role if isinstance(slot, PictureSlot) else slot.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """The fixed words of a document that is about one thing.
+
+    templates: texts as they are before names are filled in; what people typed is not in them.
+    strange:   words that belong to another type or occupation (职业).
+    """
+
+    templates: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
+
+
+SPEAKS_FREELY = Wording()  #: of nothing in particular
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -146,6 +177,17 @@ class Sheet:
     height_mm: float
     marks: tuple[FixedMark, ...]
     slots: tuple[Slot, ...]
+    wording: Wording = SPEAKS_FREELY
+
+    @property
+    def words(self) -> Iterator[str]:
+        """Every fixed text."""
+        return (mark.text for mark in self.marks if isinstance(mark, Text))
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The names of all values and signatures that have a place."""
+        return frozenset(map(slot_name, self.slots))
 
     def slot(self, name: str) -> TextSlot:
         """The text slot of that name.  KeyError: there is none."""
@@ -203,9 +245,13 @@ PlacedMark = Run | Path | Picture | Code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SealBox:
-    """Where the seal goes, on which page (from 0)."""
+class SignatureBox:
+    """Where a signature or a seal goes, on which page (from 0).
 
+    name: of the signature's field, one of ``SIGNATURES``.
+    """
+
+    name: str
     page: int
     x_mm: float
     y_mm: float
@@ -215,10 +261,14 @@ class SealBox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Marks in drawing order: first what every document of the sheet shares, then its own."""
+    """Marks in drawing order: first what every document of the sheet shares, then its own.
+
+    slots: the places the values went to; on a later page a repeated one is called ``name@page``.
+    """
 
     fixed: tuple[Run | Path, ...]
     filled: tuple[Run | Picture | Code, ...]
+    slots: tuple[Slot, ...] = ()
 
     @property
     def marks(self) -> tuple[PlacedMark, ...]:
@@ -234,7 +284,11 @@ class Placed:
     width_mm: float
     height_mm: float
     pages: tuple[Page, ...]
-    seal: SealBox | None
+    signatures: tuple[SignatureBox, ...] = ()
+
+    def signature(self, name: str) -> SignatureBox | None:
+        """The box of that name, None where the document has none."""
+        return next((box for box in self.signatures if box.name == name), None)
 
     def text(self, slot: str) -> str:
         """What stands in a text slot, lines joined without a break."""

@@ -22,11 +22,13 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from factory import opinions
 from factory.codes import credit_code_fault
 from factory.errors import FieldError, ProfileError
 from factory.model import CANCELLING, ApplicationType, Format, Occupation, Party, Period, ProfileId
 
 ONE_DAY = timedelta(days=1)
+NOTICE_SERIALS = range(1, 1_000_000)
 UNANNOUNCED = CANCELLING | {ApplicationType.PAPER_EXCHANGE}  #: unless a profile says otherwise
 
 Policy = Literal["hold", "ignore"]
@@ -252,6 +254,52 @@ class AccessRules(_Part):
     enterprise_certificate: Literal["file", "state"] = "state"
 
 
+class OpinionRule(_Part):
+    """An opinion (意见) in this register's own words.
+
+    text: with {n} for the person, {e} the enterprise, {t} the type, {q} the qualification.
+    """
+
+    application: ApplicationType
+    party: Party
+    text: Words
+
+
+class DocumentRules(_Part):
+    """Which documents there are besides the certificate (文书), and what they say.
+
+    application_forms: which types have a form (申请表).
+    acceptance_notice: 行政审批受理通知书, once the last party has signed.
+    notice_word:       what stands before the year in its number, authority and nature: 沪建注受.
+    notice_days:       working days until the decision, printed where they are known.
+    legal_basis:       by which law and regulation it is accepted.
+    opinions:          where this register's texts differ from the usual ones.
+    """
+
+    application_forms: Annotated[tuple[ApplicationType, ...], AfterValidator(_distinct)] = ()
+    acceptance_notice: bool = False
+    notice_word: str = Field(default="", pattern=r"^[\u4e00-\u9fff]{0,12}$")
+    notice_days: int | None = Field(default=None, ge=1, le=999)
+    legal_basis: tuple[Words, ...] = ()
+    rename_list: bool = True
+    opinions: tuple[OpinionRule, ...] = ()
+
+    def number(self, year: int, serial: int) -> str:
+        """The number of an acceptance notice, as printed: 沪建注受〔2026〕000123号.
+
+        GB/T 9704-2012, 7.2.5: the year in full in six-cornered brackets; the six digits are ours.
+        FieldError: the serial is out of range.
+        """
+        if serial not in NOTICE_SERIALS:
+            raise FieldError("notice_number", "1 to 999999 a year", "the serial is out of range")
+        return f"{self.notice_word}〔{year}〕{serial:06d}号"
+
+    def opinion(self, kind: ApplicationType, party: Party) -> str:
+        """The template of a party's opinion on forms of that type."""
+        own = (o.text for o in self.opinions if (o.application, o.party) == (kind, party))
+        return next(own, opinions.template(kind, party))
+
+
 class Seal(_Part):
     """Which signing identity of the keyring seals for this register."""
 
@@ -286,13 +334,14 @@ class Profile(_Part):
     late: LateRules = LateRules()
     professions: Professions
     access: AccessRules = AccessRules()
+    documents: DocumentRules = DocumentRules()
     seal: Seal
     policy: Policies
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Profile:
         for broken, rule in (
-            *self._numbers(), *self._parties(), *self._types(), *self._face(),
+            *self._numbers(), *self._parties(), *self._types(), *self._face(), *self._documents(),
         ):  # fmt: skip
             if broken:
                 raise ValueError(rule)
@@ -402,6 +451,28 @@ class Profile(_Part):
             self.certificate.design not in DESIGNS_OF[self.occupation],
             "certificate.design is another occupation's",
         )
+
+    def _documents(self) -> Iterator[tuple[bool, str]]:
+        rules = self.documents
+        forms = set(rules.application_forms)
+        yield (
+            not forms <= set(self.application.types),
+            "documents.application_forms: names a type this register does not have",
+        )
+        yield (
+            ApplicationType.PAPER_EXCHANGE in forms,
+            "documents.application_forms: a paper exchange has no form",
+        )
+        yield (
+            rules.acceptance_notice and not (rules.notice_word and rules.legal_basis),
+            "documents.acceptance_notice needs notice_word and legal_basis",
+        )
+        for each in rules.opinions:
+            fault = opinions.fault(each.text, each.application, self.occupation)
+            yield (
+                fault is not None,
+                f"documents.opinions: {each.application} of {each.party} {fault}",
+            )
 
     def announces(self, kind: ApplicationType) -> bool:
         """Whether an approval of that type takes effect by its announcement (公告)."""

@@ -6,14 +6,15 @@ faces, from the faces' own advances, which is why every format agrees.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import segno
 
-from factory.errors import LintError, UnprintableError
-from factory.fitting import Fitted, Glyph, fit, glyphs, width_em
+from factory.errors import LintError
+from factory.fitting import Fitted, Glyph, fit, printable, width_em
 from factory.fonts import Face, FontBook
+from factory.leaf import Leaf
 from factory.marks import (
     ASCENT,
     BLACK,
@@ -32,14 +33,17 @@ from factory.marks import (
     Placed,
     PlacedMark,
     Run,
-    SealBox,
-    SealSlot,
     Sheet,
+    SignatureBox,
+    SignatureSlot,
     Slot,
     Text,
     TextSlot,
     Value,
+    Wording,
 )
+from factory.rows import Table
+from factory.table import leaves
 
 __all__ = [
     "BLACK",
@@ -58,13 +62,15 @@ __all__ = [
     "Placed",
     "PlacedMark",
     "Run",
-    "SealBox",
-    "SealSlot",
     "Sheet",
+    "SignatureBox",
+    "SignatureSlot",
     "Slot",
+    "Table",
     "Text",
     "TextSlot",
     "Value",
+    "Wording",
     "layout",
     "qr_rows",
 ]
@@ -75,7 +81,7 @@ QR_MASK = (
 QUIET_MODULES = 4  #: light modules around a QR symbol, GB/T 18284-2000, 7.9
 
 
-def layout(sheet: Sheet, values: Mapping[str, Value], fontbook: FontBook) -> Placed:
+def layout(sheet: Sheet | Table, values: Mapping[str, Value], fontbook: FontBook) -> Placed:
     """Every mark of one document in its place.
 
     values: by slot name; a picture slot needs none (absent pictures are left out by giving
@@ -83,14 +89,31 @@ def layout(sheet: Sheet, values: Mapping[str, Value], fontbook: FontBook) -> Pla
     UnprintableError: no face has a character; names the field and the code points.
     LintError: a required value is missing, or does not fit at its smallest size.
     """
-    page = Page(fixed=_fixed(sheet, fontbook), filled=tuple(_filled(sheet, values, fontbook)))
+    if isinstance(sheet, Sheet):
+        pages = [_page(_fixed(sheet, fontbook), sheet.slots, values, fontbook)]
+    else:
+        pages = [_leaf(leaf, fontbook) for leaf in leaves(sheet, values, fontbook)]
     return Placed(
         title=sheet.title,
         width_mm=sheet.width_mm,
         height_mm=sheet.height_mm,
-        pages=(page,),
-        seal=_seal(sheet),
+        pages=tuple(pages),
+        signatures=tuple(_signatures(pages)),
     )
+
+
+def _leaf(leaf: Leaf, fontbook: FontBook) -> Page:
+    fixed = tuple(placed for mark in leaf.marks for placed in _fixed_mark(mark, fontbook))
+    return _page(fixed, leaf.slots, leaf.values, fontbook)
+
+
+def _page(
+    fixed: tuple[Run | Path, ...],
+    slots: tuple[Slot, ...],
+    values: Mapping[str, Value],
+    fontbook: FontBook,
+) -> Page:
+    return Page(fixed=fixed, filled=tuple(_filled(slots, values, fontbook)), slots=slots)
 
 
 @lru_cache(maxsize=32)
@@ -103,7 +126,7 @@ def _fixed_mark(mark: FixedMark, fontbook: FontBook) -> Iterator[Run | Path]:
     if isinstance(mark, Path):
         yield mark
         return
-    line = _printable(f"label {mark.text}", mark.text, mark, fontbook)
+    line = printable(f"label {mark.text}", mark.text, mark.style, fontbook)
     em_mm = mark.size_pt * MM_PER_PT
     if mark.spread_mm is None:
         yield from _runs(mark, line, _start(mark.align, mark.x_mm, 0, width_em(line) * em_mm))
@@ -130,9 +153,9 @@ def _runs(mark: Text, line: tuple[Glyph, ...], x_mm: float) -> Iterator[Run]:
 
 
 def _filled(
-    sheet: Sheet, values: Mapping[str, Value], fontbook: FontBook
+    slots: tuple[Slot, ...], values: Mapping[str, Value], fontbook: FontBook
 ) -> Iterator[Run | Picture | Code]:
-    for slot in sheet.slots:
+    for slot in slots:
         if isinstance(slot, TextSlot):
             yield from _slot_runs(slot, values.get(slot.name, ""), fontbook)
         elif isinstance(slot, PictureSlot) and slot.role in values:
@@ -143,7 +166,7 @@ def _filled(
 
 def _slot_runs(slot: TextSlot, value: Value, fontbook: FontBook) -> Iterator[Run]:
     given = (value,) if isinstance(value, str) else value
-    paragraphs = tuple(_printable(slot.name, text, slot, fontbook) for text in given if text)
+    paragraphs = tuple(printable(slot.name, text, slot.style, fontbook) for text in given if text)
     if not paragraphs:
         if slot.required:
             raise LintError(f"{slot.name}: a value is required")
@@ -193,15 +216,6 @@ def _start(align: Align, x_mm: float, box_mm: float, width_mm: float) -> float:
     return x_mm + {Align.LEFT: 0.0, Align.CENTRE: spare / 2, Align.RIGHT: spare}[align]
 
 
-def _printable(
-    field: str, text: str, place: Text | TextSlot, fontbook: FontBook
-) -> tuple[Glyph, ...]:
-    line, missing = glyphs(text, place.style, fontbook)
-    if missing:
-        raise UnprintableError(field, missing)
-    return line
-
-
 def _picture(slot: PictureSlot) -> Picture:
     return Picture(
         role=slot.role,
@@ -233,14 +247,15 @@ def qr_rows(content: str) -> tuple[bytes, ...]:
     return tuple(bytes(row) for row in symbol.matrix)
 
 
-def _seal(sheet: Sheet) -> SealBox | None:
-    for slot in sheet.slots:
-        if isinstance(slot, SealSlot):
-            return SealBox(
-                page=0,
-                x_mm=slot.x_mm,
-                y_mm=slot.y_mm,
-                width_mm=slot.width_mm,
-                height_mm=slot.height_mm,
-            )
-    return None
+def _signatures(pages: Sequence[Page]) -> Iterator[SignatureBox]:
+    for number, page in enumerate(pages):
+        for slot in page.slots:
+            if isinstance(slot, SignatureSlot):
+                yield SignatureBox(
+                    name=slot.name,
+                    page=number,
+                    x_mm=slot.x_mm,
+                    y_mm=slot.y_mm,
+                    width_mm=slot.width_mm,
+                    height_mm=slot.height_mm,
+                )

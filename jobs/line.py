@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,10 +20,10 @@ from factory import verify
 from factory.errors import FactoryError, PermanentError, SealRefusedError, SelfCheckError
 from factory.kinds import KINDS
 from factory.lint import check
-from factory.marks import Placed
+from factory.marks import AUTHORITY_SEAL, Placed, SignatureBox
 from factory.model import ChunkId, Format, Order
 from factory.register import local_day
-from factory.seals import pades
+from factory.seals import fields, pades
 from factory.seals.signer import SealIdentity
 from factory.sheet import layout
 from factory.writers import pdf
@@ -163,7 +163,7 @@ def _draw(plant: Plant, work: Work) -> Work:
         licence_id=_licence_id(order),
     )
     if work.identity is None:
-        return replace(work, data=_with_parties(document, placed))
+        return replace(work, data=_with_parties(document, placed, order.signed_at))
     prepared = pades.prepare(document, _seal_field(placed), work.identity, now=order.signed_at)
     return replace(work, prepared=prepared)
 
@@ -174,13 +174,22 @@ def _licence_id(order: Order) -> str | None:
     return str(found) if found is not None else None
 
 
+def _with_parties(document: bytes, placed: Placed, now: datetime) -> bytes:
+    """With an empty field for each party that signs it, in their order."""
+    return fields.with_fields(document, [_field(box) for box in placed.signatures], now=now)
+
+
 def _seal_field(placed: Placed) -> pades.SealField:
     """Where the authority's seal goes.  SealRefusedError: the sheet has no place for one."""
-    box = placed.seal
+    box = placed.signature(AUTHORITY_SEAL)
     if box is None:
         raise SealRefusedError("the sheet has no place for a seal")
+    return _field(box)
+
+
+def _field(box: SignatureBox) -> pades.SealField:
     return pades.SealField(
-        name="AuthoritySeal",
+        name=box.name,
         page=box.page,
         x_mm=box.x_mm,
         y_mm=box.y_mm,

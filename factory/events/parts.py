@@ -157,9 +157,15 @@ class EnterpriseData(Part):
 
     credit_code: CreditCode
     name: EnterpriseName = Field(description="Name as registered (企业名称)")
+    phone: str | None = Field(
+        default=None,
+        pattern=r"^[0-9+(][0-9 ()+\-]{2,39}$",
+        repr=False,
+        description="Telephone (企业联系电话), printed on the application form only",
+    )
 
     def value(self) -> model.Enterprise:
-        """The enterprise as the domain knows it."""
+        """The enterprise as the register knows it, without the telephone."""
         return model.Enterprise(credit_code=self.credit_code, name=self.name)
 
 
@@ -193,6 +199,12 @@ class AppliedProfession(Named):
     qualified_on: Day | None = Field(
         default=None,
         description="Day of the qualification (签发日期, or 批准日期 where there is none)",
+    )
+    qualified_in: Annotated[Text, Field(max_length=60)] | None = Field(
+        default=None, description="Where the qualification was obtained (资格取得所在地)"
+    )
+    qualification_number: Annotated[Text, Field(max_length=64)] | None = Field(
+        default=None, repr=False, description="Number of the qualification (资格证书编号)"
     )
     hours: Hours | None = Field(
         default=None,

@@ -5,23 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from factory.kinds import certificate
+from factory.kinds import application_form, certificate
 from factory.model import Kind
 from factory.profile import Profile
+from factory.rows import Table
 from factory.sheet import Sheet, Value
 
 
 class DocumentKind(Protocol):
     """What a module of a kind gives; the face is its stored, versioned JSON."""
 
+    FACE_VERSION: int
+    SEALED: bool  #: the authority seals it
+
     def title(self, profile: Profile, face: Mapping[str, object]) -> str:
         """What the document is called."""
 
-    def sheet(self, profile: Profile, face: Mapping[str, object]) -> Sheet:
+    def sheet(self, profile: Profile, face: Mapping[str, object]) -> Sheet | Table:
         """The design it is drawn on; the same value for faces of one design."""
 
     def values(self, profile: Profile, face: Mapping[str, object]) -> Mapping[str, Value]:
         """What is printed in each slot, exactly as printed."""
 
+    def file_name(self, profile: Profile, face: Mapping[str, object]) -> str:
+        """What the file is called when it is downloaded."""
 
-KINDS: Mapping[Kind, DocumentKind] = {Kind.CERTIFICATE: certificate}
+
+KINDS: Mapping[Kind, DocumentKind] = {
+    Kind.CERTIFICATE: certificate,
+    Kind.APPLICATION_FORM: application_form,
+}

@@ -15,6 +15,7 @@ from factory.profile import Profile
 from factory.sheet import Sheet, Value
 
 FACE_VERSION = 1
+SEALED = True
 
 SEX_PRINTED = {Sex.MALE: "男", Sex.FEMALE: "女"}
 
@@ -140,6 +141,12 @@ def sheet(profile: Profile, face: Mapping[str, object]) -> Sheet:  # noqa: ARG00
     """The design with this authority's words; drawn up once for all faces that share them."""
     given = read(face)
     return _design(given).sheet(given.title, given.authority.lines, given.employer_label)
+
+
+def file_name(profile: Profile, face: Mapping[str, object]) -> str:  # noqa: ARG001
+    """With the day of issue and the edition."""
+    given = read(face)
+    return f"{given.title}_{given.issued_on:%Y%m%d}_{given.edition:03d}.pdf"
 
 
 def values(profile: Profile, face: Mapping[str, object]) -> Mapping[str, Value]:  # noqa: ARG001

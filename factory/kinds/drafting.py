@@ -11,6 +11,7 @@ from unicodedata import east_asian_width
 
 from factory import ornament
 from factory.fonts import Style
+from factory.marks import AUTHORITY_SEAL
 from factory.ornament import Palette
 from factory.sheet import (
     MM_PER_PT,
@@ -20,7 +21,7 @@ from factory.sheet import (
     FixedMark,
     Path,
     PictureSlot,
-    SealSlot,
+    SignatureSlot,
     Slot,
     Text,
     TextSlot,
@@ -284,8 +285,8 @@ def fixture_slots(fixtures: Fixtures) -> tuple[Slot, ...]:
         _picture("photo", fixtures.photo),
         CodeSlot(name="code", x_mm=mm(code_x), y_mm=down(code_y + CODE_PT), size_mm=mm(CODE_PT)),
         _picture("signature", fixtures.signature),
-        SealSlot(
-            name="seal", x_mm=seal_x - SEAL_MM / 2, y_mm=seal_y - SEAL_MM / 2, width_mm=SEAL_MM,
+        SignatureSlot(
+            name=AUTHORITY_SEAL, x_mm=seal_x - SEAL_MM / 2, y_mm=seal_y - SEAL_MM / 2, width_mm=SEAL_MM,
             height_mm=SEAL_MM,
         ),
     )  # fmt: skip

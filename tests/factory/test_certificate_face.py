@@ -11,7 +11,7 @@ from factory.lint import check
 from factory.marks import ASCENT, MM_PER_PT
 from factory.model import Kind
 from factory.profile import Profile
-from factory.sheet import PictureSlot, Placed, Run, SealSlot, TextSlot, Value
+from factory.sheet import PictureSlot, Placed, Run, SignatureSlot, TextSlot, Value
 
 Face = dict[str, object]
 NewFace = Callable[..., Face]
@@ -152,7 +152,7 @@ def test_the_seal_is_round_and_centred_over_the_authority(
 ) -> None:
     face = new_face()
     fixed = place(face).pages[0].fixed
-    (seal,) = (s for s in certificate.sheet(shanghai, face).slots if isinstance(s, SealSlot))
+    (seal,) = (s for s in certificate.sheet(shanghai, face).slots if isinstance(s, SignatureSlot))
 
     lines = [m for m in fixed if isinstance(m, Run) and m.text == "住房和城乡建设管理委员会"]
     assert (seal.width_mm, seal.height_mm) == (42, 42)

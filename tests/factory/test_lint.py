@@ -9,7 +9,7 @@ from factory.errors import LintError
 from factory.kinds import certificate
 from factory.lint import RULES, check
 from factory.profile import Profile
-from factory.sheet import Code, Page, Picture, Placed, Run, Sheet, Value
+from factory.sheet import Code, Picture, Placed, Run, Sheet, Value
 
 Values = dict[str, Value]
 Drawn = tuple[Sheet, Placed, Values]
@@ -30,7 +30,7 @@ def changed(placed: Placed, change: Callable[[Mark], Mark | None]) -> Placed:
     """The same document with each of its own marks changed or left out."""
     page = placed.pages[0]
     filled = tuple(mark for mark in map(change, page.filled) if mark is not None)
-    return replace(placed, pages=(Page(fixed=page.fixed, filled=filled),))
+    return replace(placed, pages=(replace(page, filled=filled),))
 
 
 def on(slot: str, change: Callable[[Run], Run | None]) -> Callable[[Mark], Mark | None]:
@@ -107,16 +107,16 @@ def test_a_code_with_other_content_is_refused(drawn: Drawn) -> None:
 def test_a_seal_without_a_place_is_refused(drawn: Drawn) -> None:
     sheet, placed, values = drawn
 
-    with pytest.raises(LintError, match=r"^seal: no place on the page$"):
-        check(sheet, replace(placed, seal=None), values)
+    with pytest.raises(LintError, match=r"^AuthoritySeal: no place on the page$"):
+        check(sheet, replace(placed, signatures=()), values)
 
 
 def test_a_seal_over_the_edge_is_refused(drawn: Drawn) -> None:
     sheet, placed, values = drawn
-    assert placed.seal is not None
+    over = tuple(replace(box, x_mm=180.0) for box in placed.signatures)
 
-    with pytest.raises(LintError, match=r"^seal: outside the page$"):
-        check(sheet, replace(placed, seal=replace(placed.seal, x_mm=180)), values)
+    with pytest.raises(LintError, match=r"^AuthoritySeal: outside the page$"):
+        check(sheet, replace(placed, signatures=over), values)
 
 
 def test_a_message_never_holds_the_value(drawn: Drawn) -> None:

@@ -144,15 +144,17 @@ GIVEN = {
         *("professions.names", "professions.per_certificate", "access.enterprise_certificate"),
     },
     "shaanxi-constructor.toml": {
+        "documents.application_forms",
         *("application.signers", "application.enterprise_review", "application.edit_lock"),
         *("application.cancellation_completes_on", "application.after_lapse"),
         "policy.rename_confirmation",
     },
-    "shanghai-constructor.toml": SIGNED_ONLINE,
-    "shanghai-cost-engineer.toml": ENGINEERS,
+    "shanghai-constructor.toml": SIGNED_ONLINE | {"documents.acceptance_notice"},
+    "shanghai-cost-engineer.toml": ENGINEERS | {"documents.acceptance_notice"},
     "shanghai-cost-engineer-2021.toml": ENGINEERS
-    | {"certificate.design", "certificate.employer_label"},
+    | {"certificate.design", "certificate.employer_label", "documents.acceptance_notice"},
     "zhejiang-constructor.toml": {
+        "documents.application_forms",
         *("application.signers", "application.edit_lock", "application.filing"),
     },
 }

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from factory.errors import LintError, UnprintableError
 from factory.fonts import FontBook
-from factory.marks import MM_PER_PT
+from factory.marks import AUTHORITY_SEAL, MM_PER_PT
 from factory.sheet import (
     Align,
     Code,
@@ -16,8 +16,8 @@ from factory.sheet import (
     Picture,
     PictureSlot,
     Run,
-    SealSlot,
     Sheet,
+    SignatureSlot,
     Slot,
     Text,
     TextSlot,
@@ -162,13 +162,13 @@ def test_a_code_keeps_four_light_modules_around_it(fontbook: FontBook) -> None:
 
 def test_pictures_and_the_seal_get_their_places(fontbook: FontBook) -> None:
     photo = PictureSlot(role="photo", x_mm=1, y_mm=2, width_mm=3, height_mm=4)
-    seal = SealSlot(name="seal", x_mm=50, y_mm=50, width_mm=42, height_mm=42)
+    seal = SignatureSlot(name=AUTHORITY_SEAL, x_mm=50, y_mm=50, width_mm=42, height_mm=42)
 
     placed = layout(sheet(photo, seal), {"photo": "digest"}, fontbook)
 
     assert [m.role for m in placed.pages[0].filled if isinstance(m, Picture)] == ["photo"]
-    assert placed.seal is not None
-    assert (placed.seal.page, placed.seal.x_mm, placed.seal.width_mm) == (0, 50, 42)
+    (box,) = placed.signatures
+    assert (box.name, box.page, box.x_mm, box.width_mm) == (AUTHORITY_SEAL, 0, 50, 42)
 
 
 def test_a_picture_without_a_value_is_left_out(fontbook: FontBook) -> None:

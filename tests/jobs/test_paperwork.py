@@ -48,18 +48,12 @@ type = "{kind}"
 signed_by = {signers}
 data = {{ revision = {revision}, {more} }}
 """
-INITIAL = (
-    'professions = [{ name = "建筑工程", qualified_on = 2024-11-03, main = true }]'
-)
+INITIAL = 'professions = [{ name = "建筑工程", qualified_on = 2024-11-03, main = true }]'
 BOTH = '["applicant", "enterprise"]'
 
 
-def saved(
-    revision: int, *, signers: str = "[]", kind: str = "initial", more: str = INITIAL
-) -> str:
-    return SAVED.format(
-        day=revision, kind=kind, signers=signers, revision=revision, more=more
-    )
+def saved(revision: int, *, signers: str = "[]", kind: str = "initial", more: str = INITIAL) -> str:
+    return SAVED.format(day=revision, kind=kind, signers=signers, revision=revision, more=more)
 
 
 @pytest.fixture
@@ -168,9 +162,7 @@ def test_an_edit_after_acceptance_voids_the_notice(plant: Plant) -> None:
     ]
 
 
-def test_the_next_acceptance_has_a_notice_of_its_own_number(
-    plant: Plant, tmp_path: Path
-) -> None:
+def test_the_next_acceptance_has_a_notice_of_its_own_number(plant: Plant, tmp_path: Path) -> None:
     told(plant, saved(1, signers=BOTH), saved(2, signers=BOTH))
     texts = []
     for revision in (1, 2):
