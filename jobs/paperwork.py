@@ -139,7 +139,7 @@ def _notice(tx: Tx, case: Case) -> Due:
         serial = registers.draw(tx, series, lambda _: True)
         return acceptance_notice.face(
             profile=profile,
-            number=profile.documents.notice_number(year, serial),
+            number=profile.documents.number(year, serial),
             data=case.said,
             accepted_at=accepted_at,
         )

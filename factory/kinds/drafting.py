@@ -286,8 +286,8 @@ def fixture_slots(fixtures: Fixtures) -> tuple[Slot, ...]:
         CodeSlot(name="code", x_mm=mm(code_x), y_mm=down(code_y + CODE_PT), size_mm=mm(CODE_PT)),
         _picture("signature", fixtures.signature),
         SignatureSlot(
-            name=AUTHORITY_SEAL, x_mm=seal_x - SEAL_MM / 2, y_mm=seal_y - SEAL_MM / 2, width_mm=SEAL_MM,
-            height_mm=SEAL_MM,
+            name=AUTHORITY_SEAL, x_mm=seal_x - SEAL_MM / 2, y_mm=seal_y - SEAL_MM / 2,
+            width_mm=SEAL_MM, height_mm=SEAL_MM,
         ),
     )  # fmt: skip
 

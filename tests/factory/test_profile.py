@@ -354,7 +354,7 @@ def test_a_profile_marks_as_default_what_its_manual_does_not_give_and_nothing_el
 def test_a_design_of_another_occupation_is_refused(text: str, other: str) -> None:
     own = parse(text).certificate.design
 
-    with pytest.raises(ProfileError, match="certificate.design is another occupation's"):
+    with pytest.raises(ProfileError, match=r"certificate\.design is another occupation's"):
         parse(text.replace(f'design = "{own}"', f'design = "{other}"'))
 
 
