@@ -54,6 +54,11 @@ def text_of(path: Path) -> str:
     return run("pdftotext", "-layout", path, "-")
 
 
+def description(path: Path) -> str:
+    """The XMP packet that poppler finds."""
+    return run("pdfinfo", "-meta", path)
+
+
 def embedded_fonts(path: Path) -> list[str]:
     """The ``emb`` column of pdffonts, a font a row."""
     rows = run("pdffonts", path).splitlines()[2:]

@@ -1,6 +1,7 @@
 """Documents for archives and programs: PDF/A-3b rules, and the twin that goes with the page."""
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from hashlib import md5
@@ -48,8 +49,8 @@ def sealed(draw_pdf: DrawPdf, new_face: NewFace, world: World) -> bytes:
 @pytest.fixture
 def preflight(absent: Callable[[str], None], tmp_path: Path) -> Judge:
     """What the judge of PDF/A finds in each file."""
-    if not all(jar.exists() for jar in judges.PREFLIGHT):
-        absent("preflight: apt-get install libpdfbox2-java libactivation-java libjaxb-api-java")
+    if shutil.which("java") is None or not all(jar.exists() for jar in judges.PREFLIGHT):
+        absent("preflight: apt-get install the packages named in deploy/setup/apt-test.txt")
 
     def judge(files: dict[str, bytes]) -> dict[str, list[str]]:
         for name, data in files.items():
@@ -141,6 +142,20 @@ def altered(data: bytes, change: Callable[[pikepdf.Pdf], None]) -> bytes:
     return target.getvalue()
 
 
+def test_the_seal_keeps_the_rules_that_the_judge_does_not_know(sealed: bytes) -> None:
+    """ISO 19005-3, 6.1.12, 6.3.2, 6.3.3 and 6.4: what level A-1 has no rule for."""
+    with pikepdf.open(BytesIO(sealed)) as document:
+        [widget] = document.Root.AcroForm.Fields
+        [reference] = widget.V.Reference
+
+        assert int(widget.F) & 0b100111 == 0b100  # printed; not hidden, not invisible
+        assert list(widget.AP.keys()) == ["/N"]
+        assert list(widget.AP.N.Resources.keys()) == ["/XObject"]
+        assert list(document.Root.Perms.keys()) == ["/DocMDP"]
+        assert not any("Digest" in key for key in reference.keys())  # noqa: SIM118 - no mapping
+        assert "/NeedAppearances" not in document.Root.AcroForm
+
+
 def test_the_twin_of_a_sealed_file_is_taken_out_by_programs_of_others(
     sealed: bytes, new_face: NewFace, tmp_path: Path
 ) -> None:
@@ -194,6 +209,18 @@ def test_the_description_says_what_the_info_dictionary_says(sealed: bytes) -> No
     for when in ("xmp:CreateDate", "xmp:ModifyDate"):
         moment = datetime.fromisoformat(words(raw, when))
         assert f"D:{moment:%Y%m%d%H%M%S}+08'00'" == info["/CreationDate"] == info["/ModDate"]
+
+
+def test_the_description_is_read_by_a_program_of_another_maker(
+    sealed: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "sealed.pdf"
+    path.write_bytes(sealed)
+
+    said = judges.description(path)
+
+    assert "<pdfaid:part>3</pdfaid:part>" in said
+    assert "中华人民共和国二级建造师注册证书" in said
 
 
 def words(packet: bytes, path: str) -> str:

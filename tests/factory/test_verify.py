@@ -403,8 +403,8 @@ def unrelate(document: pikepdf.Pdf) -> None:
 
 
 def swell(document: pikepdf.Pdf) -> None:
-    """A hundred kilobytes that would become a thousand times as many."""
-    packed = zlib.compress(bytes(2**27), 9)
+    """Sixteen kilobytes that would become a thousand times as many."""
+    packed = zlib.compress(bytes(2**24), 9)
     document.Root.AF[0].EF.F.write(packed, filter=pikepdf.Name.FlateDecode)
 
 
