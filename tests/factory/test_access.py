@@ -19,6 +19,7 @@ CELLS = {
     Thing.ACCEPTANCE_NOTICE: ({C}, {H, E}, {P}),
     Thing.MATERIAL: ({C}, {H, E}, {P}),
     Thing.FILING_SLIP: ({C}, {H}, {E, P}),
+    Thing.RENAME_LIST: ({C}, {E}, {H, P}),
     Thing.PROGRESS: ({H, E, C, P}, set(), set()),
     Thing.CERTIFICATE_FILE: ({C}, {H}, {P}),
     Thing.COLLECTION: ({C}, {H}, {E, P}),
