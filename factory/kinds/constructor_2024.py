@@ -98,7 +98,7 @@ def _slots() -> tuple[Slot, ...]:
         value("professions", VALUE_X, PROFESSIONS, size=15, min_pt=9, height=172, lines=12,
               pitch=29),
         note("issued_on", 414, 102, 124, size=12, min_pt=10),
-        note("query_address", 414, 76, 124, size=11, min_pt=6),
+        drafting.address(414, 76, 124),
         *drafting.foot_slots(FIXTURES.code),
         *drafting.fixture_slots(FIXTURES),
     )  # fmt: skip

@@ -118,18 +118,18 @@ def _slots() -> tuple[Slot, ...]:
     photo_left = FIXTURES.photo[0] - 8
     code_x, code_y = FIXTURES.code
     return (
-        value("holder.name", VALUE_X, NAME, size=VALUE_PT, right=photo_left, min_pt=9, height=38,
+        value("holder.name", VALUE_X, NAME, size=VALUE_PT, right=photo_left, min_pt=9, height=34,
               lines=2),
         value("holder.sex", VALUE_X, SEX, size=VALUE_PT, right=photo_left),
         value("holder.birth_date", VALUE_X, BIRTH, size=VALUE_PT, right=photo_left),
         value("number", VALUE_X, NUMBER, size=VALUE_PT, right=photo_left),
-        value("enterprise.name", VALUE_X, EMPLOYER, size=VALUE_PT, min_pt=9, wrap_pt=14, height=43,
+        value("enterprise.name", VALUE_X, EMPLOYER, size=VALUE_PT, min_pt=9, wrap_pt=14, height=36,
               lines=3),
-        value("professions", VALUE_X, PROFESSION, size=VALUE_PT, min_pt=9, height=38, lines=2),
+        value("professions", VALUE_X, PROFESSION, size=VALUE_PT, min_pt=9, height=34, lines=2),
         value("validity", VALUE_X, VALIDITY, size=VALUE_PT, min_pt=9, height=60, lines=4),
         note("issued_on", FOOT_VALUE_X, ISSUED, 140, size=12, min_pt=10),
         note("query_address", code_x - 26, code_y - 32, drafting.CODE_PT + 52, size=8, min_pt=5,
-             align=Align.CENTRE),
+             wrap_pt=6, lines=2, align=Align.CENTRE),
         *drafting.foot_slots(FIXTURES.code),
         *drafting.fixture_slots(FIXTURES),
     )  # fmt: skip

@@ -130,18 +130,18 @@ def _foot(authority: tuple[str, str]) -> tuple[FixedMark, ...]:
 def _slots() -> tuple[Slot, ...]:
     photo_left = FIXTURES.photo[0] - 8
     return (
-        value("holder.name", VALUE_X, NAME, size=VALUE_PT, right=photo_left, min_pt=8, height=33,
+        value("holder.name", VALUE_X, NAME, size=VALUE_PT, right=photo_left, min_pt=8, height=27,
               lines=2),
         value("holder.sex", VALUE_X, SEX, size=VALUE_PT, right=photo_left),
         value("holder.birth_date", VALUE_X, BIRTH, size=VALUE_PT, right=photo_left),
         value("professions", VALUE_X, PROFESSION, size=VALUE_PT, right=photo_left, min_pt=7,
-              height=31, lines=3),
+              height=27, lines=3),
         value("number", VALUE_X, NUMBER, size=VALUE_PT),
-        value("validity", VALUE_X, VALIDITY, size=VALUE_PT, min_pt=7, height=31, lines=3),
+        value("validity", VALUE_X, VALIDITY, size=VALUE_PT, min_pt=7, height=27, lines=3),
         value("enterprise.name", VALUE_X, EMPLOYER, size=VALUE_PT, right=526, min_pt=9,
               wrap_pt=12.5, height=48, lines=3),
         note("issued_on", 400, 112.5, 138, size=11, min_pt=9),
-        note("query_address", 400, 90, 138, size=11, min_pt=6),
+        drafting.address(400, 90, 138),
         *drafting.foot_slots(FIXTURES.code),
         *drafting.fixture_slots(FIXTURES),
     )  # fmt: skip

@@ -245,26 +245,34 @@ def note(
     *,
     size: float,
     min_pt: float,
+    wrap_pt: float = 0,
+    height: float = 0,
     lines: int = 1,
     align: Align = Align.LEFT,
     colour: Colour = INK,
 ) -> TextSlot:
-    """A note of the foot."""
+    """A note of the foot; wrapped only where its smallest size does not help, or below wrap_pt."""
     return TextSlot(
         name=name,
         x_mm=mm(x),
         y_mm=down(baseline + 0.88 * size),
         width_mm=mm(width),
-        height_mm=mm(size * 1.3 * lines),
+        height_mm=mm(height or size * 1.3 * lines),
         size_pt=size,
         min_size_pt=min_pt,
-        wrap_below_pt=min_pt,
+        wrap_below_pt=wrap_pt or min_pt,
         max_lines=lines,
         pitch_mm=mm(size * 1.1),
         align=align,
         style=Style.KAI,
         colour=colour,
     )
+
+
+def address(x: float, baseline: float, width: float) -> TextSlot:
+    """Where the certificate can be asked after (查询网址); two lines if it is a long one."""
+    return note("query_address", x, baseline, width, size=11, min_pt=6, wrap_pt=8, height=22,
+                lines=2)  # fmt: skip
 
 
 def foot_slots(code: Point) -> tuple[Slot, ...]:

@@ -3,12 +3,13 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageDraw
 
 from factory import profile as profiles
 from factory.fonts import FACES, FontBook, assemble
@@ -24,8 +25,10 @@ from factory.model import (
     Registration,
     Sex,
 )
+from factory.pictures import normalise_signature
 from factory.profile import Profile
 from factory.sheet import Placed, layout
+from factory.versions import Versions
 from factory.writers.pdf import draw
 
 FONT_DIRS = os.environ.get("FACTORY_FONT_DIRS", "/usr/share/fonts/truetype")
@@ -107,6 +110,23 @@ def photo() -> bytes:
     return target.getvalue()
 
 
+@pytest.fixture(scope="session")
+def engineers() -> Versions:
+    """Shanghai's second-class cost engineers: all versions of their profile."""
+    texts = [path.read_text("utf-8") for path in PROFILES.glob("shanghai-cost-engineer*.toml")]
+    return Versions.of(*map(profiles.parse, texts))
+
+
+@pytest.fixture(scope="session")
+def signature() -> bytes:
+    """A small JPEG as a holder's signature is printed."""
+    picture = Image.new("L", (413, 179), 255)
+    ImageDraw.Draw(picture).line([(40, 120), (130, 40), (160, 150), (370, 60)], 20, 6)
+    target = BytesIO()
+    picture.save(target, "PNG")
+    return normalise_signature(target.getvalue())
+
+
 @pytest.fixture
 def new_face(shanghai: Profile) -> NewFace:
     """A face: ``new_face(name="欧阳𬭎", professions=6)``."""
@@ -116,10 +136,13 @@ def new_face(shanghai: Profile) -> NewFace:
         professions: int = 1,
         enterprise: str = "上海测试建设集团有限公司",
         photo: str | None = "digest",
+        signature: str | None = "digest",
+        profile: Profile = shanghai,
     ) -> Face:
+        registered = registration(profile, name, professions, enterprise)
         return face(
-            profile=shanghai,
-            registration=registration(shanghai, name, professions, enterprise),
+            profile=profile,
+            registration=replace(registered, signature=signature),
             edition=1,
             licence_id=LICENCE_ID,
             verification_code="K7QF2M9XTR4B8HWN3CVD",
@@ -131,11 +154,18 @@ def new_face(shanghai: Profile) -> NewFace:
     return make
 
 
+#: One that the register of such people gives out.
+NUMBERS = {
+    Occupation.CONSTRUCTOR: "沪2312016201800057",
+    Occupation.COST_ENGINEER: "建[造]21243100000123",
+}
+
+
 def registration(profile: Profile, name: str, professions: int, enterprise: str) -> Registration:
-    """A constructor registered since 2024-11-30."""
+    """Somebody registered since 2024-11-30."""
     validity = Period(first=date(2024, 11, 30), last=date(2027, 11, 29))
     return Registration(
-        number="沪2312016201800057",
+        number=NUMBERS[profile.occupation],
         holder=Holder(
             name=name,
             sex=Sex.FEMALE,
@@ -144,7 +174,7 @@ def registration(profile: Profile, name: str, professions: int, enterprise: str)
             id_number="310101199001010008",
         ),
         enterprise=Enterprise(credit_code="91310000MA1FL00004", name=enterprise),
-        occupation=Occupation.CONSTRUCTOR,
+        occupation=profile.occupation,
         professions=tuple(
             Profession(name=each, validity=validity)
             for each in profile.professions.names[:professions]
@@ -170,14 +200,16 @@ def twin_of(given: Face) -> bytes:
 
 
 @pytest.fixture
-def draw_pdf(place: Callable[[Face], Placed], photo: bytes) -> Callable[[Face], bytes]:
+def draw_pdf(
+    place: Callable[[Face], Placed], photo: bytes, signature: bytes
+) -> Callable[[Face], bytes]:
     """A face as an unsealed PDF with its twin."""
 
     def make(given: Face) -> bytes:
         placed = place(given)
         return draw(
             placed,
-            {"photo": photo},
+            {"photo": photo, "signature": signature},
             title=placed.title,
             created=CREATED,
             twin=twin_of(given),

@@ -16,6 +16,7 @@ from PIL import Image
 from factory.errors import PictureError
 from factory.fonts import FontBook
 from factory.sheet import Placed, Sheet, TextSlot, layout
+from factory.versions import Versions
 from factory.writers.pdf import draw
 
 Face = dict[str, object]
@@ -189,15 +190,19 @@ def test_a_certificate_without_photo_stays_small(
     assert len(data) < 41_000
 
 
-@pytest.mark.parametrize("name", ["one-profession", "everything-long"])
+@pytest.mark.parametrize(
+    "name", ["one-profession", "everything-long", "cost-engineer-2021", "cost-engineer-2024"]
+)
 def test_the_page_looks_as_agreed(
     new_face: NewFace,
     draw_pdf: DrawPdf,
     render: Callable[[bytes, int], Image.Image],
     golden_picture: Callable[[str, Image.Image], None],
+    engineers: Versions,
     name: str,
 ) -> None:
     """Golden: ``pytest --renew-golden`` writes it anew."""
+    old, new = engineers.all
     faces = {
         "one-profession": new_face(),
         "everything-long": new_face(
@@ -205,6 +210,8 @@ def test_the_page_looks_as_agreed(
             professions=6,
             enterprise="上海市浦东新区" + "超长名称测试建设工程" * 4 + "集团股份有限公司第一分公司",
         ),
+        "cost-engineer-2021": new_face(profile=old),
+        "cost-engineer-2024": new_face(profile=new),
     }
 
     page = render(draw_pdf(faces[name]), RENDER_DPI)
