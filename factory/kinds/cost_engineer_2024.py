@@ -1,7 +1,8 @@
 """Design cost-engineer-2024: second-class cost engineers (二级造价工程师), green frame.
 
 Positions follow the national layout of the electronic certificate.  The English lines say the
-title; "Class 2 Cost Engineer" is the translation of 造价工程师职业资格制度规定 (2018), article 4.
+title, with the translation of 造价工程师职业资格制度规定 (建人〔2018〕67号): Class 2 Cost Engineer.
+The signature stands beside 个人签名, lower than measured, so that it is seen to belong to it.
 """
 
 from __future__ import annotations

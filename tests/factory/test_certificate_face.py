@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from factory.errors import FieldError
 from factory.kinds import KINDS, certificate
 from factory.lint import check
-from factory.marks import ASCENT, MM_PER_PT
+from factory.marks import ASCENT, AUTHORITY_SEAL, MM_PER_PT
 from factory.model import Kind
 from factory.profile import DESIGNS_OF, Design, Profile
 from factory.sheet import Code, Picture, PictureSlot, Placed, Run, SignatureSlot, TextSlot, Value
@@ -283,14 +283,15 @@ def test_the_seal_lies_over_both_lines_of_the_authority(
     designed: Profile, new_face: NewFace, place: Place
 ) -> None:
     placed = place(new_face(profile=designed))
-    assert placed.seal is not None
+    seal = placed.signature(AUTHORITY_SEAL)
+    assert seal is not None
 
     lines = [m for m in placed.pages[0].fixed if isinstance(m, Run) and m.text[-1] in "市会"]
     assert len(lines) == 2
     for line in lines:
         middle = line.x_mm + line.width_mm / 2
-        assert placed.seal.x_mm + placed.seal.width_mm / 2 == pytest.approx(middle)
-        assert placed.seal.y_mm < line.y_mm < placed.seal.y_mm + placed.seal.height_mm
+        assert seal.x_mm + seal.width_mm / 2 == pytest.approx(middle)
+        assert seal.y_mm < line.y_mm < seal.y_mm + seal.height_mm
 
 
 def test_the_pictures_have_the_national_sizes(designed: Profile, new_face: NewFace) -> None:

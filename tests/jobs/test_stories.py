@@ -3,12 +3,14 @@
 Told on a real ledger and object store, with the line that makes and seals every certificate.
 """
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 
 from factory.errors import FieldError
-from jobs import stories
+from jobs import enquiry, stories
 from jobs.settings import Settings
 from jobs.wiring import Plant, load_profiles
 from tests.telling import faults, read, tell, whole_factory
@@ -64,6 +66,24 @@ def test_a_story_walks_every_type_its_register_has(path: Path) -> None:
     told_of = {step.type for step in story.steps}
 
     assert set(load_profiles(None)[story.profile].all[-1].application.types) <= told_of
+
+
+def test_photo_and_signature_are_in_every_certificate_of_a_cost_engineer(plant: Plant) -> None:
+    story = read(FOLDER / "shanghai-cost-engineer.toml")
+    tell(plant, story)
+
+    for data in certificates(plant, story):
+        sizes = sorted(each.image.size for each in PdfReader(BytesIO(data)).pages[0].images)
+        assert sizes == [(295, 413), (413, 179)]
+
+
+def certificates(plant: Plant, story: stories.Story) -> list[bytes]:
+    """Every file that was made, of which there are some."""
+    numbers = stories.numbers(plant, story)
+    found = [enquiry.registration_status(plant, number).registration for number in numbers]
+    files = [file for each in found for edition in each.editions for file in edition.files]
+    assert files
+    return [plant.store.get(file.object_key) for file in files]
 
 
 def test_a_step_that_ends_otherwise_is_told(plant: Plant) -> None:
