@@ -48,6 +48,8 @@ COMMANDS = (
           "Bulk events: see what is affected, confirm, watch."),
     Later("held", "held:held_group",
           "What is stopped for a person: why, and whose turn it is."),
+    Later("fonts", "fonts:fonts_group",
+          "Which characters can be printed, and fonts for those that cannot."),
     Later("completion", "completion:completion",
           'Print the completion script of a shell: eval "$(certfactory completion bash)".'),
 )

@@ -8,8 +8,9 @@ variation selectors, joiners) is refused like a character no face has, never pri
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -23,7 +24,17 @@ from factory.errors import SettingsError
 #: (planes 15 and 16 too), surrogates, line and paragraph separators, combining marks and
 #: variation selectors.  Unassigned is not among them: a face may be newer than the table.
 REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Mn", "Mc", "Me"})
+REFUSALS = {
+    "Co": "private use (造字区): bring the character itself",
+    "Mn": "combining mark or variation selector",
+    "Mc": "combining mark or variation selector",
+    "Me": "combining mark or variation selector",
+}
 REPLACEMENT = "�"  #: left behind by a broken decoding upstream
+
+LONGEST_NAME = 63  #: of a PostScript name, Adobe Technical Note 5902
+NAMELESS = "Added"  #: a font without a name in Latin letters
+NAME_IDS = (6, 4, 1)  #: PostScript name, full name, family: ISO/IEC 14496-22, name
 
 #: All that a page needs of a TrueType font embedded by glyph number (ISO 32000-1, 9.9).
 EMBEDDED_TABLES = frozenset({"head", "hhea", "maxp", "hmtx", "loca", "glyf"})
@@ -103,6 +114,13 @@ class Face:
         self._covered: dict[str, bool] = {}
         self._advances: dict[str, float] = {}
 
+    @classmethod
+    def named_by_itself(cls, data: bytes, index: int = 0) -> Face:
+        """The face under the name that its own name table gives it."""
+        face = cls("", data, index)
+        face.name = face._own_name()
+        return face
+
     def __repr__(self) -> str:
         return f"Face({self.name!r})"
 
@@ -125,6 +143,10 @@ class Face:
     def width(self, text: str) -> float:
         """Of a covered text, in ems."""
         return sum(self.advance(ch) for ch in text)
+
+    def code_points(self) -> Iterator[int]:
+        """Those that its character map names, whether they have ink or not."""
+        yield from self._face.unicodes
 
     def metrics(self) -> Metrics:
         """Ascent and descent of the face."""
@@ -150,6 +172,11 @@ class Face:
         chosen.drop_table_tag_set.update(int.from_bytes(tag.encode(), "big") for tag in dropped)
         return chosen
 
+    def _own_name(self) -> str:
+        names = (self._face.get_name(ident) or "" for ident in NAME_IDS)
+        plain = (re.sub(r"[^A-Za-z0-9-]", "", name) for name in names)
+        return next(filter(None, plain), NAMELESS)[:LONGEST_NAME]
+
     def _glyph(self, ch: str) -> int:
         return int(self._font.get_nominal_glyph(ord(ch)) or 0)
 
@@ -167,6 +194,11 @@ class FontBook:
 
     song: tuple[Face, ...]
     kai: tuple[Face, ...]
+
+    def grown(self, added: Iterable[Face]) -> FontBook:
+        """The book with more faces behind its own: what it prints already stays as it is."""
+        more = tuple(added)
+        return FontBook(self.song + more, self.kai + more)
 
     def face_for(self, style: Style, ch: str) -> Face | None:
         """The face that prints the character, None if it must not be printed."""
@@ -205,6 +237,19 @@ def is_refused(ch: str) -> bool:
     (True, True, False)
     """
     return ch == REPLACEMENT or unicodedata.category(ch) in REFUSED_CATEGORIES
+
+
+def refusal(ch: str) -> str:
+    """Why a character that is not printed is not, in words for a clerk.
+
+    >>> refusal("\ue000"), refusal("\U0002ebf0")
+    ('private use (造字区): bring the character itself', 'no face has it: add a font')
+    """
+    if not is_refused(ch):
+        return "no face has it: add a font"
+    if ch == REPLACEMENT:
+        return "left behind by a broken decoding"
+    return REFUSALS.get(unicodedata.category(ch), "control or invisible character")
 
 
 def code_point(ch: str) -> str:

@@ -25,8 +25,8 @@ from factory.model import ChunkId, Format, Order
 from factory.register import local_day
 from factory.seals import fields, pades
 from factory.seals.signer import SealIdentity
-from factory.sheet import layout
 from factory.writers import pdf
+from jobs import typefaces
 from storage.blobs import Blob
 from storage.ledger import chunks, record
 from storage.ledger.chunks import Claim
@@ -152,7 +152,7 @@ def _draw(plant: Plant, work: Work) -> Work:
     kind = KINDS[order.kind]
     profile = plant.profiles[order.profile].on(local_day(order.signed_at))
     sheet, values = kind.sheet(profile, order.face), kind.values(profile, order.face)
-    placed = layout(sheet, values, plant.fontbook)
+    placed = typefaces.placed(plant, sheet, values)
     check(sheet, placed, values)
     document = pdf.draw(
         placed,

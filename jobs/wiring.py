@@ -24,6 +24,7 @@ from factory.register import local_day
 from factory.versions import Versions
 from jobs.metrics import Metrics
 from jobs.settings import Settings
+from jobs.typefaces import Typefaces
 from storage.blobs import BlobStore
 from storage.keyring import Keyring
 from storage.ledger import Ledger, Tx
@@ -68,6 +69,11 @@ class Plant:
     def fontbook(self) -> FontBook:
         """The installed faces.  SettingsError: one is missing."""
         return load_fonts(self.settings.font_dirs)
+
+    @cached_property
+    def typefaces(self) -> Typefaces:
+        """The same, and the faces that were added to them."""
+        return Typefaces(self)
 
     @cached_property
     def keyring(self) -> Keyring:
