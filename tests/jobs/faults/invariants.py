@@ -21,7 +21,7 @@ from factory.verify import VerdictWord
 from jobs import broker as brokers
 from jobs.wiring import Plant
 from storage import tables as t
-from storage.ledger import Tx
+from storage.ledger import Tx, fonts
 
 #: how long the broker may take to hand back the ids of dead workers and see them refused
 BROKER_PATIENCE_SECONDS = 20.0
@@ -47,12 +47,12 @@ def assert_invariants(plant: Plant, verified: set[str] | None = None) -> None:
         batches_add_up(tx)
         nothing_is_left_over(tx)
         made_once_and_told_once(tx)
-        open_keys = _open_keys(tx)
+        spoken_of = _open_keys(tx) | {row.object_key for row in fonts.added(tx)}
         files = tx.run(select(t.file)).all()
     seen = set() if verified is None else verified
     files_are_objects(plant, [row for row in files if row.object_key not in seen])
     seen |= {row.object_key for row in files}
-    objects_are_files(plant, seen | open_keys)
+    objects_are_files(plant, seen | spoken_of)
     assert_broker_is_empty(plant)
 
 
