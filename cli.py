@@ -26,6 +26,8 @@ COMMANDS = (
           "An existing register: take it over, with its numbers."),
     Later("events", "events:events_group",
           "What may be submitted: JSON Schemas and examples."),
+    Later("preview", "preview:preview",
+          "Draw a document of KIND without sealing it: a PDF marked 样张, and pictures of it."),
     Later("numbers", "numbers:numbers_group",
           "Numbers for upstream systems that have no series of their own."),
     Later("submit", "submit:submit",

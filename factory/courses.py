@@ -27,6 +27,7 @@ ONE_DAY = timedelta(days=1)
 LEFT = timedelta(days=120)  #: days of validity that a registration taken over has left
 QUALIFIED = timedelta(days=400)  #: before the application, each profession a year earlier still
 BRANCHES = 16  #: people of one seed: one for each type of application
+REGISTERS = 997
 SERIALS = 9999  #: of an acceptance number
 TAKEN_OVER = 90_000  #: serials of numbers that were not drawn here
 TAKEN_AT = time(9, 30)  #: when a step is taken
@@ -75,8 +76,9 @@ class Case:
     @cached_property
     def holder(self) -> JsonObject:
         """The person."""
-        division = self.profile.authority.division
-        return specimen.resident(self.number, division) | dict(self.also)
+        others = zlib.crc32(self.profile.id.encode()) % REGISTERS
+        who = self.number + BRANCHES * others  # other people in every register
+        return specimen.resident(who, self.profile.authority.division) | dict(self.also)
 
     @cached_property
     def paper(self) -> JsonObject:

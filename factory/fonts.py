@@ -40,6 +40,9 @@ NAME_IDS = (6, 4, 1)  #: PostScript name, full name, family: ISO/IEC 14496-22, n
 EMBEDDED_TABLES = frozenset({"head", "hhea", "maxp", "hmtx", "loca", "glyf"})
 
 
+Point = tuple[float, float]
+
+
 class Style(StrEnum):
     """Which chain of faces sets a text."""
 
@@ -94,6 +97,40 @@ class Metrics:
 
     ascent: int
     descent: int
+
+
+class _Pen:
+    """Writes down an outline as uharfbuzz draws it: the pen protocol of fontTools."""
+
+    def __init__(self, upem: int) -> None:
+        self.words: list[str] = []
+        self._em, self._at = upem, (0.0, 0.0)
+
+    def moveTo(self, point: Point) -> None:  # noqa: N802
+        self._draw("M", point)
+
+    def lineTo(self, point: Point) -> None:  # noqa: N802
+        self._draw("L", point)
+
+    def curveTo(self, *points: Point) -> None:  # noqa: N802
+        self._draw("B", *points)
+
+    def qCurveTo(self, control: Point, end: Point) -> None:  # noqa: N802
+        first, last = (_towards(each, control) for each in (self._at, end))
+        self._draw("B", first, last, end)
+
+    def closePath(self) -> None:  # noqa: N802
+        self.words.append("C")
+
+    def _draw(self, word: str, *points: Point) -> None:
+        self.words.append(word)
+        self.words += [f"{part / self._em:.4f}" for x, y in points for part in (x, -y)]
+        self._at = points[-1]
+
+
+def _towards(start: Point, control: Point) -> Point:
+    """Two thirds of the way: the cubic curve's control point for a quadratic's."""
+    return start[0] + (control[0] - start[0]) * 2 / 3, start[1] + (control[1] - start[1]) * 2 / 3
 
 
 class Face:
@@ -155,6 +192,15 @@ class Face:
         return Metrics(
             ascent=round(extents.ascender * scale), descent=round(extents.descender * scale)
         )
+
+    def outline(self, ch: str) -> str:
+        """The glyph's outline in ems from its origin, y downwards, as a ``Path`` is written.
+
+        Quadratic curves are raised to cubic ones, which is exact.  The character must be covered.
+        """
+        pen = _Pen(self._face.upem)
+        self._font.draw_glyph_with_pen(self._glyph(ch), pen)
+        return " ".join(pen.words)
 
     def subset(self, characters: Iterable[str]) -> Subset:
         """The glyphs of these covered characters and nothing else; equal in, equal bytes out."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
@@ -317,26 +317,28 @@ def portrait(seed: int) -> bytes:
 
 def signature(seed: int) -> bytes:
     """A stroke of the pen that is nobody's name, a PNG of the size signatures have."""
-    image = Image.new("L", (SIGNATURE_WIDTH_PX, SIGNATURE_HEIGHT_PX), 255)
+    fine = 3  #: drawn larger and reduced, so that the line is smooth
+    size = (SIGNATURE_WIDTH_PX * fine, SIGNATURE_HEIGHT_PX * fine)
+    image = Image.new("L", size, 255)
     draw = ImageDraw.Draw(image)
-    for word in range(2 + seed % 2):
-        draw.line(_scrawl(seed + word, 40 + word * 115), fill=20, width=7, joint="curve")
+    for x, y, thick in _stroke(seed):
+        box = [fine * part for part in (x - thick, y - thick, x + thick, y + thick)]
+        draw.ellipse(box, fill=24)
     out = io.BytesIO()
-    image.save(out, "PNG", optimize=True)
+    image.reduce(fine).save(out, "PNG", optimize=True)
     return out.getvalue()
 
 
-def _scrawl(seed: int, left: float) -> list[tuple[float, float]]:
-    """A looping line, about 90 pixels wide."""
-    fast, slow = 3 + seed % 3, 1 + seed * 3 % 2
-    turns = [n / 60 * 2 * math.pi for n in range(61)]
-    return [
-        (
-            left + 8 * n / 6 + 26 * math.sin(fast * turn + seed),
-            SIGNATURE_HEIGHT_PX / 2 + 44 * math.cos(slow * turn + seed) * math.sin(fast * turn / 2),
-        )
-        for n, turn in enumerate(turns)
-    ]
+def _stroke(seed: int) -> Iterator[tuple[float, float, float]]:
+    """Points of the pen from left to right, and how hard it is pressed."""
+    steps, loops = 1400, 5 + seed % 4
+    for step in range(steps):
+        way = step / steps
+        turn = 2 * math.pi * loops * way
+        height = 20 + 30 * abs(math.sin(way * (5 + seed % 5) + seed))
+        x = 50 + 300 * way + 15 * math.sin(turn + math.pi / 2)
+        y = SIGNATURE_HEIGHT_PX / 2 + height * math.sin(turn) - 18 * way
+        yield x, y, 1.6 + 1.5 * abs(math.cos(turn + seed))
 
 
 def portrait_text(seed: int) -> str:

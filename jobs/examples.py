@@ -28,7 +28,7 @@ def found(
     profile: None: the first one that has such an event.
     NotFoundError: no such profile is installed, or it has no such event or application.
     """
-    names = [profile] if profile else _usual_first(installed)
+    names = [profile] if profile else usual_first(installed)
     for name in names:
         rules = profile_of(installed, name, today)
         try:
@@ -46,7 +46,7 @@ def profile_of(installed: Mapping[str, Versions], name: str, today: date) -> Pro
     return installed[name].on(today)
 
 
-def _usual_first(installed: Mapping[str, Versions]) -> Sequence[str]:
+def usual_first(installed: Mapping[str, Versions]) -> Sequence[str]:
     return sorted(installed, key=lambda name: (name != specimen.PROFILE, name))
 
 

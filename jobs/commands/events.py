@@ -45,7 +45,9 @@ def events_schema(type_: str) -> None:
 )  # fmt: skip
 @application_type_option
 @seed_option
-def events_example(event: str | None, profile: str | None, kind: str | None, seed: int) -> None:
+def events_example(
+    event: str | None, profile: str | None, asked_type: str | None, seed: int
+) -> None:
     """Print a synthetic event of that register, on one line, ready for submit.
 
     Without EVENT all events of an application are printed, in their order, and what may happen
@@ -54,7 +56,7 @@ def events_example(event: str | None, profile: str | None, kind: str | None, see
     """
     installed = machine.profiles()
     day = local_day(datetime.now(UTC))
-    asked = ApplicationType(kind) if kind else None
+    asked = ApplicationType(asked_type) if asked_type else None
     found = examples.found(installed, event, profile, asked, seed=seed, today=day)
     for each in found[-1:] if event else found:
         click.echo(json.dumps(each, ensure_ascii=False))

@@ -36,7 +36,7 @@ IDENT = _Ident(1, 2**63 - 1)
 MOST_SEED = 99_999  #: of synthetic people
 
 application_type_option = click.option(
-    "--type", "kind", type=click.Choice([each.value for each in ApplicationType]),
+    "--type", "asked_type", type=click.Choice([each.value for each in ApplicationType]),
     help="What is applied for (申请类别).  [default: the first of the register's that fits]",
 )  # fmt: skip
 seed_option = click.option(

@@ -1,0 +1,223 @@
+"""Outlook (预览): what a history of events would lead to, without a ledger and without numbers.
+
+The same folding, planning and wording as of real work; what is drawn there, a number or a
+verification code, is a sample here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, time
+
+from factory import pictures, plan, specimen
+from factory.errors import ConflictError, FieldError, NotFoundError
+from factory.events import EnterpriseRenamed, Event, HolderCorrected, InlinePhoto, PersonData
+from factory.model import Enterprise, Registration
+from factory.numbering import CODE_BYTES
+from factory.profile import Profile
+from factory.register import (
+    Fact,
+    Person,
+    RegistrationState,
+    effective,
+    fact_of,
+    local_day,
+    replay,
+)
+from factory.register.facts import SHANGHAI
+from factory.versions import Versions
+
+SERIAL = 1  #: of a number that would be drawn
+SAMPLE = bytes(range(7, 7 + CODE_BYTES))  #: in place of random bytes
+NORMALISE: Mapping[str, Callable[[bytes], bytes]] = {
+    "photo": pictures.normalise_photo,
+    "signature": pictures.normalise_signature,
+}
+SPECIMEN: Mapping[str, Callable[[int], bytes]] = {
+    "photo": specimen.portrait,
+    "signature": specimen.signature,
+}
+
+Paper = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """One person after the events.
+
+    before:   the same before the last event.
+    last:     that event.
+    moment:   when it holds, by which days are printed.
+    pictures: digest -> normalised picture.
+    """
+
+    profile: Profile
+    person: Person
+    before: Person
+    last: Event
+    moment: datetime
+    pictures: Mapping[str, bytes] = field(repr=False)
+
+    @property
+    def registration(self) -> RegistrationState:
+        """The registration that the last event changed.  ConflictError: it changed none."""
+        after, known = self.person.registrations, self.before.registrations
+        was = {each.origin: _printed(each, self.before) for each in known}
+        changed = [
+            each
+            for each in after
+            if each.stands and _printed(each, self.person) != was.get(each.origin)
+        ]
+        if not changed:
+            raise ConflictError(
+                f"certificate: none follows from {self.last.type}; what it says of the"
+                " registration is not printed, or is not in force yet"
+            )
+        return changed[-1]
+
+    def as_registered(self, state: RegistrationState) -> Registration:
+        """The registration with its number, a sample where it would be drawn."""
+        profile, holder = self.profile, self.person.holder
+        assert holder is not None  # noqa: S101 - somebody is registered
+        number = state.number or plan.registration_number(profile, state, SERIAL)
+        return Registration(
+            number=plan.printed_number(profile, number),
+            holder=holder,
+            enterprise=state.employer,
+            occupation=profile.occupation,
+            professions=state.view.professions,
+            photo=state.view.photo,
+            signature=state.view.signature,
+        )
+
+
+def after(history: Sequence[Event], rules: Versions) -> Outlook:
+    """What the last of the events leads to, after those before it.
+
+    Only what they say of the last one's person counts; where it renames an enterprise, of the
+    first person who is registered there.
+    PermanentError: the event would be held, and why.
+    NotFoundError: nobody is registered at the enterprise that is renamed.
+    """
+    last = history[-1]
+    if isinstance(last.data, EnterpriseRenamed):
+        return _renamed(history, last.data, rules)
+    gathered: dict[str, bytes] = {}
+    facts = [_fact(event, rules, gathered) for event in _of_person(history, last.data)]
+    done = replay(facts, rules)
+    if facts[-1].key in done.refused:
+        raise done.refused[facts[-1].key]
+    moment = effective(last.type, last.data)
+    return Outlook(
+        profile=rules.on(local_day(moment)),
+        person=done.person,
+        before=replay(facts[:-1], rules).person,
+        last=last,
+        moment=moment,
+        pictures=gathered,
+    )
+
+
+def certificate(outlook: Outlook, verify_url: str) -> plan.EditionPlan:
+    """The edition (版本) that would be ordered.  ConflictError: none would."""
+    state = outlook.registration
+    brought = state.foreign.number if state.foreign else 0
+    return plan.edition(
+        outlook.profile,
+        outlook.as_registered(state),
+        number=brought + 1,
+        random_bytes=SAMPLE,
+        verify_url=verify_url,
+        issued_on=state.changed_on,
+    )
+
+
+def doubts(outlook: Outlook) -> list[FieldError]:
+    """Why the order would be held until somebody has looked at it."""
+    registered = outlook.as_registered(outlook.registration)
+    return plan.doubts(registered.holder, registered.enterprise, outlook.profile)
+
+
+# --- one person's facts -----------------------------------------------------------------------
+
+
+def _of_person(history: Sequence[Event], last: PersonData) -> list[Event]:
+    """Those about the same person, by any identity paper that a correction connects."""
+    papers = {_paper(last.holder)}
+    about = [event for event in history if not isinstance(event.data, EnterpriseRenamed)]
+    for event in reversed(about):
+        if isinstance(event.data, HolderCorrected):
+            two = {_paper(event.data.holder), _paper(event.data.corrected)}
+            papers |= two if two & papers else set()
+    return [
+        event
+        for event in about
+        if not isinstance(event.data, EnterpriseRenamed) and _paper(event.data.holder) in papers
+    ]
+
+
+def _paper(holder: object) -> Paper:
+    return getattr(holder, "id_type", ""), getattr(holder, "id_number", "")
+
+
+def _fact(event: Event, rules: Versions, gathered: dict[str, bytes]) -> Fact:
+    """What it says; its pictures go to the others."""
+    digests = {}
+    for role in NORMALISE:
+        given = getattr(event.data, role, None)
+        if given is not None:
+            picture = _picture(role, given)
+            digests[role] = hashlib.sha256(picture).hexdigest()
+            gathered[digests[role]] = picture
+    return fact_of(event, rules, digests)
+
+
+def _picture(role: str, given: object) -> bytes:
+    """Normalised; one that lies in a store is not fetched, a specimen stands for it."""
+    if isinstance(given, InlinePhoto):
+        return NORMALISE[role](given.content)
+    return NORMALISE[role](SPECIMEN[role](1))
+
+
+def _printed(state: RegistrationState, person: Person) -> tuple[object, ...]:
+    """What makes a new edition due when it changes."""
+    holder = replace(person.holder, mobile=None) if person.holder else None
+    return state.number, state.view, state.employer, state.on_paper, holder
+
+
+# --- an enterprise's people -------------------------------------------------------------------
+
+
+def _renamed(history: Sequence[Event], data: EnterpriseRenamed, rules: Versions) -> Outlook:
+    for event in history[:-1]:
+        if isinstance(event.data, EnterpriseRenamed):
+            continue
+        told = [each for each in history[:-1] if not isinstance(each.data, EnterpriseRenamed)]
+        until = [each for each in told if each in _of_person(told, event.data)]
+        found = after(until, rules)
+        person = _with_name(found.person, data)
+        if person != found.person:
+            moment = datetime.combine(data.effective_on, time.max, SHANGHAI)
+            return replace(
+                found, before=found.person, person=person, last=history[-1], moment=moment
+            )
+    raise NotFoundError(
+        "enterprise: nobody is registered there by the events of this file; put what came before"
+        " into it"
+    )
+
+
+def _with_name(person: Person, data: EnterpriseRenamed) -> Person:
+    named = data.enterprise
+    employer = Enterprise(credit_code=named.credit_code, name=named.new_name)
+    return replace(
+        person,
+        registrations=tuple(
+            replace(each, employer=employer, changed_on=data.effective_on)
+            if each.stands and each.employer.credit_code == named.credit_code
+            else each
+            for each in person.registrations
+        ),
+    )

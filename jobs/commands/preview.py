@@ -1,0 +1,130 @@
+"""`preview`: how a document would look, marked 样张 and never sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from factory.fonts import WEN_KAI, assemble
+from factory.kinds import KINDS
+from factory.model import ApplicationType, Kind
+from factory.register import local_day
+from jobs.commands import machine
+from jobs.commands.options import TEXT, application_type_option, json_option, seed_option
+from jobs.commands.output import out, plain, print_json, print_table
+from jobs.commands.progress import bar
+from jobs.gallery import CONTACT_SHEET, Kept, keep, keep_all
+from jobs.preview import Studio, history_of
+from jobs.wiring import font_files, load_profiles
+
+Files = Mapping[str, bytes]
+
+
+@click.command("preview")
+@click.argument(
+    "kind", metavar="[KIND]", required=False, type=click.Choice([each.value for each in KINDS])
+)
+@click.option(
+    "--all", "every", is_flag=True,
+    help="Every kind of every register, and one picture of their first pages.",
+)  # fmt: skip
+@click.option(
+    "--profile", type=TEXT, help="Whose document.  [default: one that has documents of that kind]"
+)
+@application_type_option
+@click.option(
+    "--event", type=click.File("rb"),
+    help="File with the event it would follow from (- for standard input); the lines before it"
+    " are what happened until then.  [default: a synthetic history]",
+)  # fmt: skip
+@click.option(
+    "--out", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path("preview"),
+    show_default=True, help="Folder the files go to.",
+)  # fmt: skip
+@click.option(
+    "--dpi", type=click.IntRange(20, 600), default=100, show_default=True, help="Of the pictures."
+)
+@seed_option
+@json_option
+def preview(
+    kind: str | None,
+    every: bool,
+    profile: str | None,
+    asked_type: str | None,
+    event: BinaryIO | None,
+    folder: Path,
+    dpi: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Draw a document of KIND without sealing it: a PDF marked 样张, and pictures of it.
+
+    The files are KIND-PROFILE.pdf and a picture of each page.  No server and no ledger is needed.
+
+    What the line would refuse is refused here with the same words.
+    """
+    _check_usage(kind, every=every, told=event is not None, of_one=bool(profile or asked_type))
+    if event is not None and asked_type:
+        raise click.UsageError("--type is of a synthetic history, so not with --event")
+    history = history_of(event) if event is not None else []
+    studio, files = _studio()
+    if every:
+        kept = _keep_all(studio, files, folder, dpi, seed)
+    elif history:
+        kept = [keep(studio.of_events(Kind(str(kind)), history, profile), folder, dpi)]
+    else:
+        asked = ApplicationType(asked_type) if asked_type else None
+        kept = [keep(studio.of_specimens(Kind(str(kind)), profile, asked, seed), folder, dpi)]
+    _show(kept, folder / CONTACT_SHEET if every else None, as_json=as_json)
+
+
+def _check_usage(kind: str | None, *, every: bool, told: bool, of_one: bool) -> None:
+    if every == bool(kind):
+        there = ", ".join(KINDS)
+        raise click.UsageError(f"give one KIND ({there}), or --all")
+    if every and (told or of_one):
+        raise click.UsageError("--all draws everything: not with --profile, --type or --event")
+
+
+def _studio() -> tuple[Studio, Files]:
+    """What previews need of this machine: its faces and its profiles."""
+    settings = machine.settings()
+    files = font_files(settings.font_dirs)
+    studio = Studio(
+        fontbook=assemble(files),
+        installed=load_profiles(settings.profiles_dir),
+        verify_url=settings.verify_url,
+        today=local_day(datetime.now(UTC)),
+    )
+    return studio, files
+
+
+def _keep_all(studio: Studio, files: Files, folder: Path, dpi: int, seed: int) -> list[Kept]:
+    """One document of each kind of each register, and the contact sheet of them."""
+    kept = []
+    with bar("documents") as progress:
+        for each in keep_all(studio.everything(seed), folder, dpi, files[WEN_KAI.file]):
+            kept.append(each)
+            progress.advance(progress.task_ids[0])
+    return kept
+
+
+def _show(kept: list[Kept], contact: Path | None, *, as_json: bool) -> None:
+    sheet = str(contact) if contact else None
+    if as_json:
+        print_json({"documents": [plain(each) for each in kept], "contact_sheet": sheet})
+        return
+    print_table(
+        ("kind", "profile", "pages", "file", "note"),
+        ((e.kind, e.profile, e.pages, e.pdf, _notes(e)) for e in kept),
+    )
+    if sheet:
+        out.print(f"all first pages are in {sheet}", markup=False)
+
+
+def _notes(kept: Kept) -> str:
+    return "; ".join(f"would be held: {each}" for each in kept.notes)

@@ -1,0 +1,290 @@
+"""Preview (样张): how a document would look, marked as a specimen and never sealed.
+
+The same way as the line's: face, sheet, layout, lint, writer, proof; then the mark.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import BinaryIO
+
+from PIL import Image
+
+from factory import courses, events, extract, outlook
+from factory.courses import Case
+from factory.errors import ConflictError, FieldError, InvalidEventError, NotFoundError
+from factory.events import EnterpriseRenamed, Event
+from factory.fonts import FontBook
+from factory.kinds import KINDS
+from factory.lint import check
+from factory.marks import Placed, Value
+from factory.model import ApplicationType, Kind
+from factory.outlook import Outlook
+from factory.profile import Profile
+from factory.proof import proof
+from factory.register import EFFECTIVE, effective, local_day
+from factory.sheet import layout
+from factory.versions import Versions
+from factory.watermark import marked
+from factory.writers import pdf
+from jobs.examples import profile_of, usual_first
+
+ONE_DAY = timedelta(days=1)
+
+Face = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maker:
+    """How a kind's face follows from what has happened.
+
+    face:  from the outlook and what stands before a verification code.
+    until: the event a specimen's history ends with; None: the end of the application.
+    """
+
+    face: Callable[[Outlook, str], Face]
+    until: str | None = None
+
+
+def _certificate(seen: Outlook, verify_url: str) -> Face:
+    return outlook.certificate(seen, verify_url).face
+
+
+#: each kind that can be shown before it is ordered
+MAKERS: Mapping[Kind, Maker] = {Kind.CERTIFICATE: Maker(face=_certificate)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """One document of a kind, drawn but not sealed.
+
+    placed, values: what was placed, and what the kind says is printed.
+    document:       the unmarked PDF, as the line would seal it.
+    """
+
+    kind: Kind
+    profile: Profile
+    title: str
+    face: Face = field(repr=False)
+    placed: Placed = field(repr=False)
+    values: Mapping[str, Value] = field(repr=False)
+    document: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A document marked 样张.
+
+    notes: why it would wait for a person, if it would.
+    """
+
+    kind: Kind
+    profile: Profile
+    title: str
+    pages: int
+    pdf: bytes = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+    def pictures(self, dpi: float) -> tuple[Image.Image, ...]:
+        """Its pages as they look."""
+        return extract.pictures(self.pdf, dpi)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Studio:
+    """What previews need: the faces, the registers, and what stands before a code."""
+
+    fontbook: FontBook
+    installed: Mapping[str, Versions]
+    verify_url: str
+    today: date
+
+    def of_events(self, kind: Kind, history: Sequence[Event], profile: str | None) -> Preview:
+        """What the last of these events would lead to.
+
+        profile: which register's; None: the one that the last event speaks of.
+        PermanentError: why nothing would follow, or why it would be held.
+        """
+        rules = self._rules(history, profile)
+        told = [each for each in history if _of(each, rules.id)]
+        seen = outlook.after(told, rules)
+        return self._preview(kind, seen)
+
+    def of_specimens(
+        self, kind: Kind, profile: str | None, asked: ApplicationType | None, seed: int = 1
+    ) -> Preview:
+        """A synthetic document of that kind, of that register and type.
+
+        NotFoundError: the register has no such documents; says which it has.
+        """
+        names = [profile] if profile else usual_first(self.installed)
+        for name in names:
+            rules = profile_of(self.installed, name, self.today)
+            try:
+                return self._preview(kind, self.specimen(kind, rules, asked, seed))
+            except NotFoundError:
+                if name == names[-1]:
+                    raise
+        raise NotFoundError("no profile is installed")
+
+    def specimen(
+        self, kind: Kind, rules: Profile, asked: ApplicationType | None, seed: int = 1
+    ) -> Outlook:
+        """The first synthetic history of the register that leads to a document of that kind."""
+        if asked and asked not in rules.application.types:
+            there = ", ".join(rules.application.types)
+            raise NotFoundError(f"profile {rules.id}: has no {asked}, but {there}")
+        for each in (asked,) if asked else rules.application.types:
+            seen = self._leading(kind, rules, each, seed)
+            if seen is not None:
+                return seen
+        raise NotFoundError(self._without(kind, rules, asked))
+
+    def everything(self, seed: int = 1) -> Iterator[Preview]:
+        """A synthetic document of every kind of every register."""
+        for kind in KINDS:
+            for name in usual_first(self.installed):
+                rules = profile_of(self.installed, name, self.today)
+                if kind in self.kinds_of(rules):
+                    yield self.of_specimens(kind, name, None, seed)
+
+    def kinds_of(self, rules: Profile) -> Iterator[Kind]:
+        """The kinds of document that a register has."""
+        for kind in KINDS:
+            if any(self._leading(kind, rules, each, 1) for each in rules.application.types):
+                yield kind
+
+    def draw(self, kind: Kind, seen: Outlook) -> Drawn:
+        """The document as the line would seal it, with every check of the line passed."""
+        face = MAKERS[kind].face(seen, self.verify_url)
+        drawn = self.drawn(kind, seen, face)
+        proof(drawn.document, drawn.placed, drawn.values)
+        return drawn
+
+    def drawn(self, kind: Kind, seen: Outlook, face: Face) -> Drawn:
+        """A face laid out, linted and written."""
+        made, profile = KINDS[kind], seen.profile
+        sheet, values = made.sheet(profile, face), made.values(profile, face)
+        placed = layout(sheet, values, self.fontbook)
+        check(sheet, placed, values)
+        title = made.title(profile, face)
+        return Drawn(
+            kind=kind,
+            profile=profile,
+            title=title,
+            face=face,
+            placed=placed,
+            values=values,
+            document=_written(placed, title, face, values, seen),
+        )
+
+    def _preview(self, kind: Kind, seen: Outlook) -> Preview:
+        drawn = self.draw(kind, seen)
+        placed = marked(drawn.placed, self.fontbook)
+        return Preview(
+            kind=kind,
+            profile=drawn.profile,
+            title=drawn.title,
+            pages=len(placed.pages),
+            pdf=_written(placed, placed.title, drawn.face, drawn.values, seen),
+            notes=tuple(map(str, outlook.doubts(seen))),
+        )
+
+    def _leading(
+        self, kind: Kind, rules: Profile, asked: ApplicationType, seed: int
+    ) -> Outlook | None:
+        """The outlook of that application; None: it leads to no document of that kind."""
+        maker = MAKERS[kind]
+        first = courses.first_day(rules, self.today)
+        try:
+            told = _told(Case(profile=rules, kind=asked, seed=seed, first=first), maker.until)
+            seen = outlook.after(told, self.installed[rules.id])
+            maker.face(seen, self.verify_url)
+        except (ConflictError, NotFoundError):
+            return None
+        return seen
+
+    def _without(self, kind: Kind, rules: Profile, asked: ApplicationType | None) -> str:
+        if asked:
+            return f"profile {rules.id}: no {kind} follows from {asked}"
+        there = ", ".join(self.kinds_of(rules)) or "none"
+        return f"profile {rules.id}: has no {kind}; its documents are {there}"
+
+    def _rules(self, history: Sequence[Event], profile: str | None) -> Versions:
+        named = [
+            each.data.profile for each in history if not isinstance(each.data, EnterpriseRenamed)
+        ]
+        name = profile or next(reversed(named), None)
+        if name is None:
+            raise NotFoundError("enterprise.renamed alone names no register: give --profile")
+        if name not in self.installed:
+            raise FieldError("data.profile", "installed profiles", "there is no such profile")
+        for event in history:
+            _check_day(event, self.today)
+        return self.installed[name]
+
+
+def history_of(stream: BinaryIO) -> list[Event]:
+    """The events of a file, oldest first, as ``submit`` reads them.
+
+    InvalidEventError: every line that breaks its schema, each with its problems.
+    """
+    found, problems = [], []
+    for line, raw in events.split_lines(stream):
+        try:
+            found.append(events.parse(raw))
+        except InvalidEventError as error:
+            problems += [(f"line {line}: {field}", rule) for field, rule in error.problems]
+    if problems:
+        raise InvalidEventError(tuple(problems))
+    if not found:
+        raise InvalidEventError((("event", "there is none in the file"),))
+    return found
+
+
+def _of(event: Event, profile: str) -> bool:
+    return isinstance(event.data, EnterpriseRenamed) or event.data.profile == profile
+
+
+def _check_day(event: Event, today: date) -> None:
+    """FieldError: it says what happens after tomorrow; one day is left for clocks."""
+    if isinstance(event.data, EnterpriseRenamed):
+        name, day = "effective_on", event.data.effective_on
+    else:
+        name, day = EFFECTIVE[event.type], local_day(effective(event.type, event.data))
+    if day > today + ONE_DAY:
+        raise FieldError(f"data.{name}", "the calendar of China", "lies in the future")
+
+
+def _told(case: Case, until: str | None) -> list[Event]:
+    """The specimen's events, up to the one that a kind's document follows from."""
+    told = courses.course(case) if until is None else _up_to(courses.life(case), until)
+    return [events.parse(json.dumps(each).encode()) for each in told]
+
+
+def _up_to(told: Sequence[Mapping[str, object]], until: str) -> Sequence[Mapping[str, object]]:
+    for place, event in enumerate(told):
+        if event["type"] == until:
+            return told[: place + 1]
+    raise NotFoundError(f"no {until} in that course")
+
+
+def _written(
+    placed: Placed, title: str, face: Face, values: Mapping[str, Value], seen: Outlook
+) -> bytes:
+    """The PDF, with the pictures that are among the values."""
+    printed = {
+        role: seen.pictures[digest]
+        for role, digest in values.items()
+        if isinstance(digest, str) and digest in seen.pictures
+    }
+    return pdf.draw(
+        placed,
+        printed,
+        title=title,
+        licence_id=str(face.get("licence_id", "")),
+        created=seen.moment,
+    )
