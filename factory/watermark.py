@@ -23,7 +23,7 @@ def marked(placed: Placed, fontbook: FontBook) -> Placed:
     """The same pages with the words across each, and no place for a seal."""
     words = _words(placed, fontbook)
     pages = tuple(_beneath(page, words) for page in placed.pages)
-    return replace(placed, title=f"{placed.title}（{WORDS}）", pages=pages, seal=None)
+    return replace(placed, title=f"{placed.title}（{WORDS}）", pages=pages, signatures=())
 
 
 def _beneath(page: Page, words: tuple[Path, ...]) -> Page:

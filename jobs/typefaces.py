@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from factory.errors import NotFoundError, SettingsError, UnprintableError
 from factory.fonts import Face, FontBook
+from factory.rows import Table
 from factory.sheet import Placed, Sheet, Value, layout
 from storage.ledger import fonts
 from storage.ledger.fonts import AddedFont
@@ -66,7 +67,7 @@ def _key(row: AddedFont) -> Key:
     return row.sha256, row.face_index
 
 
-def placed(plant: Plant, sheet: Sheet, values: Mapping[str, Value]) -> Placed:
+def placed(plant: Plant, sheet: Sheet | Table, values: Mapping[str, Value]) -> Placed:
     """The document by the faces at hand; what they lack may have been added since.
 
     UnprintableError, LintError: as ``layout``; with every added font too.
