@@ -21,7 +21,7 @@ from factory.marks import (
     TextSlot,
     Value,
 )
-from factory.rows import VALUE_PT, Cell, Image, Opinion, Row, Sealed, Stack, Words
+from factory.rows import LABEL_BOLD_MM, VALUE_PT, Cell, Image, Opinion, Row, Sealed, Stack, Words
 from factory.setting import (
     LEADING,
     PAD_X_MM,
@@ -35,6 +35,7 @@ from factory.setting import (
 )
 
 FRAME_MM, RULE_MM = 0.35, 0.2
+EMPTY_EM = 3  #: how wide the word is set that stands for a picture
 SLACK_MM = 0.01  #: so that rounding never makes a fitting text too high
 MIDDLE = 0.38  #: of an em: how far a baseline lies below the middle of its line
 DATE_WORDS = "年　　月　　日"
@@ -162,7 +163,8 @@ class Leaf:
     def _image(self, cell: Image, box: Box) -> None:
         if cell.role not in self.given:
             if cell.empty:
-                self._words(Words(width_mm=cell.width_mm, lines=tuple(cell.empty)), box)
+                words = Words(width_mm=cell.width_mm, lines=(cell.empty,), spread_em=EMPTY_EM)
+                self._words(words, box)
             return
         inner = box.centred(cell.picture_width_mm, cell.picture_height_mm)
         self.values[cell.role] = self.given[cell.role]
@@ -190,7 +192,14 @@ class Leaf:
         baseline = place.centred(0, 0).y_mm + MIDDLE * VALUE_PT * MM_PER_PT
         for words, x in ((cell.sign, place.x_mm), (DATE_WORDS, box.right_mm - 2 * PAD_X_MM)):
             self.labels.append(
-                Text(text=words, x_mm=x, y_mm=baseline, size_pt=VALUE_PT, align=Align.RIGHT)
+                Text(
+                    text=words,
+                    x_mm=x,
+                    y_mm=baseline,
+                    size_pt=VALUE_PT,
+                    align=Align.RIGHT,
+                    bold_mm=LABEL_BOLD_MM,
+                )
             )
         self._reserve(cell.signature, place)
 

@@ -61,6 +61,11 @@ _FORCES = {Party.APPLICANT: _GIVES_UP, Party.ENTERPRISE: _ENDS}
 _REGISTERS = {Party.APPLICANT: _TAKES_UP, Party.ENTERPRISE: _EMPLOYS}
 
 
+def matter(kind: ApplicationType, occupation: Occupation) -> str:
+    """What is applied for (申请事项): 二级建造师初始注册, 二级建造师企业强制注销."""
+    return f"{OCCUPATIONS[occupation]}{TYPES[kind]}"
+
+
 def template(kind: ApplicationType, party: Party) -> str:
     """The text of a party's opinion, unless a profile has its own."""
     if kind is ApplicationType.CANCELLATION:

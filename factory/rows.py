@@ -14,6 +14,7 @@ from factory.marks import SPEAKS_FREELY, Align, Wording
 PAGE_WIDTH_MM, PAGE_HEIGHT_MM = 210.0, 297.0  #: A4, GB/T 148-1997
 MARGIN_MM = 20.0
 LABEL_PT, VALUE_PT = 11.0, 12.0
+LABEL_BOLD_MM = 0.05  #: the Song face is a thin one
 ROW_MM = 11.0  #: of one line of text, with air
 
 
@@ -30,7 +31,7 @@ class Words:
     size_pt: float = LABEL_PT
     align: Align = Align.CENTRE
     spread_em: int = 0
-    bold_mm: float = 0.0
+    bold_mm: float = LABEL_BOLD_MM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +120,14 @@ class Row:
 
     splits: it may go on on the next page where it is higher than a whole page.
     ruled:  lines stand around its cells.
+    grows_mm: how much higher it may become where a document has but one page and room is left.
     """
 
     cells: tuple[Cell, ...] = ()
     min_height_mm: float = ROW_MM
     splits: bool = False
     ruled: bool = True
+    grows_mm: float = 0.0
 
     @property
     def width_mm(self) -> float:

@@ -14,7 +14,7 @@ from factory.fonts import FontBook
 from factory.leaf import MIDDLE, SLACK_MM, Box, Leaf
 from factory.marks import MM_PER_PT, Align, Text, Value
 from factory.rows import Field, Row, Table
-from factory.setting import REPEATED, Texts, cut_row, row_height, set_row
+from factory.setting import PAD_X_MM, REPEATED, Texts, cut_row, row_height, set_row
 
 FOOT_MM = 13.0  #: from the page's lower edge to the middle of its foot
 FOOT_PT = 9.0
@@ -29,9 +29,24 @@ def leaves(table: Table, values: Mapping[str, Value], fontbook: FontBook) -> lis
     """
     stack = _Pages(table=table, values=values, fontbook=fontbook)
     stack.turn()
-    for row in table.rows:
-        stack.add(row, set_row(row, values, fontbook))
+    rows = [(row, set_row(row, values, fontbook)) for row in table.rows]
+    for row, texts in _grown(table, rows):
+        stack.add(row, texts)
     return stack.finish()
+
+
+def _grown(table: Table, rows: list[tuple[Row, Texts]]) -> list[tuple[Row, Texts]]:
+    """The rows of a document of one page, which share out the room that is left."""
+    heights = [row_height(row, texts) for row, texts in rows]
+    spare = table.height_mm - 2 * table.margin_mm - sum(heights)
+    wanted = sum(row.grows_mm for row, _ in rows)
+    if spare <= 0 or not wanted:
+        return rows
+    share = min(1.0, spare / wanted)
+    return [
+        (replace(row, min_height_mm=height + share * row.grows_mm), texts)
+        for (row, texts), height in zip(rows, heights, strict=True)
+    ]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,7 +146,7 @@ def _renamed(row: Row, page: int) -> Row:
 def _page_number(table: Table, number: int, count: int) -> Text:
     return Text(
         text=f"第 {number} 页 共 {count} 页",
-        x_mm=table.width_mm - table.margin_mm,
+        x_mm=table.width_mm - table.margin_mm - PAD_X_MM,
         y_mm=table.height_mm - FOOT_MM + MIDDLE * FOOT_PT * MM_PER_PT,
         size_pt=FOOT_PT,
         align=Align.RIGHT,

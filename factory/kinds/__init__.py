@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from factory.kinds import application_form, certificate
+from factory.kinds import (
+    acceptance_notice,
+    application_form,
+    certificate,
+    filing_slip,
+    rename_list,
+)
 from factory.model import Kind
 from factory.profile import Profile
 from factory.rows import Table
@@ -34,4 +40,7 @@ class DocumentKind(Protocol):
 KINDS: Mapping[Kind, DocumentKind] = {
     Kind.CERTIFICATE: certificate,
     Kind.APPLICATION_FORM: application_form,
+    Kind.ACCEPTANCE_NOTICE: acceptance_notice,
+    Kind.FILING_SLIP: filing_slip,
+    Kind.RENAME_LIST: rename_list,
 }

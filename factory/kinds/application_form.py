@@ -10,7 +10,7 @@ from factory.codes import RESIDENT_IDENTITY_CARD
 from factory.events import Applied
 from factory.kinds import stored
 from factory.kinds.certificate import SEX_PRINTED
-from factory.kinds.form_design import Design, Pair, opinion_slot, table
+from factory.kinds.form_design import FIRST, HALF, Design, Pair, opinion_slot, table
 from factory.kinds.stored import Part, StoredFace
 from factory.model import (
     ApplicationType,
@@ -173,6 +173,7 @@ def sheet(profile: Profile, face: Mapping[str, object]) -> Table:  # noqa: ARG00
             title=given.title,
             person=_FORCED_PERSON if forced else _person(given),
             rows=_FORCED_ROWS if forced else _ROWS,
+            first_mm=HALF if forced else FIRST,
             signature_sample=given.signature_sample,
             sections=tuple((label, name) for label, name, _ in _sections(given)),
             opinions=tuple((each.party, each.signed) for each in given.opinions),

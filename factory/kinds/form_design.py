@@ -15,9 +15,11 @@ from factory.sheet import Wording
 
 LABEL, FIRST, SECOND, LAST, PHOTO = 27.0, 35.0, 27.0, 48.0, 33.0  #: widths of the columns, mm
 WIDTH = LABEL + FIRST + SECOND + LAST + PHOTO
+HALF = (WIDTH - LABEL - SECOND) / 2  #: of two values that are equally long
 PHOTO_MM = (25.0, 35.0)  #: a one-inch photo (一寸照)
 SIGNATURE_MM = (35.0, 15.0)
 TITLE_PT, SMALL_PT, FOOT_PT = 20.0, 10.5, 9.0
+OPINION_GROWS_MM = 24.0
 SPREAD_EM = 4  #: short labels are set as wide as 企业名称
 
 #: Where each party signs: what it is called, the word, the field, the box in mm.
@@ -35,7 +37,7 @@ class Design:
     """What makes one form's grid differ from another's.
 
     person:   two rows of two pairs, beside the photo.
-    rows:     the rows below, of one pair or two.
+    rows:     the rows below, of one pair or two; first_mm: how wide the first of two values is.
     sections: what the application is about: the row grows, and may go on on the next page.
     opinions: the parties, and whether they sign into a field of the file.
     """
@@ -43,6 +45,7 @@ class Design:
     title: str
     person: tuple[tuple[Pair, Pair], tuple[Pair, Pair]]
     rows: tuple[tuple[Pair, ...], ...]
+    first_mm: float
     signature_sample: bool
     sections: tuple[Pair, ...]
     opinions: tuple[tuple[Party, bool], ...]
@@ -58,7 +61,7 @@ def table(design: Design) -> Table:
             _number(),
             _title(design.title),
             _person(design),
-            *map(_row, design.rows),
+            *(_row(pairs, design.first_mm) for pairs in design.rows),
             *((_sample(),) if design.signature_sample else ()),
             *map(_section, design.sections),
             *(_opinion(party, signed) for party, signed in design.opinions),
@@ -130,13 +133,13 @@ def _person(design: Design) -> Row:
     return Row(cells=(Stack(rows=rows), photo))
 
 
-def _row(pairs: tuple[Pair, ...]) -> Row:
+def _row(pairs: tuple[Pair, ...], first_mm: float) -> Row:
     if len(pairs) == 1:
         return Row(cells=_pair(pairs[0], WIDTH - LABEL, lines=2))
     first, second = pairs
-    rest = WIDTH - LABEL - FIRST - SECOND
+    rest = WIDTH - LABEL - first_mm - SECOND
     return Row(
-        cells=(*_pair(first, FIRST, lines=2), *_pair(second, rest, lines=2, label_mm=SECOND))
+        cells=(*_pair(first, first_mm, lines=2), *_pair(second, rest, lines=2, label_mm=SECOND))
     )
 
 
@@ -191,5 +194,6 @@ def _opinion(party: Party, signed: bool) -> Row:
                 box_width_mm=width,
                 box_height_mm=height,
             ),
-        )
+        ),
+        grows_mm=OPINION_GROWS_MM,
     )

@@ -8,6 +8,7 @@ import pytest
 from factory.errors import LintError
 from factory.kinds import certificate
 from factory.lint import RULES, check
+from factory.marks import ENTERPRISE_SEAL, SignatureSlot
 from factory.profile import Profile
 from factory.sheet import Code, Picture, Placed, Run, Sheet, Value
 
@@ -117,6 +118,57 @@ def test_a_seal_over_the_edge_is_refused(drawn: Drawn) -> None:
 
     with pytest.raises(LintError, match=r"^AuthoritySeal: outside the page$"):
         check(sheet, replace(placed, signatures=over), values)
+
+
+def test_a_value_over_its_neighbour_is_refused(drawn: Drawn) -> None:
+    _, placed, _ = drawn
+    name = next(
+        mark
+        for mark in placed.pages[0].filled
+        if isinstance(mark, Run) and mark.slot == "holder.name"
+    )
+
+    over = refused(drawn, on("number", lambda run: replace(run, y_mm=name.y_mm)))
+
+    assert "lies over" in over
+
+
+def test_a_label_under_a_value_is_refused(drawn: Drawn) -> None:
+    sheet, placed, values = drawn
+    page = placed.pages[0]
+    label = next(mark for mark in page.fixed if isinstance(mark, Run))
+    value = next(mark for mark in page.filled if isinstance(mark, Run))
+    moved = replace(label, x_mm=value.x_mm, y_mm=value.y_mm)
+    under = replace(page, fixed=(*page.fixed, moved))
+
+    with pytest.raises(LintError, match="lies over"):
+        check(sheet, replace(placed, pages=(under,)), values)
+
+
+def test_two_signatures_in_one_place_are_refused(drawn: Drawn) -> None:
+    sheet, placed, values = drawn
+    page = placed.pages[0]
+    (seal,) = (slot for slot in page.slots if isinstance(slot, SignatureSlot))
+    both = replace(page, slots=(*page.slots, replace(seal, name=ENTERPRISE_SEAL)))
+
+    with pytest.raises(LintError, match=r"^(AuthoritySeal|EnterpriseSeal): lies over"):
+        check(sheet, replace(placed, pages=(both,)), values)
+
+
+def test_a_signature_on_a_page_that_is_not_there_is_refused(drawn: Drawn) -> None:
+    sheet, placed, values = drawn
+    beyond = tuple(replace(box, page=1) for box in placed.signatures)
+
+    with pytest.raises(LintError, match=r"^AuthoritySeal: on a page that there is not$"):
+        check(sheet, replace(placed, signatures=beyond), values)
+
+
+def test_a_signature_that_nobody_wanted_is_refused(drawn: Drawn) -> None:
+    sheet, placed, values = drawn
+    more = (*placed.signatures, replace(placed.signatures[0], name=ENTERPRISE_SEAL))
+
+    with pytest.raises(LintError, match=r"^EnterpriseSeal: no place on the page$"):
+        check(sheet, replace(placed, signatures=more), values)
 
 
 def test_a_message_never_holds_the_value(drawn: Drawn) -> None:
