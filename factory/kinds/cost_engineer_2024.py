@@ -46,7 +46,7 @@ FIXTURES = Fixtures(
     photo=(375.0, 370.0, 110.0, 140.0),
     code=(91.5, 151.5),
     signature=(190.0, 105.0, 99.0, 43.0),
-    seal=(410.0, 186.0),
+    seal=(410.0, 181.5),
 )
 
 
@@ -119,7 +119,7 @@ def _labels(employer_label: str) -> tuple[FixedMark, ...]:
 
 def _foot(authority: tuple[str, str]) -> tuple[FixedMark, ...]:
     return (
-        *drafting.authority(authority, FIXTURES.seal[0], (184, 162), size_pt=13, width=240),
+        *drafting.authority(authority, FIXTURES.seal[0], (186, 161), size_pt=13, width=240),
         small("个人签名：", 110, 112.5, 11),
         small("签名日期：", 110, 90, 11),
         small("签发日期：", 345, 112.5, 11),
