@@ -24,6 +24,13 @@ from factory.errors import SettingsError
 #: (planes 15 and 16 too), surrogates, line and paragraph separators, combining marks and
 #: variation selectors.  Unassigned is not among them: a face may be newer than the table.
 REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Mn", "Mc", "Me"})
+#: Set one code point, one glyph, these come out wrong: right to left, and letters that join.
+RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})  # Unicode Standard Annex 9
+JOINING = (
+    range(0x1100, 0x1200), range(0xA960, 0xA980), range(0xD7B0, 0xD800),  # conjoining Hangul
+    range(0x1800, 0x18B0), range(0x11660, 0x11680),  # Mongolian (蒙古文)
+    range(0xA840, 0xA880),  # Phags-pa (八思巴文)
+)  # fmt: skip
 REFUSALS = {
     "Co": "private use (造字区): bring the character itself",
     "Mn": "combining mark or variation selector",
@@ -282,7 +289,13 @@ def is_refused(ch: str) -> bool:
     >>> is_refused("\\ue000"), is_refused("\\u0301"), is_refused("𬭎")
     (True, True, False)
     """
-    return ch == REPLACEMENT or unicodedata.category(ch) in REFUSED_CATEGORIES
+    refused = ch == REPLACEMENT or unicodedata.category(ch) in REFUSED_CATEGORIES
+    return refused or _needs_shaping(ch)
+
+
+def _needs_shaping(ch: str) -> bool:
+    right_to_left = unicodedata.bidirectional(ch) in RIGHT_TO_LEFT
+    return right_to_left or any(ord(ch) in block for block in JOINING)
 
 
 def refusal(ch: str) -> str:
@@ -293,6 +306,8 @@ def refusal(ch: str) -> str:
     """
     if not is_refused(ch):
         return "no face has it: add a font"
+    if _needs_shaping(ch):
+        return "of a script that is not set here: letters that join, or run from right to left"
     if ch == REPLACEMENT:
         return "left behind by a broken decoding"
     return REFUSALS.get(unicodedata.category(ch), "control or invisible character")
