@@ -57,7 +57,7 @@ class Case:
 
     also: fields of the holder (``name``) that are other than the seed's.
     employer: the enterprise's name, if it is another than the seed's.
-    count: professions applied for; None: two, or as many as there may be.
+    count: professions it is about; None: two, and one that is added.
     """
 
     profile: Profile
@@ -101,7 +101,9 @@ class Case:
         most = min(
             self.profile.professions.per_certificate, self.profile.application.professions_each
         )
-        return there[: min(most, self.count or 2 + (self.kind is ApplicationType.ADDITION))]
+        adds = self.kind is ApplicationType.ADDITION
+        least = 2 if adds or self.kind in CANCELLING else 1  # some stay as they are
+        return there[: min(most, max(least, self.count or 2 + adds))]
 
     @cached_property
     def applied(self) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def extract(document: bytes) -> Extract:
     Figures that only draw lines are left out: they say nothing and take the most time.
     LintError: it cannot be read.
     """
-    with _opened(_without_figures(document)) as opened:
+    with _opened(without_figures(document)) as opened:
         seen = [_page(opened, n) for n in range(len(opened))]
         return Extract(
             pages=tuple(page for page, _, _ in seen),
@@ -95,7 +95,7 @@ def extract(document: bytes) -> Extract:
 
 def texts(document: bytes) -> tuple[str, ...]:
     """The text of each page.  LintError: it cannot be read."""
-    with _opened(_without_figures(document)) as opened:
+    with _opened(without_figures(document)) as opened:
         return tuple(_page(opened, n)[0].text for n in range(len(opened)))
 
 
@@ -200,7 +200,7 @@ def _attachments(opened: pypdfium2.PdfDocument) -> tuple[str, ...]:
     return tuple(opened.get_attachment(place).get_name() for place in range(count))
 
 
-def _without_figures(document: bytes) -> bytes:
+def without_figures(document: bytes) -> bytes:
     """The same document, in which forms that only draw lines are no forms any more."""
     for found in FORM.finditer(document):
         start = document.rfind(b" obj", 0, found.start())

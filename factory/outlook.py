@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time
+from functools import lru_cache
 
 from factory import pictures, plan, specimen
 from factory.errors import ConflictError, FieldError, NotFoundError
@@ -176,9 +177,14 @@ def _fact(event: Event, rules: Versions, gathered: dict[str, bytes]) -> Fact:
 
 def _picture(role: str, given: object) -> bytes:
     """Normalised; one that lies in a store is not fetched, a specimen stands for it."""
-    if isinstance(given, InlinePhoto):
-        return NORMALISE[role](given.content)
-    return NORMALISE[role](SPECIMEN[role](1))
+    content = given.content if isinstance(given, InlinePhoto) else SPECIMEN[role](1)
+    return _normalised(role, content)
+
+
+@lru_cache(maxsize=64)
+def _normalised(role: str, content: bytes) -> bytes:
+    """An application brings the same picture with every step."""
+    return NORMALISE[role](content)
 
 
 def _printed(state: RegistrationState, person: Person) -> tuple[object, ...]:

@@ -38,6 +38,7 @@ LICENCE_ID = (
 CREATED = datetime(2024, 11, 30, 2, 3, 4, tzinfo=UTC)
 GOLDEN = Path(__file__).parents[1] / "golden"
 GREYS = [round(value / 17) * 17 for value in range(256)]  #: sixteen are kept
+FEWER_GREYS = [round(value / 36.5) * 36 for value in range(256)]  #: eight
 STRONG = 40  #: of 255, a difference that is more than another renderer's smoothing
 FEW = 10  #: pixels that may differ so; a character that is another differs in more
 PROFILES = Path(profiles.__file__).parent / "profiles"
@@ -53,6 +54,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     def compare(name: str, text: str) -> None:
         path = GOLDEN / name
         if request.config.getoption("--renew-golden"):
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, "utf-8")
         assert text == path.read_text("utf-8")
 
@@ -69,6 +71,24 @@ def golden_picture(request: pytest.FixtureRequest) -> Callable[[str, Image.Image
         if request.config.getoption("--renew-golden"):
             page.save(path, optimize=True)
         difference = ImageChops.difference(page.reduce(2), Image.open(path).reduce(2))
+        assert sum(difference.histogram()[STRONG:]) <= FEW
+
+    return compare
+
+
+@pytest.fixture
+def golden_page(request: pytest.FixtureRequest) -> Callable[[str, Image.Image], None]:
+    """The same for a page as PDFium draws it, which does so alike everywhere: small, few greys."""
+
+    def compare(name: str, picture: Image.Image) -> None:
+        path = GOLDEN / name
+        page = picture.convert("L").point(FEWER_GREYS)
+        if request.config.getoption("--renew-golden"):
+            path.parent.mkdir(exist_ok=True)
+            page.quantize(len(set(FEWER_GREYS))).save(path, optimize=True)
+        agreed = Image.open(path).convert("L")
+        assert page.size == agreed.size
+        difference = ImageChops.difference(page, agreed)
         assert sum(difference.histogram()[STRONG:]) <= FEW
 
     return compare
