@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import timedelta
 from pathlib import PurePosixPath
@@ -18,6 +19,7 @@ SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=7)  # the longest SigV4
 UNSAFE_IN_QUOTES = set('"\\/%;')
 MOST_BYTES = 200  # in UTF-8; file systems allow 255, and programs append " (1)"
 MOST_EXTENSION = 10
+NO_ASCII = re.compile(r"[^ -~]+")
 
 
 class LinkSigner:
@@ -51,7 +53,9 @@ class LinkSigner:
                 Params={
                     "Bucket": self._bucket,
                     "Key": key,
-                    "ResponseContentDisposition": content_disposition(filename),
+                    "ResponseContentDisposition": content_disposition(
+                        filename, PurePosixPath(key).stem
+                    ),
                     "ResponseContentType": content_type,
                     "ResponseCacheControl": "private, no-store",
                 },
@@ -59,19 +63,31 @@ class LinkSigner:
             )
 
 
-def content_disposition(filename: str) -> str:
+def content_disposition(filename: str, kind: str = "document") -> str:
     """The header's value for a download, with an ASCII name for old programs.
+
+    kind: what the ASCII name begins with, where the name is not ASCII.
 
     RFC 6266 section 4.3 and appendix D, RFC 8187 section 3.2.  Controls, path separators,
     leading dots and characters that change the direction of text are left out; what is too
     long loses its middle, not its extension.
 
-    >>> content_disposition("证书_1.pdf")
-    'attachment; filename="___1.pdf"; filename*=UTF-8\\'\\'%E8%AF%81%E4%B9%A6_1.pdf'
+    >>> content_disposition("证书_1.pdf", "certificate")
+    'attachment; filename="certificate_1.pdf"; filename*=UTF-8\\'\\'%E8%AF%81%E4%B9%A6_1.pdf'
     """
     name = _fitting("".join(filter(_harmless, filename)).lstrip(". ")) or "document"
-    ascii_name = "".join(ch if ch.isascii() and ch not in UNSAFE_IN_QUOTES else "_" for ch in name)
+    ascii_name = "".join("_" if ch in UNSAFE_IN_QUOTES else ch for ch in _in_ascii(name, kind))
     return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def _in_ascii(name: str, kind: str) -> str:
+    """The name itself, or the kind and what is ASCII of it: numbers and the extension."""
+    if name.isascii():
+        return name
+    path = PurePosixPath(name)
+    parts = (kind, *(part.strip() for part in NO_ASCII.sub("_", path.stem).split("_")))
+    end = path.suffix if path.suffix.isascii() else ""
+    return "_".join(filter(None, parts)) + end
 
 
 def _harmless(ch: str) -> bool:

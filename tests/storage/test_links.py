@@ -3,9 +3,12 @@
 import doctest
 import hashlib
 import re
+import shutil
+import subprocess
 import time
 from datetime import timedelta
 from email.message import Message
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -75,7 +78,7 @@ def test_a_link_downloads_the_object_under_its_name(link: str) -> None:
 
     assert (answer.status, answer.data) == (200, DATA)
     assert answer.headers["Content-Type"] == PDF
-    assert answer.headers["Content-Disposition"] == content_disposition(NAME)
+    assert answer.headers["Content-Disposition"] == content_disposition(NAME, "certificate")
 
 
 def test_no_cache_keeps_a_download(link: str) -> None:
@@ -188,10 +191,29 @@ def test_another_program_reads_the_chinese_name() -> None:
     assert downloaded_name(header) == NAME
 
 
-def test_an_old_program_finds_number_and_extension() -> None:
-    header = content_disposition(NAME)
+@pytest.mark.parametrize(
+    ("name", "becomes"),
+    [
+        (NAME, "certificate_2312016201800057.pdf"),
+        ("注册申请表_26-01-0000017_2.pdf", "certificate_26-01-0000017_2.pdf"),
+        ("证书.pdf", "certificate.pdf"),
+        ("证书.证书", "certificate"),
+        ("list 1.pdf", "list 1.pdf"),
+    ],
+)
+def test_an_old_program_finds_kind_number_and_extension(name: str, becomes: str) -> None:
+    header = content_disposition(name, "certificate")
 
-    assert re.search(r'filename="_+2312016201800057\.pdf";', header)
+    assert f'filename="{becomes}";' in header
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_curl_saves_a_download_under_its_kind_and_number(link: str, tmp_path: Path) -> None:
+    subprocess.run(["curl", "-sSOJ", link], cwd=tmp_path, timeout=30, check=True)
+
+    [saved] = tmp_path.iterdir()
+    assert saved.name == "certificate_2312016201800057.pdf"
+    assert saved.read_bytes() == DATA
 
 
 @given(st.text())
