@@ -341,13 +341,13 @@ def test_wrong_usage_of_import_says_why(
     assert why in " ".join(done.stderr.split())
 
 
-def test_a_table_without_its_header_is_refused_whole(importer: Line, tmp_path: Path) -> None:
+def test_a_table_with_an_unknown_column_is_refused_whole(importer: Line, tmp_path: Path) -> None:
     file = register_file(tmp_path, ("证件号", "身份证"))
 
     done = importer.run(*IMPORT, str(file), *SHANGHAI)
 
     assert done.exit_code == REFUSED
-    assert "column 6 is not known" in " ".join(done.stderr.split())
+    assert "column 6 (身份证) is not known" in " ".join(done.stderr.split())
 
 
 def test_the_columns_are_told_in_both_languages(factory: Line) -> None:

@@ -1,13 +1,14 @@
 """A register as a table (CSV, RFC 4180): which columns there are, and a row's import data.
 
 A row is one line, so that a quotation mark left open takes no other row with it.  What is wrong
-is told by column and rule, never by value; an unknown column by its place, for a table without
-its header begins with a person.
+is told by column and rule, never by value; an unknown column by its name only where most others
+are known, for a table without its header begins with a person.
 """
 
 from __future__ import annotations
 
 import csv
+import difflib
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -38,6 +39,8 @@ WHOLE = re.compile(r"\d{1,6}", re.ASCII)
 MAIN = "(主项)"
 NARROW = str.maketrans("；：（）", ";:()")
 PARTS = 3  #: name, first day, last day
+MAX_WORD = 20  #: characters of an unknown column's name that is told
+LIKENESS = 0.5  #: of it and a known one, from 0 to 1
 
 
 class _WrongError(Exception):
@@ -164,13 +167,8 @@ def header(line: bytes) -> tuple[Column, ...]:
     InvalidEventError: a column is unknown or there twice, or one that every row needs is missing.
     """
     words = [unicodedata.normalize("NFKC", cell).strip().lower() for cell in _cells(line)]
-    unknown = [
-        (HEADER, f"column {place} is not known; see `certfactory register columns`")
-        for place, word in enumerate(words, 1)
-        if word not in _BY_WORD
-    ]
-    if unknown:
-        raise InvalidEventError(tuple(unknown))
+    if unknown := _unknown(words):
+        raise InvalidEventError(unknown)
     found = tuple(_BY_WORD[word] for word in words)
     missing = [each.name for each in COLUMNS if each.needed and each not in found]
     problems = [(HEADER, f"column {name} is missing") for name in missing]
@@ -182,6 +180,31 @@ def header(line: bytes) -> tuple[Column, ...]:
     if problems:
         raise InvalidEventError(tuple(problems))
     return found
+
+
+def _unknown(words: Sequence[str]) -> tuple[Problem, ...]:
+    """Which columns are not known: by place, and by name where the line is a header at all."""
+    places = [place for place, word in enumerate(words) if word not in _BY_WORD]
+    is_header = 2 * len(places) <= len(words)
+    return tuple(
+        (
+            HEADER,
+            f"column {place + 1}{_named(words[place]) if is_header else ''} is not known"
+            f"{_nearest(words[place]) if is_header else ''}; see `certfactory register columns`",
+        )
+        for place in places
+    )
+
+
+def _named(word: str) -> str:
+    """The name of a column as it is told; nothing that could be somebody's number."""
+    tellable = 0 < len(word) <= MAX_WORD and word.isprintable()
+    return f" ({word})" if tellable and not any(map(str.isdigit, word)) else ""
+
+
+def _nearest(word: str) -> str:
+    found = difflib.get_close_matches(word, _BY_WORD, n=1, cutoff=LIKENESS)
+    return f", perhaps {found[0]}" if found else ""
 
 
 def row(columns: Sequence[Column], line: bytes) -> tuple[dict[str, Any], tuple[Problem, ...]]:

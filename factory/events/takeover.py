@@ -15,7 +15,7 @@ from factory.errors import InvalidEventError
 from factory.events import tabular
 from factory.events.data import RegistrationImported
 from factory.events.envelope import Event, parse, path_text, understood, written
-from factory.events.lines import Source, bare_lines, split_lines
+from factory.events.lines import Line, Source, bare_lines, split_lines
 from factory.events.strict_json import NotStrictError, loads
 from factory.events.tabular import Problem
 from factory.numbering import number_key
@@ -65,7 +65,11 @@ class Row:
 
 def first_line(stream: Source) -> bytes:
     """The header of a table, without a byte order mark.  InvalidEventError: there is none."""
-    found = next(bare_lines(stream), None)
+    return _first(bare_lines(stream))
+
+
+def _first(lines: Iterator[Line]) -> bytes:
+    found = next(lines, None)
     if found is None:
         raise InvalidEventError(((tabular.HEADER, "is missing: the file is empty"),))
     return found[1]
@@ -84,7 +88,7 @@ def rows(stream: Source, origin: Origin) -> Iterator[Row]:
 
 def _table(stream: Source, origin: Origin) -> Iterator[Row]:
     lines = bare_lines(stream)
-    columns = tabular.header(next(lines, (1, b""))[1])
+    columns = tabular.header(_first(lines))
     for line, raw in lines:
         if not tabular.is_blank(raw):
             yield _table_row(line, raw, columns, origin)

@@ -236,10 +236,11 @@ def test_blank_rows_are_passed_over() -> None:
 @pytest.mark.parametrize(
     ("raw", "rule"),
     [
-        (b"", "column registration_number is missing"),
+        (b"", "header: is missing: the file is empty"),
+        (b"\n \n", "header: is missing: the file is empty"),
         (table({}, names=("name",)), "column registration_number is missing"),
         (table({}, names=(*CELLS, "name")), "column name is there twice"),
-        (table({}, names=(*CELLS, NAME)), "column 19 is not known"),
+        (table({}, names=tuple(CELLS.values())[2:8]), "column 1 is not known"),
         ("姓名;性别".encode(), "column 1 is not known"),
         ("姓名,性别".encode("utf-16"), "is not UTF-8"),
     ],
@@ -249,6 +250,24 @@ def test_a_header_that_cannot_be_read_refuses_the_file(raw: bytes, rule: str) ->
         read(raw)
 
     assert NAME not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("证件号码", "column 19 (证件号码) is not known, perhaps 证件号; see"),
+        ("Birthdate", "column 19 (birthdate) is not known, perhaps birth_date; see"),
+        ("备注", "column 19 (备注) is not known; see"),
+        ("证件号1101", "column 19 is not known, perhaps 证件号; see"),
+        ("x" * 21, "column 19 is not known; see"),
+        ("a\x1bb", "column 19 is not known; see"),
+    ],
+)
+def test_an_unknown_column_is_named_with_the_nearest_known_one(word: str, told: str) -> None:
+    with pytest.raises(InvalidEventError) as refused:
+        read(table({}, names=(*CELLS, word)))
+
+    assert str(refused.value).startswith(f"header: {told} `certfactory register columns`")
 
 
 # --- JSON Lines -------------------------------------------------------------------------------
