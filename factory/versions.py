@@ -15,6 +15,11 @@ from factory.model import ProfileId
 from factory.profile import Profile, parse
 
 
+def installed_are(profiles: Iterable[str]) -> str:
+    """Which profiles there are, for whoever named another."""
+    return f"installed are {', '.join(sorted(profiles)) or 'none'}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Versions:
     """All dated versions of one profile, oldest first: the same register under changing rules.

@@ -14,6 +14,7 @@ from factory.errors import ConflictError, NotFoundError
 from factory.kinds import KINDS
 from factory.model import EditionState, Format, Kind, OrderState, Standing
 from factory.verify import Verdict, VerdictWord
+from factory.versions import installed_are
 from jobs import intake, registering, standing
 from jobs.asker import ANYBODY, COUNTER, Asker, about_registration
 from storage.ledger import (
@@ -298,7 +299,7 @@ def hold(plant: Plant, hold_id: int) -> Held:
 def grant(plant: Plant, source: str, profile: str, *, who: str) -> None:
     """Let a source submit for a profile.  NotFoundError: no such profile is installed."""
     if profile not in plant.profiles:
-        raise NotFoundError(f"profile {profile}: is not installed")
+        raise NotFoundError(f"profile {profile}: is not installed; {installed_are(plant.profiles)}")
     with plant.ledger.write(who) as tx:
         inbox.grant(tx, source, profile)
         audit.note(tx, "source granted", ("source", source[:64]), why=profile)

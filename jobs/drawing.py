@@ -8,6 +8,7 @@ from factory import acceptance
 from factory.errors import FieldError, NotFoundError
 from factory.model import ApplicationType
 from factory.profile import Profile
+from factory.versions import installed_are
 from storage.ledger import Tx, applications, audit, registers
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ def acceptance_numbers(
     with plant.ledger.write(who) as tx:
         profile = plant.installed(tx, profile_id)
         if profile is None:
-            raise NotFoundError(f"profile {profile_id}: is not installed")
+            raise NotFoundError(
+                f"profile {profile_id}: is not installed; {installed_are(plant.profiles)}"
+            )
         if kind not in profile.application.types:
             raise FieldError("type", f"profile {profile.id}", f"this register has no {kind}")
         drawn = tuple(_draw(plant, tx, profile, kind) for _ in range(count))

@@ -11,7 +11,7 @@ from factory.courses import Case
 from factory.errors import NotFoundError
 from factory.model import ApplicationType
 from factory.profile import Profile
-from factory.versions import Versions
+from factory.versions import Versions, installed_are
 
 
 def found(
@@ -42,7 +42,7 @@ def found(
 def profile_of(installed: Mapping[str, Versions], name: str, today: date) -> Profile:
     """The version in force today.  NotFoundError: there is no such profile."""
     if name not in installed:
-        raise NotFoundError(f"no such profile; installed are {', '.join(sorted(installed))}")
+        raise NotFoundError(f"profile {name}: is not installed; {installed_are(installed)}")
     return installed[name].on(today)
 
 

@@ -24,6 +24,7 @@ from factory.events import tabular, takeover
 from factory.events.takeover import Format, Origin, Row
 from factory.lifecycle import Turn
 from factory.model import Registration, Standing
+from factory.versions import installed_are
 from jobs import intake, ordering
 from jobs.entering import Entered
 from jobs.intake import CORRELATION_BYTES, Outcome, Status
@@ -124,7 +125,9 @@ def check_origin(plant: Plant, origin: Origin) -> None:
     if origin.profile is None:
         return
     if origin.profile not in plant.profiles:
-        raise NotFoundError(f"profile {origin.profile}: is not installed")
+        raise NotFoundError(
+            f"profile {origin.profile}: is not installed; {installed_are(plant.profiles)}"
+        )
     with plant.ledger.read() as tx:
         granted = inbox.grants(tx, origin.source)
     if origin.profile not in granted:
@@ -265,7 +268,7 @@ class _Grants:
     def problem(self, row: Row) -> tuple[str, str] | None:
         event, data = said(row)
         if data.profile not in self._plant.profiles:
-            return "profile", "there is no such profile (installed profiles)"
+            return "profile", f"there is no such profile ({installed_are(self._plant.profiles)})"
         if event.source not in self._known:
             with self._plant.ledger.read() as tx:
                 self._known[event.source] = inbox.grants(tx, event.source)

@@ -27,6 +27,7 @@ from factory.errors import (
 )
 from factory.events import EnterpriseRenamed, Event, InlinePhoto, Photo
 from factory.register import EFFECTIVE, effective, local_day
+from factory.versions import installed_are
 from jobs.entering import Entered, Entry, Pictures, enter
 from jobs.registering import acceptance_number
 from storage.ledger import Tx, audit, holds, inbox, keys, people
@@ -152,7 +153,8 @@ def _check_source(plant: Plant, event: Event) -> None:
         return
     profile = event.data.profile
     if profile not in plant.profiles:
-        raise FieldError("data.profile", "installed profiles", "there is no such profile")
+        rule = installed_are(plant.profiles)
+        raise FieldError("data.profile", rule, "there is no such profile")
     if profile not in granted:
         raise FieldError("source", "certfactory sources", f"may not submit for {profile}")
 

@@ -324,7 +324,7 @@ def each_case(*, outcome: str | None = None) -> pytest.MarkDecorator:
 
 @each_case()
 def test_bad_input_is_told_whole(sent: Sent) -> None:
-    expected = f"{sent.case['field']}: {sent.case['message']}"
+    expected = expected_message(sent.case)
 
     assert (sent.outcome.status.value, sent.told) == (sent.case["outcome"], expected)
 
@@ -339,7 +339,7 @@ def test_what_is_refused_leaves_no_row(sent: Sent) -> None:
 def test_what_is_held_has_one_open_hold_and_its_owner(sent: Sent) -> None:
     [held] = sent.held
 
-    expected = f"{sent.case['field']}: {sent.case['message']}"
+    expected = expected_message(sent.case)
     assert (held.id, held.detail) == (sent.outcome.hold, expected)
     assert (held.reason, held.owner) == (sent.case["reason"], sent.case["owner"])
 
@@ -359,6 +359,11 @@ def test_the_good_events_around_it_are_taken(sent: Sent) -> None:
 @each_case()
 def test_in_the_end_what_is_right_is_taken_and_nothing_waits(sent: Sent) -> None:
     assert (sent.ended, list(sent.open_at_the_end)) == (sent.case.get("ends", "accepted"), [])
+
+
+def expected_message(case: JsonObject) -> str:
+    message = str(case["message"]).replace("{profiles}", ", ".join(PROFILES))
+    return f"{case['field']}: {message}"
 
 
 def private(value: object, field: str = "") -> Iterator[str]:

@@ -294,7 +294,7 @@ def test_a_source_is_granted_an_installed_profile(plant: Plant) -> None:
 
 
 def test_a_source_is_not_granted_a_profile_that_is_not_installed(plant: Plant) -> None:
-    with pytest.raises(NotFoundError, match="not installed"):
+    with pytest.raises(NotFoundError, match="not installed; installed are gansu-constructor"):
         desk.grant(plant, SOURCE, "atlantis-constructor", who=WHO)
 
 

@@ -142,7 +142,7 @@ def test_a_type_that_is_not_applied_for_gets_no_number(plant: Plant) -> None:
 
 
 def test_an_unknown_register_draws_nothing(plant: Plant) -> None:
-    with pytest.raises(NotFoundError, match="atlantis-constructor: is not installed"):
+    with pytest.raises(NotFoundError, match="is not installed; installed are gansu-constructor"):
         draw(plant, "atlantis-constructor")
 
 
