@@ -22,6 +22,7 @@ from factory.kinds import KINDS
 from factory.lint import check
 from factory.marks import AUTHORITY_SEAL, Placed, SignatureBox
 from factory.model import ChunkId, Format, Order
+from factory.proof import proof
 from factory.register import local_day
 from factory.seals import fields, pades
 from factory.seals.signer import SealIdentity
@@ -147,7 +148,7 @@ def _works(plant: Plant, claim: Claim, tally: Tally) -> list[Work]:
 
 
 def _draw(plant: Plant, work: Work) -> Work:
-    """Face -> placed marks -> page, linted; with the hole for its seal, if it gets one."""
+    """Face -> placed marks -> page, linted and proofed; with the hole for its seal, if any."""
     order = work.order
     kind = KINDS[order.kind]
     profile = plant.profiles[order.profile].on(local_day(order.signed_at))
@@ -162,6 +163,7 @@ def _draw(plant: Plant, work: Work) -> Work:
         twin=twin(order),
         licence_id=_licence_id(order),
     )
+    proof(document, placed, values)
     if work.identity is None:
         return replace(work, data=_with_parties(document, placed, order.signed_at))
     prepared = pades.prepare(document, _seal_field(placed), work.identity, now=order.signed_at)
