@@ -7,8 +7,8 @@ knows a province.  Everything is a function of the profile, the type, the seed a
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any
@@ -27,6 +27,7 @@ ONE_DAY = timedelta(days=1)
 LEFT = timedelta(days=120)  #: days of validity that a registration taken over has left
 QUALIFIED = timedelta(days=400)  #: before the application, each profession a year earlier still
 BRANCHES = 16  #: people of one seed: one for each type of application
+COLLEAGUES = 3  #: at an enterprise that is renamed
 REGISTERS = 997
 SERIALS = 9999  #: of an acceptance number
 TAKEN_OVER = 90_000  #: serials of numbers that were not drawn here
@@ -57,6 +58,7 @@ class Case:
 
     also: fields of the holder (``name``) that are other than the seed's.
     employer: the enterprise's name, if it is another than the seed's.
+    firm:  the enterprise, if it is another's.
     count: professions it is about; None: two, and one that is added.
     """
 
@@ -66,6 +68,7 @@ class Case:
     first: date = FIRST_DAY
     also: Mapping[str, Any] = field(default_factory=dict)
     employer: str | None = None
+    firm: Mapping[str, Any] | None = None
     count: int | None = None
 
     @cached_property
@@ -87,7 +90,9 @@ class Case:
 
     @cached_property
     def enterprise(self) -> JsonObject:
-        """The employer; each profile has its own."""
+        """The employer; everybody has another, unless colleagues are told of."""
+        if self.firm is not None:
+            return dict(self.firm)
         seed = zlib.crc32(f"{self.profile.id}/{self.number}".encode())
         found = specimen.company(seed, self.profile.authority)
         return found | {"name": self.employer} if self.employer else found
@@ -141,6 +146,27 @@ def life(case: Case) -> tuple[JsonObject, ...]:
     return _named(told)
 
 
+def renaming(case: Case) -> tuple[JsonObject, ...]:
+    """Some colleagues register, then their enterprise is renamed (企业更名).
+
+    NotFoundError: nobody begins to be registered by such an application.
+    """
+    if case.kind not in BEGINNING:
+        raise NotFoundError(f"nobody is registered by {case.kind} who was not before")
+    firm = case.enterprise
+    cases = [replace(case, seed=case.seed + n, firm=firm) for n in range(COLLEAGUES)]
+    told = [event for each in cases for event in course(each)]
+    return (*told, *_named([_renamed(case, case.first + LONGEST)], len(told)))
+
+
+def up_to(event_type: str, told: Sequence[JsonObject]) -> Sequence[JsonObject]:
+    """The events until the first of that type.  NotFoundError: there is none."""
+    for place, event in enumerate(told):
+        if event["type"] == event_type:
+            return told[: place + 1]
+    raise NotFoundError(f"{event_type} is no step of that course")
+
+
 def example(
     profile: Profile,
     event_type: str,
@@ -148,7 +174,7 @@ def example(
     *,
     seed: int = 1,
     first: date = FIRST_DAY,
-) -> tuple[JsonObject, ...]:
+) -> Sequence[JsonObject]:
     """A life up to its first event of that type, which comes last.
 
     kind: the type of the application; None: the first of the register's that leads there.
@@ -156,9 +182,8 @@ def example(
     """
     for each in (kind,) if kind else profile.application.types:
         told = life(Case(profile=profile, kind=each, seed=seed, first=first))
-        for place, event in enumerate(told):
-            if event["type"] == event_type:
-                return told[: place + 1]
+        if any(event["type"] == event_type for event in told):
+            return up_to(event_type, told)
     raise NotFoundError(_missing(profile, event_type, kind))
 
 
@@ -369,8 +394,9 @@ def _event(case: Case, event_type: str, day: date, data: JsonObject) -> JsonObje
     return specimen.event(event_type, name, _at(day), data)
 
 
-def _named(told: list[JsonObject]) -> tuple[JsonObject, ...]:
+def _named(told: list[JsonObject], first: int = 0) -> tuple[JsonObject, ...]:
     """Each event under an id of its own, the same whatever follows it."""
     return tuple(
-        event | {"id": f"{event['correlationid']}-{place:02}"} for place, event in enumerate(told)
+        event | {"id": f"{event['correlationid']}-{place:02}"}
+        for place, event in enumerate(told, start=first)
     )

@@ -7,18 +7,26 @@ verification code, is a sample here.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from functools import lru_cache
 
 from factory import pictures, plan, specimen
 from factory.errors import ConflictError, FieldError, NotFoundError
-from factory.events import EnterpriseRenamed, Event, HolderCorrected, InlinePhoto, PersonData
+from factory.events import (
+    Applied,
+    EnterpriseRenamed,
+    Event,
+    HolderCorrected,
+    InlinePhoto,
+    PersonData,
+)
 from factory.model import Enterprise, Registration
 from factory.numbering import CODE_BYTES
 from factory.profile import Profile
 from factory.register import (
+    Application,
     Fact,
     Person,
     RegistrationState,
@@ -52,6 +60,7 @@ class Outlook:
     last:     that event.
     moment:   when it holds, by which days are printed.
     pictures: digest -> normalised picture.
+    people:   everybody whom the last event is about, that person first.
     """
 
     profile: Profile
@@ -60,6 +69,21 @@ class Outlook:
     last: Event
     moment: datetime
     pictures: Mapping[str, bytes] = field(repr=False)
+    people: tuple[Person, ...] = ()
+
+    @property
+    def application(self) -> Application:
+        """The application that the last event is about.  ConflictError: it is about none."""
+        data = self.last.data
+        number = (
+            data.application.acceptance_number
+            if isinstance(data, Applied)
+            else getattr(data, "acceptance_number", None)
+        )
+        found = self.person.applications.get(str(number))
+        if found is None:
+            raise ConflictError(f"application: {self.last.type} is about none")
+        return found
 
     @property
     def registration(self) -> RegistrationState:
@@ -78,11 +102,16 @@ class Outlook:
             )
         return changed[-1]
 
-    def as_registered(self, state: RegistrationState) -> Registration:
-        """The registration with its number, a sample where it would be drawn."""
-        profile, holder = self.profile, self.person.holder
+    def as_registered(
+        self, state: RegistrationState, of: Person | None = None, serial: int = SERIAL
+    ) -> Registration:
+        """The registration with its number, a sample where it would be drawn.
+
+        of: whose; None: the person's.
+        """
+        profile, holder = self.profile, (of or self.person).holder
         assert holder is not None  # noqa: S101 - somebody is registered
-        number = state.number or plan.registration_number(profile, state, SERIAL)
+        number = state.number or plan.registration_number(profile, state, serial)
         return Registration(
             number=plan.printed_number(profile, number),
             holder=holder,
@@ -118,6 +147,7 @@ def after(history: Sequence[Event], rules: Versions) -> Outlook:
         last=last,
         moment=moment,
         pictures=gathered,
+        people=(done.person,),
     )
 
 
@@ -197,22 +227,35 @@ def _printed(state: RegistrationState, person: Person) -> tuple[object, ...]:
 
 
 def _renamed(history: Sequence[Event], data: EnterpriseRenamed, rules: Versions) -> Outlook:
-    for event in history[:-1]:
-        if isinstance(event.data, EnterpriseRenamed):
-            continue
-        told = [each for each in history[:-1] if not isinstance(each.data, EnterpriseRenamed)]
-        until = [each for each in told if each in _of_person(told, event.data)]
-        found = after(until, rules)
-        person = _with_name(found.person, data)
-        if person != found.person:
-            moment = datetime.combine(data.effective_on, time.max, SHANGHAI)
-            return replace(
-                found, before=found.person, person=person, last=history[-1], moment=moment
-            )
-    raise NotFoundError(
-        "enterprise: nobody is registered there by the events of this file; put what came before"
-        " into it"
+    """The first person's, who is registered there, and everybody else's there."""
+    told = [each for each in history[:-1] if not isinstance(each.data, EnterpriseRenamed)]
+    seen = [after(mine, rules) for mine in _by_person(told)]
+    there = [(each, _with_name(each.person, data)) for each in seen]
+    there = [(each, person) for each, person in there if person != each.person]
+    if not there:
+        raise NotFoundError(
+            "enterprise: nobody is registered there by the events of this file; put what came"
+            " before into it"
+        )
+    found, renamed = there[0]
+    return replace(
+        found,
+        before=found.person,
+        person=renamed,
+        people=tuple(person for _, person in there),
+        last=history[-1],
+        moment=datetime.combine(data.effective_on, time.max, SHANGHAI),
     )
+
+
+def _by_person(told: Sequence[Event]) -> Iterator[list[Event]]:
+    """Everybody's events, in the order in which they are first spoken of."""
+    done: set[tuple[str, str]] = set()
+    for event in told:
+        if (event.source, event.id) not in done and not isinstance(event.data, EnterpriseRenamed):
+            mine = _of_person(told, event.data)
+            done |= {(each.source, each.id) for each in mine}
+            yield mine
 
 
 def _with_name(person: Person, data: EnterpriseRenamed) -> Person:

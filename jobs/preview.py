@@ -14,7 +14,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from factory import courses, events, extract, outlook
-from factory.courses import Case
+from factory.courses import Case, JsonObject
 from factory.errors import ConflictError, FieldError, InvalidEventError, NotFoundError
 from factory.events import EnterpriseRenamed, Event
 from factory.fonts import FontBook
@@ -41,12 +41,12 @@ Face = Mapping[str, object]
 class Maker:
     """How a kind's face follows from what has happened.
 
-    face:  from the outlook and what stands before a verification code.
-    until: the event a specimen's history ends with; None: the end of the application.
+    face: from the outlook and what stands before a verification code.
+    told: the events of a synthetic case that it follows from, the last one last.
     """
 
     face: Callable[[Outlook, str], Face]
-    until: str | None = None
+    told: Callable[[Case], Sequence[JsonObject]] = courses.course
 
 
 def _certificate(seen: Outlook, verify_url: str) -> Face:
@@ -200,8 +200,8 @@ class Studio:
         maker = MAKERS[kind]
         first = courses.first_day(rules, self.today)
         try:
-            told = _told(Case(profile=rules, kind=asked, seed=seed, first=first), maker.until)
-            seen = outlook.after(told, self.installed[rules.id])
+            told = maker.told(Case(profile=rules, kind=asked, seed=seed, first=first))
+            seen = outlook.after(parsed(told), self.installed[rules.id])
             maker.face(seen, self.verify_url)
         except (ConflictError, NotFoundError):
             return None
@@ -259,17 +259,9 @@ def _check_day(event: Event, today: date) -> None:
         raise FieldError(f"data.{name}", "the calendar of China", "lies in the future")
 
 
-def _told(case: Case, until: str | None) -> list[Event]:
-    """The specimen's events, up to the one that a kind's document follows from."""
-    told = courses.course(case) if until is None else _up_to(courses.life(case), until)
+def parsed(told: Sequence[JsonObject]) -> list[Event]:
+    """Synthetic events as they would be read."""
     return [events.parse(json.dumps(each).encode()) for each in told]
-
-
-def _up_to(told: Sequence[Mapping[str, object]], until: str) -> Sequence[Mapping[str, object]]:
-    for place, event in enumerate(told):
-        if event["type"] == until:
-            return told[: place + 1]
-    raise NotFoundError(f"no {until} in that course")
 
 
 def _written(

@@ -4,7 +4,6 @@ Read back twice: by PDFium, as the line does before it seals, and by poppler's p
 shares no code with it; some are looked at pixel by pixel, glyph by glyph.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
-from factory import courses, events, extract, outlook, specimen
+from factory import extract, outlook, specimen
 from factory.courses import Case
 from factory.errors import InvalidEventError, LintError, PermanentError, UnprintableError
 from factory.fonts import FACES, FontBook
@@ -27,7 +26,7 @@ from factory.kinds import KINDS
 from factory.marks import MM_PER_PT, Run
 from factory.model import Kind
 from factory.proof import plain, proof
-from jobs.preview import MAKERS, Drawn, Studio
+from jobs.preview import MAKERS, Drawn, Studio, parsed
 from tests.studios import TODAY, documents, studio
 
 FACES_EACH = int(os.environ.get("TEST_FACES_EACH", "2000"))
@@ -92,12 +91,7 @@ def cases(rooms: Studio, kind: Kind) -> st.SearchStrategy[Case]:
 
 def draw(rooms: Studio, kind: Kind, case: Case) -> Drawn:
     """As the line draws it.  InvalidEventError: it would not even be taken in."""
-    until = MAKERS[kind].until
-    told = courses.course(case) if until is None else courses.life(case)
-    if until is not None:
-        place = next(n for n, event in enumerate(told) if event["type"] == until)
-        told = told[: place + 1]
-    history = [events.parse(json.dumps(event).encode()) for event in told]
+    history = parsed(MAKERS[kind].told(case))
     seen = outlook.after(history, rooms.installed[case.profile.id])
     return rooms.drawn(kind, seen, MAKERS[kind].face(seen, rooms.verify_url))
 
@@ -134,9 +128,20 @@ def random_documents(request: pytest.FixtureRequest, rooms: Studio) -> list[Draw
         found.append(drawn)
 
     each()
-    assert len(found) > 2 * len(held) > 0
+    assert len(found) > 2 * len(held)
     assert all(error.reason in {"unprintable", "lint", "invalid_event"} for error in held)
     return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_document_with_a_character_no_face_has_is_held(rooms: Studio, kind: Kind) -> None:
+    _, name, asked = next(each for each in DOCUMENTS if each[0] is kind)
+    profile = rooms.installed[name].on(TODAY)
+
+    with pytest.raises(UnprintableError, match=r"U\+E0C5") as caught:
+        draw(rooms, kind, Case(profile=profile, kind=asked, also={"name": "王小\ue0c5"}))
+
+    assert "王" not in str(caught.value)
 
 
 def test_pdftotext_returns_every_field(
