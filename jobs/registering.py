@@ -16,6 +16,7 @@ from factory.errors import ConflictError
 from factory.events import Applied
 from factory.lifecycle import Turn
 from factory.model import OrderState, Queue, Standing
+from factory.paperwork import Case, case
 from factory.profile import Profile
 from factory.register import (
     Application,
@@ -27,6 +28,7 @@ from factory.register import (
 )
 from factory.versions import Versions
 from jobs import ordering, paperwork, taken
+from jobs.paperwork import File
 from storage.ledger import (
     Tx,
     applications,
@@ -168,8 +170,15 @@ def _keep_documents(
     rows = {row.number: row for row in applications.of_holder(tx, holder.id)}
     known = registers.load(tx, [row_id for row_id, _ in kept])
     numbers = {state.origin: known[row_id].value.number for row_id, state in kept}
-    cases = paperwork.cases(rules, changed, rows, numbers)
-    paperwork.keep(tx, holder, cases, inbox_id=inbox_id)
+    cases = [(each, _case(rules, each, numbers)) for each in changed]
+    files = [File(row=rows[each.number], case=case) for each, case in cases if case is not None]
+    paperwork.keep(tx, holder, files, inbox_id=inbox_id)
+
+
+def _case(rules: Versions, application: Application, numbers: Mapping[Key, str]) -> Case | None:
+    about = application.registered
+    number = None if about is None else about.number or numbers[about.origin]
+    return case(application, rules, number)
 
 
 # --- registrations ----------------------------------------------------------------------------
