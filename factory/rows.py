@@ -12,7 +12,7 @@ from factory.fonts import Style
 from factory.marks import SPEAKS_FREELY, Align, Wording
 
 PAGE_WIDTH_MM, PAGE_HEIGHT_MM = 210.0, 297.0  #: A4, GB/T 148-1997
-MARGIN_MM = 20.0
+MARGIN_MM, SIDE_MM = 17.0, 20.0  #: above and below, left and right
 LABEL_PT, VALUE_PT = 11.0, 12.0
 LABEL_BOLD_MM = 0.05  #: the Song face is a thin one
 ROW_MM = 11.0  #: of one line of text, with air
@@ -152,6 +152,7 @@ class Table:
     width_mm: float = PAGE_WIDTH_MM
     height_mm: float = PAGE_HEIGHT_MM
     margin_mm: float = MARGIN_MM
+    side_mm: float = SIDE_MM
 
     @property
     def cells(self) -> Iterator[Cell]:

@@ -16,7 +16,7 @@ from factory.marks import MM_PER_PT, Align, Text, Value
 from factory.rows import Field, Row, Table
 from factory.setting import PAD_X_MM, REPEATED, Texts, cut_row, row_height, set_row
 
-FOOT_MM = 13.0  #: from the page's lower edge to the middle of its foot
+FOOT_MM = 11.0  #: from the page's lower edge to the middle of its foot
 FOOT_PT = 9.0
 SHORTEST_PART = 2  #: lines of a row that is split
 
@@ -112,7 +112,7 @@ class _Pages:
         return set_row(row, self.values, self.fontbook)
 
     def _put(self, row: Row, texts: Texts, height_mm: float) -> None:
-        box = Box(self.table.margin_mm, self.y_mm, row.width_mm, height_mm)
+        box = Box(self.table.side_mm, self.y_mm, row.width_mm, height_mm)
         self.done[-1].put_row(row, texts, box)
         self.y_mm += height_mm
 
@@ -128,7 +128,7 @@ class _Pages:
     def _foot(self, leaf: Leaf, foot: Row) -> None:
         row = _renamed(foot, leaf.number)
         texts = self._set(row)
-        middle = Box(self.table.margin_mm, self.table.height_mm - FOOT_MM, row.width_mm, 0.0)
+        middle = Box(self.table.side_mm, self.table.height_mm - FOOT_MM, row.width_mm, 0.0)
         leaf.put_row(row, texts, middle.centred(row.width_mm, row_height(row, texts)))
 
 
@@ -146,7 +146,7 @@ def _renamed(row: Row, page: int) -> Row:
 def _page_number(table: Table, number: int, count: int) -> Text:
     return Text(
         text=f"第 {number} 页 共 {count} 页",
-        x_mm=table.width_mm - table.margin_mm - PAD_X_MM,
+        x_mm=table.width_mm - table.side_mm - PAD_X_MM,
         y_mm=table.height_mm - FOOT_MM + MIDDLE * FOOT_PT * MM_PER_PT,
         size_pt=FOOT_PT,
         align=Align.RIGHT,

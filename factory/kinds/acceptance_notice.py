@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from pydantic import AwareDatetime
+
 from factory import opinions
 from factory.events import Applied
 from factory.kinds import notice_design, stored
@@ -42,7 +44,7 @@ class Face(StoredFace):
     enterprise: str
     acceptance_number: str
     professions: tuple[str, ...]
-    accepted_at: datetime
+    accepted_at: AwareDatetime
     legal_basis: tuple[str, ...]
     working_days: int | None
     authority: _Authority

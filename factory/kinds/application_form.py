@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 
+from pydantic import AwareDatetime
+
 from factory import opinions
 from factory.codes import RESIDENT_IDENTITY_CARD
 from factory.events import Applied
@@ -68,8 +70,8 @@ class _Current(Part):
 
 class _Change(Part):
     what: str
-    old: str
-    new: str
+    old: str | None  #: None of a picture, as is the new one
+    new: str | None
 
 
 class _Opinion(Part):
@@ -108,7 +110,7 @@ class Face(StoredFace):
     changes: tuple[_Change, ...]
     reason: str | None
     opinions: tuple[_Opinion, ...]
-    made_at: datetime
+    made_at: AwareDatetime
     photo: str | None
     signature: str | None
 
@@ -128,6 +130,7 @@ def face(
     made_at:    when it was saved (表格生成时间); aware.
     photo, signature: keyed digests of the normalised pictures.
     """
+    sample = profile.certificate.holder_signature
     return Face(
         version=FACE_VERSION,
         type=data.kind,
@@ -136,10 +139,10 @@ def face(
         number=data.application.acceptance_number,
         holder=_holder(data.holder.value()),
         enterprise=_Enterprise(**data.enterprise.model_dump()),
-        signature_sample=profile.certificate.holder_signature,
+        signature_sample=sample,
         professions=tuple(_professions(data, profile)),
         current=_current(data, registered, profile),
-        changes=tuple(_changes(data, registered, photo, signature)),
+        changes=tuple(_changes(data, registered, photo, signature if sample else None)),
         reason=data.reason,
         opinions=tuple(_opinions(data.kind, profile)),
         made_at=made_at,
@@ -277,7 +280,7 @@ def _changes(
         ("注册证书个人签名", registered.signature, signature),
     ):
         if given is not None and kept != given:
-            yield _Change(what=what, old="原样式", new="新样式")
+            yield _Change(what=what, old=None, new=None)
 
 
 def _opinions(kind: ApplicationType, profile: Profile) -> Iterator[_Opinion]:
@@ -376,7 +379,7 @@ def _cancelling(face: Face) -> Iterator[Section]:
 
 
 def _forced(face: Face) -> Iterator[Section]:
-    yield ("现注册证书", "信息"), "current", (_registered(face),)
+    yield ("现注册证书", "信息"), "current", tuple(_registered(face))
     yield ("申请注销专业",), "matter", (", ".join(_with_main(face)),)
     yield ("注销原因",), "reason", (face.reason or NONE,)
 
@@ -398,15 +401,18 @@ _SECTIONS: Mapping[ApplicationType, Callable[[Face], Iterator[Section]]] = {
 
 
 def _status(face: Face) -> Section:
-    return ("现注册证书", "状态"), "current", (_registered(face),)
+    return ("现注册证书", "状态"), "current", tuple(_registered(face))
 
 
-def _registered(face: Face) -> str:
+def _registered(face: Face) -> Iterator[str]:
     """注册号：沪231161800057 已注册专业：建筑工程(有效期至2021-06-13)、公路工程(有效期至…)."""
     if face.current is None:
-        return NONE
+        yield NONE
+        return
+    yield f"注册号：{face.current.number}"
     listed = "、".join(f"{each.name}(有效期至{each.last})" for each in face.current.professions)
-    return f"注册号：{face.current.number}" + (f" 已注册专业：{listed}" if listed else "")
+    if listed:
+        yield f"已注册专业：{listed}"
 
 
 def _qualification(face: Face) -> Callable[[_Applied], str]:
@@ -456,8 +462,9 @@ def _added(face: Face) -> Iterator[str]:
 
 def _renewed(face: Face) -> Iterator[str]:
     for each in face.professions:
-        late = "" if each.hours is None else f" 继续教育情况（逾期注册）： {_hours(each.hours)}"
-        yield f"{MATTERS[face.type]}{each.name}{late}"
+        yield f"{MATTERS[face.type]}{each.name}"
+        if each.hours is not None:
+            yield f"继续教育情况（逾期注册）： {_hours(each.hours)}"
 
 
 def _with_main(face: Face) -> Iterator[str]:
@@ -471,7 +478,8 @@ def _with_main(face: Face) -> Iterator[str]:
 def _changed(face: Face) -> Iterator[str]:
     yield MATTERS[face.type] + ("" if face.changes else EXTENDS)
     for each in face.changes:
-        yield f"{each.what}：由 {each.old} 变更为 {each.new}。"
+        was = "更换" if each.old is None else f"由 {each.old} 变更为 {each.new}"
+        yield f"{each.what}：{was}。"
 
 
 def _filled(face: Face, template: str) -> str:

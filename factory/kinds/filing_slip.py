@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 
+from pydantic import AwareDatetime
+
 from factory import opinions
 from factory.events import Applied
 from factory.kinds import stored
@@ -45,7 +47,7 @@ class Face(StoredFace):
     applicant: str
     enterprise: str
     professions: tuple[str, ...]
-    submitted_at: datetime
+    submitted_at: AwareDatetime
     authority: str
     materials: tuple[_Material, ...]
 

@@ -85,7 +85,7 @@ def _number() -> Row:
 
 def _title(title: str) -> Row:
     words = Words(width_mm=WIDTH, lines=(title,), size_pt=TITLE_PT, bold_mm=0.12)
-    return Row(cells=(words,), min_height_mm=18.0, ruled=False)
+    return Row(cells=(words,), min_height_mm=17.0, ruled=False)
 
 
 def _running(title: str) -> Row:

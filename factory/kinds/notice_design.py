@@ -12,7 +12,8 @@ from factory.sheet import Wording
 LABEL_MM, WIDTH_MM = 30.0, 170.0
 SEAL_MM, LINES_MM = 42.0, 78.0
 TITLE_PT, TEXT_PT, NOTE_PT = 22.0, 14.0, 10.5
-COPIES = "（本通知书一式两份，申请人、受理机关各执一份）"  #: without 。: the Song face centres it
+#: Without 。 and 、, which the Song face sets in the middle of their square.
+COPIES = "（本通知书一式两份，申请人和受理机关各执一份）"
 
 
 @lru_cache(maxsize=32)
@@ -34,11 +35,11 @@ def table(title: str, with_professions: bool, wording: Wording) -> Table:
             *((_line("申请专业", "professions"),) if with_professions else ()),
             _line("网上受理编号", "number"),
             _line("法律依据", "legal_basis"),
-            _gap(6.0),
+            _gap(6.0, grows_mm=6.0),
             _statement(),
-            _gap(8.0),
+            _gap(8.0, grows_mm=20.0),
             _seal(),
-            _gap(8.0),
+            _gap(8.0, grows_mm=24.0),
             _receipt(),
             _note(),
         ),
@@ -71,8 +72,8 @@ def _half(label: str, name: str, width_mm: float) -> tuple[Cell, Cell]:
     return _label(label), Field(width_mm=width_mm, name=name, lines=2, required=False)
 
 
-def _gap(height_mm: float) -> Row:
-    return Row(min_height_mm=height_mm, ruled=False)
+def _gap(height_mm: float, grows_mm: float) -> Row:
+    return Row(min_height_mm=height_mm, grows_mm=grows_mm, ruled=False)
 
 
 def _statement() -> Row:

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
+from pydantic import AwareDatetime
+
 from factory.kinds import stored
 from factory.kinds.stored import Part, StoredFace
 from factory.marks import Align
@@ -50,7 +52,7 @@ class Face(StoredFace):
     old_name: str
     new_name: str
     batch: int
-    completed_at: datetime
+    completed_at: AwareDatetime
     rows: tuple[Row, ...]
 
 

@@ -124,8 +124,8 @@ def test_an_addition_says_what_is_registered_and_what_is_added() -> None:
     printed = values(SHANGHAI, face)
 
     assert printed["current"] == (
-        "注册号：沪231161800057 已注册专业：建筑工程(有效期至2021-06-13)、"
-        "公路工程(有效期至2021-06-13)",
+        "注册号：沪231161800057",
+        "已注册专业：建筑工程(有效期至2021-06-13)、公路工程(有效期至2021-06-13)",
     )
     assert printed["matter"] == ("增项注册专业：建筑工程 签发日期：2016-11-03",)
 
@@ -133,9 +133,10 @@ def test_an_addition_says_what_is_registered_and_what_is_added() -> None:
 def test_a_renewal_lists_each_profession_with_its_hours() -> None:
     printed = values(SHANGHAI, form(SHANGHAI, ApplicationType.RENEWAL, professions=6, hours=True))
 
-    assert len(printed["matter"]) == 6
-    assert printed["matter"][0] == (
-        "申请延续注册专业： 建筑工程 继续教育情况（逾期注册）： 必修课110(学时)， 选修课100(学时)。"
+    assert len(printed["matter"]) == 6 * 2
+    assert printed["matter"][:2] == (
+        "申请延续注册专业： 建筑工程",
+        "继续教育情况（逾期注册）： 必修课110(学时)， 选修课100(学时)。",
     )
 
 
@@ -184,6 +185,20 @@ def test_a_change_says_what_was_and_what_shall_be() -> None:
         "姓名：由 张三 变更为 张四。",
         "企业名称：由 旧名公司 变更为 新名公司。",
     )
+
+
+@pytest.mark.parametrize(
+    ("profile", "told"),
+    [(COST, ("照片：更换。", "注册证书个人签名：更换。")), (SHANGHAI, ("照片：更换。",))],
+)
+def test_a_change_of_a_picture_is_told_where_the_certificate_shows_it(
+    profile: Profile, told: tuple[str, ...]
+) -> None:
+    before = standing(profile, enterprise="上海测试建设集团有限公司")
+
+    face = form(profile, ApplicationType.CHANGE, before, photo="other", signature="other")
+
+    assert values(profile, face)["matter"] == ("申请变更注册事项：", *told)
 
 
 def test_a_change_of_what_the_register_does_not_know_refers_to_the_form() -> None:
@@ -466,6 +481,13 @@ def test_a_face_of_another_version_is_refused() -> None:
     face = form(SHANGHAI, ApplicationType.INITIAL) | {"version": 2}
 
     with pytest.raises(FieldError, match="another version"):
+        application_form.title(SHANGHAI, face)
+
+
+def test_a_time_without_its_zone_is_refused() -> None:
+    face = form(SHANGHAI, ApplicationType.INITIAL) | {"made_at": "2018-04-09T15:36:00"}
+
+    with pytest.raises(FieldError, match=r"face\.made_at: timezone_aware"):
         application_form.title(SHANGHAI, face)
 
 
