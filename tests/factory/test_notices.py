@@ -243,11 +243,9 @@ LONG = TYPED.map(lambda typed: (typed * 20)[:200])
 def test_notice_slip_and_list_hold_the_longest_names(
     fontbook: FontBook, name: str, enterprise: str
 ) -> None:
-    given = {"name": name, "enterprise": enterprise, "professions": 2}
-
     for kind, profile, face in (
-        (Kind.ACCEPTANCE_NOTICE, COST, notice(COST, **given)),
-        (Kind.FILING_SLIP, ZHEJIANG, slip(**given)),
+        (Kind.ACCEPTANCE_NOTICE, COST, notice(COST, name=name, enterprise=enterprise)),
+        (Kind.FILING_SLIP, ZHEJIANG, slip(name=name, enterprise=enterprise, professions=2)),
         (Kind.RENAME_LIST, SHANGHAI, renamed(row(1, name), row(2, name), name=enterprise)),
     ):
         drawn = placed(kind, profile, face, fontbook)
