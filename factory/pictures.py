@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from PIL import Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageOps
 
 from factory.errors import PictureError
+from factory.handwriting import LARGEST_PX, ink_of
 
 WIDTH_PX, HEIGHT_PX = 295, 413  #: 25 mm x 35 mm at 300 dpi, a one-inch photo (一寸照)
 DPI = 300
@@ -20,15 +21,35 @@ MAX_OUTPUT_BYTES = 30_000
 SIGNATURE_WIDTH_PX, SIGNATURE_HEIGHT_PX = 413, 179  #: 35 mm x 15 mm at 300 dpi
 MIN_SIGNATURE_PX = 40
 MAX_SIGNATURE_BYTES = 15_000
+ENOUGH_PX = 2 * HEIGHT_PX  #: of a photo's shorter side
+BAND_PX = 64  #: rows of the smaller picture that are made at once
 QUALITIES = (90, 85, 80, 75, 70, 60, 50, 40, 30, 20, 10, 5)
 
 PNG_END = b"IEND\xaeB`\x82"
+#: What is sent under the name of a JPEG: mark, its place, and what it is.
+OTHER_KINDS = (
+    (b"GIF8", 0, "GIF"), (b"WEBP", 8, "WebP"), (b"%PDF", 0, "PDF"), (b"BM", 0, "BMP"),
+    (b"II*\x00", 0, "TIFF"), (b"MM\x00*", 0, "TIFF"),
+    (b"ftyphei", 4, "HEIC"), (b"ftyphev", 4, "HEIC"), (b"ftypmif1", 4, "HEIC"),
+    (b"ftypmsf1", 4, "HEIC"), (b"ftypavif", 4, "AVIF"),
+    (b"PK\x03\x04", 0, "ZIP or Office"), (b"\xd0\xcf\x11\xe0", 0, "Office"),
+)  # fmt: skip
+#: What sets a picture upright, by the Orientation of its camera.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 WHITE = (255, 255, 255, 255)
 SRGB = ImageCms.createProfile("sRGB")
 
 _UNREADABLE = (
     OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError, OverflowError,
-    struct.error, Image.DecompressionBombError, Image.DecompressionBombWarning,
+    struct.error,
 )  # fmt: skip
 
 
@@ -40,26 +61,47 @@ def normalise_photo(raw: bytes) -> bytes:
     PictureError: not such a file, broken off, animated, too small or too large.
     """
     with _named("photo"):
-        image = _upright(_opened(raw))
+        source = _opened(raw, ENOUGH_PX)
+        image = _upright(source, _reduced(source, ENOUGH_PX, _coloured))
         _check_size(image)
-        return _encoded(_cut(_coloured(image)))
+        return _encoded(_cut(image))
 
 
 def normalise_signature(raw: bytes) -> bytes:
     """The holder's signature (个人签名) as it is printed: grey JPEG, 413 x 179 px, at most 15 kB.
 
-    raw: a JPEG or PNG file.  Fitted whole onto white, never cut.
-    PictureError: not such a file, broken off, animated, too small or too large.
+    raw: a JPEG or PNG file.  Its ink is cut out of its paper, made dark and fitted whole onto
+         white; light writing on a dark or transparent ground too.
+    PictureError: not such a file, broken off, animated, too small or too large, or nothing is
+                  written on it.
     """
     with _named("signature"):
-        image = _upright(_opened(raw))
-        if image.width < MIN_SIGNATURE_PX or image.height < MIN_SIGNATURE_PX:
+        source = _opened(raw, LARGEST_PX)
+        if min(source.size) < MIN_SIGNATURE_PX:
             raise PictureError(f"is smaller than {MIN_SIGNATURE_PX} pixels")
         size = (SIGNATURE_WIDTH_PX, SIGNATURE_HEIGHT_PX)
-        whole = ImageOps.pad(_coloured(image).convert("L"), size, color=255)
+        whole = ImageOps.pad(_upright(source, _ink(source)), size, color=255)
         plain = Image.new("L", size, 255)
         plain.paste(whole)
         return _encoded(plain, MAX_SIGNATURE_BYTES)
+
+
+def _ink(image: Image.Image) -> Image.Image:
+    """Of writing as light as the paper, on a clear ground, its shape counts."""
+    try:
+        return ink_of(_reduced(image, LARGEST_PX, _grey))
+    except PictureError:
+        if not image.has_transparency_data:
+            raise
+        return ink_of(_reduced(image, LARGEST_PX, _shape))
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    return _coloured(image).convert("L")
+
+
+def _shape(image: Image.Image) -> Image.Image:
+    return ImageOps.invert(image.convert("RGBA").getchannel("A"))
 
 
 @contextmanager
@@ -69,14 +111,18 @@ def _named(role: str) -> Iterator[None]:
         yield
     except PictureError as error:
         raise PictureError(f"{role}: {error}") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PictureError(f"{role}: has more than {MAX_INPUT_PX} pixels") from error
     except _UNREADABLE as error:
         rule = f"{role}: cannot be read as JPEG or PNG: broken off or damaged"
         raise PictureError(rule) from error
 
 
-def _opened(raw: bytes) -> Image.Image:
+def _opened(raw: bytes, enough_px: int) -> Image.Image:
+    """The picture, decoded; a large JPEG at a fraction that leaves enough pixels."""
     if len(raw) > MAX_INPUT_BYTES:
         raise PictureError(f"is larger than {MAX_INPUT_BYTES} bytes")
+    _check_kind(raw)
     image = Image.open(io.BytesIO(raw), formats=("JPEG", "PNG"))
     if image.width * image.height > MAX_INPUT_PX:
         raise PictureError(f"has more than {MAX_INPUT_PX} pixels")
@@ -84,13 +130,41 @@ def _opened(raw: bytes) -> Image.Image:
         raise PictureError("is animated")
     if image.format == "PNG" and PNG_END not in raw:  # Pillow does not miss it
         raise PictureError("is broken off: a PNG without its last chunk")
-    image.draft("RGB", (2 * HEIGHT_PX, 2 * HEIGHT_PX))  # a large JPEG is decoded at a fraction
+    image.draft("RGB", (enough_px, enough_px))
     image.load()
     return image
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    return ImageOps.exif_transpose(image)
+def _check_kind(raw: bytes) -> None:
+    """PictureError: another kind of file, by its first bytes and whatever it is called."""
+    for mark, place, kind in OTHER_KINDS:
+        if raw[place : place + len(mark)] == mark:
+            raise PictureError(f"is a {kind} file, whatever it is called: send a JPEG or PNG")
+
+
+def _reduced(
+    image: Image.Image, enough_px: int, turned: Callable[[Image.Image], Image.Image]
+) -> Image.Image:
+    """The picture, turned into other colours and made smaller, band by band.
+
+    So a picture of many pixels is in memory once, as it was decoded.
+    """
+    factor = max(1, min(image.size) // enough_px)
+    if factor == 1:
+        return turned(image)
+    width, height = (-(-side // factor) for side in image.size)
+    whole = Image.new(turned(image.crop((0, 0, 1, 1))).mode, (width, height))
+    for top in range(0, height, BAND_PX):
+        lower = min(image.height, (top + BAND_PX) * factor)
+        band = image.crop((0, top * factor, image.width, lower))
+        whole.paste(turned(band).reduce(factor), (0, top))
+    return whole
+
+
+def _upright(source: Image.Image, image: Image.Image) -> Image.Image:
+    """The picture as the source's camera was held (EXIF 2.32, Orientation)."""
+    turn = TURNS.get(source.getexif().get(ExifTags.Base.Orientation, 1))
+    return image if turn is None else image.transpose(turn)
 
 
 def _check_size(image: Image.Image) -> None:
@@ -99,6 +173,8 @@ def _check_size(image: Image.Image) -> None:
 
 
 def _coloured(image: Image.Image) -> Image.Image:
+    if image.mode == "CMYK" and "adobe" not in image.info:  # Pillow took it for Adobe's negative
+        image = ImageChops.invert(image)
     if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip it, not scale it
         image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     if image.has_transparency_data:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import random
+import struct
+import subprocess
+import sys
+import zlib
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, ImageChops, ImageCms, PngImagePlugin
 
 from factory import specimen
 from factory.errors import PictureError
@@ -105,6 +109,44 @@ def test_a_photo_lying_on_its_side_is_put_upright_before_it_is_cut() -> None:
     assert close(normal(written(lying, exif=exif)), (147, 50), RED)
 
 
+#: Orientation -> the corner of the file that is the top left of the picture (EXIF 2.32).
+CORNERS = {
+    1: "top left", 2: "top right", 3: "bottom right", 4: "bottom left",
+    5: "top left", 6: "bottom left", 7: "bottom right", 8: "top right",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [SIZE, (3 * SIZE[0], 3 * SIZE[1])], ids=["small", "large"])
+def test_each_of_the_eight_orientations_is_undone(orientation: int, size: tuple[int, int]) -> None:
+    lies = orientation >= 5
+    file = Image.new("RGB", size[::-1] if lies else size, BLUE)
+    upper, left = "top" in CORNERS[orientation], "left" in CORNERS[orientation]
+    file.paste(RED, corner(file.size, left=left, upper=upper))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+
+    image = normal(written(file, exif=exif))
+
+    assert close(image, (70, 100), RED)
+    for place in ((220, 100), (70, 310), (220, 310)):
+        assert close(image, place, BLUE)
+
+
+def corner(size: tuple[int, int], *, left: bool, upper: bool) -> tuple[int, int, int, int]:
+    """A quarter of a picture."""
+    width, height = size[0] // 2, size[1] // 2
+    x, y = 0 if left else width, 0 if upper else height
+    return (x, y, x + width, y + height)
+
+
+def test_an_orientation_that_there_is_not_changes_nothing() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 9
+
+    assert close(normal(written(halves(), exif=exif)), (147, 50), RED)
+
+
 def test_transparency_becomes_white() -> None:
     clear = Image.new("RGBA", SIZE, (*RED, 0))
     palette = Image.new("P", SIZE, 0)
@@ -121,6 +163,45 @@ def test_grey_and_print_colours_become_screen_colours(mode: str) -> None:
 
     assert image.mode == "RGB"
     assert close(image, (147, 200), (128, 128, 128))
+
+
+def test_print_colours_are_read_as_the_file_says_they_are_written() -> None:
+    """Adobe writes ink as its negative and says so; without its mark ink is ink (T.872, 6.1)."""
+    with_mark = written(halves().convert("CMYK"), quality=95)
+    without = without_adobe_mark(written(ImageChops.invert(halves().convert("CMYK")), quality=95))
+
+    for raw in (with_mark, without):
+        image = normal(raw)
+        assert close(image, (147, 50), RED)
+        assert close(image, (147, 370), BLUE)
+
+
+def without_adobe_mark(jpeg: bytes) -> bytes:
+    """The file without its APP14 segment."""
+    place = jpeg.index(b"\xff\xee")
+    length = int.from_bytes(jpeg[place + 2 : place + 4], "big")
+    return jpeg[:place] + jpeg[place + 2 + length :]
+
+
+def test_a_progressive_photo_becomes_a_baseline_one() -> None:
+    image = normal(written(halves(), progressive=True))
+
+    assert close(image, (147, 50), RED)
+    assert "progressive" not in image.info
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "LA", "1", "I;16"])
+def test_a_photo_of_twenty_megapixels_is_made_small_in_every_mode(mode: str) -> None:
+    """Band by band: what is above stays above, and no band leaves a seam."""
+    large = Image.new("L", (3800, 5320), 255)
+    large.paste(0, (0, 2660, 3800, 5320))
+    deep = large.convert("I").point(lambda value: value * 257.0).convert("I;16")
+
+    image = normal(written(deep if mode == "I;16" else large.convert(mode), "PNG"))
+
+    column = [image.getpixel((147, y)) for y in range(413)]
+    assert all(close(image, (147, y), WHITE) for y in range(200)), column
+    assert all(close(image, (147, y), (0, 0, 0)) for y in range(213, 413)), column
 
 
 def test_sixteen_bit_grey_keeps_its_shade() -> None:
@@ -157,10 +238,24 @@ def test_a_photo_of_a_phone_with_a_second_picture_is_taken_as_its_first() -> Non
 # --- what is refused --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "WEBP"])
-def test_another_format_is_refused_whatever_it_is_called(kind: str) -> None:
-    with pytest.raises(PictureError):
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "WEBP", "PDF"])
+def test_another_format_is_refused_by_its_name_whatever_it_is_called(kind: str) -> None:
+    with pytest.raises(PictureError, match=rf"(?i)^photo: is a {kind} file.*send a JPEG or PNG"):
         normalise_photo(written(halves(), kind))
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0", "HEIC"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0", "AVIF"),
+        (b"PK\x03\x04word/document.xml", "ZIP or Office"),
+    ],
+)
+def test_what_phones_and_offices_send_is_refused_by_its_name(raw: bytes, kind: str) -> None:
+    with pytest.raises(PictureError, match=f"is a {kind} file"):
+        normalise_photo(raw)
 
 
 @pytest.mark.parametrize("raw", [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"<svg/>"])
@@ -211,6 +306,56 @@ def test_a_file_past_ten_megabytes_is_refused() -> None:
     assert normalise_photo(raw + bytes(MAX_INPUT_BYTES - len(raw)))
     with pytest.raises(PictureError, match="larger"):
         normalise_photo(raw + bytes(MAX_INPUT_BYTES - len(raw) + 1))
+
+
+MEASURED = """
+import resource, sys
+from factory.errors import PictureError
+from factory.pictures import normalise_photo
+raw = sys.stdin.buffer.read()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    normalise_photo(raw)
+    word = "taken"
+except PictureError as error:
+    word = str(error)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, word)
+"""
+MOST_MEGABYTES = 260  #: one picture of forty megapixels as it is decoded, and a band of it
+
+
+@pytest.mark.parametrize(
+    ("mode", "size", "word"),
+    [
+        ("RGBA", (6000, 6600), "taken"),
+        ("P", (6000, 6600), "taken"),
+        ("1", (6000, 6600), "taken"),
+        ("1", (60_000, 60_000), "40000000 pixels"),
+        ("L", (200_000, 201), "40000000 pixels"),
+    ],
+)
+def test_a_small_file_of_giant_dimensions_takes_little_memory(
+    mode: str, size: tuple[int, int], word: str
+) -> None:
+    raw = bomb(mode, size)
+    assert len(raw) < 1_000_000
+
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED], input=raw, capture_output=True, check=True
+    )
+
+    megabytes, _, said = done.stdout.decode().partition(" ")
+    assert word in said
+    assert int(megabytes) < (MOST_MEGABYTES if word == "taken" else 20)
+
+
+def bomb(mode: str, size: tuple[int, int]) -> bytes:
+    """A PNG of one colour; one that is too large is not made whole."""
+    if size[0] * size[1] < 40_000_000:
+        return written(Image.new(mode, size), "PNG")
+    small = written(Image.new(mode, (8, 8)), "PNG")
+    header = b"IHDR" + struct.pack(">LL", *size) + small[24:29]
+    return small[:12] + header + struct.pack(">L", zlib.crc32(header)) + small[33:]
 
 
 DAMAGED = {kind: written(noise((120, 160)), kind) for kind in ("JPEG", "PNG")}
