@@ -32,7 +32,7 @@ FORM = re.compile(rb"/Subtype\s*/Form\b")
 STREAM = re.compile(rb"stream\r?\n(.*?)\r?\n?endstream", re.S)
 FIGURE = re.compile(rb"(?:[-+.0-9]+|q|Q|cm|w|J|j|g|G|rg|RG|m|l|c|h|re|f\*?|S|s|B\*?|b|n|\s+)*")
 EMPTY = re.compile(rb"/Resources\s*<<\s*>>")
-ACTIVE = re.compile(rb"/(OpenAction|AA|A|JavaScript|JS|Launch|URI|SubmitForm|XFA|RichMedia)\b")
+ACTIVE = re.compile(rb"/(OpenAction|AA|JavaScript|JS|Launch|URI|SubmitForm|XFA|RichMedia)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

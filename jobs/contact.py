@@ -11,9 +11,8 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 WIDTH_PX = 1800
 MARGIN_PX, GAP_PX = 48, 40
-TITLE_PX, CAPTION_PX, LINE_PX = 24, 18, 30
-MOST_COLUMNS = 6
-A4 = 297 / 210
+TITLE_PX, CAPTION_PX, LEAST_PX, LINE_PX = 24, 18, 13, 30
+LEAST_COLUMNS, MOST_COLUMNS = 3, 6
 GROUND, EDGE, INK, FADED = (246, 246, 243), (203, 203, 198), (38, 38, 38), (112, 112, 108)
 SHADE_PX, SHADE = 7, 60  #: of the shadow: how soft, how dark
 
@@ -56,7 +55,7 @@ def contact_sheet(
 
 def _columns(count: int) -> int:
     """The number of columns, of three to six, that leaves the fewest places empty."""
-    fitting = range(min(3, count), min(MOST_COLUMNS, max(count, 1)) + 1)
+    fitting = range(LEAST_COLUMNS, max(LEAST_COLUMNS, min(MOST_COLUMNS, count)) + 1)
     return min(fitting, key=lambda each: (math.ceil(count / each) * each - count, -each))
 
 
@@ -95,13 +94,23 @@ def _write(
     for number, (text, size, colour) in enumerate(lines):
         face = _fitting(font, text, size, width_px)
         middle = (at[0] + width_px // 2, at[1] + number * LINE_PX + LINE_PX // 2)
-        draw.text(middle, text, font=face, fill=colour, anchor="mm")
+        words = _shortened(text, face, width_px)
+        draw.text(middle, words, font=face, fill=colour, anchor="mm")
 
 
 def _fitting(font: bytes, text: str, size: int, width_px: int) -> ImageFont.FreeTypeFont:
-    """The face at that size, or as small as the text needs."""
+    """The face at that size, or smaller where the text needs it, but still readable."""
     face = ImageFont.truetype(io.BytesIO(font), size)
     needed = face.getlength(text)
     if needed <= width_px:
         return face
-    return ImageFont.truetype(io.BytesIO(font), max(8, int(size * width_px / needed)))
+    return ImageFont.truetype(io.BytesIO(font), max(LEAST_PX, int(size * width_px / needed)))
+
+
+def _shortened(text: str, face: ImageFont.FreeTypeFont, width_px: int) -> str:
+    """What of a text has room, with an ellipsis for the rest."""
+    if face.getlength(text) <= width_px:
+        return text
+    while text and face.getlength(f"{text}…") > width_px:
+        text = text[:-1]
+    return f"{text}…"
