@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -16,8 +16,6 @@ LEAST_COLUMNS, MOST_COLUMNS = 3, 6
 GROUND, EDGE, INK, FADED = (246, 246, 243), (203, 203, 198), (38, 38, 38), (112, 112, 108)
 SHADE_PX, SHADE = 7, 60  #: of the shadow: how soft, how dark
 
-Colour = tuple[int, int, int]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Specimen:
@@ -26,6 +24,14 @@ class Specimen:
     picture: Image.Image = field(repr=False)
     title: str
     caption: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """The faces of the two lines below each page; one size for all."""
+
+    title: ImageFont.FreeTypeFont
+    caption: ImageFont.FreeTypeFont
 
 
 def contact_sheet(
@@ -43,12 +49,16 @@ def contact_sheet(
     foot = GAP_PX // 3 + 2 * LINE_PX
     size = (width_px, 2 * MARGIN_PX + sum(heights) + len(rows) * (foot + GAP_PX) - GAP_PX)
     sheet = Image.new("RGB", size, GROUND)
+    words = Words(
+        title=_fitting(font, (each.title for each in specimens), TITLE_PX, page_px),
+        caption=_fitting(font, (each.caption for each in specimens), CAPTION_PX, page_px),
+    )
     top = MARGIN_PX
     for row, height in zip(rows, heights, strict=True):
         for place, each in enumerate(row):
             left = MARGIN_PX + place * (page_px + GAP_PX)
             _lay(sheet, each.picture, (left, top), page_px)
-            _write(sheet, each, (left, top + height + GAP_PX // 3), page_px, font)
+            _write(sheet, each, (left, top + height + GAP_PX // 3), page_px, words)
         top += height + foot + GAP_PX
     return sheet
 
@@ -83,25 +93,21 @@ def _shade(sheet: Image.Image, at: tuple[int, int], size: tuple[int, int]) -> No
 
 
 def _write(
-    sheet: Image.Image, specimen: Specimen, at: tuple[int, int], width_px: int, font: bytes
+    sheet: Image.Image, specimen: Specimen, at: tuple[int, int], width_px: int, words: Words
 ) -> None:
     """Two lines below the page, in its middle."""
     draw = ImageDraw.Draw(sheet)
-    lines: tuple[tuple[str, int, Colour], ...] = (
-        (specimen.title, TITLE_PX, INK),
-        (specimen.caption, CAPTION_PX, FADED),
-    )
-    for number, (text, size, colour) in enumerate(lines):
-        face = _fitting(font, text, size, width_px)
+    lines = ((specimen.title, words.title, INK), (specimen.caption, words.caption, FADED))
+    for number, (text, face, colour) in enumerate(lines):
         middle = (at[0] + width_px // 2, at[1] + number * LINE_PX + LINE_PX // 2)
-        words = _shortened(text, face, width_px)
-        draw.text(middle, words, font=face, fill=colour, anchor="mm")
+        shown = _shortened(text, face, width_px)
+        draw.text(middle, shown, font=face, fill=colour, anchor="mm")
 
 
-def _fitting(font: bytes, text: str, size: int, width_px: int) -> ImageFont.FreeTypeFont:
-    """The face at that size, or smaller where the text needs it, but still readable."""
+def _fitting(font: bytes, texts: Iterable[str], size: int, width_px: int) -> ImageFont.FreeTypeFont:
+    """The face at that size, or smaller where one of them needs it, but still readable."""
     face = ImageFont.truetype(io.BytesIO(font), size)
-    needed = face.getlength(text)
+    needed = max(map(face.getlength, texts), default=0.0)
     if needed <= width_px:
         return face
     return ImageFont.truetype(io.BytesIO(font), max(LEAST_PX, int(size * width_px / needed)))
