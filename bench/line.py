@@ -237,7 +237,7 @@ def _prepared_rename(plant: Plant, turn: int) -> BatchId:
         names["old_name"], names["new_name"] = names["new_name"], names["old_name"]
     outcome = intake.submit(plant, json.dumps(event).encode(), who=WHO)
     if outcome.batch is None:
-        raise SystemExit(f"the rename was not taken: {outcome.status} {outcome.notes}")
+        raise SystemExit(f"the rename was not taken: {outcome.status} {outcome.reason}")
     batch = BatchId(outcome.batch)
     waiting.until_state(plant, batch, BatchState.AWAITING, seconds=PATIENCE)
     return batch

@@ -309,8 +309,8 @@ def grant(plant: Plant, source: str, profile: str, *, who: str) -> None:
 class Moved:
     """What became of a hold, and of what it stopped.
 
-    state: of the event or order now; ``held`` again when its cause is not mended.
-    held:  the new hold in that case.
+    state:  of the event or order now; ``held`` again when its cause is not mended.
+    held:   the hold in that case, and ``reason`` why.
     """
 
     hold: int
@@ -320,6 +320,7 @@ class Moved:
     registration: str | None = None
     batch: int | None = None
     held: int | None = None
+    reason: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -340,6 +341,7 @@ def retry(plant: Plant, hold_id: int, *, who: str, why: str) -> Moved:
             registration=outcome.registration,
             batch=outcome.batch,
             held=outcome.hold,
+            reason=outcome.reason,
             notes=outcome.notes,
         )
     with plant.ledger.write(who) as tx:

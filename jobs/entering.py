@@ -17,7 +17,7 @@ from factory.events import Applied, EnterpriseRenamed, Event, RegistrationImport
 from factory.model import Enterprise, ProfileId
 from factory.profile import Profile
 from factory.register import fact_of
-from jobs import registering
+from jobs import registering, standing
 from storage.ledger import Tx, applications, batches, facts, inbox, people
 
 if TYPE_CHECKING:
@@ -46,9 +46,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entered:
-    """What followed: numbers only."""
+    """What followed: numbers only.
+
+    standing: of the registration now, in Chinese.
+    """
 
     registration: str | None = None
+    standing: str | None = None
     application: str | None = None
     batch: int | None = None
     hold: int | None = None  #: it stands, but waits for a person
@@ -68,11 +72,13 @@ def enter(entry: Entry) -> Entered:
     fact = fact_of(entry.event, rules, _kept(entry, holder))
     facts.put(entry.tx, rules.id, holder, fact, entry.inbox_id)
     done = registering.refold(entry.plant, entry.tx, rules, holder, fact.key)
+    row = done.registration
     return Entered(
-        registration=done.registration,
+        registration=row.value.number if row else None,
+        standing=standing.of_row(row, entry.plant.today(entry.tx)).label if row else None,
         application=done.application,
         hold=done.hold,
-        notes=(*notes, *(done.notes or _contradiction(rules.on(fact.day), data))),
+        notes=(*notes, *_contradiction(rules.on(fact.day), data)),
     )
 
 

@@ -105,8 +105,7 @@ class _Tally:
                 Problem(line=line, column=column, rule=rule) for column, rule in outcome.problems
             ]
         if outcome.status is Status.HELD and len(self.held) < MAX_TOLD:
-            reason = "; ".join(outcome.notes)
-            self.held.append(HeldRow(line=line, hold=outcome.hold, reason=reason))
+            self.held.append(HeldRow(line=line, hold=outcome.hold, reason=outcome.reason))
 
     def report(self, sha256: str) -> Report:
         return Report(

@@ -56,6 +56,9 @@ class Outcome:
     """What became of one event; carries no personal data.
 
     problems: (field, rule) of a refused event.
+    standing: of the registration now, in Chinese.
+    reason:   why it is held.
+    notes:    what else there is to say; nothing waits because of it.
     """
 
     status: Status
@@ -63,9 +66,11 @@ class Outcome:
     event: str = ""
     problems: tuple[tuple[str, str], ...] = ()
     registration: str | None = None
+    standing: str | None = None
     application: str | None = None
     batch: int | None = None
     hold: int | None = None
+    reason: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -273,9 +278,11 @@ def _settle(
         source=event.source,
         event=event.id,
         registration=entered.registration,
+        standing=entered.standing,
         application=entered.application,
         batch=entered.batch,
         hold=entered.hold,
+        reason=holds.get(tx, entered.hold).detail if entered.hold is not None else "",
         notes=entered.notes,
     )
 
@@ -286,7 +293,7 @@ def _hold(entry: Entry, error: PermanentError) -> Entered:
         entry.tx, entry.inbox_id, profile, reason=error.reason, detail=str(error)
     )
     number = acceptance_number(entry.event.data)
-    return Entered(application=number, hold=hold, notes=(str(error),))
+    return Entered(application=number, hold=hold)
 
 
 def stored(entered: Entered) -> Mapping[str, object]:

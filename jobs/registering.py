@@ -56,10 +56,9 @@ TAKEN_UP = "what it waited for has come"
 class Done:
     """What became of one fact."""
 
-    registration: str | None
+    registration: RegistrationRow | None
     application: str | None
     hold: int | None
-    notes: tuple[str, ...]
 
 
 def refold(plant: Plant, tx: Tx, rules: Versions, holder: people.HolderRow, asked: Key) -> Done:
@@ -90,10 +89,9 @@ def refold(plant: Plant, tx: Tx, rules: Versions, holder: people.HolderRow, aske
     _take_up(tx, kept, rows, done)
     hold = _hold(tx, profile, rows, done, asked)
     return Done(
-        registration=_number_of(tx, kept, said[asked].fact, done),
+        registration=_registration_of(tx, kept, said[asked].fact, done),
         application=acceptance_number(said[asked].fact.data),
         hold=hold or next((each for each in held if each is not None), None),
-        notes=(str(done.refused[asked]),) if asked in done.refused else (),
     )
 
 
@@ -239,14 +237,19 @@ def _draw_number(tx: Tx, profile: Profile, state: RegistrationState) -> str:
 
 
 def _number_of(tx: Tx, kept: Kept, fact: Fact, done: Replay) -> str | None:
-    """The number of the registration the fact is about, once it took effect."""
+    found = _registration_of(tx, kept, fact, done)
+    return found.value.number if found else None
+
+
+def _registration_of(tx: Tx, kept: Kept, fact: Fact, done: Replay) -> RegistrationRow | None:
+    """The registration the fact is about, as it is now that the fact took effect."""
     if fact.key not in done.applied:
         return None
     about = [row_id for row_id, state in kept if state.origin == fact.key] or [
         row_id for row_id, state in kept if _concerns(fact, state)
     ]
     found = registers.load(tx, about[-1:])
-    return next((row.value.number for row in found.values()), None)
+    return next(iter(found.values()), None)
 
 
 def _concerns(fact: Fact, state: RegistrationState) -> bool:

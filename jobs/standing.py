@@ -12,6 +12,7 @@ from factory.model import BatchState, EditionState, ItemState, Standing
 from storage.ledger.applications import ApplicationRow
 from storage.ledger.documents import DocumentState, DocumentView
 from storage.ledger.holds import Held
+from storage.ledger.registers import RegistrationRow
 from storage.ledger.status import CURRENT, EditionView, RegistrationView
 
 
@@ -118,6 +119,13 @@ def of_registration(registration: RegistrationView, today: date) -> Stand:
     if registration.state is Standing.ACTIVE and current is not None and is_over(current, today):
         return EXPIRED
     return Stand(label=REGISTRATIONS[registration.state])
+
+
+def of_row(row: RegistrationRow, today: date) -> Stand:
+    """The same of one that was just changed, before its editions are asked for."""
+    if row.standing is Standing.ACTIVE and row.view.valid_until < today:
+        return EXPIRED
+    return Stand(label=REGISTRATIONS[row.standing])
 
 
 def of_application(application: ApplicationRow) -> Stand:

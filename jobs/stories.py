@@ -253,8 +253,8 @@ def _send(stage: _Stage, number: int, step: Step) -> dict[str, str]:
         outcomes.append(intake.submit(stage.plant, signed, who=WHO))
     stage.batch = outcomes[0].batch or stage.batch
     last = next((each for each in outcomes if each.status is not Status.ACCEPTED), outcomes[-1])
-    said = [*last.notes, *(f"{path}: {rule}" for path, rule in last.problems)]
-    return {"outcome": last.status.value, "says": "; ".join(said)}
+    said = [last.reason, *last.notes, *(f"{path}: {rule}" for path, rule in last.problems)]
+    return {"outcome": last.status.value, "says": "; ".join(filter(None, said))}
 
 
 def _signing(stage: _Stage, number: int, step: Step, party: Party, hours: int) -> JsonObject:

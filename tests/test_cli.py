@@ -379,6 +379,26 @@ def test_acceptance_numbers_are_drawn_for_upstream(factory: Line) -> None:
     assert {number[-6:] for number in (*told, *found)} == {"180103"}
 
 
+def test_submit_says_why_something_is_held_before_its_notes(factory: Line) -> None:
+    event = approval(774)
+    number = event["data"]["holder"]["id_number"]
+    event["data"]["holder"]["id_number"] = number[:-1] + ("1" if number[-1] != "1" else "2")
+    event["data"]["application"]["acceptance_number"] = "W2024010330774180302"
+
+    told = factory.run("submit", "-", stdin=line(event)).stdout
+
+    why, note = told.index(": holder.id_number: "), told.index("; note: acceptance_number: ")
+    assert told.index("held") < told.index("hold ") < why < note
+
+
+def test_submit_says_how_a_registration_stands_now(factory: Line) -> None:
+    number = factory.issue(approval(775))
+
+    told = factory.run("submit", "-", stdin=line(specimen.cancelled(775))).stdout
+
+    assert f"registration {number} (注销)" in told
+
+
 @pytest.mark.parametrize(
     ("seed", "form", "notes"),
     [(771, "180302", ["form code 03 is not that of initial"]), (772, "180103", []), (773, "", [])],

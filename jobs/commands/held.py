@@ -11,6 +11,7 @@ from jobs.commands import machine
 from jobs.commands.exits import REFUSED
 from jobs.commands.options import IDENT, TEXT, json_option, reason_option
 from jobs.commands.output import out, plain, print_json, print_table
+from jobs.commands.shown import held_because
 from jobs.wording import OWNERS
 
 
@@ -76,9 +77,9 @@ def _show_moved(moved: desk.Moved, *, as_json: bool) -> None:
         return
     found = [
         f"{moved.subject_kind} {moved.subject_id}: {moved.state}",
+        held_because(moved.held, moved.reason),
         f"registration {moved.registration}" if moved.registration else "",
         f"batch {moved.batch}" if moved.batch else "",
-        f"hold {moved.held}" if moved.held else "",
         *moved.notes,
     ]
-    out.print(", ".join(each for each in found if each), markup=False)
+    out.print("; ".join(each for each in found if each), markup=False)

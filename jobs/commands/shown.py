@@ -14,6 +14,11 @@ from jobs.wording import EVENTS, HAPPENINGS, OWNERS, PARTIES, TYPES
 Row = tuple[str, object]
 
 
+def held_because(hold: int | None, reason: str) -> str:
+    """Which hold stops something, and why; nothing where none does."""
+    return "" if hold is None else f"hold {hold}: {reason}".removesuffix(": ")
+
+
 def show_events(found: Sequence[enquiry.EventStatus], *, as_json: bool) -> None:
     """Events, each with what followed from it."""
     if as_json:

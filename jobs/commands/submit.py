@@ -16,6 +16,7 @@ from jobs.commands.exits import REFUSED
 from jobs.commands.options import check_rejects, json_option
 from jobs.commands.output import out, plain, print_json, print_table
 from jobs.commands.progress import bar
+from jobs.commands.shown import held_because
 from jobs.intake import Outcome, Status
 from jobs.rejects import Rejects
 
@@ -77,11 +78,12 @@ def _show_outcomes(
 def _what(outcome: Outcome) -> str:
     if outcome.status is Status.REFUSED:
         return "; ".join(f"{field}: {rule}" for field, rule in outcome.problems)
+    standing = f" ({outcome.standing})" if outcome.standing else ""
     found = [
+        held_because(outcome.hold, outcome.reason),
         f"application {outcome.application}" if outcome.application else "",
-        f"registration {outcome.registration}" if outcome.registration else "",
+        f"registration {outcome.registration}{standing}" if outcome.registration else "",
         f"batch {outcome.batch}" if outcome.batch else "",
-        f"hold {outcome.hold}" if outcome.hold else "",
-        *outcome.notes,
+        *(f"note: {note}" for note in outcome.notes),
     ]
-    return ", ".join(each for each in found if each)
+    return "; ".join(each for each in found if each)

@@ -77,7 +77,7 @@ class Sent:
     def told(self) -> str:
         """All that is said of it."""
         problems = [f"{field}: {rule}" for field, rule in self.outcome.problems]
-        return "; ".join(problems or self.outcome.notes or [each.detail for each in self.held])
+        return "; ".join(problems) or self.outcome.reason
 
 
 # --- events -----------------------------------------------------------------------------------

@@ -186,7 +186,7 @@ def test_a_second_rename_while_one_runs_is_held(plant: Plant) -> None:
     second = submit(plant, renamed("上海又一个名称建设工程有限公司"))
 
     assert second.status is Status.HELD
-    assert "already" in second.notes[0]
+    assert "already" in second.reason
 
 
 def test_of_two_renames_at_once_one_becomes_a_batch(plant: Plant) -> None:

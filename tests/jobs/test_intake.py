@@ -320,7 +320,7 @@ def test_a_second_registration_of_a_holder_is_held(plant: Plant) -> None:
     again = submit(plant, changed(specimen.approved(1), application=other))
 
     assert again.status is Status.HELD
-    assert "registered already" in again.notes[0]
+    assert "registered already" in again.reason
 
 
 def test_an_acceptance_number_of_another_type_is_taken_with_a_note(plant: Plant) -> None:
@@ -331,6 +331,26 @@ def test_an_acceptance_number_of_another_type_is_taken_with_a_note(plant: Plant)
     assert (outcome.status, outcome.application) == (Status.ACCEPTED, "W2024010330001180302")
     [note] = outcome.notes
     assert "form code 03 is not that of initial, which has 01" in note
+
+
+def test_a_hold_has_its_reason_and_what_does_not_hold_it_is_a_note(plant: Plant) -> None:
+    application = {"type": "initial", "acceptance_number": "W2024010330001180302"}
+    holder = specimen.holder(1) | {"id_number": "310101198001010016"}
+    event = changed(specimen.approved(1), application=application, holder=holder)
+
+    outcome = submit(plant, event)
+
+    assert outcome.status is Status.HELD
+    assert outcome.reason.startswith("holder.id_number: ")
+    [note] = outcome.notes
+    assert "form code 03 is not that of initial" in note
+
+
+def test_what_is_not_held_has_no_reason_and_tells_the_standing(plant: Plant) -> None:
+    approved, cancelled = submit(plant, specimen.approved(1)), submit(plant, specimen.cancelled(1))
+
+    assert (approved.reason, approved.standing) == ("", "有效")
+    assert (cancelled.reason, cancelled.standing) == ("", "注销")
 
 
 @pytest.mark.parametrize(
@@ -431,7 +451,7 @@ def test_both_spellings_of_one_number_collide(plant: Plant) -> None:
     other = submit(plant, changed(specimen.imported(6), registration_number="沪2312016201800057"))
 
     assert other.status is Status.HELD
-    assert "another registration has it" in other.notes[0]
+    assert "another registration has it" in other.reason
 
 
 def test_a_licence_id_in_use_holds_the_import(plant: Plant) -> None:
@@ -441,7 +461,7 @@ def test_a_licence_id_in_use_holds_the_import(plant: Plant) -> None:
     other = submit(plant, changed(specimen.imported(6), edition=edition))
 
     assert other.status is Status.HELD
-    assert "another edition has it" in other.notes[0]
+    assert "another edition has it" in other.reason
 
 
 FOREIGN = "1.2.156.3005.2.11100000000013338W001.11110000000021135M.0123456789ABCDEF0123456789ABCDEF"

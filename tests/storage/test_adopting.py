@@ -156,7 +156,7 @@ def test_what_the_first_version_did_not_ask_is_asked_of_what_is_new(adopted: Pla
     done = submit(adopted, late(6))
 
     assert done.status is Status.HELD
-    assert "compulsory" in done.notes[0]
+    assert "compulsory" in done.reason
 
 
 def test_a_cancellation_is_taken(adopted: Plant) -> None:
@@ -196,7 +196,7 @@ def test_an_electronic_certificate_is_not_exchanged(adopted: Plant) -> None:
     done = submit(adopted, exchange(1))
 
     assert done.status is Status.HELD
-    assert "is electronic already" in done.notes[0]
+    assert "is electronic already" in done.reason
 
 
 def test_a_second_registration_is_refused_as_before(adopted: Plant) -> None:
@@ -212,7 +212,7 @@ def test_the_acceptance_number_of_somebody_else_is_refused(adopted: Plant) -> No
     done = submit(adopted, other)
 
     assert done.status is Status.HELD
-    assert "another person's application" in done.notes[0]
+    assert "another person's application" in done.reason
 
 
 def test_a_new_number_is_none_that_was_given_out(adopted: Plant) -> None:
@@ -247,7 +247,7 @@ def test_a_name_the_register_never_heard_of_is_refused(adopted: Plant) -> None:
     done = renew(adopted, 1, employer=RENAMED)
 
     assert done.status is Status.HELD
-    assert "enterprise.name" in done.notes[0]
+    assert "enterprise.name" in done.reason
 
 
 def test_what_the_fold_says_of_an_adopted_application_is_what_was_adopted(adopted: Plant) -> None:
