@@ -391,6 +391,21 @@ def test_submit_says_why_something_is_held_before_its_notes(factory: Line) -> No
     assert told.index("held") < told.index("hold ") < why < note
 
 
+@pytest.mark.parametrize(
+    ("words", "rest", "code"),
+    [([], "", OK), (["--strict"], "", CONFLICT), (["--strict"], "no event\n", REFUSED)],
+)
+def test_a_held_event_is_counted_in_the_last_line_and_fails_only_where_asked(
+    factory: Line, tmp_path: Path, words: list[str], rest: str, code: int
+) -> None:
+    sent = line(specimen.cancelled(776) | {"id": f"held-{code}-{len(words)}"}) + rest
+
+    done = factory.run("submit", "-", *words, "--rejects", str(tmp_path / "bad"), stdin=sent)
+
+    assert done.exit_code == code
+    assert "1 held" in done.stdout.splitlines()[-1]
+
+
 def test_submit_says_how_a_registration_stands_now(factory: Line) -> None:
     number = factory.issue(approval(775))
 

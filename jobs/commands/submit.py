@@ -12,7 +12,7 @@ import click
 from factory import events
 from jobs import intake, opening
 from jobs.commands import machine
-from jobs.commands.exits import REFUSED
+from jobs.commands.exits import CONFLICT, REFUSED
 from jobs.commands.options import check_rejects, json_option
 from jobs.commands.output import out, plain, print_json, print_table
 from jobs.commands.progress import bar
@@ -27,12 +27,18 @@ from jobs.rejects import Rejects
     "--rejects", type=click.Path(path_type=Path),
     help="Where refused lines go, to correct and submit again.  [default: FILE.rejects.jsonl]",
 )  # fmt: skip
+@click.option(
+    "--strict", is_flag=True, help="Exit with 5 when an event is held and none is refused."
+)
 @json_option
-def submit(file: BinaryIO, rejects: Path | None, as_json: bool) -> None:
+def submit(file: BinaryIO, rejects: Path | None, strict: bool, as_json: bool) -> None:
     """Take events from FILE (- for standard input): CloudEvents JSON or JSON Lines.
 
     Good lines are taken even when others are refused.  Submitting a file again changes
     nothing.  Refused lines are written to the rejects file (mode 0600).
+
+    A held event is taken and waits for a person: the exit code stays 0, the last line counts
+    it, and --json has its status, hold and reason.
     """
     source = _source_path(file)
     path = rejects or _rejects_path(source)
@@ -49,6 +55,8 @@ def submit(file: BinaryIO, rejects: Path | None, as_json: bool) -> None:
     _show_outcomes(results, refused.path if refused.count else None, as_json=as_json)
     if refused.count:
         sys.exit(REFUSED)
+    if strict and any(outcome.status is Status.HELD for _, outcome in results):
+        sys.exit(CONFLICT)
 
 
 def _source_path(file: BinaryIO) -> Path | None:
@@ -70,9 +78,9 @@ def _show_outcomes(
         print_json({"counts": counts, "rejects": str(rejects) if rejects else None, "lines": lines})
         return
     print_table(("line", "outcome", "what"), ((n, o.status, _what(o)) for n, o in results))
-    out.print("  ".join(f"{count} {name}" for name, count in counts.items() if count))
     if rejects:
         out.print(f"refused lines are in {rejects}; correct them and submit that file")
+    out.print("  ".join(f"{count} {name}" for name, count in counts.items() if count))
 
 
 def _what(outcome: Outcome) -> str:
