@@ -544,12 +544,14 @@ def test_status_tells_with_which_opinion_an_application_was_returned(factory: Li
     signatures[1]["id"] += "-enterprise"
     signatures[1]["data"]["party"] = "enterprise"
     returned = specimen.closed(732)
+    returned["data"]["at"] = "2026-03-02T01:20:00+00:00"
     events = "".join(map(line, [saved, *signatures, returned]))
     assert factory.run("submit", "-", stdin=events).exit_code == OK
 
     told = factory.run("status", returned["data"]["acceptance_number"]).stdout
 
     assert "退回" in told and returned["data"]["opinion"] in told
+    assert "2026-03-02 09:20:00" in told
 
 
 def test_what_was_collected_can_be_downloaded_and_verified(factory: Line, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 
 import click
 
@@ -11,7 +12,7 @@ from jobs import bulk, watching
 from jobs.commands import machine
 from jobs.commands.exits import REFUSED
 from jobs.commands.options import IDENT, json_option, reason_option
-from jobs.commands.output import err, plain, print_json, print_table
+from jobs.commands.output import err, print_json, print_table
 from jobs.commands.progress import bar
 from jobs.standing import BATCHES
 from jobs.wording import EVENTS, OWNERS
@@ -79,6 +80,6 @@ def _show_batch(found: watching.Progress, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    shown = plain(found) | {"owner": OWNERS[found.owner]}
+    shown = asdict(found) | {"owner": OWNERS[found.owner]}
     rows = [(name, value) for name, value in shown.items() if not isinstance(value, dict)]
     print_table(("", ""), rows + [(f"  {name}", value) for name, value in found.subject.items()])

@@ -15,7 +15,7 @@ from jobs.commands import machine
 from jobs.commands.asking import asking
 from jobs.commands.exits import NOT_IN_FORCE, REFUSED
 from jobs.commands.options import TEXT, json_option
-from jobs.commands.output import out, plain, print_json
+from jobs.commands.output import local_time, out, plain, print_json
 from jobs.wording import KINDS
 
 
@@ -79,7 +79,9 @@ def _show_finding(path: Path, finding: desk.Finding) -> None:
     if finding.kind is not None:
         out.print(f"  {KINDS[finding.kind]}: {_subject(finding)}", markup=False)
     if finding.verdict.signer:
-        out.print(f"  sealed by {finding.verdict.signer} at {finding.verdict.signed_at}")
+        at = finding.verdict.signed_at
+        when = f" at {local_time(at)}" if at else ""
+        out.print(f"  sealed by {finding.verdict.signer}{when}", markup=False)
     for check in finding.verdict.checks:
         out.print(f"  {'✓' if check.ok else '✗'} {check.name}: {check.detail}", markup=False)
     for reason in finding.reasons:

@@ -13,7 +13,7 @@ from jobs.asker import Asker
 from jobs.commands import machine
 from jobs.commands.asking import asking
 from jobs.commands.options import TEXT, json_option
-from jobs.commands.output import print_json, print_table
+from jobs.commands.output import local_time, print_json, print_table
 from jobs.commands.shown import show_applications, show_events, show_registration
 
 
@@ -87,7 +87,8 @@ def materials(number: str, name: str | None, out: BinaryIO, asker: Asker, as_jso
             [dict(zip(("material", "key", "sha256", "at"), row, strict=True)) for row in rows]
         )
     else:
-        print_table(("material", "object", "SHA-256", "uploaded"), rows)
+        shown = ((*row[:-1], local_time(row[-1])) for row in rows)
+        print_table(("material", "object", "SHA-256", "uploaded"), shown)
 
 
 @click.command()

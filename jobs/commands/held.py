@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 
 import click
 
@@ -10,7 +11,7 @@ from jobs import desk
 from jobs.commands import machine
 from jobs.commands.exits import REFUSED
 from jobs.commands.options import IDENT, TEXT, json_option, reason_option
-from jobs.commands.output import out, plain, print_json, print_table
+from jobs.commands.output import out, print_json, print_table
 from jobs.commands.shown import held_because
 from jobs.wording import OWNERS
 
@@ -32,7 +33,7 @@ def held_list(as_json: bool) -> None:
             ("hold", "of", "profile", "owner", "since", "reason", "detail"),
             (
                 (h.id, f"{h.subject_kind} {h.subject_id}", h.profile, OWNERS[h.owner],
-                 f"{h.opened_at:%F %T}", h.reason, h.detail)
+                 h.opened_at, h.reason, h.detail)
                 for h in found
             ),
         )  # fmt: skip
@@ -47,7 +48,7 @@ def held_show(hold: int, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        print_table(("", ""), (plain(found) | {"owner": OWNERS[found.owner]}).items())
+        print_table(("", ""), (asdict(found) | {"owner": OWNERS[found.owner]}).items())
 
 
 @held_group.command("retry")

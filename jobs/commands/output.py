@@ -9,12 +9,14 @@ from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 WIDE = None if sys.stdout.isatty() else 250  # a pipe has no width: nothing is cut
 
 out = Console(highlight=False, soft_wrap=True, width=WIDE)
@@ -30,8 +32,24 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Non
     """Rows for people; no cell is markup."""
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(escape(_cell(cell)) for cell in row))
     out.print(table, soft_wrap=False)
+
+
+def _cell(cell: object) -> str:
+    if isinstance(cell, datetime):
+        return local_time(cell)
+    return "" if cell is None else str(cell)
+
+
+def local_time(instant: datetime | str) -> str:
+    """An instant as people in China read it; programs get ISO 8601 with its zone.
+
+    >>> local_time("2026-03-02T01:20:00+00:00")
+    '2026-03-02 09:20:00'
+    """
+    moment = datetime.fromisoformat(instant) if isinstance(instant, str) else instant
+    return f"{moment.astimezone(SHANGHAI):%F %T}"
 
 
 def plain(value: Any) -> Any:

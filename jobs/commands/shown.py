@@ -8,7 +8,7 @@ from typing import Any
 from factory.model import ApplicationType, Party
 from factory.register import Happening
 from jobs import enquiry
-from jobs.commands.output import out, print_json, print_table
+from jobs.commands.output import local_time, out, print_json, print_table
 from jobs.wording import EVENTS, HAPPENINGS, OWNERS, PARTIES, TYPES
 
 Row = tuple[str, object]
@@ -86,12 +86,12 @@ def _signatures(view: Any) -> Iterator[Row]:
     for each in view["signatures"]:
         void = " (作废)" if each["void"] else ""
         name = f"{PARTIES[Party(each['party'])]}签名"
-        yield name, f"revision {each['revision']}, {each['at']}{void}"
+        yield name, f"revision {each['revision']}, {local_time(each['at'])}{void}"
 
 
 def _materials(view: Any) -> Iterator[Row]:
     for name, file in view["materials"].items():
-        yield f"申报材料 {name}", file["at"]
+        yield f"申报材料 {name}", local_time(file["at"])
 
 
 def _steps(found: enquiry.ApplicationStatus) -> Iterator[Row]:
@@ -99,7 +99,8 @@ def _steps(found: enquiry.ApplicationStatus) -> Iterator[Row]:
     for step in found.application.view["steps"]:
         opinion = said.get((step["outcome"], step["at"]))
         told = f"，意见：{opinion}" if opinion else ""
-        yield HAPPENINGS[Happening(step["outcome"])], f"{OWNERS[step['by']]}, {step['at']}{told}"
+        when = f"{OWNERS[step['by']]}, {local_time(step['at'])}"
+        yield HAPPENINGS[Happening(step["outcome"])], f"{when}{told}"
 
 
 def show_registration(found: enquiry.RegistrationStatus, *, as_json: bool) -> None:
