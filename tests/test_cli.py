@@ -266,7 +266,9 @@ def test_a_register_is_rehearsed_taken_over_and_known(importer: Line) -> None:
     assert before.exit_code == NOT_FOUND
     assert taken.stdout.strip() == "12 accepted"
     assert again["counts"] == {"accepted": 0, "held": 0, "duplicate": 12, "refused": 0}
-    assert importer.run("status", "沪2312016201800057").exit_code == OK
+    known = importer.run("status", "沪2312016201800057")
+    assert known.exit_code == OK
+    assert "paper 纸质" in known.stdout
 
 
 def test_refused_rows_are_kept_under_their_header_and_imported_once_corrected(
@@ -389,6 +391,8 @@ def test_submit_says_why_something_is_held_before_its_notes(factory: Line) -> No
 
     why, note = told.index(": holder.id_number: "), told.index("; note: acceptance_number: ")
     assert told.index("held") < told.index("hold ") < why < note
+    head = factory.run("status", "W2024010330774180302").stdout.splitlines()[0]
+    assert head.endswith("(shanghai-constructor): 需处理, 1 held")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from factory.register import Happening
 from jobs import enquiry
 from jobs.commands.output import local_time, out, print_json, print_table
 from jobs.wording import EVENTS, HAPPENINGS, OWNERS, PARTIES, TYPES
+from storage.ledger.status import EditionView
 
 Row = tuple[str, object]
 
@@ -52,7 +53,8 @@ def show_applications(
         return
     for each in found:
         row = each.application
-        out.print(f"application {row.number} ({row.profile})", markup=False)
+        waits = f": 需处理, {len(each.held)} held" if each.held else ""
+        out.print(f"application {row.number} ({row.profile}){waits}", markup=False)
         rows = [*_heads(each), *_signatures(row.view), *_materials(row.view), *_steps(each)]
         print_table(("", ""), ((name, value) for name, value in rows if value not in {None, ""}))
         for note in each.notes:
@@ -115,8 +117,13 @@ def show_registration(found: enquiry.RegistrationStatus, *, as_json: bool) -> No
     print_table(
         ("edition", "state", "状态", "whose turn", "because of", "valid until", "电子证照标识"),
         (
-            (f"{e.number:03d}", e.state, s.label + (f" ({s.why})" if s.why else ""),
+            (_edition(e), e.state, s.label + (f" ({s.why})" if s.why else ""),
              OWNERS[s.owner], EVENTS.get(e.cause, e.cause), e.valid_until, e.licence_id)
             for e, s in zip(registration.editions, found.editions, strict=True)
         ),
     )  # fmt: skip
+
+
+def _edition(edition: EditionView) -> str:
+    """Its number; what was on paper when it was taken over has none."""
+    return "paper 纸质" if edition.medium == "paper" else f"{edition.number:03d}"
