@@ -12,6 +12,7 @@ from factory import acceptance, access, numbering
 from factory.access import Thing
 from factory.errors import ConflictError, ForbiddenError, NotFoundError
 from factory.events import ApplicationClosed
+from factory.model import ApplicationType
 from jobs import standing, watching
 from jobs.asker import (
     ANYBODY,
@@ -91,6 +92,29 @@ class ApplicationStatus:
     held: tuple[HeldEvent, ...]
     opinions: tuple[Opinion, ...]
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressStep:
+    """A step of the procedure that was taken, with what was said; may hold personal data."""
+
+    outcome: str
+    by: str
+    at: datetime
+    opinion: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What the slip promises (办事进度): the state, whose turn it is, and the steps.
+
+    Whoever has both its numbers reads this, so nothing of how the factory works is in it: no
+    holds, no events, no materials.
+    """
+
+    kind: ApplicationType
+    stand: Stand
+    steps: tuple[ProgressStep, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,7 +292,7 @@ def _awaited(number: str, profile: str, held: Sequence[HeldEvent]) -> AwaitedApp
 
 def progress(
     plant: Plant, filing_number: str, query_code: str, *, asker: Asker = ANYBODY
-) -> ApplicationStatus:
+) -> Progress:
     """Where a filed application stands (办事进度), for whoever has the slip (申报告知单).
 
     FieldError: one of both was mistyped.  NotFoundError: no application has both; which of
@@ -281,7 +305,19 @@ def progress(
         found, right = applications.by_filing(tx, number)
         if not hmac.compare_digest(code, right):
             raise NotFoundError(applications.NOT_FILED)
-        return _application_status(plant, tx, found)
+        return Progress(
+            kind=found.kind,
+            stand=standing.of_application(found),
+            steps=tuple(_steps(found, tuple(_opinions(tx, found)))),
+        )
+
+
+def _steps(found: ApplicationRow, opinions: Sequence[Opinion]) -> Iterator[ProgressStep]:
+    said = {(each.outcome, each.at): each.text for each in opinions}
+    for step in found.view["steps"]:
+        at = datetime.fromisoformat(step["at"])
+        opinion = said.get((step["outcome"], at))
+        yield ProgressStep(outcome=step["outcome"], by=step["by"], at=at, opinion=opinion)
 
 
 def slip(plant: Plant, acceptance_number: str, *, asker: Asker = COUNTER) -> tuple[str, str]:

@@ -14,7 +14,12 @@ from jobs.commands import machine
 from jobs.commands.asking import asking
 from jobs.commands.options import TEXT, json_option
 from jobs.commands.output import local_time, print_json, print_table
-from jobs.commands.shown import show_applications, show_events, show_registration
+from jobs.commands.shown import (
+    show_applications,
+    show_events,
+    show_progress,
+    show_registration,
+)
 
 
 @click.command()
@@ -42,7 +47,7 @@ def status(
     plant = machine.plant()
     if filing and code:
         found = enquiry.progress(plant, filing, code, asker=asker)
-        show_applications([found], as_json=as_json)
+        show_progress(found, as_json=as_json)
     elif what is None:
         overview = watching.overview(plant)
         if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from factory.model import ApplicationType, Party
@@ -67,6 +68,17 @@ def show_applications(
         _show_held(one.held)
 
 
+def show_progress(found: enquiry.Progress, *, as_json: bool) -> None:
+    """Where an application stands, for whoever has its slip."""
+    if as_json:
+        print_json(found)
+        return
+    rows: list[Row] = [("type", TYPES[found.kind]), ("办理状态", found.stand.label)]
+    rows.append(("whose turn", OWNERS[found.stand.owner]))
+    rows += [_step(each.outcome, each.by, each.at, each.opinion) for each in found.steps]
+    print_table(("", ""), rows)
+
+
 def _show_held(held: Sequence[enquiry.HeldEvent]) -> None:
     """What waits, why, and whose turn it is."""
     for each in held:
@@ -100,9 +112,12 @@ def _steps(found: enquiry.ApplicationStatus) -> Iterator[Row]:
     said = {(each.outcome, each.at.isoformat()): each.text for each in found.opinions}
     for step in found.application.view["steps"]:
         opinion = said.get((step["outcome"], step["at"]))
-        told = f"，意见：{opinion}" if opinion else ""
-        when = f"{OWNERS[step['by']]}, {local_time(step['at'])}"
-        yield HAPPENINGS[Happening(step["outcome"])], f"{when}{told}"
+        yield _step(step["outcome"], step["by"], step["at"], opinion)
+
+
+def _step(outcome: str, by: str, at: datetime | str, opinion: str | None) -> Row:
+    told = f"，意见：{opinion}" if opinion else ""
+    return HAPPENINGS[Happening(outcome)], f"{OWNERS[by]}, {local_time(at)}{told}"
 
 
 def show_registration(found: enquiry.RegistrationStatus, *, as_json: bool) -> None:

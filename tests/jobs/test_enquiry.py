@@ -1,6 +1,7 @@
 """Enquiries: where an event, an application or a registration stands, and whose turn it is."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -178,7 +179,21 @@ def test_whoever_has_the_slip_reads_why_it_was_returned(plant: Plant) -> None:
 
     found = enquiry.progress(plant, filing_number, code)
 
-    assert [each.text for each in found.opinions] == [OPINION]
+    assert [each.opinion for each in found.steps] == [OPINION]
+    assert OPINION not in repr(found)
+
+
+def test_whoever_has_the_slip_reads_nothing_of_what_is_held_or_handed_in(plant: Plant) -> None:
+    hand_in(plant, 1)
+    submit(plant, at(specimen.approved(1), ZHEJIANG, photo={"content": "bm8="}))
+    filing_number, code = enquiry.slip(plant, specimen.acceptance_number(1))
+
+    found = enquiry.progress(plant, filing_number, code)
+
+    [whole] = enquiry.application_status(plant, specimen.acceptance_number(1))
+    assert len(whole.held) == 1
+    assert {each.name for each in fields(found)} == {"kind", "stand", "steps"}
+    assert found.stand == whole.stand
 
 
 def returned(plant: Plant, seed: int) -> None:
