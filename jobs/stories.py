@@ -394,10 +394,7 @@ def _when(step: Step, kind: str) -> str:
 def _look(stage: _Stage, step: Step) -> dict[str, str]:
     seen: dict[str, str] = {}
     if step.application:
-        for found in enquiry.application_status(stage.plant, step.application):
-            seen["application"] = found.stand.label
-            there = documents.of_application(stage.plant, step.application)
-            seen["documents"] = "; ".join(map(_document, there))
+        seen |= _applied(stage, step.application)
     if step.person and (row_ids := _registrations(stage.plant, stage.story, step.person)):
         seen |= _seen(stage, step, row_ids)
     if stage.batch is not None:
@@ -405,6 +402,17 @@ def _look(stage: _Stage, step: Step) -> dict[str, str]:
         seen["batch"] = watching.batch(stage.plant, batch).state
         seen["lists"] = "; ".join(map(_document, documents.of_batch(stage.plant, batch)))
     return seen
+
+
+def _applied(stage: _Stage, number: str) -> dict[str, str]:
+    """The application of that number in the register of the story; another may have one too."""
+    profile = stage.story.profile
+    for found in enquiry.application_status(stage.plant, number):
+        if found.application.profile == profile:
+            there = documents.of_application(stage.plant, number)
+            mine = [_document(each) for each in there if each.profile == profile]
+            return {"application": found.stand.label, "documents": "; ".join(mine)}
+    return {}
 
 
 def _document(document: DocumentView) -> str:

@@ -94,6 +94,17 @@ def test_a_step_that_ends_otherwise_is_told(plant: Plant) -> None:
     assert faults(told) == ["1 the first: registration: 有效 instead of 注销"]
 
 
+def test_a_story_sees_no_application_of_another_register_by_its_number(plant: Plant) -> None:
+    other = SHORT.replace("shanghai-constructor", "gansu-constructor")
+    held = other.replace('"建筑工程"', '"航天工程"') + 'expect = { outcome = "held" }\n'
+
+    [mine], [theirs] = (tell(plant, stories.parse(each)) for each in (SHORT, held))
+
+    assert faults([mine, theirs]) == []
+    assert mine.seen["application"] == "办结"
+    assert "application" not in theirs.seen
+
+
 def test_a_story_that_is_misspelt_is_refused_by_the_name_of_its_field() -> None:
     with pytest.raises(FieldError, match=r"story\.step\.0\.evnet"):
         stories.parse(SHORT.replace("event =", "evnet ="))
