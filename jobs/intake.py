@@ -119,6 +119,8 @@ def submit_all(
 def retry(plant: Plant, hold_id: int, *, who: str, why: str) -> Outcome:
     """Plan a held event again, with today's register, profile and fonts.
 
+    Held again it keeps its hold, with today's reason.
+
     NotFoundError: no such hold.  ConflictError: it is closed already.
     FieldError: its source may no longer submit for its profile, or that is gone.
     """
@@ -129,9 +131,11 @@ def retry(plant: Plant, hold_id: int, *, who: str, why: str) -> Outcome:
     _check_source(plant, event)
     given = _pictures(plant, event)
     with plant.ledger.write(who, correlation) as tx:
-        holds.close(tx, hold_id, why=why)
-        holder = _holder(plant, tx, event)
-        return _settle(plant, tx, event, inbox_id, holder, given)
+        holds.try_again(tx, hold_id, why=why)
+        outcome = _settle(plant, tx, event, inbox_id, _holder(plant, tx, event), given)
+        if outcome.hold != hold_id:
+            holds.release_event(tx, inbox_id, why=why)
+        return outcome
 
 
 def _ready(plant: Plant, raw: bytes) -> tuple[Event, Pictures] | Outcome:

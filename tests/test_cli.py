@@ -803,7 +803,7 @@ def test_retrying_an_event_says_that_it_is_held_again(factory: Line) -> None:
     moved = json.loads(done.stdout)
     assert done.exit_code == REFUSED
     assert (moved["state"], moved["held"]) == ("held", factory.holds(event)[0]["id"])
-    assert moved["held"] != hold["id"]
+    assert moved["held"] == hold["id"]
 
 
 def test_a_dismissed_event_is_closed_for_good(factory: Line) -> None:

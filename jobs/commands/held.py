@@ -56,7 +56,11 @@ def held_show(hold: int, as_json: bool) -> None:
 @click.option("--reason", default="mended", type=TEXT, show_default=True, help="What was mended.")
 @json_option
 def held_retry(hold: int, reason: str, as_json: bool) -> None:
-    """Let what was held go on, once its cause is mended; exit code 1 if it is held again."""
+    """Let what was held go on, once its cause is mended; exit code 1 if it is held again.
+
+    An event that is held again keeps its hold.  An order is made anew: one that fails again has
+    a hold of another number.
+    """
     moved = desk.retry(machine.plant(), hold, who=machine.who(), why=reason)
     _show_moved(moved, as_json=as_json)
     if moved.held is not None:

@@ -118,6 +118,22 @@ def close(tx: Tx, hold_id: int, *, why: str) -> Held:
     return held
 
 
+def try_again(tx: Tx, hold_id: int, *, why: str) -> None:
+    """Note that somebody lets it go on; it stays open until it has, and nobody else can meanwhile.
+
+    NotFoundError: no such hold.  ConflictError: it is closed already.
+    """
+    held = get(tx, hold_id)
+    locked = tx.run(
+        update(t.hold)
+        .where(t.hold.c.id == hold_id, t.hold.c.closed_at.is_(None))
+        .values(owner=held.owner)
+    )
+    if not locked.rowcount:
+        raise ConflictError(f"hold {hold_id}: closed already")
+    audit.note(tx, "tried again", (held.subject_kind, held.subject_id), why=why)
+
+
 def get(tx: Tx, hold_id: int) -> Held:
     """One hold.  NotFoundError: no such hold."""
     row = tx.run(select(t.hold).where(t.hold.c.id == hold_id)).one_or_none()

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from factory import events, specimen
+from factory.errors import ConflictError
 from factory.model import Sex
 from factory.numbering import parse_licence_id
 from factory.versions import Versions
@@ -606,7 +607,29 @@ def test_a_held_event_goes_on_once_its_cause_is_mended(plant: Plant) -> None:
     [held] = desk.open_holds(plant)
 
     assert desk.retry(plant, held.id, who=WHO, why="try").state == "held"
-    assert len(desk.open_holds(plant)) == 1
+    assert desk.open_holds(plant) == [held]
+
+
+def test_an_event_that_is_held_again_keeps_its_hold_with_todays_reason(plant: Plant) -> None:
+    first = submit(plant, specimen.resumed(1))
+    approve(plant, 1)
+    [held] = desk.open_holds(plant)
+
+    moved = desk.retry(plant, held.id, who=WHO, why="approved now")
+
+    [again] = desk.open_holds(plant)
+    assert (moved.held, again.id, again.opened_at) == (first.hold, first.hold, held.opened_at)
+    assert moved.reason == again.detail
+    assert again.detail != first.reason
+
+
+def test_a_hold_that_ended_by_itself_cannot_be_tried_again(plant: Plant) -> None:
+    submit(plant, specimen.cancelled(1))
+    [held] = desk.open_holds(plant)
+    approve(plant, 1)
+
+    with pytest.raises(ConflictError, match="closed already"):
+        desk.retry(plant, held.id, who=WHO, why="once more")
 
 
 def test_a_held_event_can_be_dismissed_with_a_reason(plant: Plant) -> None:
@@ -680,6 +703,7 @@ def test_a_held_photo_that_was_put_since_is_taken_by_a_retry(
     moved = desk.retry(plant, held.id, who=WHO, why="the photo is there now")
 
     assert moved.state == "accepted"
+    assert desk.open_holds(plant) == []
     assert len(open_chunks(plant)) == 1
 
 
