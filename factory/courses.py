@@ -167,6 +167,14 @@ def up_to(event_type: str, told: Sequence[JsonObject]) -> Sequence[JsonObject]:
     raise NotFoundError(f"{event_type} is no step of that course")
 
 
+def up_to_last(event_type: str, told: Sequence[JsonObject]) -> Sequence[JsonObject]:
+    """The events until the last of that type.  NotFoundError: there is none."""
+    places = [place for place, event in enumerate(told) if event["type"] == event_type]
+    if not places:
+        raise NotFoundError(f"{event_type} is no step of that course")
+    return told[: places[-1] + 1]
+
+
 def example(
     profile: Profile,
     event_type: str,

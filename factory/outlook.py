@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from functools import lru_cache
 
-from factory import pictures, plan, specimen
+from factory import numbering, paperwork, pictures, plan, specimen
 from factory.errors import ConflictError, FieldError, NotFoundError
 from factory.events import (
     Applied,
@@ -22,8 +22,10 @@ from factory.events import (
     InlinePhoto,
     PersonData,
 )
-from factory.model import Enterprise, Registration
+from factory.kinds import rename_list
+from factory.model import Enterprise, Kind, Registration
 from factory.numbering import CODE_BYTES
+from factory.paperwork import Case, Face
 from factory.profile import Profile
 from factory.register import (
     Application,
@@ -38,6 +40,7 @@ from factory.register import (
 from factory.register.facts import SHANGHAI
 from factory.versions import Versions
 
+REISSUED = "已换发 未领证"
 SERIAL = 1  #: of a number that would be drawn
 SAMPLE = bytes(range(7, 7 + CODE_BYTES))  #: in place of random bytes
 NORMALISE: Mapping[str, Callable[[bytes], bytes]] = {
@@ -63,6 +66,7 @@ class Outlook:
     people:   everybody whom the last event is about, that person first.
     """
 
+    rules: Versions
     profile: Profile
     person: Person
     before: Person
@@ -141,6 +145,7 @@ def after(history: Sequence[Event], rules: Versions) -> Outlook:
         raise done.refused[facts[-1].key]
     moment = effective(last.type, last.data)
     return Outlook(
+        rules=rules,
         profile=rules.on(local_day(moment)),
         person=done.person,
         before=replay(facts[:-1], rules).person,
@@ -163,6 +168,59 @@ def certificate(outlook: Outlook, verify_url: str) -> plan.EditionPlan:
         verify_url=verify_url,
         issued_on=state.changed_on,
     )
+
+
+def paper(outlook: Outlook, kind: Kind) -> Face:
+    """The face of a form, notice or slip that would be ordered.  ConflictError: none would."""
+    application = outlook.application
+    about = application.registered
+    number = outlook.as_registered(about).number if about else None
+    case = paperwork.case(application, outlook.rules, number)
+    if case is None or kind not in paperwork.due(case, filed=_is_filed(case)):
+        raise ConflictError(f"{kind}: none follows from {outlook.last.type} in this register")
+    if kind is Kind.APPLICATION_FORM:
+        return paperwork.form(case)
+    if kind is Kind.ACCEPTANCE_NOTICE:
+        return paperwork.notice(case, SERIAL)
+    rules, day = case.profile.application, local_day(outlook.moment)
+    filing_number = numbering.filing_number(rules.filing_prefix, day, SERIAL)
+    code = numbering.query_code(SAMPLE[: numbering.QUERY_CODE_BYTES])
+    return paperwork.slip(case, filing_number, code)
+
+
+def _is_filed(case: Case) -> bool:
+    """Whether it would be given a filing number (办件申报号)."""
+    return case.profile.application.filing and case.application.handed_in is not None
+
+
+def renamed(outlook: Outlook) -> Face:
+    """The face of the rename's result, if every edition were made.
+
+    ConflictError: the last event is no rename, or the register lists none.
+    """
+    data = outlook.last.data
+    if not isinstance(data, EnterpriseRenamed) or not outlook.profile.documents.rename_list:
+        raise ConflictError(f"rename_list: none follows from {outlook.last.type} in this register")
+    names = data.enterprise
+    return rename_list.face(
+        profile=outlook.profile,
+        credit_code=names.credit_code,
+        old_name=names.old_name,
+        new_name=names.new_name,
+        batch=SERIAL,
+        completed_at=outlook.moment,
+        rows=list(_rows(outlook, names.credit_code)),
+    )
+
+
+def _rows(outlook: Outlook, credit_code: str) -> Iterator[rename_list.Row]:
+    for serial, person in enumerate(outlook.people, start=SERIAL):
+        for state in person.registrations:
+            if state.stands and state.employer.credit_code == credit_code:
+                value = outlook.as_registered(state, person, serial)
+                yield rename_list.Row(
+                    number=value.number, name=value.holder.name, edition=2, outcome=REISSUED
+                )
 
 
 def doubts(outlook: Outlook) -> list[FieldError]:

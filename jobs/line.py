@@ -7,7 +7,6 @@ sees to it that a chunk is recorded once.  Nothing here draws a number or reads 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ import structlog
 from factory import verify
 from factory.errors import FactoryError, PermanentError, SealRefusedError, SelfCheckError
 from factory.kinds import KINDS
+from factory.kinds.stored import twin
 from factory.lint import check
 from factory.marks import AUTHORITY_SEAL, Placed, SignatureBox
 from factory.model import ChunkId, Format, Order
@@ -160,7 +160,7 @@ def _draw(plant: Plant, work: Work) -> Work:
         order.pictures,
         title=kind.title(profile, order.face),
         created=order.signed_at,
-        twin=twin(order),
+        twin=twin(order.face),
         licence_id=_licence_id(order),
     )
     proof(document, placed, values)
@@ -198,12 +198,6 @@ def _field(box: SignatureBox) -> pades.SealField:
         width_mm=box.width_mm,
         height_mm=box.height_mm,
     )
-
-
-def twin(order: Order) -> bytes:
-    """The face as canonical JSON: sorted, without spaces, UTF-8; goes into the file as a file."""
-    text = json.dumps(order.face, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return text.encode()
 
 
 def _sign(tally: Tally) -> None:
@@ -277,7 +271,7 @@ def _adopted(plant: Plant, work: Work) -> Work:
         return work
     if work.identity is not None:
         verify.self_check(found, work.identity.signing_cert)
-    if verify.twin(found) != twin(work.order):
+    if verify.twin(found) != twin(work.order.face):
         raise SelfCheckError("store: another document lies under this order's key")
     return replace(work, data=found)
 

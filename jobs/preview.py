@@ -19,6 +19,7 @@ from factory.errors import ConflictError, FieldError, InvalidEventError, NotFoun
 from factory.events import EnterpriseRenamed, Event
 from factory.fonts import FontBook
 from factory.kinds import KINDS
+from factory.kinds.stored import twin
 from factory.lint import check
 from factory.marks import Placed, Value
 from factory.model import ApplicationType, Kind
@@ -41,20 +42,45 @@ Face = Mapping[str, object]
 class Maker:
     """How a kind's face follows from what has happened.
 
-    face: from the outlook and what stands before a verification code.
-    told: the events of a synthetic case that it follows from, the last one last.
+    face:   from the outlook and what stands before a verification code.
+    told:   the events of a synthetic case that it follows from, the last one last.
+    doubts: why its order would wait for a person.
     """
 
     face: Callable[[Outlook, str], Face]
     told: Callable[[Case], Sequence[JsonObject]] = courses.course
+    doubts: Callable[[Outlook], Sequence[FieldError]] = lambda _: ()
 
 
 def _certificate(seen: Outlook, verify_url: str) -> Face:
     return outlook.certificate(seen, verify_url).face
 
 
-#: each kind that can be shown before it is ordered
-MAKERS: Mapping[Kind, Maker] = {Kind.CERTIFICATE: Maker(face=_certificate)}
+def _saved(case: Case) -> Sequence[JsonObject]:
+    return courses.up_to("application.saved", courses.course(case))
+
+
+def _handed_in(case: Case) -> Sequence[JsonObject]:
+    """Until it is submitted, or the last party has signed."""
+    signed = bool(case.profile.application.signers_of(case.kind))
+    last = "application.signed" if signed else "application.saved"
+    return courses.up_to_last(last, courses.course(case))
+
+
+#: how each kind comes about; it can be shown before it is ordered
+MAKERS: Mapping[Kind, Maker] = {
+    Kind.CERTIFICATE: Maker(face=_certificate, doubts=outlook.doubts),
+    Kind.APPLICATION_FORM: Maker(
+        face=lambda seen, _: outlook.paper(seen, Kind.APPLICATION_FORM), told=_saved
+    ),
+    Kind.ACCEPTANCE_NOTICE: Maker(
+        face=lambda seen, _: outlook.paper(seen, Kind.ACCEPTANCE_NOTICE), told=_handed_in
+    ),
+    Kind.FILING_SLIP: Maker(
+        face=lambda seen, _: outlook.paper(seen, Kind.FILING_SLIP), told=_handed_in
+    ),
+    Kind.RENAME_LIST: Maker(face=lambda seen, _: outlook.renamed(seen), told=courses.renaming),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +204,7 @@ class Studio:
             face=face,
             placed=placed,
             values=values,
-            document=_written(placed, title, face, values, seen),
+            document=_written(placed, title, face, values, seen, real=True),
         )
 
     def _preview(self, kind: Kind, seen: Outlook) -> Preview:
@@ -189,8 +215,8 @@ class Studio:
             profile=drawn.profile,
             title=drawn.title,
             pages=len(placed.pages),
-            pdf=_written(placed, placed.title, drawn.face, drawn.values, seen),
-            notes=tuple(map(str, outlook.doubts(seen))),
+            pdf=_written(placed, placed.title, drawn.face, drawn.values, seen, real=False),
+            notes=tuple(map(str, MAKERS[kind].doubts(seen))),
         )
 
     def _leading(
@@ -265,9 +291,15 @@ def parsed(told: Sequence[JsonObject]) -> list[Event]:
 
 
 def _written(
-    placed: Placed, title: str, face: Face, values: Mapping[str, Value], seen: Outlook
+    placed: Placed,
+    title: str,
+    face: Face,
+    values: Mapping[str, Value],
+    seen: Outlook,
+    *,
+    real: bool,
 ) -> bytes:
-    """The PDF, with the pictures that are among the values."""
+    """The PDF, with the pictures that are among the values; a specimen has no twin."""
     printed = {
         role: seen.pictures[digest]
         for role, digest in values.items()
@@ -277,6 +309,7 @@ def _written(
         placed,
         printed,
         title=title,
-        licence_id=str(face.get("licence_id", "")),
+        licence_id=str(licence) if (licence := face.get("licence_id")) else None,
         created=seen.moment,
+        twin=twin(face) if real else None,
     )

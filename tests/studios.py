@@ -43,3 +43,12 @@ def documents() -> Sequence[Which]:
                     continue
                 found.append((kind, name, asked))
     return found
+
+
+def shown() -> Sequence[Which]:
+    """Those that look otherwise: of forms every type of application, of the others one."""
+    found: dict[tuple[Kind, str, ApplicationType | None], Which] = {}
+    for kind, name, asked in documents():
+        form = kind is Kind.APPLICATION_FORM
+        found.setdefault((kind, name, asked if form else None), (kind, name, asked))
+    return list(found.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import TypeVar
@@ -40,6 +41,12 @@ def checked(model: type[F], version: int, stored: Mapping[str, object]) -> F:
     if face.version != version:
         raise FieldError("face.version", f"face version {version}", "another version")
     return face
+
+
+def twin(face: Mapping[str, object]) -> bytes:
+    """The machine-readable twin (照面信息): the face as JSON in one spelling."""
+    text = json.dumps(face, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode()
 
 
 def local(moment: datetime) -> datetime:

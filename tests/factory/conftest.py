@@ -1,6 +1,5 @@
 """Values that several tests of the factory draw with; all of them synthetic."""
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +14,7 @@ from factory import profile as profiles
 from factory.fonts import FACES, FontBook, assemble
 from factory.kinds import KINDS
 from factory.kinds.certificate import face
+from factory.kinds.stored import twin
 from factory.model import (
     Enterprise,
     Holder,
@@ -213,12 +213,6 @@ def place(shanghai: Profile, fontbook: FontBook) -> Callable[[Face], Placed]:
     return make
 
 
-def twin_of(given: Face) -> bytes:
-    """A face as the line attaches it."""
-    text = json.dumps(given, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return text.encode()
-
-
 @pytest.fixture
 def draw_pdf(
     place: Callable[[Face], Placed], photo: bytes, signature: bytes
@@ -232,7 +226,7 @@ def draw_pdf(
             {"photo": photo, "signature": signature},
             title=placed.title,
             created=CREATED,
-            twin=twin_of(given),
+            twin=twin(given),
             licence_id=LICENCE_ID,
         )
 

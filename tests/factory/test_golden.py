@@ -16,11 +16,11 @@ from factory.marks import Code, Picture, PlacedMark, Run
 from factory.model import ApplicationType, Kind
 from jobs.preview import MAKERS, Drawn, Studio
 from tests.factory.conftest import GOLDEN
-from tests.studios import TODAY, documents, studio
+from tests.studios import TODAY, shown, studio
 
 DPI = 50
 MOST_BYTES = 3_000_000  #: of all golden files together
-DOCUMENTS = documents()
+DOCUMENTS = shown()
 NAMES = [f"{kind}/{name}-{asked}" for kind, name, asked in DOCUMENTS]
 
 

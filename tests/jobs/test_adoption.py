@@ -1,7 +1,6 @@
 """A file that an earlier try left: taken for the order's own if its twin says so."""
 
 import hashlib
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from factory import specimen
+from factory.kinds.stored import twin as twin_of
 from factory.marks import Page, Placed
 from factory.model import ChunkId, Format, Order
 from factory.seals import pades
@@ -21,7 +21,7 @@ from storage.blobs import Blob
 from tests.plants import claim, open_chunks, submit
 from tests.telling import whole_factory
 
-EMPTY = Placed(title="", width_mm=210, height_mm=297, pages=(Page(fixed=(), filled=()),), seal=None)
+EMPTY = Placed(title="", width_mm=210, height_mm=297, pages=(Page(fixed=(), filled=()),))
 FIELD = pades.SealField(name="AuthoritySeal", page=0, x_mm=9, y_mm=9, width_mm=42, height_mm=42)
 LAPSED = timedelta(seconds=-1)
 
@@ -67,7 +67,7 @@ def recorded(plant: Plant) -> list[str]:
 def test_a_file_with_the_twin_of_the_order_is_adopted(
     plant: Plant, chunk: ChunkId, order: Order
 ) -> None:
-    found = leave(plant, order, line.twin(order))
+    found = leave(plant, order, twin_of(order.face))
 
     line.produce(plant, chunk)
 
@@ -80,7 +80,7 @@ def test_a_file_with_another_twin_holds_the_order(
 ) -> None:
     """Not even where one field differs; nothing is recorded, and the file stays as it is."""
     if isinstance(other, dict):
-        other = line.twin(replace(order, face={**order.face, **other}))
+        other = twin_of({**order.face, **other})
     found = leave(plant, order, other)
 
     line.produce(plant, chunk)
@@ -92,6 +92,6 @@ def test_a_file_with_another_twin_holds_the_order(
 
 
 def test_the_twin_is_one_line_sorted_and_in_the_characters_themselves(order: Order) -> None:
-    twin = line.twin(replace(order, face={"b": "欧阳𬭎", "a": [1, None]}))
+    twin = twin_of({"b": "欧阳𬭎", "a": [1, None]})
 
     assert twin.decode() == '{"a":[1,null],"b":"欧阳𬭎"}'
