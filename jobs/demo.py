@@ -17,8 +17,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
-from factory import events
+from factory import events, extract
 from factory.errors import ConflictError, NotFoundError, SettingsError
+from factory.fonts import WEN_KAI
 from factory.model import BatchId, BatchState, EditionState, Kind
 from factory.verify import VerdictWord
 from jobs import (
@@ -33,10 +34,12 @@ from jobs import (
     stories,
     waiting,
 )
+from jobs.contact import Specimen, contact_sheet
+from jobs.gallery import CONTACT_DPI, CONTACT_SHEET
 from jobs.settings import Settings
 from jobs.stories import Story
 from jobs.variables import POSTGRESQL
-from jobs.wiring import Plant, plant_of
+from jobs.wiring import Plant, font_files, load_profiles, plant_of
 from storage import schema
 from storage.ledger import batches
 from storage.ledger.documents import DocumentView, StoredDocument
@@ -63,6 +66,7 @@ class Teller(Protocol):
 class Document:
     """One finished document of the demonstration.
 
+    title:    what it is called.
     subject:  the registration, application or batch it is about.
     revision: number of the edition, or of the application's revision; 0 where there are none.
     verdict:  what verification says: ``valid``, or ``recorded`` where nobody seals such a file.
@@ -71,6 +75,7 @@ class Document:
 
     kind: str
     profile: str
+    title: str
     subject: str
     revision: int
     state: str
@@ -137,11 +142,33 @@ def run(settings: Settings, examples: Path, out: Path, tell: Teller) -> Shown:
         shown = [doc for number in numbers for doc in _certificates(plant, number, out)]
         shown += [doc for story in stories_ for doc in _papers(plant, story, out)]
         shown += list(_lists(plant, out))
+    tell.step("laying one of each on a contact sheet")
+    _contact_sheet(settings, shown, out)
     whole = Shown(documents=shown, stories=told)
     (out / "summary.json").write_text(
         json.dumps(asdict(whole), ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
     )
     return whole
+
+
+def _contact_sheet(settings: Settings, shown: Sequence[Document], out: Path) -> None:
+    """The first page of one document of each title of each register, on one picture."""
+    titles = {
+        profile: v.all[-1].title for profile, v in load_profiles(settings.profiles_dir).items()
+    }
+    one = {(doc.profile, doc.kind, doc.title): doc for doc in reversed(shown)}
+    order = list(Kind)
+    chosen = sorted(one.values(), key=lambda doc: (order.index(Kind(doc.kind)), doc.profile))
+    specimens = [
+        Specimen(
+            picture=extract.pictures((out / doc.file).read_bytes(), CONTACT_DPI)[0],
+            title=doc.title,
+            caption=titles[doc.profile],
+        )
+        for doc in chosen
+    ]
+    font = font_files(settings.font_dirs)[WEN_KAI.file]
+    contact_sheet(specimens, font).save(out / CONTACT_SHEET, "PNG", optimize=True)
 
 
 def _empty(out: Path) -> None:
@@ -239,6 +266,7 @@ def _certificates(plant: Plant, number: str, out: Path) -> Iterator[Document]:
             what = _What(
                 kind=Kind.CERTIFICATE,
                 profile=registration.profile,
+                title=plant.profiles[registration.profile].all[-1].certificate.title,
                 subject=registration.number,
                 revision=edition.number,
                 file=file,
@@ -272,6 +300,7 @@ def _other(
         what = _What(
             kind=found.kind,
             profile=found.profile,
+            title=found.file_name.rpartition("_")[0],
             subject=subject,
             revision=found.revision,
             file=file,
@@ -291,6 +320,7 @@ class _What:
 
     kind: Kind
     profile: str
+    title: str
     subject: str
     revision: int
     file: StoredFile | StoredDocument
@@ -316,6 +346,7 @@ def _document(plant: Plant, what: _What, link: Callable[[], str], out: Path) -> 
     return Document(
         kind=what.kind.value,
         profile=what.profile,
+        title=what.title,
         subject=what.subject,
         revision=what.revision,
         state=finding.state or "unknown",

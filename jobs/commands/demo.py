@@ -18,6 +18,7 @@ from jobs.commands.exits import REFUSED
 from jobs.commands.options import json_option
 from jobs.commands.output import err, out, print_json, print_table
 from jobs.commands.progress import bar
+from jobs.gallery import CONTACT_SHEET
 from jobs.settings import Settings
 from jobs.wording import KINDS
 
@@ -81,7 +82,8 @@ def _show_documents(documents: Sequence[demo.Document], folder: Path) -> None:
         ("register", "document", "文书", "made", "verdict", "linked", "kB", "for example"),
         (_row(profile, kind, list(group)) for (profile, kind), group in groups),
     )
-    out.print(f"\n{len(documents)} documents in {folder}/, each with its link in summary.json\n")
+    out.print(f"\n{len(documents)} documents in {folder}/, each with its link in summary.json")
+    out.print(f"one of each on {folder / CONTACT_SHEET}\n")
 
 
 def _row(profile: str, kind: str, documents: Sequence[demo.Document]) -> Sequence[object]:
