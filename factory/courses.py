@@ -299,6 +299,8 @@ def _profession(case: Case, name: str) -> JsonObject:
     if case.kind is not ApplicationType.RENEWAL:
         earlier = QUALIFIED + place * timedelta(days=365)
         said["qualified_on"] = (case.first - earlier).isoformat()
+        said["qualified_in"] = "".join(case.profile.authority.lines[0].split())
+        said["qualification_number"] = f"SL{case.number:08}{place}"
     return said | {"hours": hours | taught}
 
 

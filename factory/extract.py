@@ -100,8 +100,9 @@ def texts(document: bytes) -> tuple[str, ...]:
 
 
 def pictures(document: bytes, dpi: float) -> tuple[Image.Image, ...]:
-    """Each page as it looks, on white.  LintError: it cannot be read."""
+    """Each page as it looks, its seals and signatures too, on white.  LintError: unreadable."""
     with _opened(document) as opened:
+        opened.init_forms()
         return tuple(_picture(opened, n, dpi / POINTS_PER_INCH) for n in range(len(opened)))
 
 

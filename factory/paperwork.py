@@ -6,6 +6,7 @@ accepted, the slip once it is filed.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from factory.kinds import acceptance_notice, application_form, filing_slip
 from factory.model import CANCELLING, Kind, Registration
 from factory.profile import Profile
 from factory.register import FILLING_IN, Application, local_day
+from factory.register.procedure import content
 from factory.versions import Versions
 
 Face = Mapping[str, object]
@@ -94,6 +96,19 @@ def _is_accepted(case: Case) -> bool:
     at_once = rules.cancellation_completes_on == "enterprise_signature"
     examined = not (at_once and application.kind in CANCELLING)
     return examined and application.handed_in is not None and application.state not in FILLING_IN
+
+
+def form_basis(case: Case) -> tuple[str, ...]:
+    """What a form rests on: another basis, another form, and what was signed is void (作废).
+
+    Where the parties sign in the file, every save makes another one; what is signed outside
+    (线下签字) stays what it is for as long as it says the same.
+    """
+    if case.profile.application.signers_of(case.application.kind):
+        saved = case.application.saved
+        assert saved is not None  # noqa: S101 - else there was no case
+        return *saved.key, str(case.said.revision)
+    return (json.dumps(content(case.said), default=str, sort_keys=True),)
 
 
 def form(case: Case) -> Face:

@@ -257,7 +257,8 @@ def company(seed: int, authority: Authority) -> JsonObject:
     first, then = GIVEN[seed % len(GIVEN)], GIVEN[seed // len(GIVEN) % len(GIVEN)]
     form = FORMS[seed % len(FORMS)]
     code = credit_code(seed, area=f"{authority.division}{NOWHERE}")
-    return {"credit_code": code, "name": f"{place.rstrip('省市')}示例{first}{then}{form}"}
+    name = f"{place.rstrip('省市')}示例{first}{then}{form}"
+    return {"credit_code": code, "name": name, "phone": f"000-{seed % 10**8:08}"}
 
 
 def other_company_name(name: str) -> str:

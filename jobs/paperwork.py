@@ -70,9 +70,7 @@ def _rests_on(file: File, kind: Kind) -> tuple[str, ...]:
         return (file.row.filing_number or "",)
     if kind is Kind.ACCEPTANCE_NOTICE and application.handed_in is not None:
         return str(file.row.revision), application.handed_in.isoformat()
-    saved = application.saved
-    assert saved is not None  # noqa: S101 - else it had no case
-    return *saved.key, str(file.row.revision)
+    return paperwork.form_basis(file.case)
 
 
 def _order(tx: Tx, holder: HolderRow, file: File, kind: Kind, inbox_id: int) -> None:

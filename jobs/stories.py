@@ -52,6 +52,9 @@ APPLIED = frozenset({"registration.approved", "application.saved"})
 PICTURED = frozenset({"initial", "reregistration", "paper_exchange"})
 
 
+PHONE = "000-00000000"  #: of every enterprise
+
+
 #: what is seen after a step, in the words of a register
 SEEN: Mapping[str, str] = {
     "outcome": "结果",
@@ -329,7 +332,7 @@ def _said(stage: _Stage, step: Step, kind: str) -> JsonObject:
     data: JsonObject = {"profile": story.profile}
     data["holder"] = person if kind in WHOLE_PERSON else paper
     if kind in WHOLE_PERSON:
-        data["enterprise"] = _enterprise(stage, step.enterprise or "")
+        data["enterprise"] = _enterprise(stage, step.enterprise or "") | {"phone": PHONE}
     if kind in APPLIED:
         data["application"] = {"type": step.type, "acceptance_number": step.application}
     elif step.application:
@@ -342,7 +345,7 @@ def _said(stage: _Stage, step: Step, kind: str) -> JsonObject:
     if "text" in step.data:
         data["file"] = _upload(stage, step, str(step.data["text"]).encode())
     if data.pop("sign", False):
-        data["signature"] = _picture(story.people[key].seed + 7)
+        data["signature"] = {"content": specimen.signature_text(story.people[key].seed)}
     if kind == "holder.corrected":
         stage.corrected[key] = person | dict(step.data["also"])
         data["corrected"] = stage.corrected[key]

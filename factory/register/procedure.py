@@ -102,14 +102,14 @@ def _still_true(
     known: Application, data: ApplicationSaved, profile: Profile
 ) -> Mapping[str, MaterialFile]:
     """The materials; what was signed outside (线下签字) is void once something else is saved."""
-    if known.saved is None or _content(known.saved.data) == _content(data):
+    if known.saved is None or content(known.saved.data) == content(data):
         return known.materials
     signed = {each.id for each in profile.application.materials if each.signed}
     return {name: each for name, each in known.materials.items() if name not in signed}
 
 
-def _content(data: BaseModel) -> Mapping[str, object]:
-    """What a form prints."""
+def content(data: BaseModel) -> Mapping[str, object]:
+    """What a form prints, but for the time it was saved."""
     return data.model_dump(exclude={"revision", "saved_at", "submitted"})
 
 

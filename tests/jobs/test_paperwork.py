@@ -124,6 +124,20 @@ def test_a_form_signed_by_pen_has_no_field(plant: Plant) -> None:
     assert list(enumerate_sig_fields(reader)) == []
 
 
+def test_what_is_signed_by_pen_stays_valid_while_it_says_the_same(plant: Plant) -> None:
+    told(plant, saved(1), saved(2), profile="shaanxi-constructor")
+
+    assert standing(plant) == [("application_form", 1, "live")]
+
+
+def test_what_is_signed_by_pen_is_void_once_it_says_something_else(plant: Plant) -> None:
+    other = 'professions = [{ name = "公路工程", qualified_on = 2024-11-03, main = true }]'
+
+    told(plant, saved(1), saved(2, more=other), profile="shaanxi-constructor")
+
+    assert standing(plant) == [("application_form", 1, "void"), ("application_form", 2, "live")]
+
+
 def test_other_programs_read_a_form(plant: Plant, tmp_path: Path) -> None:
     told(plant, saved(1))
     path = tmp_path / "form.pdf"
