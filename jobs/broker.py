@@ -18,8 +18,8 @@ from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import CurrentMessage, ShutdownNotifications, TimeLimit
 
-from factory.errors import StoreUnavailableError
 from factory.model import Queue
+from storage.neighbours import Neighbour, no_answer
 
 if TYPE_CHECKING:
     from jobs.settings import Settings
@@ -163,4 +163,4 @@ def broker_edge() -> Iterator[None]:
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:
-        raise StoreUnavailableError(f"broker: {type(error).__name__}") from error
+        raise no_answer(Neighbour.BROKER, type(error).__name__) from error

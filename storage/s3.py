@@ -28,6 +28,7 @@ from factory.errors import (
     SettingsError,
     StoreUnavailableError,
 )
+from storage.neighbours import Neighbour, no_answer
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -114,7 +115,7 @@ def store_edge() -> Iterator[None]:
     except ParamValidationError as error:
         raise PermanentError("object store: there can be no such key") from error
     except (BotoCoreError, urllib3.exceptions.HTTPError) as error:
-        raise StoreUnavailableError(f"object store: {type(error).__name__}") from error
+        raise no_answer(Neighbour.STORE, type(error).__name__) from error
 
 
 def _refusal(error: ClientError) -> FactoryError:

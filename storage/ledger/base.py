@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.sql.base import Executable
 
-from factory.errors import StoreUnavailableError
+from storage.neighbours import Neighbour, no_answer
 from storage.sealed import Vault
 
 POOL_SIZE = 5
@@ -141,8 +141,8 @@ def database_edge() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
-        raise StoreUnavailableError(f"database: {type(error.orig).__name__}") from error
+        raise no_answer(Neighbour.DATABASE, type(error.orig).__name__) from error
     except DBAPIError as error:
         if error.connection_invalidated:
-            raise StoreUnavailableError("database: connection lost") from error
+            raise no_answer(Neighbour.DATABASE, "connection lost") from error
         raise

@@ -396,8 +396,10 @@ def test_a_fault_that_stays_may_pass_later(fault: Answer) -> None:
 def test_a_store_that_is_away_may_come_back(s3: Settings) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
 
-    with pytest.raises(StoreUnavailableError):
+    with pytest.raises(StoreUnavailableError, match="start what FACTORY_S3_ENDPOINT names") as away:
         store_at(s3, "any", endpoint=nobody, patience=HASTY).ping()
+
+    assert nobody not in str(away.value)
 
 
 def test_a_put_whose_answer_was_lost_finds_its_own_object() -> None:

@@ -65,7 +65,7 @@ def test_a_database_that_was_changed_by_hand_has_drifted(db_url: str, statement:
 def test_a_database_that_gives_no_answer_says_so() -> None:
     engine = engine_for(f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/nothing")
 
-    with pytest.raises(StoreUnavailableError):
+    with pytest.raises(StoreUnavailableError, match="start what FACTORY_DB_URL names"):
         schema.current_revision(engine)
 
 
