@@ -42,6 +42,7 @@ MOST_BYTES = 20 * 1024 * 1024
 MOST_TWIN_BYTES = 1024 * 1024
 PADES = "/ETSI.CAdES.detached"
 NO_CHANGES = 1
+TRUST = "trust"  #: the check of the chain
 STRONG_DIGESTS = frozenset({"sha256", "sha384", "sha512"})  #: ETSI TS 119 312, 5.2
 LICENCE = re.compile(r"证照标识:(\S+)")
 
@@ -324,7 +325,7 @@ RULES = (
         VerdictWord.UNTRUSTED,
     ),
     _Rule(
-        "trust",
+        TRUST,
         lambda it: bool(it.status.trusted),
         "the chain ends in a trust root",
         "the sealing certificate does not lead to a trusted root, or was not valid at the time",

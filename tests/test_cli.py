@@ -28,6 +28,7 @@ import cli
 from factory import specimen
 from jobs.commands.root import Later
 from jobs.servers import LOOPBACK
+from tests.plants import new_plant
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "tests" / "examples"
@@ -755,6 +756,20 @@ def test_verify_refuses_a_foreign_document(factory: Line, tmp_path: Path) -> Non
 
     assert done.exit_code == REFUSED
     assert "registration" not in done.stdout
+
+
+def test_verify_tells_whose_roots_it_asked_where_the_seal_is_anothers(
+    factory: Line, reissue: Reissue, tmp_path: Path
+) -> None:
+    new_plant(tmp_path, f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+    other = Line(tmp_path, "")
+
+    done, own = (each.run("verify", str(reissue.old_file)) for each in (other, factory))
+
+    assert done.exit_code == REFUSED
+    assert f"The trust roots are those of {tmp_path / 'keyring'}." in done.stderr
+    assert "FACTORY_DATA_DIR=var/demo/data" in done.stderr
+    assert own.stderr == ""
 
 
 def test_a_name_no_face_can_print_is_held_with_its_code_point(factory: Line) -> None:

@@ -9,14 +9,17 @@ from pathlib import Path
 import click
 
 from factory.errors import NotFoundError
+from factory.verify import TRUST
 from jobs import desk
 from jobs.asker import Asker
 from jobs.commands import machine
 from jobs.commands.asking import asking
 from jobs.commands.exits import NOT_IN_FORCE, REFUSED
 from jobs.commands.options import TEXT, json_option
-from jobs.commands.output import local_time, out, plain, print_json
+from jobs.commands.output import err, local_time, out, plain, print_json
 from jobs.wording import KINDS
+
+DEMO_DATA = "var/demo/data"
 
 
 @click.command()
@@ -59,6 +62,8 @@ def verify(files: Sequence[Path], as_json: bool) -> None:
     else:
         for path, finding in findings:
             _show_finding(path, finding)
+        if any(_lacks_root(finding) for _, finding in findings):
+            _tell_roots(plant.settings.keyring_dir)
     if not all(finding.genuine for _, finding in findings):
         sys.exit(REFUSED)
     if not all(finding.in_force for _, finding in findings):
@@ -86,6 +91,21 @@ def _show_finding(path: Path, finding: desk.Finding) -> None:
         out.print(f"  {'✓' if check.ok else '✗'} {check.name}: {check.detail}", markup=False)
     for reason in finding.reasons:
         out.print(f"  {reason}", markup=False)
+
+
+def _lacks_root(finding: desk.Finding) -> bool:
+    """Whether the seal may be right, but under a root that this keyring does not have."""
+    return any(each.name == TRUST and not each.ok for each in finding.verdict.checks)
+
+
+def _tell_roots(keyring: Path) -> None:
+    """Which trust roots were asked, and how to ask others."""
+    err.print(f"The trust roots are those of {keyring}.", markup=False, soft_wrap=True)
+    err.print(
+        "For a file that another factory sealed, name its data with FACTORY_DATA_DIR or its keyring"
+        f" with FACTORY_KEYRING_DIR; the demonstration's is FACTORY_DATA_DIR={DEMO_DATA}.",
+        markup=False, soft_wrap=True,
+    )  # fmt: skip
 
 
 def _subject(finding: desk.Finding) -> str:
