@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from factory import plan
-from factory.errors import ConflictError, NotFoundError, SettingsError
+from factory.errors import ConflictError, FieldError, NotFoundError, SettingsError
 from factory.events import tabular, takeover
 from factory.events.takeover import Format, Origin, Row
 from factory.lifecycle import Turn
@@ -42,6 +42,7 @@ SLICE_ROWS = 2000
 MAX_TOLD = 1000  #: problems and holds that a report lists; its counts are of all
 Take = Callable[[Sequence[Row]], Mapping[int, Outcome]]
 Keep = Callable[[bytes], None]
+Tell = Callable[["Problem"], None]
 
 
 class Watch(Protocol):
@@ -79,12 +80,17 @@ class Report:
     counts:   rows by status, all of them.
     problems: the first ones of refused rows.
     held:     the first rows that wait for a person.
+    doubtful: how many of the other rows have a number that breaks its rule; they are taken all
+              the same, but an approval with it would be held.
+    doubts:   the first of those numbers.
     """
 
     sha256: str
     counts: Mapping[str, int]
     problems: tuple[Problem, ...]
     held: tuple[HeldRow, ...]
+    doubtful: int = 0
+    doubts: tuple[Problem, ...] = ()
 
     @property
     def refused(self) -> int:
@@ -97,6 +103,13 @@ class _Tally:
     counts: Counter[Status] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
     held: list[HeldRow] = field(default_factory=list)
+    doubtful: int = 0
+    doubts: list[Problem] = field(default_factory=list)
+
+    def doubt(self, found: Sequence[Problem]) -> None:
+        self.doubtful += bool(found)
+        if len(self.doubts) < MAX_TOLD:
+            self.doubts += found
 
     def add(self, line: int, outcome: Outcome) -> None:
         self.counts[outcome.status] += 1
@@ -113,6 +126,8 @@ class _Tally:
             counts={status.value: self.counts[status] for status in Status},
             problems=tuple(self.problems),
             held=tuple(self.held),
+            doubtful=self.doubtful,
+            doubts=tuple(self.doubts),
         )
 
 
@@ -143,10 +158,18 @@ def check(plant: Plant, stream: BufferedIOBase, origin: Origin, watch: Watch) ->
 
 
 def rehearse(
-    plant: Plant, stream: BufferedIOBase, origin: Origin, watch: Watch, *, rows: int, who: str
+    plant: Plant,
+    stream: BufferedIOBase,
+    origin: Origin,
+    watch: Watch,
+    *,
+    rows: int,
+    who: str,
+    tell: Tell | None = None,
 ) -> Report:
     """What importing the file would come to today.  Nothing is written.
 
+    tell: is told every doubt, also those the report leaves out.
     Each slice is asked for itself: a person who comes again in a later one is not noticed.
     """
 
@@ -160,7 +183,8 @@ def rehearse(
         }
 
     watch.begin("rehearsing", rows)
-    return _run(plant, stream, origin, watch, take, _forget)
+    doubts = _Doubts(plant, origin, tell)
+    return _run(plant, stream, origin, watch, take, _forget, doubts=doubts)
 
 
 def take_over(
@@ -172,9 +196,12 @@ def take_over(
     rows: int,
     keep: Keep,
     who: str,
+    tell: Tell | None = None,
     slice_rows: int = SLICE_ROWS,
 ) -> Report:
     """Import the file; the rows that are refused are handed to ``keep`` as they came.
+
+    tell: is told every doubt, also those the report leaves out.
 
     Killed at any point, importing the file again completes it.
     StoreUnavailableError: the database gave no answer; the same holds.
@@ -187,7 +214,8 @@ def take_over(
         correlation=secrets.token_hex(CORRELATION_BYTES),
     )
     watch.begin("importing", rows)
-    return _run(plant, stream, origin, watch, run.take, keep, slice_rows)
+    doubts = _Doubts(plant, origin, tell)
+    return _run(plant, stream, origin, watch, run.take, keep, slice_rows, doubts)
 
 
 def _run(
@@ -198,6 +226,7 @@ def _run(
     take: Take,
     keep: Keep,
     slice_rows: int = SLICE_ROWS,
+    doubts: _Doubts | None = None,
 ) -> Report:
     """One pass over the file, slice by slice, in the order of its rows."""
     sha256, tally = _sha256(stream), _Tally()
@@ -209,6 +238,8 @@ def _run(
             tally.add(row.line, found)
             if found.status is Status.REFUSED:
                 keep(row.raw)
+            elif doubts is not None:
+                tally.doubt(doubts.of(row))
         watch.advance(len(piece))
     return tally.report(sha256)
 
@@ -280,6 +311,28 @@ def _not_granted(source: str, profile: str) -> str:
     return (
         f"{source} may not submit for {profile}: run `certfactory sources grant {source} {profile}`"
     )
+
+
+class _Doubts:
+    """What an approval would be held for: numbers that break their rule."""
+
+    def __init__(self, plant: Plant, origin: Origin, tell: Tell | None) -> None:
+        self._origin, self._tell = origin, tell
+        with plant.ledger.read() as tx:
+            self._profiles = {name: plant.profile(tx, name) for name in plant.profiles}
+
+    def of(self, row: Row) -> Sequence[Problem]:
+        _, data = said(row)
+        profile = self._profiles[data.profile]
+        doubts = plan.doubts(data.holder.value(), data.enterprise.value(), profile)
+        return [self._told(row.line, doubt) for doubt in doubts]
+
+    def _told(self, line: int, doubt: FieldError) -> Problem:
+        column, rule = _problem(self._origin, doubt.field, f"{doubt.detail} ({doubt.rule})")
+        problem = Problem(line=line, column=column, rule=rule)
+        if self._tell is not None:
+            self._tell(problem)
+        return problem
 
 
 # --- what the ledger says --------------------------------------------------------------------

@@ -303,6 +303,32 @@ def test_a_dry_run_keeps_no_rejects(importer: Line, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["register.csv"]
 
 
+def test_doubtful_numbers_are_shown_counted_and_written_where_asked(
+    importer: Line, tmp_path: Path
+) -> None:
+    file, doubts = tmp_path / "register.jsonl", tmp_path / "doubts.csv"
+    row = specimen.imported(813)["data"]
+    row["holder"]["sex"] = "female" if row["holder"]["sex"] == "male" else "male"
+    file.write_text(line(row), "utf-8")
+
+    told = importer.run(*IMPORT, str(file), *SHANGHAI, "--dry-run", "--doubts", str(doubts))
+
+    rule = "the sex is another than the holder has (GB 11643-1999)"
+    written = doubts.read_text("utf-8-sig").splitlines()
+    assert told.exit_code == OK
+    assert "rows with doubts: 1;" in told.stdout and rule in told.stdout
+    assert written == ["line,column,rule", f"1,holder.id_number,{rule}"]
+
+
+def test_doubts_are_not_written_over_the_register(importer: Line, tmp_path: Path) -> None:
+    file = register_file(tmp_path)
+
+    done = importer.run(*IMPORT, str(file), *SHANGHAI, "--dry-run", "--doubts", str(file))
+
+    assert done.exit_code == USAGE
+    assert file.read_bytes() == (EXAMPLES / "register.csv").read_bytes()
+
+
 def test_a_register_of_json_lines_is_taken_over(importer: Line, tmp_path: Path) -> None:
     file = tmp_path / "register.jsonl"
     rows = [specimen.imported(seed)["data"] for seed in (811, 812)]

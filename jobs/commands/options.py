@@ -49,9 +49,9 @@ reason_option = click.option(
 )
 
 
-def check_rejects(path: Path, source: Path | None) -> None:
+def check_rejects(path: Path, source: Path | None, option: str = "--rejects") -> None:
     """Before the first event is taken: refused lines can be kept, and not over the events."""
     if source is not None and path.exists() and path.samefile(source):
-        raise click.BadParameter(f"{path} is the file of the events", param_hint="--rejects")
+        raise click.BadParameter(f"{path} is the file of the events", param_hint=option)
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise click.BadParameter(f"{path} cannot be written", param_hint="--rejects")
+        raise click.BadParameter(f"{path} cannot be written", param_hint=option)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gc
 import sys
 from collections.abc import Iterator
@@ -50,6 +51,10 @@ def register_group() -> None:
     "--rejects", type=click.Path(path_type=Path),
     help="Where refused rows go, to correct and import.  [default: FILE.rejects.csv or .jsonl]",
 )  # fmt: skip
+@click.option(
+    "--doubts", type=click.Path(path_type=Path),
+    help="Where all doubts go, as CSV by line and column; no values stand in it.",
+)  # fmt: skip
 @json_option
 def register_import(
     file: Path,
@@ -58,6 +63,7 @@ def register_import(
     format_: str | None,
     dry_run: bool,
     rejects: Path | None,
+    doubts: Path | None,
     as_json: bool,
 ) -> None:
     """Take over the registrations of FILE, with their numbers; no documents follow.
@@ -66,6 +72,9 @@ def register_import(
     of registration.imported or a whole event.  The whole file is read before the first row is
     taken.  Good rows are taken even when others are refused; refused rows are written to the
     rejects file (mode 0600).  Importing a file again changes nothing.
+
+    A number that breaks its own rule (GB 11643-1999, GB 32100-2015) is taken as it is, and told
+    as a doubt: an approval with it would be held.
     """
     origin = Origin(format=_row_format(file, format_), source=source, profile=profile)
     if origin.format is RowFormat.CSV and profile is None:
@@ -75,19 +84,35 @@ def register_import(
         raise click.BadParameter(f"{file} is read more than once: no pipe", param_hint="FILE")
     if not dry_run:
         check_rejects(path, file)
+    if doubts is not None:
+        check_rejects(doubts, file, option="--doubts")
     plant = machine.plant()
     opening.check_schema(plant)
     importing.check_origin(plant, origin)
-    with file.open("rb") as stream, passes() as watch, _few_collections():
+    with (
+        file.open("rb") as stream,
+        _doubts_to(doubts) as tell,
+        passes() as watch,
+        _few_collections(),
+    ):
         seen = importing.check(plant, stream, origin, watch)
         rows = sum(seen.counts.values())
         if dry_run:
-            found = importing.rehearse(plant, stream, origin, watch, rows=rows, who=machine.who())
+            found = importing.rehearse(
+                plant, stream, origin, watch, rows=rows, who=machine.who(), tell=tell
+            )
             kept = None
         else:
             with Rejects(path, header=_header(stream, origin)) as refused:
                 found = importing.take_over(
-                    plant, stream, origin, watch, rows=rows, keep=refused.add, who=machine.who()
+                    plant,
+                    stream,
+                    origin,
+                    watch,
+                    rows=rows,
+                    keep=refused.add,
+                    who=machine.who(),
+                    tell=tell,
                 )
             kept = path if refused.count else None
     _show_import(found, kept, dry_run=dry_run, as_json=as_json)
@@ -111,6 +136,18 @@ def register_columns(as_json: bool) -> None:
         ("column", "列名", "", "what"),
         ((c.name, c.term, "needed" if c.needed else "", c.what) for c in tabular.COLUMNS),
     )
+
+
+@contextmanager
+def _doubts_to(path: Path | None) -> Iterator[importing.Tell | None]:
+    """Writes each doubt as a row, marked as UTF-8 for spreadsheets; None: nobody asked for them."""
+    if path is None:
+        yield None
+        return
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("line", "column", "rule"))
+        yield lambda doubt: rows.writerow((doubt.line, doubt.column, doubt.rule))
 
 
 @contextmanager
@@ -157,6 +194,11 @@ def _show_import(
         rows_held = [(h.line, h.hold, h.reason) for h in found.held[:FIRST]]
         print_table(("line", "hold", "why it waits"), rows_held)
         _tell_more(len(found.held) - FIRST, "held rows")
+    if found.doubts:
+        rows = [(d.line, d.column, d.rule) for d in found.doubts[:FIRST]]
+        print_table(("line", "column", "doubtful, but taken"), rows)
+        what = f"rows with doubts: {found.doubtful}; an approval with them would be held"
+        out.print(f"{what}; --doubts FILE lists them all")
     counts = "  ".join(f"{count} {name}" for name, count in found.counts.items() if count)
     out.print(f"would be: {counts}" if dry_run else counts or "no rows")
     if rejects:

@@ -461,6 +461,74 @@ def test_a_source_without_its_grant_is_told_the_command(plant: Plant) -> None:
         importing.check_origin(plant, replace(TABLE, profile="atlantis-constructor"))
 
 
+def doubtful_rows() -> list[JsonObject]:
+    """A wrong check digit, another sex than the number says, a wrong credit code, nothing wrong."""
+    wrong, other, firm, right = (row(seed) for seed in (21, 22, 23, 24))
+    wrong["holder"]["id_number"] = miscounted(wrong["holder"]["id_number"])
+    other["holder"]["sex"] = "female" if other["holder"]["sex"] == "male" else "male"
+    firm["enterprise"]["credit_code"] = miscounted(firm["enterprise"]["credit_code"])
+    return [wrong, other, firm, right]
+
+
+def miscounted(number: str) -> str:
+    """The same number with another check character."""
+    return number[:-1] + ("1" if number[-1] != "1" else "2")
+
+
+DOUBTS = [
+    (1, "holder.id_number", "the check character is wrong (GB 11643-1999)"),
+    (2, "holder.id_number", "the sex is another than the holder has (GB 11643-1999)"),
+    (3, "enterprise.credit_code", "the check character is wrong (GB 32100-2015)"),
+]
+
+
+def test_numbers_that_break_their_rule_are_taken_and_told_by_line(plant: Plant) -> None:
+    raw = lines(doubtful_rows())
+
+    rehearsed, taken, again = rehearse(plant, raw), take(plant, raw), take(plant, raw)
+
+    assert counts(rehearsed) == counts(taken) == {"accepted": 4}
+    assert counts(again) == {"duplicate": 4}
+    for report in (rehearsed, taken, again):
+        assert [(each.line, each.column, each.rule) for each in report.doubts] == DOUBTS
+        assert report.doubtful == 3
+
+
+def test_an_approval_with_the_same_numbers_is_held_for_what_the_import_doubts(
+    plant: Plant,
+) -> None:
+    for wrong, (_, field, rule) in zip(doubtful_rows(), DOUBTS, strict=False):
+        event = specimen.approved(31)
+        event["id"], event["data"]["holder"] = field + rule, wrong["holder"]
+        event["data"]["enterprise"] = wrong["enterprise"]
+        event["data"]["application"]["acceptance_number"] = f"of {wrong['registration_number']}"
+
+        assert submit(plant, event).reason == f"{field}: {rule}"
+
+
+def test_a_refused_row_has_problems_and_no_doubts(plant: Plant) -> None:
+    wrong = doubtful_rows()[0]
+    wrong["holder"]["name"] = ""
+
+    report = take(plant, lines([wrong]))
+
+    assert counts(report) == {"refused": 1}
+    assert (report.doubtful, report.doubts) == (0, ())
+
+
+def test_a_table_tells_doubts_by_its_columns_and_all_of_them_to_whoever_asks(plant: Plant) -> None:
+    text = REGISTER.read_text("utf-8")
+    raw = text.replace("310101198604250010", "310101198604250011").encode()
+    told: list[importing.Problem] = []
+
+    report = importing.rehearse(
+        plant, io.BytesIO(raw), TABLE, Silent(), rows=0, who=WHO, tell=told.append
+    )
+
+    assert [(each.line, each.column) for each in report.doubts] == [(2, "id_number")]
+    assert tuple(told) == report.doubts
+
+
 def test_neither_report_nor_log_nor_audit_nor_database_tells_a_person(
     plant: Plant, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
