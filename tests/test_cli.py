@@ -492,6 +492,35 @@ def test_events_come_through_a_pipe(factory: Line) -> None:
     assert "1 accepted" in done.stdout.decode()
 
 
+@pytest.mark.parametrize(("words", "is_whole"), [([], False), (["--whole"], True)])
+def test_an_example_on_a_terminal_has_short_pictures_unless_whole(
+    factory: Line, words: list[str], is_whole: bool
+) -> None:
+    terminal, theirs = pty.openpty()
+    example = ("events", "example", "registration.approved", *words)
+    photo = json.loads(factory.run(*example).stdout)["data"]["photo"]["content"]
+
+    with subprocess.Popen(
+        [sys.executable, "cli.py", *example], cwd=ROOT, stdout=theirs, stderr=subprocess.PIPE
+    ) as process:
+        os.close(theirs)
+        shown = read_all(terminal)
+        told = process.stderr.read() if process.stderr else b""
+
+    assert photo[:40] in shown
+    assert (photo in shown, b"--whole" in told) == (is_whole, not is_whole)
+
+
+def read_all(terminal: int) -> str:
+    """Everything that was written to a terminal until its other side was closed."""
+    found = b""
+    with suppress(OSError):
+        while piece := os.read(terminal, 10_000):
+            found += piece
+    os.close(terminal)
+    return found.decode()
+
+
 def test_progress_is_shown_on_a_terminal_only(factory: Line) -> None:
     terminal, theirs = pty.openpty()
     os.set_blocking(terminal, False)

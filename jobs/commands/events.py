@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -14,6 +16,8 @@ from jobs import examples
 from jobs.commands import machine
 from jobs.commands.options import TEXT, application_type_option, seed_option
 from jobs.commands.output import print_json
+
+MAX_SHOWN = 40  #: characters of a picture in base64 on a terminal
 
 
 @click.group("events")
@@ -45,8 +49,9 @@ def events_schema(type_: str) -> None:
 )  # fmt: skip
 @application_type_option
 @seed_option
+@click.option("--whole", is_flag=True, help="Do not shorten pictures on a terminal either.")
 def events_example(
-    event: str | None, profile: str | None, asked_type: str | None, seed: int
+    event: str | None, profile: str | None, asked_type: str | None, seed: int, whole: bool
 ) -> None:
     """Print a synthetic event of that register, on one line, ready for submit.
 
@@ -58,5 +63,23 @@ def events_example(
     day = local_day(datetime.now(UTC))
     asked = ApplicationType(asked_type) if asked_type else None
     found = examples.found(installed, event, profile, asked, seed=seed, today=day)
-    for each in found[-1:] if event else found:
+    printed = found[-1:] if event else found
+    shown = list(printed) if whole or not sys.stdout.isatty() else [_shortened(e) for e in printed]
+    for each in shown:
         click.echo(json.dumps(each, ensure_ascii=False))
+    if shown != list(printed):
+        click.echo("Pictures are shortened here; written to a file or with --whole they are"
+                   " whole, as submit needs them.", err=True)  # fmt: skip
+
+
+def _shortened(value: Any) -> Any:
+    """The same with pictures a person can skip; everything else as it is."""
+    if isinstance(value, dict):
+        return {name: _picture(name, each) for name, each in value.items()}
+    return [_shortened(each) for each in value] if isinstance(value, list) else value
+
+
+def _picture(name: str, value: Any) -> Any:
+    if name == "content" and isinstance(value, str) and len(value) > MAX_SHOWN:
+        return f"{value[:MAX_SHOWN]}… {len(value)} characters"
+    return _shortened(value)
