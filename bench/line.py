@@ -26,8 +26,8 @@ from rich.console import Console
 from bench import naive_run, report
 from bench.meter import Meter, metered
 from factory import specimen
-from factory.fonts import UMING
 from factory.model import BatchId, BatchState
+from factory.page.fonts import UMING
 from factory.seals.picture import draw_test_seal
 from jobs import bulk, crew, embedded, intake, logs, opening, waiting, watching
 from jobs.metrics import STAGES

@@ -23,12 +23,12 @@ from sqlalchemy import select
 from bench import naive
 from bench.meter import Meter, metered
 from factory import specimen
-from factory.fonts import FACES
 from factory.kinds import KINDS
-from factory.marks import AUTHORITY_SEAL, MM_PER_PT, Code, Picture, Placed, Run
 from factory.model import Kind
+from factory.page.fonts import FACES
+from factory.page.marks import AUTHORITY_SEAL, MM_PER_PT, Code, Picture, Placed, Run
+from factory.page.sheet import layout
 from factory.pictures import normalise_photo
-from factory.sheet import layout
 from jobs.servers import die_with
 from jobs.wiring import Plant
 from storage import tables as t

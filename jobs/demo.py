@@ -17,10 +17,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
-from factory import events, extract
+from factory import events
 from factory.errors import ConflictError, NotFoundError, SettingsError
-from factory.fonts import WEN_KAI
 from factory.model import BatchId, BatchState, EditionState, Kind
+from factory.page import extract
+from factory.page.fonts import WEN_KAI
 from factory.verify import VerdictWord
 from jobs import (
     bulk,

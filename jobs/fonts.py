@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from factory import fontfile
 from factory.events.text import cleaned
-from factory.fonts import FACES, Face, FontBook, Style, code_point, refusal
+from factory.page import fontfile
+from factory.page.fonts import FACES, Face, FontBook, Style, code_point, refusal
 from storage.blobs import Blob
 from storage.ledger import fonts
 

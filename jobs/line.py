@@ -19,10 +19,10 @@ from factory import verify
 from factory.errors import FactoryError, PermanentError, SealRefusedError, SelfCheckError
 from factory.kinds import KINDS
 from factory.kinds.stored import twin
-from factory.lint import check
-from factory.marks import AUTHORITY_SEAL, Placed, SignatureBox
 from factory.model import ChunkId, Format, Order
-from factory.proof import proof
+from factory.page.lint import check
+from factory.page.marks import AUTHORITY_SEAL, Placed, SignatureBox
+from factory.page.proof import proof
 from factory.register import local_day
 from factory.seals import fields, pades
 from factory.seals.signer import SealIdentity

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from factory.errors import SettingsError
-from factory.fonts import UMING
+from factory.page.fonts import UMING
 from factory.seals.picture import draw_test_seal
 from jobs.servers import free_port, is_free
 from jobs.settings import Settings

@@ -13,23 +13,24 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from factory import courses, events, extract, outlook
+from factory import courses, events, outlook
 from factory.courses import Case, JsonObject
 from factory.errors import ConflictError, FieldError, InvalidEventError, NotFoundError
 from factory.events import EnterpriseRenamed, Event
-from factory.fonts import FontBook
 from factory.kinds import KINDS
 from factory.kinds.stored import twin
-from factory.lint import check
-from factory.marks import Placed, Value
 from factory.model import ApplicationType, Kind
 from factory.outlook import Outlook
+from factory.page import extract
+from factory.page.fonts import FontBook
+from factory.page.lint import check
+from factory.page.marks import Placed, Value
+from factory.page.proof import proof
+from factory.page.sheet import layout
+from factory.page.watermark import marked
 from factory.profile import Profile
-from factory.proof import proof
 from factory.register import EFFECTIVE, effective, local_day
-from factory.sheet import layout
 from factory.versions import Versions
-from factory.watermark import marked
 from factory.writers import pdf
 from jobs.examples import profile_of, usual_first
 

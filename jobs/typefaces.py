@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from factory.errors import NotFoundError, SettingsError, UnprintableError
-from factory.fonts import Face, FontBook
-from factory.rows import Table
-from factory.sheet import Placed, Sheet, Value, layout
+from factory.page.fonts import Face, FontBook
+from factory.page.rows import Table
+from factory.page.sheet import Placed, Sheet, Value, layout
 from storage.ledger import fonts
 from storage.ledger.fonts import AddedFont
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from factory import versions
 from factory.errors import ProfileError, SettingsError
-from factory.fonts import FACES, FontBook, assemble
+from factory.page.fonts import FACES, FontBook, assemble
 from factory.profile import Profile
 from factory.register import local_day
 from factory.versions import Versions

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uharfbuzz as hb
 
-from factory.fonts import HANA_B, Face
+from factory.page.fonts import HANA_B, Face
 from jobs.settings import Settings
 from jobs.wiring import font_files
 

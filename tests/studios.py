@@ -5,9 +5,9 @@ from datetime import date
 from pathlib import Path
 
 from factory.errors import NotFoundError
-from factory.fonts import FontBook
 from factory.kinds import KINDS
 from factory.model import ApplicationType, Kind
+from factory.page.fonts import FontBook
 from jobs.preview import Studio
 from jobs.wiring import load_profiles
 

@@ -13,9 +13,9 @@ from factory.kinds import (
     rename_list,
 )
 from factory.model import Kind
+from factory.page.rows import Table
+from factory.page.sheet import Sheet, Value
 from factory.profile import Profile
-from factory.rows import Table
-from factory.sheet import Sheet, Value
 
 
 class DocumentKind(Protocol):

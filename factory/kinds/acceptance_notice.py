@@ -16,9 +16,9 @@ from factory.events import Applied
 from factory.kinds import notice_design, stored
 from factory.kinds.stored import Part, StoredFace
 from factory.model import ApplicationType, Occupation
+from factory.page.rows import Table
+from factory.page.sheet import Value, Wording
 from factory.profile import Profile
-from factory.rows import Table
-from factory.sheet import Value, Wording
 
 FACE_VERSION = 1
 SEALED = True

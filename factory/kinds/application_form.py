@@ -19,9 +19,9 @@ from factory.kinds.form_rows import (
     templates,
 )
 from factory.model import ApplicationType
+from factory.page.rows import Table
+from factory.page.sheet import Value, Wording
 from factory.profile import Profile
-from factory.rows import Table
-from factory.sheet import Value, Wording
 
 __all__ = [
     "FACE_VERSION",

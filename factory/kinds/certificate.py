@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from factory.errors import FieldError
 from factory.kinds import constructor_2024, cost_engineer_2021, cost_engineer_2024
 from factory.model import Registration, Sex
+from factory.page.sheet import Sheet, Value
 from factory.profile import Profile
-from factory.sheet import Sheet, Value
 
 FACE_VERSION = 1
 SEALED = True

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from factory import ornament
 from factory.kinds import drafting
 from factory.kinds.drafting import RED, Fixtures, down, fitting, label, mm, note, small, value
-from factory.ornament import BLUE
-from factory.sheet import FixedMark, Sheet, Slot, Text
+from factory.page import ornament
+from factory.page.ornament import BLUE
+from factory.page.sheet import FixedMark, Sheet, Slot, Text
 
 LABEL_X, VALUE_X = 102.0, 174.0  #: points
 LABEL_PT, VALUE_PT = 14.0, 16.0

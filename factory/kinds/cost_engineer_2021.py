@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from factory import ornament
 from factory.kinds import drafting
 from factory.kinds.drafting import (
     MIDDLE,
@@ -23,8 +22,9 @@ from factory.kinds.drafting import (
     small,
     value,
 )
-from factory.ornament import GREEN
-from factory.sheet import Align, Colour, FixedMark, Path, Sheet, Slot, Text
+from factory.page import ornament
+from factory.page.ornament import GREEN
+from factory.page.sheet import Align, Colour, FixedMark, Path, Sheet, Slot, Text
 
 PALE: Colour = (234, 244, 238)  #: of the watermark, paler than the ground
 

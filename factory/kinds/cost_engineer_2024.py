@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from factory import ornament
-from factory.fonts import Style
 from factory.kinds import drafting
 from factory.kinds.drafting import (
     GREY,
@@ -25,8 +23,10 @@ from factory.kinds.drafting import (
     small,
     value,
 )
-from factory.ornament import GREEN
-from factory.sheet import Align, FixedMark, Sheet, Slot, Text
+from factory.page import ornament
+from factory.page.fonts import Style
+from factory.page.ornament import GREEN
+from factory.page.sheet import Align, FixedMark, Sheet, Slot, Text
 
 STATE = "中华人民共和国"  #: stands on a line of its own
 ENGLISH = (

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from unicodedata import east_asian_width
 
-from factory import ornament
-from factory.fonts import Style
-from factory.marks import AUTHORITY_SEAL
-from factory.ornament import Palette
-from factory.sheet import (
+from factory.page import ornament
+from factory.page.fonts import Style
+from factory.page.marks import AUTHORITY_SEAL
+from factory.page.ornament import Palette
+from factory.page.sheet import (
     MM_PER_PT,
     Align,
     CodeSlot,

@@ -13,11 +13,11 @@ from factory import opinions
 from factory.events import Applied
 from factory.kinds import stored
 from factory.kinds.stored import Part, StoredFace
-from factory.marks import Align
 from factory.model import ApplicationType, Occupation
+from factory.page.marks import Align
+from factory.page.rows import Field, Row, Table, Words
+from factory.page.sheet import Value, Wording
 from factory.profile import Profile
-from factory.rows import Field, Row, Table, Words
-from factory.sheet import Value, Wording
 
 FACE_VERSION = 1
 SEALED = False

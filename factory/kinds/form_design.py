@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from factory.marks import APPLICANT_SIGN, ENTERPRISE_SEAL, Align
 from factory.model import Party
-from factory.rows import Cell, Field, Image, Opinion, Row, Stack, Table, Words
-from factory.sheet import Wording
+from factory.page.marks import APPLICANT_SIGN, ENTERPRISE_SEAL, Align
+from factory.page.rows import Cell, Field, Image, Opinion, Row, Stack, Table, Words
+from factory.page.sheet import Wording
 
 LABEL, FIRST, SECOND, LAST, PHOTO = 27.0, 35.0, 27.0, 48.0, 33.0  #: widths of the columns, mm
 WIDTH = LABEL + FIRST + SECOND + LAST + PHOTO

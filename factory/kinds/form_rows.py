@@ -9,7 +9,7 @@ from factory.codes import RESIDENT_IDENTITY_CARD
 from factory.kinds.form_design import Pair
 from factory.kinds.form_face import Face, PrintedHours, PrintedProfession, id_type
 from factory.model import ApplicationType, Occupation
-from factory.sheet import Value
+from factory.page.sheet import Value
 
 NONE = "无"  #: printed where a row has nothing to say
 EXTENDS = "以上表所列信息为准。"  #: of a change whose differences are not known

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from factory.fonts import Style
-from factory.marks import AUTHORITY_SEAL, Align
-from factory.rows import Cell, Field, Row, Sealed, Table, Words
-from factory.sheet import Wording
+from factory.page.fonts import Style
+from factory.page.marks import AUTHORITY_SEAL, Align
+from factory.page.rows import Cell, Field, Row, Sealed, Table, Words
+from factory.page.sheet import Wording
 
 LABEL_MM, WIDTH_MM = 30.0, 170.0
 SEAL_MM, LINES_MM = 42.0, 78.0

@@ -10,11 +10,11 @@ from pydantic import AwareDatetime
 
 from factory.kinds import stored
 from factory.kinds.stored import Part, StoredFace
-from factory.marks import Align
+from factory.page.marks import Align
+from factory.page.rows import Field, Table, Words
+from factory.page.rows import Row as TableRow
+from factory.page.sheet import Value
 from factory.profile import Profile
-from factory.rows import Field, Table, Words
-from factory.rows import Row as TableRow
-from factory.sheet import Value
 
 FACE_VERSION = 1
 SEALED = False

@@ -22,8 +22,8 @@ from reportlab.pdfbase import pdfdoc
 from reportlab.pdfgen.canvas import Canvas
 
 from factory.errors import PictureError
-from factory.fonts import Face
-from factory.marks import IDENTITY, MM_PER_PT, Code, Colour, Matrix, Path, Picture, Placed, Run
+from factory.page.fonts import Face
+from factory.page.marks import IDENTITY, MM_PER_PT, Code, Colour, Matrix, Path, Picture, Placed, Run
 from factory.writers import pdfa
 from factory.writers.pdf_fonts import Deflated, EmbeddedFont, compressed
 

@@ -22,7 +22,7 @@ from reportlab.pdfbase.pdfdoc import (
     PDFString,
 )
 
-from factory.fonts import Face, Metrics, Subset
+from factory.page.fonts import Face, Metrics, Subset
 
 EM = 1000  #: of a PDF font's widths
 SYMBOLIC = 4  #: font flag, ISO 32000-1 table 123

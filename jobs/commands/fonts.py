@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from factory import fontfile
 from factory.errors import NotFoundError
+from factory.page import fontfile
 from jobs import desk, fonts
 from jobs.commands import machine
 from jobs.commands.exits import REFUSED

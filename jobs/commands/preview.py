@@ -9,9 +9,9 @@ from typing import BinaryIO
 
 import click
 
-from factory.fonts import WEN_KAI, assemble
 from factory.kinds import KINDS
 from factory.model import ApplicationType, Kind
+from factory.page.fonts import WEN_KAI, assemble
 from factory.register import local_day
 from jobs.commands import machine
 from jobs.commands.options import TEXT, application_type_option, json_option, seed_option

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw
 
 from factory import profile as profiles
-from factory.fonts import FACES, FontBook, assemble
 from factory.kinds import KINDS
 from factory.kinds.certificate import face
 from factory.kinds.stored import twin
@@ -25,9 +24,10 @@ from factory.model import (
     Registration,
     Sex,
 )
+from factory.page.fonts import FACES, FontBook, assemble
+from factory.page.sheet import Placed, layout
 from factory.pictures import normalise_signature
 from factory.profile import Profile
-from factory.sheet import Placed, layout
 from factory.versions import Versions
 from factory.writers.pdf import draw
 

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from factory import opinions
 from factory.errors import FieldError, LintError
-from factory.fonts import FontBook
 from factory.kinds import application_form
-from factory.lint import check
-from factory.marks import APPLICANT_SIGN, ENTERPRISE_SEAL, Wording
 from factory.model import ApplicationType, Party
+from factory.page.fonts import FontBook
+from factory.page.lint import check
+from factory.page.marks import APPLICANT_SIGN, ENTERPRISE_SEAL, Wording
+from factory.page.rows import Table
+from factory.page.sheet import Page, Picture, Placed, Run, Value, layout
 from factory.profile import DocumentRules, Profile
-from factory.rows import Table
-from factory.sheet import Page, Picture, Placed, Run, Value, layout
 from tests.factory.documents import FORMS, PROFILES, SAVED, applied, form, standing
 
 SHANGHAI, COST = PROFILES["shanghai-constructor"], PROFILES["shanghai-cost-engineer"]

@@ -11,11 +11,20 @@ from hypothesis import strategies as st
 
 from factory.errors import FieldError
 from factory.kinds import KINDS, certificate
-from factory.lint import check
-from factory.marks import ASCENT, AUTHORITY_SEAL, MM_PER_PT
 from factory.model import Kind
+from factory.page.lint import check
+from factory.page.marks import ASCENT, AUTHORITY_SEAL, MM_PER_PT
+from factory.page.sheet import (
+    Code,
+    Picture,
+    PictureSlot,
+    Placed,
+    Run,
+    SignatureSlot,
+    TextSlot,
+    Value,
+)
 from factory.profile import DESIGNS_OF, Design, Profile
-from factory.sheet import Code, Picture, PictureSlot, Placed, Run, SignatureSlot, TextSlot, Value
 from factory.versions import Versions
 
 Face = dict[str, object]

@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader
 
-from factory.fonts import FontBook
 from factory.kinds import KINDS, acceptance_notice
-from factory.marks import AUTHORITY_SEAL
 from factory.model import ApplicationType, Kind
+from factory.page.fonts import FontBook
+from factory.page.marks import AUTHORITY_SEAL
+from factory.page.sheet import Placed, layout
 from factory.pictures import normalise_signature
 from factory.profile import Profile
 from factory.seals import pades
-from factory.sheet import Placed, layout
 from factory.verify import self_check
 from factory.writers.pdf import draw
 from tests.factory.documents import PROFILES, SAVED, applied, form

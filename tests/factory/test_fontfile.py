@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from factory import fontfile
 from factory.errors import FieldError
-from factory.fonts import FontBook, Style
+from factory.page import fontfile
+from factory.page.fonts import FontBook, Style
 from tests.fontmaking import EXTENSION_I, POSTSCRIPT, SHAPE, collection, small_font
 
 GLYPHS = {EXTENSION_I: SHAPE}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factory.errors import SettingsError
-from factory.fonts import FACES, Face, FontBook, Style, assemble, is_refused
+from factory.page.fonts import FACES, Face, FontBook, Style, assemble, is_refused
 
 BEYOND_THE_BASIC_PLANE = "𬭎"  # U+2CB4E
 EXTENSION_G = "\U00030003"

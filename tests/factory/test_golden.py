@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from factory import extract
-from factory.fonts import FontBook
 from factory.kinds import KINDS
-from factory.marks import Code, Picture, PlacedMark, Run
 from factory.model import ApplicationType, Kind
+from factory.page import extract
+from factory.page.fonts import FontBook
+from factory.page.marks import Code, Picture, PlacedMark, Run
 from jobs.preview import MAKERS, Drawn, Studio
 from tests.factory.conftest import GOLDEN
 from tests.studios import TODAY, shown, studio

@@ -7,10 +7,10 @@ import pytest
 
 from factory.errors import LintError
 from factory.kinds import certificate
-from factory.lint import RULES, check
-from factory.marks import ENTERPRISE_SEAL, SignatureSlot
+from factory.page.lint import RULES, check
+from factory.page.marks import ENTERPRISE_SEAL, SignatureSlot
+from factory.page.sheet import Code, Picture, Placed, Run, Sheet, Value
 from factory.profile import Profile
-from factory.sheet import Code, Picture, Placed, Run, Sheet, Value
 
 Values = dict[str, Value]
 Drawn = tuple[Sheet, Placed, Values]

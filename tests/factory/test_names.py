@@ -16,11 +16,11 @@ import pytest
 from PIL import Image
 
 from factory import events
-from factory.fonts import FontBook, code_point
 from factory.kinds import certificate
-from factory.marks import MM_PER_PT
+from factory.page.fonts import FontBook, code_point
+from factory.page.marks import MM_PER_PT
+from factory.page.sheet import Placed, Run, TextSlot
 from factory.profile import Profile
-from factory.sheet import Placed, Run, TextSlot
 
 Face = dict[str, object]
 NewFace = Callable[..., Face]

@@ -9,13 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from factory.errors import FieldError
-from factory.fonts import FontBook
 from factory.kinds import KINDS, acceptance_notice, filing_slip, rename_list
-from factory.lint import check
-from factory.marks import AUTHORITY_SEAL
 from factory.model import ApplicationType, Kind
+from factory.page.fonts import FontBook
+from factory.page.lint import check
+from factory.page.marks import AUTHORITY_SEAL
+from factory.page.sheet import Placed, Run, Value, layout
 from factory.profile import Profile
-from factory.sheet import Placed, Run, Value, layout
 from tests.factory.documents import PROFILES, applied
 
 SHANGHAI, COST = PROFILES["shanghai-constructor"], PROFILES["shanghai-cost-engineer"]

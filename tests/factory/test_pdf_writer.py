@@ -14,8 +14,8 @@ import zxingcpp
 from PIL import Image
 
 from factory.errors import PictureError
-from factory.fonts import FontBook
-from factory.sheet import Placed, Sheet, TextSlot, layout
+from factory.page.fonts import FontBook
+from factory.page.sheet import Placed, Sheet, TextSlot, layout
 from factory.versions import Versions
 from factory.writers.pdf import draw
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, ImageChops, ImageCms
 from pypdf import PdfReader
 
-from factory.sheet import Placed
+from factory.page.sheet import Placed
 from factory.writers import srgb
 from factory.writers.pdf import draw
 from tests import judges

@@ -8,15 +8,15 @@ import pikepdf
 import pytest
 from pikepdf import Array, AttachedFileSpec, Dictionary, Name, String
 
-from factory import extract
 from factory.errors import LintError
-from factory.fonts import FontBook
 from factory.kinds import certificate
-from factory.marks import Page, Placed, Run
+from factory.page import extract
+from factory.page.fonts import FontBook
+from factory.page.marks import Page, Placed, Run
+from factory.page.proof import RULES, proof
+from factory.page.sheet import Value
+from factory.page.watermark import marked
 from factory.profile import Profile
-from factory.proof import RULES, proof
-from factory.sheet import Value
-from factory.watermark import marked
 from factory.writers.pdf import draw
 from tests.factory.conftest import CREATED
 

@@ -18,14 +18,15 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
-from factory import extract, outlook, specimen
+from factory import outlook, specimen
 from factory.courses import Case
 from factory.errors import InvalidEventError, LintError, PermanentError, UnprintableError
-from factory.fonts import FACES, FontBook
 from factory.kinds import KINDS
-from factory.marks import MM_PER_PT, Run
 from factory.model import Kind
-from factory.proof import plain, proof
+from factory.page import extract
+from factory.page.fonts import FACES, FontBook
+from factory.page.marks import MM_PER_PT, Run
+from factory.page.proof import plain, proof
 from jobs.preview import MAKERS, Drawn, Studio, parsed
 from tests.studios import TODAY, documents, studio
 

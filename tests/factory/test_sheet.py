@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from factory.errors import LintError, UnprintableError
-from factory.fonts import FontBook
-from factory.marks import AUTHORITY_SEAL, MM_PER_PT
-from factory.sheet import (
+from factory.page.fonts import FontBook
+from factory.page.marks import AUTHORITY_SEAL, MM_PER_PT
+from factory.page.sheet import (
     Align,
     Code,
     CodeSlot,

@@ -3,11 +3,11 @@
 import pytest
 
 from factory.errors import LintError, UnprintableError
-from factory.fonts import FontBook
-from factory.lint import check
-from factory.marks import ENTERPRISE_SEAL, Path
-from factory.rows import Field, Image, Opinion, Row, Stack, Table, Words
-from factory.sheet import Placed, Run, Value, layout
+from factory.page.fonts import FontBook
+from factory.page.lint import check
+from factory.page.marks import ENTERPRISE_SEAL, Path
+from factory.page.rows import Field, Image, Opinion, Row, Stack, Table, Words
+from factory.page.sheet import Placed, Run, Value, layout
 
 WIDTH = 170.0
 LINE = "上" * 30  #: a little less than a line

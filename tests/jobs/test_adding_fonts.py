@@ -12,10 +12,11 @@ from pypdf import PdfReader
 from sqlalchemy import func, select, update
 
 import cli
-from factory import fontfile, specimen
+from factory import specimen
 from factory.errors import FieldError, StoreUnavailableError
-from factory.fonts import Style
 from factory.model import ChunkId
+from factory.page import fontfile
+from factory.page.fonts import Style
 from jobs import desk, enquiry, fonts, line, opening
 from jobs.servers import LOOPBACK, free_port
 from jobs.settings import Settings

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from factory import specimen
 from factory.kinds.stored import twin as twin_of
-from factory.marks import Page, Placed
 from factory.model import ChunkId, Format, Order
+from factory.page.marks import Page, Placed
 from factory.seals import pades
 from factory.writers import pdf
 from jobs import desk, line

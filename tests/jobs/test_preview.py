@@ -12,14 +12,15 @@ from PIL import Image
 from pypdf import PdfReader
 
 import cli
-from factory import courses, events, extract, verify
+from factory import courses, events, verify
 from factory.courses import Case
 from factory.errors import AwaitsError, ConflictError, FieldError, NotFoundError
 from factory.events import Event
-from factory.fonts import FontBook
 from factory.kinds import KINDS
 from factory.model import ApplicationType, Kind
-from factory.proof import plain
+from factory.page import extract
+from factory.page.fonts import FontBook
+from factory.page.proof import plain
 from jobs import intake
 from jobs.contact import WIDTH_PX, Specimen, contact_sheet
 from jobs.preview import Preview, Studio

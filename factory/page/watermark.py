@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from factory.fonts import FontBook, Style
-from factory.marks import Colour, Matrix, Page, Path, Placed, Run
+from factory.page.fonts import FontBook, Style
+from factory.page.marks import Colour, Matrix, Page, Path, Placed, Run
 
 WORDS = "样张"
 SLANT = math.radians(30)

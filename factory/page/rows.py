@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from factory.fonts import Style
-from factory.marks import SPEAKS_FREELY, Align, Wording
+from factory.page.fonts import Style
+from factory.page.marks import SPEAKS_FREELY, Align, Wording
 
 PAGE_WIDTH_MM, PAGE_HEIGHT_MM = 210.0, 297.0  #: A4, GB/T 148-1997
 MARGIN_MM, SIDE_MM = 17.0, 20.0  #: above and below, left and right

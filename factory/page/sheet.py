@@ -12,10 +12,10 @@ from functools import lru_cache
 import segno
 
 from factory.errors import LintError
-from factory.fitting import Fitted, Glyph, fit, printable, width_em
-from factory.fonts import Face, FontBook
-from factory.leaf import Leaf
-from factory.marks import (
+from factory.page.fitting import Fitted, Glyph, fit, printable, width_em
+from factory.page.fonts import Face, FontBook
+from factory.page.leaf import Leaf
+from factory.page.marks import (
     ASCENT,
     BLACK,
     IDENTITY,
@@ -42,8 +42,8 @@ from factory.marks import (
     Value,
     Wording,
 )
-from factory.rows import Table
-from factory.table import leaves
+from factory.page.rows import Table
+from factory.page.table import leaves
 
 __all__ = [
     "BLACK",

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from factory.errors import LintError
-from factory.extract import Extract, PageText, extract
-from factory.marks import Page, Placed, Run, Value
+from factory.page.extract import Extract, PageText, extract
+from factory.page.marks import Page, Placed, Run, Value
 
 TOLERANCE_PT = 1.5  #: a glyph's bearings may stand over its advance
 TWIN = "face.json"  #: the machine-readable twin, the only file a document carries

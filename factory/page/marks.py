@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from factory.fonts import Face, Style
+from factory.page.fonts import Face, Style
 
 MM_PER_PT = 25.4 / 72
 ASCENT = 0.88  #: of a Chinese em box, above the baseline; the same for every face

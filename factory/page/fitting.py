@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from factory.errors import LintError, UnprintableError
-from factory.fonts import Face, FontBook, Style, code_point
-from factory.marks import MM_PER_PT, TextSlot
+from factory.page.fonts import Face, FontBook, Style, code_point
+from factory.page.marks import MM_PER_PT, TextSlot
 
 STEP_PT = 0.25
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from factory.errors import LintError
-from factory.fonts import FontBook
-from factory.leaf import MIDDLE, SLACK_MM, Box, Leaf
-from factory.marks import MM_PER_PT, Align, Text, Value
-from factory.rows import Field, Row, Table
-from factory.setting import PAD_X_MM, REPEATED, Texts, cut_row, row_height, set_row
+from factory.page.fonts import FontBook
+from factory.page.leaf import MIDDLE, SLACK_MM, Box, Leaf
+from factory.page.marks import MM_PER_PT, Align, Text, Value
+from factory.page.rows import Field, Row, Table
+from factory.page.setting import PAD_X_MM, REPEATED, Texts, cut_row, row_height, set_row
 
 FOOT_MM = 11.0  #: from the page's lower edge to the middle of its foot
 FOOT_PT = 9.0

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import cos, pi, sin, tau
 
-from factory.marks import Colour, Matrix, Path
+from factory.page.marks import Colour, Matrix, Path
 
 Point = tuple[float, float]
 Curve = Callable[[float], Point]

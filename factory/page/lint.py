@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from factory.errors import LintError
-from factory.marks import (
+from factory.page.marks import (
     ASCENT,
     MM_PER_PT,
     SIGNATURES,
@@ -29,8 +29,8 @@ from factory.marks import (
     Value,
     slot_name,
 )
-from factory.rows import Table
-from factory.setting import REPEATED
+from factory.page.rows import Table
+from factory.page.setting import REPEATED
 
 TOLERANCE_MM = 0.01
 DESCENT = 0.3  #: of an em below the baseline that no glyph leaves

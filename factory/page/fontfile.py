@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from factory.errors import FieldError
-from factory.fonts import EMBEDDED_TABLES, Face
+from factory.page.fonts import EMBEDDED_TABLES, Face
 
 MAX_BYTES = 100_000_000
 

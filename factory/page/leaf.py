@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from factory.fonts import Style
-from factory.marks import (
+from factory.page.fonts import Style
+from factory.page.marks import (
     ASCENT,
     BLACK,
     MM_PER_PT,
@@ -21,8 +21,18 @@ from factory.marks import (
     TextSlot,
     Value,
 )
-from factory.rows import LABEL_BOLD_MM, VALUE_PT, Cell, Image, Opinion, Row, Sealed, Stack, Words
-from factory.setting import (
+from factory.page.rows import (
+    LABEL_BOLD_MM,
+    VALUE_PT,
+    Cell,
+    Image,
+    Opinion,
+    Row,
+    Sealed,
+    Stack,
+    Words,
+)
+from factory.page.setting import (
     LEADING,
     PAD_X_MM,
     PAD_Y_MM,

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from factory.errors import LintError
-from factory.fitting import fit, printable
-from factory.fonts import FontBook
-from factory.marks import MM_PER_PT, TextSlot, Value
-from factory.rows import Cell, Field, Image, Opinion, Row, Sealed, Stack, Words
+from factory.page.fitting import fit, printable
+from factory.page.fonts import FontBook
+from factory.page.marks import MM_PER_PT, TextSlot, Value
+from factory.page.rows import Cell, Field, Image, Opinion, Row, Sealed, Stack, Words
 
 PAD_X_MM, PAD_Y_MM = 2.5, 2.4
 LEADING = 1.45  #: distance of two lines, in ems
