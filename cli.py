@@ -37,7 +37,7 @@ COMMANDS = (
     Later("materials", "enquiry:materials",
           "List the materials (申报材料) of the application NUMBER (受理编号), or get one."),
     Later("documents", "documents:documents_command",
-          "The forms, notices and slips of an application, or the list of a rename."),
+          "The documents of application NUMBER (受理编号): form, notice, slip; or a link to one."),
     Later("slip", "enquiry:slip",
           "The filing number and query code (办件申报号, 查询密码) of application NUMBER."),
     Later("collect", "desk:collect",

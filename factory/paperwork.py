@@ -91,11 +91,14 @@ def due(case: Case, *, filed: bool) -> Iterator[Kind]:
 
 
 def _is_accepted(case: Case) -> bool:
-    """Whether it is taken in (受理) and examined; what completes at a signature never is."""
-    rules, application = case.profile.application, case.application
-    at_once = rules.cancellation_completes_on == "enterprise_signature"
-    examined = not (at_once and application.kind in CANCELLING)
-    return examined and application.handed_in is not None and application.state not in FILLING_IN
+    """Whether its form was taken in (受理); what completes at a signature is not examined."""
+    profile, application = case.profile, case.application
+    at_once = profile.application.cancellation_completes_on == "enterprise_signature"
+    if application.kind not in profile.documents.application_forms:
+        return False
+    if at_once and application.kind in CANCELLING:
+        return False
+    return application.handed_in is not None and application.state not in FILLING_IN
 
 
 def form_basis(case: Case) -> tuple[str, ...]:

@@ -194,17 +194,22 @@ def _running(settings: Settings, out: Path) -> Iterator[Plant]:
 
 
 def _own_place(settings: Settings, out: Path) -> Settings:
+    """A folder of its own, and a place of its own on servers that others use too.
+
+    With ``FACTORY_DATA_DIR`` set to that folder every command finds what the demonstration made.
+    """
     data = out / "data"
     own = replace(
         settings,
         data_dir=data,
         keyring_dir=data / "keyring",
-        namespace=PLACE,
-        s3_bucket="factory-demo",
-        s3_intake_bucket="factory-demo-intake",
         metrics_port=0,
         link_seconds=LINK_SECONDS,
     )
+    if settings.redis_url:
+        own = replace(own, namespace=PLACE)
+    if settings.s3_endpoint:
+        own = replace(own, s3_bucket="factory-demo", s3_intake_bucket="factory-demo-intake")
     if settings.db_url.startswith(POSTGRESQL):
         return replace(own, db_url=schema.in_namespace(settings.db_url, PLACE))
     return replace(own, db_url=f"sqlite:///{data / 'ledger.sqlite3'}")

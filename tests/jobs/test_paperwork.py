@@ -46,13 +46,14 @@ enterprise = "firm"
 application = "W2026030330001"
 type = "{kind}"
 signed_by = {signers}
-data = {{ revision = {revision}, {more} }}
+data = {{ revision = {revision}{more} }}
 """
 INITIAL = 'professions = [{ name = "建筑工程", qualified_on = 2024-11-03, main = true }]'
 BOTH = '["applicant", "enterprise"]'
 
 
 def saved(revision: int, *, signers: str = "[]", kind: str = "initial", more: str = INITIAL) -> str:
+    more = f", {more}" if more else ""
     return SAVED.format(day=revision, kind=kind, signers=signers, revision=revision, more=more)
 
 
@@ -186,6 +187,25 @@ def test_the_next_acceptance_has_a_notice_of_its_own_number(plant: Plant, tmp_pa
 
     assert "〔2026〕000001号" in texts[0]
     assert "〔2026〕000002号" in texts[1]
+
+
+def test_a_cancellation_that_takes_effect_at_the_signature_has_no_notice(plant: Plant) -> None:
+    cancelled = saved(
+        5,
+        signers=BOTH,
+        kind="cancellation",
+        more='reason = "聘用企业破产", professions = [{ name = "建筑工程" }]',
+    )
+
+    told(plant, SAVED_AND_MADE, cancelled)
+
+    assert standing(plant) == [("application_form", 5, "live")]
+
+
+def test_a_paper_exchange_has_neither_form_nor_notice(plant: Plant) -> None:
+    told(plant, IMPORTED, saved(1, kind="paper_exchange", more=""))
+
+    assert standing(plant) == []
 
 
 def test_a_register_that_gives_no_notices_draws_none(plant: Plant) -> None:
