@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from io import BytesIO
 
 import pytest
-from PIL import Image
 from pypdf import PdfReader
 
+from factory import specimen
 from factory.kinds import KINDS, acceptance_notice
 from factory.model import ApplicationType, Kind
 from factory.page.fonts import FontBook
@@ -32,9 +32,7 @@ def world() -> World:
 @pytest.fixture(scope="session")
 def signature() -> bytes:
     """A signature picture as it is kept."""
-    target = BytesIO()
-    Image.new("L", (413, 179), 200).save(target, "PNG")
-    return normalise_signature(target.getvalue())
+    return normalise_signature(specimen.signature(1))
 
 
 def placed(kind: Kind, profile: Profile, face: Mapping[str, object], book: FontBook) -> Placed:
