@@ -25,12 +25,22 @@ from pydantic_core import ErrorDetails
 from factory import opinions
 from factory.codes import credit_code_fault
 from factory.errors import FieldError, ProfileError
-from factory.model import CANCELLING, ApplicationType, Format, Occupation, Party, Period, ProfileId
+from factory.model import (
+    CANCELLING,
+    ApplicationType,
+    Format,
+    Kind,
+    Occupation,
+    Party,
+    Period,
+    ProfileId,
+)
 
 ONE_DAY = timedelta(days=1)
 NOTICE_SERIALS = range(1, 1_000_000)
 UNANNOUNCED = CANCELLING | {ApplicationType.PAPER_EXCHANGE}  #: unless a profile says otherwise
 
+IDENTITY = r"^[a-z0-9][a-z0-9-]{0,62}$"
 Policy = Literal["hold", "ignore"]
 Design = Literal["constructor-2024", "cost-engineer-2021", "cost-engineer-2024"]
 #: Whose title, labels and numbers a design has room for.
@@ -301,9 +311,23 @@ class DocumentRules(_Part):
 
 
 class Seal(_Part):
-    """Which signing identity of the keyring seals for this register."""
+    """Which signing identities of the keyring seal for this register, each a folder of it.
 
-    identity: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")  #: a folder of the keyring
+    identity: the authority's seal (公章), on certificates.
+    notices:  the one for notices (受理专用印章); None: the same.
+    """
+
+    identity: str = Field(pattern=IDENTITY)
+    notices: str | None = Field(default=None, pattern=IDENTITY)
+
+    def of(self, kind: Kind) -> str:
+        """The identity that seals documents of that kind."""
+        return self.notices if self.notices and kind is Kind.ACCEPTANCE_NOTICE else self.identity
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every identity that is needed, each once."""
+        return tuple(dict.fromkeys((self.identity, self.notices or self.identity)))
 
 
 class Policies(_Part):

@@ -72,7 +72,10 @@ def _keys(plant: Plant) -> str:
     opening.check_keyring(plant.settings)
     today = local_day(datetime.now(UTC))
     wanted = {
-        profile.seal.identity for rules in plant.profiles.values() for profile in rules.since(today)
+        identity
+        for rules in plant.profiles.values()
+        for profile in rules.since(today)
+        for identity in profile.seal.all
     }
     there = {summary.name: summary for summary in plant.keyring.identities()}
     if missing := wanted - there.keys():

@@ -79,10 +79,11 @@ def _without_seal(plant: Plant) -> Mapping[str, str]:
         return {}
     there = {each.name for each in known}
     return {
-        profile.seal.identity: profile.authority.name
+        identity: profile.authority.name
         for rules in plant.profiles.values()
         for profile in rules.all
-        if profile.seal.identity not in there
+        for identity in profile.seal.all
+        if identity not in there
     }
 
 

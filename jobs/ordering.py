@@ -83,7 +83,7 @@ def new_order(
         face_version=planned.face_version,
         pictures=certificate.pictures(planned.face),
         formats=profile.certificate.formats,
-        identity=profile.seal.identity,
+        identity=profile.seal.of(Kind.CERTIFICATE),
         signed_at=tx.now.replace(microsecond=0),
         key_stem=f"{row.profile}/{row.uid}/{number:03d}/{Kind.CERTIFICATE}",
         waits_for=waits_for,
@@ -116,7 +116,7 @@ def new_document(
         face_version=kind.FACE_VERSION,
         pictures=pictures,
         formats=(Format.PDF,),
-        identity=profile.seal.identity if kind.SEALED else None,
+        identity=profile.seal.of(new.kind) if kind.SEALED else None,
         signed_at=tx.now.replace(microsecond=0),
         key_stem=f"{profile.id}/documents/{secrets.token_hex(UID_BYTES)}/{new.kind}",
     )

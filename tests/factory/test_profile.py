@@ -14,7 +14,7 @@ from factory import profile as profiles
 from factory.codes import credit_code_fault
 from factory.errors import FieldError, ProfileError
 from factory.kinds import certificate
-from factory.model import ApplicationType
+from factory.model import ApplicationType, Kind
 from factory.profile import Profile, parse, years_later
 
 FILES = sorted(
@@ -466,3 +466,14 @@ def marked(text: str) -> dict[str, bool]:
 def with_validity(profile: Profile, **changes: Any) -> Profile:
     validity = profile.validity.model_copy(update=changes)
     return profile.model_copy(update={"validity": validity})
+
+
+def test_notices_have_the_seal_of_certificates_unless_the_profile_names_another() -> None:
+    text = SHANGHAI.replace("[policy]", 'notices = "shanghai-notices"\n\n[policy]', 1)
+
+    one, two = parse(SHANGHAI).seal, parse(text).seal
+
+    assert one.of(Kind.ACCEPTANCE_NOTICE) == one.of(Kind.CERTIFICATE) == one.identity
+    assert two.of(Kind.ACCEPTANCE_NOTICE) == "shanghai-notices"
+    assert two.of(Kind.CERTIFICATE) == two.identity
+    assert two.all == (two.identity, "shanghai-notices")
