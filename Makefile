@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 UV ?= uv
 SEEDS ?= 40
+FACES ?= 2000
 export PYTHON
 
 PY := .venv/bin/python
@@ -45,8 +46,10 @@ format: setup-test ## Put the code into the one format
 bench: setup-test ## Measure the line, stage by stage
 	@$(PY) -m bench.line
 
-soak: setup-test ## Long campaign: SEEDS=40 kills at random places; log in docs/soak/kill.log
+soak: setup-test ## Long campaigns: SEEDS=40 kills, FACES=2000 faces a kind; logs in docs/soak/
 	@mkdir -p docs/soak
+	@set -o pipefail; TEST_FACES_EACH=$(FACES) $(PY) -m pytest tests/factory/test_random_faces.py \
+		-v --no-header --durations=5 --timeout=3600 | tee docs/soak/faces.log
 	@set -o pipefail; TEST_KILL_SEEDS="$$(seq -s ' ' 1 $(SEEDS))" $(PY) -m pytest \
 		tests/jobs/faults/test_kill.py -v --no-header --durations=5 --timeout=3600 \
 		| tee docs/soak/kill.log

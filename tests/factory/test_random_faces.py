@@ -1,4 +1,5 @@
-"""Thousands of random documents of every kind: each is printed whole, or held with its reason.
+"""Random documents of every kind, hundreds here and thousands in ``make soak``: each is printed
+whole, or held with its reason.
 
 Read back twice: by PDFium, as the line does before it seals, and by poppler's pdftotext, which
 shares no code with it; some are looked at pixel by pixel, glyph by glyph.
@@ -30,9 +31,9 @@ from factory.page.proof import plain, proof
 from jobs.preview import MAKERS, Drawn, Studio, parsed
 from tests.studios import TODAY, documents, studio
 
-FACES_EACH = int(os.environ.get("TEST_FACES_EACH", "2000"))
+FACES_EACH = int(os.environ.get("TEST_FACES_EACH", "400"))
 AT_ONCE = 500  #: documents one pdftotext reads
-LOOKED_AT = 40
+LOOKED_AT = FACES_EACH // 50  #: pixel by pixel
 DPI = 250
 PER_MM = DPI / 25.4  #: pixels
 FINE = 4  #: so much larger FreeType draws
@@ -105,7 +106,7 @@ def rooms(fontbook: FontBook) -> Studio:
 
 @pytest.fixture(scope="module", params=KINDS)
 def random_documents(request: pytest.FixtureRequest, rooms: Studio) -> list[Drawn]:
-    """Thousands of a kind, each proofed; those that would be held are left out."""
+    """Many of a kind, each proofed; those that would be held are left out."""
     kind: Kind = request.param
     found: list[Drawn] = []
     held: list[PermanentError] = []
