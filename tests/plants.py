@@ -4,8 +4,12 @@ import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+from sqlalchemy import NullPool, create_engine, make_url
 
 from factory import specimen
 from factory.errors import PermanentError
@@ -18,6 +22,7 @@ from storage import schema
 from storage.blobs import Blob
 from storage.keyring import create_test_keyring
 from storage.ledger import chunks, inbox, record
+from storage.ledger.base import engine_for
 from storage.ledger.chunks import Claim
 from storage.ledger.record import HeldOrder, MadeFile
 
@@ -40,10 +45,49 @@ def new_plant(folder: Path, db_url: str, **changes: Any) -> Plant:
         now=NOW,
         draw_seal=lambda _: b"picture",
     )
-    schema.migrate(plant.ledger.engine)
+    migrate(plant)
     with plant.ledger.write(WHO) as tx:
         inbox.grant(tx, SOURCE, PROFILE)
     return plant
+
+
+def migrate(plant: Plant) -> None:
+    """An empty ledger of today's schema: a copy of the first one that was migrated."""
+    url = make_url(plant.settings.db_url)
+    if url.get_backend_name() == "sqlite":
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+        Path(str(url.database)).write_bytes(_migrated_file())
+        return
+    server = url.set(database="postgres").render_as_string(hide_password=False)
+    template = _migrated_database(server)
+    _on_server(server, f"DROP DATABASE {url.database}")
+    _on_server(server, f"CREATE DATABASE {url.database} TEMPLATE {template}")
+
+
+@cache
+def _migrated_database(server: str) -> str:
+    name = "migrated"
+    _on_server(server, f"CREATE DATABASE {name}")
+    engine = engine_for(make_url(server).set(database=name).render_as_string(hide_password=False))
+    schema.migrate(engine)
+    engine.dispose()
+    return name
+
+
+def _on_server(server: str, statement: str) -> None:
+    engine = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+
+
+@cache
+def _migrated_file() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.sqlite3"
+        engine = engine_for(f"sqlite:///{path}")
+        schema.migrate(engine)
+        engine.dispose()
+        return path.read_bytes()
 
 
 def submit(plant: Plant, event: JsonObject) -> Outcome:

@@ -6,6 +6,7 @@ cannot loosen a column: ``storage.schema`` lets it copy the tables with foreign 
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.operations import BatchOperations
 
 revision = "0004"
 down_revision = "0003"
@@ -54,13 +55,15 @@ def upgrade() -> None:
     op.create_index(op.f("ix_document_batch_id"), "document", ["batch_id"])
     _standing("uq_document_of_application", ["application_id", "kind"])
     _standing("uq_document_of_batch", ["batch_id", "profile", "kind"])
-    _loosen(nullable=True)
     with op.batch_alter_table("production_order") as table:
+        _loosen(table, "production_order", nullable=True)
         table.add_column(sa.Column("document_id", ID, nullable=True))
         table.create_foreign_key(
             op.f("fk_production_order_document_id"), "document", ["document_id"], ["id"]
         )
         table.create_unique_constraint(op.f("uq_production_order_document_id"), ["document_id"])
+    with op.batch_alter_table("file") as table:
+        _loosen(table, "file", nullable=True)
     op.create_index(op.f("ix_production_order_document_id"), "production_order", ["document_id"])
     op.add_column(
         "batch", sa.Column("listed", sa.Boolean(), nullable=False, server_default=sa.false())
@@ -79,15 +82,15 @@ def downgrade() -> None:
         table.drop_constraint(op.f("uq_production_order_document_id"), type_="unique")
         table.drop_constraint(op.f("fk_production_order_document_id"), type_="foreignkey")
         table.drop_column("document_id")
-    _loosen(nullable=False)
+        _loosen(table, "production_order", nullable=False)
+    with op.batch_alter_table("file") as table:
+        _loosen(table, "file", nullable=False)
     op.drop_table("document")
 
 
-def _loosen(*, nullable: bool) -> None:
-    for name, columns in LOOSENED.items():
-        with op.batch_alter_table(name) as table:
-            for column, kind in columns.items():
-                table.alter_column(column, existing_type=kind, nullable=nullable)  # type: ignore[arg-type]
+def _loosen(table: BatchOperations, name: str, *, nullable: bool) -> None:
+    for column, kind in LOOSENED[name].items():
+        table.alter_column(column, existing_type=kind, nullable=nullable)  # type: ignore[arg-type]
 
 
 def _standing(name: str, columns: list[str]) -> None:
