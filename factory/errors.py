@@ -23,6 +23,8 @@ Every message says what, which one and where the rule is from.  None carries a n
 identity number, a phone number, a picture or a key; a character is named by its code point.
 """
 
+from collections.abc import Mapping
+
 
 class FactoryError(Exception):
     """Any failure the factory foresees."""
@@ -82,6 +84,18 @@ class UnprintableError(PermanentError):
         self.field, self.code_points = field, code_points
 
 
+class RefusedCharacterError(UnprintableError):
+    """Characters that are never printed, whatever font there is; each with its reason.
+
+    why: code point -> in words for a clerk.
+    """
+
+    def __init__(self, field: str, why: Mapping[str, str]) -> None:
+        super().__init__(field, tuple(why))
+        said = "; ".join(f"{point} is {words}" for point, words in why.items())
+        self.args = (f"{field}: {said}",)
+
+
 class LintError(PermanentError):
     """The drawn document breaks its kind."""
 
@@ -132,6 +146,7 @@ REASONS: dict[type[FactoryError], str] = {
     ProfileError: "profile",
     PictureError: "picture",
     UnprintableError: "unprintable",
+    RefusedCharacterError: "character",
     LintError: "lint",
     SealRefusedError: "seal_refused",
     SelfCheckError: "self_check",

@@ -18,6 +18,7 @@ MAX_INPUT_BYTES = 10_000_000
 MAX_INPUT_PX = 40_000_000
 MIN_WIDTH_PX, MIN_HEIGHT_PX = 100, 140
 MAX_OUTPUT_BYTES = 30_000
+NARROWEST, WIDEST = 0.5, 1.4  #: width by height; beyond that a face would be cut
 SIGNATURE_WIDTH_PX, SIGNATURE_HEIGHT_PX = 413, 179  #: 35 mm x 15 mm at 300 dpi
 MIN_SIGNATURE_PX = 40
 MAX_SIGNATURE_BYTES = 15_000
@@ -170,6 +171,15 @@ def _upright(source: Image.Image, image: Image.Image) -> Image.Image:
 def _check_size(image: Image.Image) -> None:
     if image.width < MIN_WIDTH_PX or image.height < MIN_HEIGHT_PX:
         raise PictureError(f"is smaller than {MIN_WIDTH_PX} x {MIN_HEIGHT_PX} pixels")
+    if not NARROWEST <= image.width / image.height <= WIDEST:
+        raise PictureError(
+            f"is {image.width} x {image.height} pixels: too {_misfit(image)} for a photo of"
+            f" {WIDTH_PX} x {HEIGHT_PX}, so much of it would be cut off"
+        )
+
+
+def _misfit(image: Image.Image) -> str:
+    return "wide" if image.width / image.height > WIDEST else "narrow"
 
 
 def _coloured(image: Image.Image) -> Image.Image:

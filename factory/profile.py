@@ -295,14 +295,14 @@ class DocumentRules(_Part):
     opinions: tuple[OpinionRule, ...] = ()
 
     def number(self, year: int, serial: int) -> str:
-        """The number of an acceptance notice, as printed: 沪建注受〔2026〕000123号.
+        """The number of an acceptance notice, as printed: 沪建注受〔2026〕123号.
 
-        GB/T 9704-2012, 7.2.5: the year in full in six-cornered brackets; the six digits are ours.
+        GB/T 9704-2012, 7.2.5: the whole year in six-cornered brackets, no leading zeros.
         FieldError: the serial is out of range.
         """
         if serial not in NOTICE_SERIALS:
             raise FieldError("notice_number", "1 to 999999 a year", "the serial is out of range")
-        return f"{self.notice_word}〔{year}〕{serial:06d}号"
+        return f"{self.notice_word}〔{year}〕{serial}号"
 
     def opinion(self, kind: ApplicationType, party: Party) -> str:
         """The template of a party's opinion on forms of that type."""

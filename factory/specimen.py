@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
@@ -264,7 +265,7 @@ def company(seed: int, authority: Authority) -> JsonObject:
 def other_company_name(name: str) -> str:
     """What an enterprise is called after a change of its form."""
     form = "集团股份有限公司" if not name.endswith("集团股份有限公司") else "集团有限公司"
-    return name.removesuffix("集团股份有限公司").removesuffix("有限公司") + form
+    return re.sub("(集团|股份)*有限公司$", "", name) + form
 
 
 def birth_date(seed: int) -> date:

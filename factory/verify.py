@@ -43,6 +43,7 @@ MOST_TWIN_BYTES = 1024 * 1024
 PADES = "/ETSI.CAdES.detached"
 NO_CHANGES = 1
 TRUST = "trust"  #: the check of the chain
+NOT_ASKED = "was not asked: the signature does not fit the file"
 STRONG_DIGESTS = frozenset({"sha256", "sha384", "sha512"})  #: ETSI TS 119 312, 5.2
 LICENCE = re.compile(r"证照标识:(\S+)")
 
@@ -263,6 +264,8 @@ class _Rule:
     verdict: VerdictWord
 
     def applied(self, evidence: _Evidence) -> Check:
+        if self.name == TRUST and not (evidence.status.intact and evidence.status.valid):
+            return Check(name=self.name, ok=False, detail=NOT_ASKED)
         ok = self.holds(evidence)
         return Check(name=self.name, ok=ok, detail=self.well if ok else self.ill)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from factory.errors import SettingsError
 from jobs.contact import Specimen, contact_sheet
 from jobs.preview import Preview
 
@@ -29,7 +30,17 @@ class Kept:
 
 
 def keep(drawn: Preview, folder: Path, dpi: int) -> Kept:
-    """Writes KIND-PROFILE.pdf and KIND-PROFILE-1.png and so on; what was written."""
+    """Writes KIND-PROFILE.pdf and KIND-PROFILE-1.png and so on; what was written.
+
+    SettingsError: the folder cannot be made or written.
+    """
+    try:
+        return _kept(drawn, folder, dpi)
+    except OSError as error:
+        raise SettingsError(f"{folder}: cannot be written: {error.strerror}") from error
+
+
+def _kept(drawn: Preview, folder: Path, dpi: int) -> Kept:
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{drawn.kind}-{drawn.profile.id}"
     document = folder / f"{name}.pdf"

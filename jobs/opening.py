@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from factory.errors import SettingsError
-from factory.page.fonts import UMING
+from factory.page.fonts import FACES, UMING
 from factory.seals.picture import draw_test_seal
 from jobs.servers import free_port, is_free
 from jobs.settings import Settings
@@ -26,6 +26,7 @@ ADOPTED_AT_ONCE = 1_000
 
 def open_embedded(plant: Plant) -> None:
     """Make everything the embedded default needs; doing so again changes nothing."""
+    check_fonts(plant.settings)
     make_test_keyring(plant)
     migrate(plant)
     for store in (plant.store, plant.intake_store):
@@ -106,6 +107,14 @@ def check_keyring(settings: Settings) -> None:
             f"there is no keyring in {settings.keyring_dir}: start `certfactory up`, which makes"
             " one for tests, or set FACTORY_KEYRING_DIR (or FACTORY_DATA_DIR) to where yours is"
         )
+
+
+def check_fonts(settings: Settings) -> None:
+    """SettingsError: a face is missing, so nothing could be drawn; names it and its package."""
+    files = font_files(settings.font_dirs)
+    for row in dict.fromkeys(row for chain in FACES.values() for row in chain):
+        if row.file not in files:
+            raise SettingsError(f"font file {row.file} is missing; Debian package {row.package}")
 
 
 def check_schema(plant: Plant) -> None:

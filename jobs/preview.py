@@ -137,6 +137,9 @@ class Studio:
         """
         rules = self._rules(history, profile)
         told = [each for each in history if _of(each, rules.id)]
+        if not told:
+            there = ", ".join(dict.fromkeys(_register(each) for each in history))
+            raise FieldError("data.profile", "--profile", f"the events are of {there}")
         seen = outlook.after(told, rules)
         return self._preview(kind, seen)
 
@@ -270,6 +273,11 @@ def history_of(stream: BinaryIO) -> list[Event]:
     if not found:
         raise InvalidEventError((("event", "there is none in the file"),))
     return found
+
+
+def _register(event: Event) -> str:
+    """Which register an event speaks of."""
+    return "every" if isinstance(event.data, EnterpriseRenamed) else event.data.profile
 
 
 def _of(event: Event, profile: str) -> bool:

@@ -26,6 +26,7 @@ ONLY_IN_A1 = (
     ("1.2.9", "Body Syntax error, EmbeddedFile entry"),  # the same, in the file specification
     ("2.1.6", "Invalid graphics object, Invalid version of the ICCProfile"),  # 4.2: A-2 on
     ("2.2.2", "Invalid graphics transparency, Soft Mask"),  # alpha: A-2 on, 6.2.10
+    ("4.1.3", "Transparency error, BlendMode value"),  # Multiply, as ink: A-2 on, 6.2.10
     ("3.1.11", "CIDSet entry is missing"),  # may be absent: A-2 on, 6.2.11.4.2
     ("7.11.2", "Error on MetaData, part must be 1"),  # it is 3
 )

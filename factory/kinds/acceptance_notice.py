@@ -23,7 +23,7 @@ from factory.profile import Profile
 FACE_VERSION = 1
 SEALED = True
 TITLE = "行政审批受理通知书"
-STATEMENT = "你（单位）于{day}提出的{matter}申请，经审查，申请材料已齐全并符合法定形式，现予受理。"
+STATEMENT = "你于{day}提出的{matter}申请，经审查，申请材料已齐全并符合法定形式，现予受理。"
 TIME_LIMIT = "本机关将自受理之日起{days}个工作日内作出行政许可决定。"
 
 

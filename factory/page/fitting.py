@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from factory.errors import LintError, UnprintableError
-from factory.page.fonts import Face, FontBook, Style, code_point
+from factory.errors import LintError, RefusedCharacterError, UnprintableError
+from factory.page.fonts import Face, FontBook, Style, code_point, is_refused, refusal
 from factory.page.marks import MM_PER_PT, TextSlot
 
 STEP_PT = 0.25
@@ -47,8 +47,13 @@ def glyphs(text: str, style: Style, fontbook: FontBook) -> tuple[Line, tuple[str
 
 
 def printable(field: str, text: str, style: Style, fontbook: FontBook) -> Line:
-    """The text's glyphs.  UnprintableError: no face has one; names the field."""
+    """The text's glyphs.
+
+    RefusedCharacterError: one is never printed, and why.  UnprintableError: no face has one.
+    """
     line, missing = glyphs(text, style, fontbook)
+    if refused := {code_point(ch): refusal(ch) for ch in text if is_refused(ch)}:
+        raise RefusedCharacterError(field, refused)
     if missing:
         raise UnprintableError(field, missing)
     return line

@@ -31,6 +31,8 @@ JOINING = (
     range(0x1800, 0x18B0), range(0x11660, 0x11680),  # Mongolian (蒙古文)
     range(0xA840, 0xA880),  # Phags-pa (八思巴文)
 )  # fmt: skip
+#: Unicode Technical Standard 51: what fonts of characters draw in outline, and no name has.
+PICTOGRAPHS = (range(0x1F000, 0x1FB00),)
 REFUSALS = {
     "Co": "private use (造字区): bring the character itself",
     "Mn": "combining mark or variation selector",
@@ -290,7 +292,11 @@ def is_refused(ch: str) -> bool:
     (True, True, False)
     """
     refused = ch == REPLACEMENT or unicodedata.category(ch) in REFUSED_CATEGORIES
-    return refused or _needs_shaping(ch)
+    return refused or _is_pictograph(ch) or _needs_shaping(ch)
+
+
+def _is_pictograph(ch: str) -> bool:
+    return any(ord(ch) in block for block in PICTOGRAPHS)
 
 
 def _needs_shaping(ch: str) -> bool:
@@ -308,6 +314,8 @@ def refusal(ch: str) -> str:
         return "no face has it: add a font"
     if _needs_shaping(ch):
         return "of a script that is not set here: letters that join, or run from right to left"
+    if _is_pictograph(ch):
+        return "a pictograph (表情符号), no character of a name"
     if ch == REPLACEMENT:
         return "left behind by a broken decoding"
     return REFUSALS.get(unicodedata.category(ch), "control or invisible character")

@@ -63,18 +63,26 @@ def add_appearance(
     scale = min(width_pt / image.width_px, height_pt / image.height_px)
     drawn = (image.width_px * scale, image.height_px * scale)
     offset = ((width_pt - drawn[0]) / 2, (height_pt - drawn[1]) / 2)
-    content = "q {:.4f} 0 0 {:.4f} {:.4f} {:.4f} cm /Seal Do Q".format(*drawn, *offset)
+    content = "q /Ink gs {:.4f} 0 0 {:.4f} {:.4f} {:.4f} cm /Seal Do Q".format(*drawn, *offset)
     xobjects = generic.DictionaryObject({pdf_name("/Seal"): _add_image(writer, image)})
     form = generic.StreamObject(
         {
             pdf_name("/Type"): pdf_name("/XObject"),
             pdf_name("/Subtype"): pdf_name("/Form"),
             pdf_name("/BBox"): _numbers(0, 0, width_pt, height_pt),
-            pdf_name("/Resources"): generic.DictionaryObject({pdf_name("/XObject"): xobjects}),
+            pdf_name("/Resources"): generic.DictionaryObject(
+                {pdf_name("/XObject"): xobjects, pdf_name("/ExtGState"): _ink()}
+            ),
         },
         stream_data=content.encode("ascii"),
     )
     return writer.add_object(form)
+
+
+def _ink() -> generic.DictionaryObject:
+    """As ink on paper: what is printed below stays legible (ISO 32000-2, 11.3.5, Multiply)."""
+    multiply = generic.DictionaryObject({pdf_name("/BM"): pdf_name("/Multiply")})
+    return generic.DictionaryObject({pdf_name("/Ink"): multiply})
 
 
 def _add_image(writer: BasePdfFileWriter, image: SealImage) -> generic.IndirectObject:

@@ -62,7 +62,7 @@ class _Screen:
         self.progress, self.most = progress, 0
 
     def step(self, text: str) -> None:
-        err.print(f"· {text}")
+        err.print(f"· {text}", soft_wrap=True)
         self.most = 0
 
     def left(self, orders: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from factory.errors import NotFoundError
-from factory.verify import TRUST
+from factory.verify import TRUST, VerdictWord
 from jobs import desk
 from jobs.asker import Asker
 from jobs.commands import machine
@@ -95,7 +95,9 @@ def _show_finding(path: Path, finding: desk.Finding) -> None:
 
 def _lacks_root(finding: desk.Finding) -> bool:
     """Whether the seal may be right, but under a root that this keyring does not have."""
-    return any(each.name == TRUST and not each.ok for each in finding.verdict.checks)
+    return finding.word == VerdictWord.UNTRUSTED and any(
+        each.name == TRUST and not each.ok for each in finding.verdict.checks
+    )
 
 
 def _tell_roots(keyring: Path) -> None:

@@ -42,7 +42,7 @@ def documents_command(
     With --batch: the result list (企业更名结果) of a rename.
     """
     if (number is None) == (batch is None):
-        raise click.UsageError("give an acceptance number, or --batch")
+        raise click.UsageError("give an acceptance number or --batch, not both")
     if kind is None and (revision is not None or profile is not None):
         raise click.UsageError("--revision and --profile go with --link")
     plant = machine.plant()

@@ -13,7 +13,7 @@ from jobs import desk, fonts
 from jobs.commands import machine
 from jobs.commands.exits import REFUSED
 from jobs.commands.options import TEXT, json_option
-from jobs.commands.output import out, plain, print_json, print_table
+from jobs.commands.output import local_time, out, plain, print_json, print_table
 
 
 @click.group("fonts")
@@ -83,7 +83,7 @@ def list_(as_json: bool) -> None:
             ("name", "style", "from", "face", "bytes", "sha256", "added", "by"),
             (
                 (f.name, ", ".join(f.styles), f.origin, f.face, f.size_bytes,
-                 (f.sha256 or "")[:12], f.added_at, f.added_by)
+                 (f.sha256 or "")[:12], local_time(f.added_at) if f.added_at else "", f.added_by)
                 for f in found
             ),
         )  # fmt: skip

@@ -52,6 +52,7 @@ def work() -> None:
     settings = opening.metrics_port(machine.settings())
     logs.configure(settings.log_level)
     opening.check_keyring(settings)
+    opening.check_fonts(settings)
     opening.check_schema(plant_of(settings))
     with crew.at_work(settings):
         crew.wait_for_stop()

@@ -15,7 +15,7 @@ from storage import tables as t
 from storage.ledger import audit
 from storage.ledger.base import Tx
 
-UPSTREAM_REASONS = frozenset({"awaits", "field", "picture", "conflict", "not_found"})
+UPSTREAM_REASONS = frozenset({"awaits", "character", "field", "picture", "conflict", "not_found"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,10 +94,10 @@ def test_every_kind_of_document_has_a_module() -> None:
 def test_a_notice_says_what_was_accepted_and_when(fontbook: FontBook) -> None:
     drawn = placed(Kind.ACCEPTANCE_NOTICE, SHANGHAI, notice(SHANGHAI), fontbook)
 
-    assert drawn.text("notice_number") == "沪建注受〔2026〕000123号"
+    assert drawn.text("notice_number") == "沪建注受〔2026〕123号"
     assert drawn.text("phone") == "13900001234"
     assert drawn.text("statement").strip() == (
-        "你（单位）于2026年3月3日提出的二级建造师初始注册申请，经审查，申请材料已齐全并符合法定形式，"
+        "你于2026年3月3日提出的二级建造师初始注册申请，经审查，申请材料已齐全并符合法定形式，"
         "现予受理。"
     )
     assert drawn.text("legal_basis") == (

@@ -150,7 +150,8 @@ def test_the_seal_keeps_the_rules_that_the_judge_does_not_know(sealed: bytes) ->
 
         assert int(widget.F) & 0b100111 == 0b100  # printed; not hidden, not invisible
         assert list(widget.AP.keys()) == ["/N"]
-        assert list(widget.AP.N.Resources.keys()) == ["/XObject"]
+        assert sorted(widget.AP.N.Resources.keys()) == ["/ExtGState", "/XObject"]
+        assert dict(widget.AP.N.Resources.ExtGState.Ink) == {"/BM": pikepdf.Name("/Multiply")}
         assert list(document.Root.Perms.keys()) == ["/DocMDP"]
         assert not any("Digest" in key for key in reference.keys())  # noqa: SIM118 - no mapping
         assert "/NeedAppearances" not in document.Root.AcroForm

@@ -217,7 +217,13 @@ def test_an_embedded_profile_is_followed_and_a_damaged_one_passed_over() -> None
     assert close(normal(written(halves(), icc_profile=b"damaged")), (147, 50), RED)
 
 
-@pytest.mark.parametrize("size", [(900, 413), (295, 1200)])
+@pytest.mark.parametrize("size", [(900, 180), (295, 1200)])
+def test_a_photo_that_would_lose_most_of_itself_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(PictureError, match=r"photo: is .* too (wide|narrow) for a photo"):
+        normal(written(Image.new("RGB", size, RED)))
+
+
+@pytest.mark.parametrize("size", [(560, 413), (295, 570)])
 def test_a_photo_of_another_shape_is_cut_about_its_centre(size: tuple[int, int]) -> None:
     image = Image.new("RGB", size, RED)
     middle = (size[0] // 2 - 100, size[1] // 2 - 150, size[0] // 2 + 100, size[1] // 2 + 150)

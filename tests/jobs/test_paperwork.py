@@ -185,8 +185,8 @@ def test_the_next_acceptance_has_a_notice_of_its_own_number(plant: Plant, tmp_pa
         path.write_bytes(fetched(plant, Kind.ACCEPTANCE_NOTICE, revision=revision))
         texts.append(judges.text_of(path))
 
-    assert "〔2026〕000001号" in texts[0]
-    assert "〔2026〕000002号" in texts[1]
+    assert "〔2026〕1号" in texts[0]
+    assert "〔2026〕2号" in texts[1]
 
 
 def test_a_cancellation_that_takes_effect_at_the_signature_has_no_notice(plant: Plant) -> None:
