@@ -37,7 +37,7 @@ def works(servers: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def test_documents_are_counted_over_all_processes_dead_or_alive(works: Works) -> None:
     made = works.metric("factory_documents_total", outcome="made")
 
-    assert made == _files(works) == 2 * RENAMED
+    assert made == _files(works) == 2 * RENAMED + 1  # and the list of the rename
 
     works.signal("interactive-0", signal.SIGKILL)
     number = works.approve([100], enterprise=2)[0]
