@@ -835,7 +835,7 @@ def test_a_name_no_face_can_print_is_held_with_its_code_point(factory: Line) -> 
     [hold] = factory.holds(event)
 
     shown = factory.run("held", "show", str(hold["id"])).stdout
-    assert (hold["reason"], hold["subject_kind"]) == ("unprintable", "order")
+    assert (hold["reason"], hold["subject_kind"]) == ("character", "order")
     assert "U+E0C5" in shown
     assert "王" not in shown + factory.run("held", "list").stdout
 

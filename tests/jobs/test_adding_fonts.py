@@ -148,7 +148,7 @@ def test_private_use_is_held_though_the_added_font_has_it(plant: Plant) -> None:
 
     assert added.cures == ()
     [again] = held(plant)
-    assert (again.reason, "U+E0C5" in again.detail) == ("unprintable", True)
+    assert (again.reason, "U+E0C5" in again.detail) == ("character", True)
 
 
 def test_a_hold_of_which_one_character_is_cured_says_what_is_lacking(plant: Plant) -> None:

@@ -77,7 +77,7 @@ def day(servers: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 def test_the_day_had_every_kind_of_event(day: Day) -> None:
     held = {hold.reason for hold in desk.open_holds(day.works.plant)}
-    assert held == {"field", "picture", "unprintable"}
+    assert held == {"field", "picture", "character"}
     assert b"'refused'" in day.left["answers"]
     for place in (
         "answers",
