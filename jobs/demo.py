@@ -43,7 +43,7 @@ from jobs.variables import POSTGRESQL
 from jobs.wiring import Plant, font_files, load_profiles, plant_of
 from storage import schema
 from storage.ledger import batches
-from storage.ledger.documents import DocumentView, StoredDocument
+from storage.ledger.documents import DocumentView
 from storage.ledger.status import StoredFile
 
 WHO = "demo"
@@ -329,7 +329,7 @@ class _What:
     title: str
     subject: str
     revision: int
-    file: StoredFile | StoredDocument
+    file: StoredFile
 
     @property
     def name(self) -> str:

@@ -18,11 +18,12 @@ from factory.access import Thing, Viewer
 from factory.errors import NotFoundError
 from factory.lifecycle import EDITION, REGISTRATION
 from factory.model import ApplicationType
+from factory.opinions import TYPES
 from factory.profile import Profile
 from factory.register.applications import Table
 from jobs.standing import EDITIONS, REGISTRATIONS
 from jobs.wiring import load_profiles
-from jobs.wording import FATES, HAPPENINGS, PARTIES, TURNS, TYPES, VIEWERS
+from jobs.wording import FATES, HAPPENINGS, PARTIES, TURNS, VIEWERS
 
 S = TypeVar("S", bound=StrEnum)
 W = TypeVar("W", bound=StrEnum)

@@ -13,6 +13,7 @@ from factory.model import BatchId, Kind
 from jobs.asker import COUNTER, Asker, Concerned, about_application
 from storage.ledger import Tx, applications, audit, batches, documents
 from storage.ledger.documents import DocumentState, DocumentView
+from storage.ledger.status import StoredFile
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -117,7 +118,7 @@ def _is_meant(
     return document.stands if revision is None else document.revision == revision
 
 
-def _file(document: DocumentView) -> documents.StoredDocument:
+def _file(document: DocumentView) -> StoredFile:
     if document.files:
         return document.files[0]
     if document.hold is not None:

@@ -178,26 +178,15 @@ def _licence_id(order: Order) -> str | None:
 
 def _with_parties(document: bytes, placed: Placed, now: datetime) -> bytes:
     """With an empty field for each party that signs it, in their order."""
-    return fields.with_fields(document, [_field(box) for box in placed.signatures], now=now)
+    return fields.with_fields(document, placed.signatures, now=now)
 
 
-def _seal_field(placed: Placed) -> pades.SealField:
+def _seal_field(placed: Placed) -> SignatureBox:
     """Where the authority's seal goes.  SealRefusedError: the sheet has no place for one."""
     box = placed.signature(AUTHORITY_SEAL)
     if box is None:
         raise SealRefusedError("the sheet has no place for a seal")
-    return _field(box)
-
-
-def _field(box: SignatureBox) -> pades.SealField:
-    return pades.SealField(
-        name=box.name,
-        page=box.page,
-        x_mm=box.x_mm,
-        y_mm=box.y_mm,
-        width_mm=box.width_mm,
-        height_mm=box.height_mm,
-    )
+    return box
 
 
 def _sign(tally: Tally) -> None:

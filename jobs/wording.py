@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from factory.access import Viewer
 from factory.lifecycle import Fate, Turn
-from factory.model import ApplicationType, ItemState, Kind, Party
+from factory.model import ItemState, Kind, Party
 from factory.register import Happening
 
 #: whose turn it is, and who took a step
@@ -39,18 +39,6 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "application.signed": "申请签名",
         "application.attached": "申报材料",
         "application.closed": "办理环节",
-    }
-)
-TYPES: Mapping[ApplicationType, str] = MappingProxyType(
-    {
-        ApplicationType.INITIAL: "初始注册",
-        ApplicationType.ADDITION: "增项注册",
-        ApplicationType.RENEWAL: "延续注册",
-        ApplicationType.CANCELLATION: "注销注册",
-        ApplicationType.FORCED_CANCELLATION: "企业强制注销",
-        ApplicationType.REREGISTRATION: "重新注册",
-        ApplicationType.CHANGE: "变更注册",
-        ApplicationType.PAPER_EXCHANGE: "纸质证书换领",
     }
 )
 HAPPENINGS: Mapping[Happening, str] = MappingProxyType(

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from factory.errors import FieldError
 from factory.kinds import constructor_2024, cost_engineer_2021, cost_engineer_2024
+from factory.kinds.stored import Part, StoredFace, checked
 from factory.model import Registration, Sex
 from factory.page.sheet import Sheet, Value
 from factory.profile import Profile
@@ -20,27 +19,23 @@ SEALED = True
 SEX_PRINTED = {Sex.MALE: "男", Sex.FEMALE: "女"}
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Profession(_Part):
+class _Profession(Part):
     name: str
     first: date
     last: date
 
 
-class _Employer(_Part):
+class _Employer(Part):
     name: str
     credit_code: str
 
 
-class _Authority(_Part):
+class _Authority(Part):
     name: str
     lines: tuple[str, str]
 
 
-class Face(_Part):
+class Face(StoredFace):
     """Everything that is printed, in the order of the page; equals the machine-readable twin."""
 
     version: int = FACE_VERSION
@@ -114,15 +109,7 @@ def face(
 
 def read(stored: Mapping[str, object]) -> Face:
     """A stored face, checked.  FieldError: a field is missing or of another version."""
-    try:
-        checked = Face.model_validate(stored)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise FieldError(f"face.{where}", f"face version {FACE_VERSION}", first["type"]) from None
-    if checked.version != FACE_VERSION:
-        raise FieldError("face.version", f"face version {FACE_VERSION}", "another version")
-    return checked
+    return checked(Face, FACE_VERSION, stored)
 
 
 def title(profile: Profile, face: Mapping[str, object]) -> str:  # noqa: ARG001

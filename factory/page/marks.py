@@ -246,9 +246,9 @@ PlacedMark = Run | Path | Picture | Code
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureBox:
-    """Where a signature or a seal goes, on which page (from 0).
+    """Where a signature or a seal goes, on which page (from 0), from its top left corner.
 
-    name: of the signature's field, one of ``SIGNATURES``.
+    name: of the signature's field, one of ``SIGNATURES``; none is a prefix of another.
     """
 
     name: str

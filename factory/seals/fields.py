@@ -24,7 +24,8 @@ from pyhanko.sign.fields import (
     append_signature_field,
 )
 
-from factory.seals.pades import PinnedWriter, SealField, box_on_page
+from factory.page.marks import SignatureBox
+from factory.seals.pades import PinnedWriter, box_on_page
 
 #: what whoever signs must keep to: PAdES, and no weak digest (ETSI TS 119 312, 5.2)
 SEED = SigSeedValueSpec(
@@ -34,7 +35,7 @@ SEED = SigSeedValueSpec(
 )
 
 
-def with_fields(document: bytes, fields: Sequence[SealField], *, now: datetime) -> bytes:
+def with_fields(document: bytes, fields: Sequence[SignatureBox], *, now: datetime) -> bytes:
     """The document with an empty field for each party, in the order they sign.
 
     fields: none is a prefix of another's name; the last locks what stands before it.
@@ -50,7 +51,7 @@ def with_fields(document: bytes, fields: Sequence[SealField], *, now: datetime) 
     return out.getvalue()
 
 
-def _spec(writer: PinnedWriter, field: SealField, *, locks: bool) -> SigFieldSpec:
+def _spec(writer: PinnedWriter, field: SignatureBox, *, locks: bool) -> SigFieldSpec:
     return SigFieldSpec(
         sig_field_name=field.name,
         on_page=field.page,

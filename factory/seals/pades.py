@@ -40,29 +40,13 @@ from pyhanko.sign.signers.constants import ESIC_EXTENSION_1
 from pyhanko.sign.signers.pdf_byterange import PreparedByteRangeDigest, SignatureObject
 
 from factory.errors import SealRefusedError
+from factory.page.marks import SignatureBox
 from factory.seals.appearance import add_appearance, seal_image
 from factory.seals.cms import DIGEST, Container
 from factory.seals.signer import SealIdentity
 
 POINTS_PER_MM = 72 / 25.4
 SPARE_BYTES = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealField:
-    """Where a seal stands.
-
-    name:       of the signature field; none on a page is a prefix of another.
-    page:       from 0.
-    x_mm, y_mm: the box's top left corner, from the page's top left corner, y downwards.
-    """
-
-    name: str
-    page: int
-    x_mm: float
-    y_mm: float
-    width_mm: float
-    height_mm: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +68,7 @@ class Prepared:
 
 def prepare(
     document: bytes,
-    field: SealField,
+    field: SignatureBox,
     identity: SealIdentity,
     *,
     now: datetime,
@@ -185,7 +169,7 @@ def _refuse_signed(writer: PinnedWriter) -> None:
 
 
 def _write(
-    writer: PinnedWriter, field: SealField, identity: SealIdentity, signature: SignatureObject
+    writer: PinnedWriter, field: SignatureBox, identity: SealIdentity, signature: SignatureObject
 ) -> tuple[PreparedByteRangeDigest, bytes]:
     """pyHanko's embedder, fed step by step; PdfSigner would read the clock."""
     box = box_on_page(writer, field)
@@ -201,7 +185,7 @@ def _write(
     return prepared, output.getvalue()
 
 
-def box_on_page(writer: PinnedWriter, field: SealField) -> tuple[float, float, float, float]:
+def box_on_page(writer: PinnedWriter, field: SignatureBox) -> tuple[float, float, float, float]:
     """Lower left and upper right corner in points, from the page's media box."""
     page = writer.prev.find_page_for_modification(field.page)[0].get_object()
     media = find_inherited_value_in_tree(page, pdf_name("/MediaBox"), pdf_name("/Parent"))

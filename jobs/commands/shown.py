@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from factory.model import ApplicationType, Party
+from factory.opinions import TYPES
 from factory.register import Happening
 from jobs import enquiry
 from jobs.commands.output import local_time, out, print_json, print_table
-from jobs.wording import EVENTS, HAPPENINGS, OWNERS, PARTIES, TYPES
+from jobs.wording import EVENTS, HAPPENINGS, OWNERS, PARTIES
 from storage.ledger.status import EditionView
 
 Row = tuple[str, object]

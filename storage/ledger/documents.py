@@ -13,6 +13,7 @@ from sqlalchemy import Row, Select, insert, select, update
 from factory.model import BatchId, Kind, OrderState, ProfileId
 from storage import tables as t
 from storage.ledger.base import Tx
+from storage.ledger.status import StoredFile
 
 
 class DocumentState(StrEnum):
@@ -41,17 +42,6 @@ class NewDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredDocument:
-    """The file of a document, as recorded."""
-
-    format: str
-    object_key: str
-    sha256: str
-    size_bytes: int
-    content_type: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentView:
     """One document with its files; no personal data.
 
@@ -70,7 +60,7 @@ class DocumentView:
     ordered_at: datetime
     made_at: datetime | None
     void_at: datetime | None
-    files: tuple[StoredDocument, ...]
+    files: tuple[StoredFile, ...]
     hold: int | None = None
     hold_owner: str | None = None
     hold_reason: str | None = None
@@ -145,7 +135,7 @@ def _views(tx: Tx, wanted: Select[Any]) -> list[DocumentView]:
     return [_view(row, files.get(row.id, ()), held.get(row.id)) for row in rows]
 
 
-def _files(tx: Tx, ids: Sequence[int]) -> Mapping[int, tuple[StoredDocument, ...]]:
+def _files(tx: Tx, ids: Sequence[int]) -> Mapping[int, tuple[StoredFile, ...]]:
     order = t.production_order.c
     rows = tx.run(
         select(order.document_id, t.file)
@@ -154,7 +144,7 @@ def _files(tx: Tx, ids: Sequence[int]) -> Mapping[int, tuple[StoredDocument, ...
     )
     return {
         row.document_id: (
-            StoredDocument(
+            StoredFile(
                 format=row.format,
                 object_key=row.object_key,
                 sha256=row.sha256,
@@ -176,7 +166,7 @@ def _holds(tx: Tx, ids: Sequence[int]) -> Mapping[int, Row[Any]]:
     return {row.document_id: row for row in rows}
 
 
-def _view(row: Row[Any], files: tuple[StoredDocument, ...], hold: Row[Any] | None) -> DocumentView:
+def _view(row: Row[Any], files: tuple[StoredFile, ...], hold: Row[Any] | None) -> DocumentView:
     return DocumentView(
         id=row.id,
         profile=row.profile,

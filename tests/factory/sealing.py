@@ -7,6 +7,7 @@ from io import BytesIO
 from cryptography import x509
 from PIL import Image, ImageDraw
 
+from factory.page.marks import SignatureBox
 from factory.seals import pades
 from factory.seals.signer import SealIdentity
 from factory.seals.soft import SoftSigner
@@ -14,7 +15,7 @@ from storage import testca
 from storage.testca import TestCA
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
-FIELD = pades.SealField(name="AuthoritySeal", page=0, x_mm=130, y_mm=200, width_mm=42, height_mm=42)
+FIELD = SignatureBox(name="AuthoritySeal", page=0, x_mm=130, y_mm=200, width_mm=42, height_mm=42)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from factory import specimen
 from factory.kinds import KINDS, acceptance_notice
 from factory.model import ApplicationType, Kind
 from factory.page.fonts import FontBook
-from factory.page.marks import AUTHORITY_SEAL
+from factory.page.marks import AUTHORITY_SEAL, SignatureBox
 from factory.page.sheet import Placed, layout
 from factory.pictures import normalise_signature
 from factory.profile import Profile
@@ -83,7 +83,7 @@ def test_a_notice_takes_the_authoritys_seal_in_its_box(fontbook: FontBook, world
     box = drawn.signature(AUTHORITY_SEAL)
     assert box is not None
     document = draw(drawn, {}, title=drawn.title, licence_id="", created=NOW)
-    field = pades.SealField(
+    field = SignatureBox(
         name=box.name,
         page=box.page,
         x_mm=box.x_mm,

@@ -40,6 +40,7 @@ FINE = 4  #: so much larger FreeType draws
 SHIFTS = sorted(product((-1, 0, 1), repeat=2), key=lambda shift: abs(shift[0]) + abs(shift[1]))
 ALIKE = 0.44  #: of the darkness that a glyph drawn by FreeType shares with the page
 DOCUMENTS = documents()
+REASONS = {"unprintable", "character", "lint", "invalid_event"}  #: why one is held
 
 RARE = "𬭎䶮㛃𠅤龘𪚥㐂𫖯䲜"
 UNUSUAL = "ﬁ—·（）()&Ⅲ①"
@@ -132,7 +133,9 @@ def random_documents(request: pytest.FixtureRequest, rooms: Studio) -> list[Draw
 
     each()
     assert len(found) > 2 * len(held)
-    assert all(error.reason in {"unprintable", "character", "lint", "invalid_event"} for error in held)
+    assert all(
+        error.reason in {"unprintable", "character", "lint", "invalid_event"} for error in held
+    )
     return found
 
 

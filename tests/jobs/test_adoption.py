@@ -10,7 +10,7 @@ from sqlalchemy import select
 from factory import specimen
 from factory.kinds.stored import twin as twin_of
 from factory.model import ChunkId, Format, Order
-from factory.page.marks import Page, Placed
+from factory.page.marks import Page, Placed, SignatureBox
 from factory.seals import pades
 from factory.writers import pdf
 from jobs import desk, line
@@ -22,7 +22,7 @@ from tests.plants import claim, open_chunks, submit
 from tests.telling import whole_factory
 
 EMPTY = Placed(title="", width_mm=210, height_mm=297, pages=(Page(fixed=(), filled=()),))
-FIELD = pades.SealField(name="AuthoritySeal", page=0, x_mm=9, y_mm=9, width_mm=42, height_mm=42)
+FIELD = SignatureBox(name="AuthoritySeal", page=0, x_mm=9, y_mm=9, width_mm=42, height_mm=42)
 LAPSED = timedelta(seconds=-1)
 
 

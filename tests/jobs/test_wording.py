@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 
+from factory import opinions
 from factory.access import Viewer
 from factory.events import EVENT_TYPES, ApplicationClosed
 from factory.lifecycle import Fate, Turn
@@ -19,7 +20,7 @@ from storage.ledger import holds
 @pytest.mark.parametrize(
     ("words", "shown"),
     [
-        (wording.TYPES, ApplicationType),
+        (opinions.TYPES, ApplicationType),
         (wording.HAPPENINGS, Happening),
         (wording.FATES, Fate),
         (wording.TURNS, Turn),
