@@ -16,10 +16,9 @@ from typing import Any
 from factory import acceptance, numbering, specimen
 from factory.errors import NotFoundError
 from factory.events.data import BEGINNING, EVENT_TYPES, WHOLE
-from factory.model import CANCELLING, ApplicationState, ApplicationType, Party
+from factory.model import CANCELLING, SHANGHAI, ApplicationState, ApplicationType, Party
 from factory.profile import Profile
 from factory.register import Happening, table
-from factory.register.facts import SHANGHAI
 
 FIRST_DAY = date(2024, 3, 4)
 LONGEST = timedelta(days=30)  #: no course takes more days

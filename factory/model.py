@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NewType
+from zoneinfo import ZoneInfo
 
 from factory.errors import FieldError
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")  #: the one zone of China, by which days are counted
 
 ProfileId = NewType("ProfileId", str)
 RegistrationId = NewType("RegistrationId", str)  #: random, 32 hex digits; stands in object keys
@@ -116,6 +119,14 @@ class EditionState(StrEnum):
     OUTDATED = "outdated"  #: genuine, but no longer what the register says
     SUPERSEDED = "superseded"  #: 已作废, a newer edition stands
     REVOKED = "revoked"  #: 已注销
+
+
+class DocumentState(StrEnum):
+    """Of a document; one that is void keeps its file."""
+
+    ORDERED = "ordered"  #: 生成中
+    LIVE = "live"  #: 有效
+    VOID = "void"  #: 作废
 
 
 class ChunkState(StrEnum):

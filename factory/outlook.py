@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from functools import lru_cache
 
-from factory import numbering, paperwork, pictures, plan, specimen
+from factory import numbering, paperwork, plan, specimen
 from factory.errors import ConflictError, FieldError, NotFoundError
 from factory.events import (
     Applied,
@@ -23,9 +23,10 @@ from factory.events import (
     PersonData,
 )
 from factory.kinds import rename_list
-from factory.model import Enterprise, Kind, Registration
+from factory.model import SHANGHAI, Enterprise, Kind, Registration
 from factory.numbering import CODE_BYTES
 from factory.paperwork import Case, Face
+from factory.pictures import NORMALISE
 from factory.profile import Profile
 from factory.register import (
     Application,
@@ -37,16 +38,10 @@ from factory.register import (
     local_day,
     replay,
 )
-from factory.register.facts import SHANGHAI
 from factory.versions import Versions
 
-REISSUED = "已换发 未领证"
 SERIAL = 1  #: of a number that would be drawn
 SAMPLE = bytes(range(7, 7 + CODE_BYTES))  #: in place of random bytes
-NORMALISE: Mapping[str, Callable[[bytes], bytes]] = {
-    "photo": pictures.normalise_photo,
-    "signature": pictures.normalise_signature,
-}
 SPECIMEN: Mapping[str, Callable[[int], bytes]] = {
     "photo": specimen.portrait,
     "signature": specimen.signature,
@@ -219,7 +214,10 @@ def _rows(outlook: Outlook, credit_code: str) -> Iterator[rename_list.Row]:
             if state.stands and state.employer.credit_code == credit_code:
                 value = outlook.as_registered(state, person, serial)
                 yield rename_list.Row(
-                    number=value.number, name=value.holder.name, edition=2, outcome=REISSUED
+                    number=value.number,
+                    name=value.holder.name,
+                    edition=2,
+                    outcome=rename_list.REISSUED,
                 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageOps
@@ -228,3 +228,10 @@ def _jpeg(image: Image.Image, quality: int) -> bytes:
         dpi=(DPI, DPI),
     )  # fmt: skip
     return out.getvalue()
+
+
+#: what is done with the picture of each role
+NORMALISE: Mapping[str, Callable[[bytes], bytes]] = {
+    "photo": normalise_photo,
+    "signature": normalise_signature,
+}

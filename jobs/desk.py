@@ -12,7 +12,7 @@ from factory import access, verify
 from factory.access import Thing
 from factory.errors import ConflictError, NotFoundError
 from factory.kinds import KINDS
-from factory.model import EditionState, Format, Kind, OrderState, Standing
+from factory.model import DocumentState, EditionState, Format, Kind, OrderState, Standing
 from factory.verify import Verdict, VerdictWord
 from factory.versions import installed_are
 from jobs import intake, registering, standing
@@ -28,7 +28,7 @@ from storage.ledger import (
     orders,
     status,
 )
-from storage.ledger.documents import DocumentState, DocumentView
+from storage.ledger.documents import DocumentView
 from storage.ledger.holds import Held
 from storage.ledger.status import EditionView, RegistrationView, StoredFile
 

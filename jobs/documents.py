@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from factory.access import Thing
 from factory.errors import ConflictError, NotFoundError
-from factory.model import BatchId, Kind
+from factory.model import BatchId, DocumentState, Kind
 from jobs.asker import COUNTER, Asker, Concerned, about_application
 from storage.ledger import Tx, applications, audit, batches, documents
-from storage.ledger.documents import DocumentState, DocumentView
+from storage.ledger.documents import DocumentView
 from storage.ledger.status import StoredFile
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,7 @@ from factory.errors import (
     PictureError,
 )
 from factory.events import EnterpriseRenamed, Event, InlinePhoto, Photo
-from factory.register import EFFECTIVE, effective, local_day
+from factory.register import check_day
 from factory.versions import installed_are
 from jobs.entering import Entered, Entry, Pictures, enter
 from jobs.registering import acceptance_number
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 CORRELATION_BYTES = 8
-ONE_DAY = timedelta(days=1)
-NORMALISE = {"photo": pictures.normalise_photo, "signature": pictures.normalise_signature}
 
 
 class Status(StrEnum):
@@ -169,15 +166,10 @@ def _check_source(plant: Plant, event: Event) -> None:
 
 
 def _check_day(plant: Plant, event: Event) -> None:
-    """FieldError: it says what happens after tomorrow; one day is left for clocks."""
+    """FieldError: it says what happens after tomorrow."""
     with plant.ledger.read() as tx:
-        last = plant.today(tx) + ONE_DAY
-    if isinstance(event.data, EnterpriseRenamed):
-        field, day = "effective_on", event.data.effective_on
-    else:
-        field, day = EFFECTIVE[event.type], local_day(effective(event.type, event.data))
-    if day > last:
-        raise FieldError(f"data.{field}", "the calendar of China", "lies in the future")
+        today = plant.today(tx)
+    check_day(event, today)
 
 
 def _refused(event: Event, error: FieldError) -> Outcome:
@@ -204,7 +196,7 @@ def _picture(plant: Plant, role: str, given: Photo) -> bytes | PermanentError:
                 given.key, sha256=given.sha256, max_bytes=pictures.MAX_INPUT_BYTES
             )
         )
-        return NORMALISE[role](raw)
+        return pictures.NORMALISE[role](raw)
     except NotFoundError:
         return PictureError(f"{role}: the intake store has no object of that key")
     except DigestMismatchError:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from factory.errors import SettingsError
-from factory.page.fonts import FACES, UMING
+from factory.page.fonts import UMING, check_installed
 from factory.seals.picture import draw_test_seal
 from jobs.servers import free_port, is_free
 from jobs.settings import Settings
@@ -111,10 +111,7 @@ def check_keyring(settings: Settings) -> None:
 
 def check_fonts(settings: Settings) -> None:
     """SettingsError: a face is missing, so nothing could be drawn; names it and its package."""
-    files = font_files(settings.font_dirs)
-    for row in dict.fromkeys(row for chain in FACES.values() for row in chain):
-        if row.file not in files:
-            raise SettingsError(f"font file {row.file} is missing; Debian package {row.package}")
+    check_installed(font_files(settings.font_dirs))
 
 
 def check_schema(plant: Plant) -> None:

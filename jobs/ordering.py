@@ -66,16 +66,7 @@ def new_order(
     )
     return orders.NewOrder(
         kind=Kind.CERTIFICATE,
-        subject=orders.NewEdition(
-            registration_id=row.id,
-            profile=row.profile,
-            number=number,
-            licence_id=planned.licence_id,
-            code=planned.code,
-            cause=cause,
-            basis=basis(tx, row),
-            valid_until=planned.valid_until,
-        ),
+        subject=_edition(tx, row, planned, cause),
         profile_version=profile.version,
         inbox_id=inbox_id,
         data_key=row.data_key,
@@ -87,6 +78,21 @@ def new_order(
         signed_at=tx.now.replace(microsecond=0),
         key_stem=f"{row.profile}/{row.uid}/{number:03d}/{Kind.CERTIFICATE}",
         waits_for=waits_for,
+    )
+
+
+def _edition(
+    tx: Tx, row: RegistrationRow, planned: plan.EditionPlan, cause: str
+) -> orders.NewEdition:
+    return orders.NewEdition(
+        registration_id=row.id,
+        profile=row.profile,
+        number=planned.number,
+        licence_id=planned.licence_id,
+        code=planned.code,
+        cause=cause,
+        basis=basis(tx, row),
+        valid_until=planned.valid_until,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import BinaryIO
 
 from PIL import Image
@@ -29,12 +29,10 @@ from factory.page.proof import proof
 from factory.page.sheet import layout
 from factory.page.watermark import marked
 from factory.profile import Profile
-from factory.register import EFFECTIVE, effective, local_day
+from factory.register import check_day
 from factory.versions import Versions
 from factory.writers import pdf
 from jobs.examples import profile_of, usual_first
-
-ONE_DAY = timedelta(days=1)
 
 Face = Mapping[str, object]
 
@@ -253,7 +251,7 @@ class Studio:
         if name not in self.installed:
             raise FieldError("data.profile", "installed profiles", "there is no such profile")
         for event in history:
-            _check_day(event, self.today)
+            check_day(event, self.today)
         return self.installed[name]
 
 
@@ -282,16 +280,6 @@ def _register(event: Event) -> str:
 
 def _of(event: Event, profile: str) -> bool:
     return isinstance(event.data, EnterpriseRenamed) or event.data.profile == profile
-
-
-def _check_day(event: Event, today: date) -> None:
-    """FieldError: it says what happens after tomorrow; one day is left for clocks."""
-    if isinstance(event.data, EnterpriseRenamed):
-        name, day = "effective_on", event.data.effective_on
-    else:
-        name, day = EFFECTIVE[event.type], local_day(effective(event.type, event.data))
-    if day > today + ONE_DAY:
-        raise FieldError(f"data.{name}", "the calendar of China", "lies in the future")
 
 
 def parsed(told: Sequence[JsonObject]) -> list[Event]:

@@ -8,9 +8,9 @@ from datetime import date
 from types import MappingProxyType
 
 from factory import register
-from factory.model import BatchState, EditionState, ItemState, Standing
+from factory.model import BatchState, DocumentState, EditionState, ItemState, Standing
 from storage.ledger.applications import ApplicationRow
-from storage.ledger.documents import DocumentState, DocumentView
+from storage.ledger.documents import DocumentView
 from storage.ledger.holds import Held
 from storage.ledger.registers import RegistrationRow
 from storage.ledger.status import CURRENT, EditionView, RegistrationView

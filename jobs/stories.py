@@ -21,9 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from factory import specimen
 from factory.access import Viewer
 from factory.errors import FactoryError, FieldError, NotFoundError
-from factory.model import BatchId, Party
+from factory.model import SHANGHAI, BatchId, Party
 from factory.register import EFFECTIVE
-from factory.register.facts import SHANGHAI
 from jobs import bulk, desk, documents, enquiry, intake, watching
 from jobs.asker import Asker
 from jobs.enquiry import RegistrationStatus

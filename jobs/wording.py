@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from factory.access import Viewer
+from factory.kinds import rename_list
 from factory.lifecycle import Fate, Turn
 from factory.model import ItemState, Kind, Party
 from factory.register import Happening
@@ -71,7 +72,7 @@ OUTCOMES: Mapping[ItemState, str] = MappingProxyType(
     {
         ItemState.PENDING: "待处理",
         ItemState.ORDERED: "生成中",
-        ItemState.DONE: "已换发 未领证",
+        ItemState.DONE: rename_list.REISSUED,
         ItemState.SKIPPED: "无需换发",
         ItemState.HELD: "需处理",
     }

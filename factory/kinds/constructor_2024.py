@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from factory.kinds import drafting
-from factory.kinds.drafting import RED, Fixtures, down, fitting, label, mm, note, small, value
+from factory.kinds.drafting import RED, Fixtures, down, fitting, mm, note, small, value
 from factory.page import ornament
 from factory.page.ornament import BLUE
 from factory.page.sheet import FixedMark, Sheet, Slot, Text
@@ -30,13 +30,8 @@ FIXTURES = Fixtures(
 @lru_cache(maxsize=32)
 def sheet(title: str, authority: tuple[str, str], employer_label: str) -> Sheet:
     """The design with one authority's words; drawn up once for all faces that share them."""
-    return Sheet(
-        title=title,
-        width_mm=drafting.PAGE_WIDTH_MM,
-        height_mm=drafting.PAGE_HEIGHT_MM,
-        marks=_decoration() + _title(title) + _labels(employer_label) + _foot(authority),
-        slots=_slots(),
-    )
+    marks = _decoration() + _title(title) + _labels(employer_label) + _foot(authority)
+    return drafting.upright(title, marks, _slots())
 
 
 def _decoration() -> tuple[FixedMark, ...]:
@@ -71,7 +66,7 @@ def _labels(employer_label: str) -> tuple[FixedMark, ...]:
         (employer_label, EMPLOYER),
         ("注册专业", PROFESSIONS),
     )
-    return tuple(mark for text, at in rows for mark in label(text, LABEL_X, at, LABEL_PT))
+    return drafting.labels(rows, LABEL_X, LABEL_PT)
 
 
 def _foot(authority: tuple[str, str]) -> tuple[FixedMark, ...]:

@@ -10,21 +10,15 @@ from functools import lru_cache
 
 from factory.kinds import drafting
 from factory.kinds.drafting import (
-    MIDDLE,
     PAGE_WIDTH_MM,
-    RED,
     Fixtures,
-    down,
-    fitting,
-    label,
-    mm,
     note,
     small,
     value,
 )
 from factory.page import ornament
 from factory.page.ornament import GREEN
-from factory.page.sheet import Align, Colour, FixedMark, Path, Sheet, Slot, Text
+from factory.page.sheet import Align, Colour, FixedMark, Path, Sheet, Slot
 
 PALE: Colour = (234, 244, 238)  #: of the watermark, paler than the ground
 
@@ -48,13 +42,8 @@ FIXTURES = Fixtures(
 @lru_cache(maxsize=32)
 def sheet(title: str, authority: tuple[str, str], employer_label: str) -> Sheet:
     """The design with one authority's words; drawn up once for all faces that share them."""
-    return Sheet(
-        title=title,
-        width_mm=drafting.PAGE_WIDTH_MM,
-        height_mm=drafting.PAGE_HEIGHT_MM,
-        marks=_decoration() + _title(title) + _labels(employer_label) + _foot(authority),
-        slots=_slots(),
-    )
+    marks = _decoration() + _title(title) + _labels(employer_label) + _foot(authority)
+    return drafting.upright(title, marks, _slots())
 
 
 def _decoration() -> tuple[FixedMark, ...]:
@@ -78,17 +67,7 @@ def _watermark() -> tuple[Path, ...]:
 
 
 def _title(title: str) -> tuple[FixedMark, ...]:
-    return (
-        Text(
-            text=title,
-            x_mm=mm(MIDDLE - TITLE_WIDTH / 2),
-            y_mm=down(TITLE),
-            size_pt=fitting(title, TITLE_PT, TITLE_WIDTH),
-            spread_mm=mm(TITLE_WIDTH),
-            colour=RED,
-            bold_mm=0.22,
-        ),
-    )
+    return (drafting.wide_title(title, TITLE, TITLE_PT, TITLE_WIDTH),)
 
 
 def _labels(employer_label: str) -> tuple[FixedMark, ...]:
@@ -101,7 +80,7 @@ def _labels(employer_label: str) -> tuple[FixedMark, ...]:
         ("注册专业", PROFESSION),
         ("有效期至", VALIDITY),
     )
-    return tuple(mark for text, at in rows for mark in label(text, LABEL_X, at, LABEL_PT))
+    return drafting.labels(rows, LABEL_X, LABEL_PT)
 
 
 def _foot(authority: tuple[str, str]) -> tuple[FixedMark, ...]:

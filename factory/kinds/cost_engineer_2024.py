@@ -17,7 +17,6 @@ from factory.kinds.drafting import (
     Fixtures,
     down,
     fitting,
-    label,
     mm,
     note,
     small,
@@ -53,13 +52,8 @@ FIXTURES = Fixtures(
 @lru_cache(maxsize=32)
 def sheet(title: str, authority: tuple[str, str], employer_label: str) -> Sheet:
     """The design with one authority's words; drawn up once for all faces that share them."""
-    return Sheet(
-        title=title,
-        width_mm=drafting.PAGE_WIDTH_MM,
-        height_mm=drafting.PAGE_HEIGHT_MM,
-        marks=_decoration() + _title(title) + _labels(employer_label) + _foot(authority),
-        slots=_slots(),
-    )
+    marks = _decoration() + _title(title) + _labels(employer_label) + _foot(authority)
+    return drafting.upright(title, marks, _slots())
 
 
 def _decoration() -> tuple[FixedMark, ...]:
@@ -114,7 +108,7 @@ def _labels(employer_label: str) -> tuple[FixedMark, ...]:
         ("有效期", VALIDITY),
         (employer_label, EMPLOYER),
     )
-    return tuple(mark for text, at in rows for mark in label(text, LABEL_X, at, LABEL_PT))
+    return drafting.labels(rows, LABEL_X, LABEL_PT)
 
 
 def _foot(authority: tuple[str, str]) -> tuple[FixedMark, ...]:

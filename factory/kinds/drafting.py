@@ -21,6 +21,7 @@ from factory.page.sheet import (
     FixedMark,
     Path,
     PictureSlot,
+    Sheet,
     SignatureSlot,
     Slot,
     Text,
@@ -77,6 +78,31 @@ def fitting(text: str, size_pt: float, width_pt: float) -> float:
     """
     wide = sum(1.0 if east_asian_width(ch) in "WFA" else 0.5 for ch in text)
     return min(size_pt, int(100 * width_pt / wide) / 100)
+
+
+def upright(title: str, marks: tuple[FixedMark, ...], slots: tuple[Slot, ...]) -> Sheet:
+    """An A4 page of a certificate."""
+    return Sheet(
+        title=title, width_mm=PAGE_WIDTH_MM, height_mm=PAGE_HEIGHT_MM, marks=marks, slots=slots
+    )
+
+
+def labels(rows: tuple[tuple[str, float], ...], x: float, size_pt: float) -> tuple[FixedMark, ...]:
+    """A column of labels: text and baseline of each."""
+    return tuple(mark for text, baseline in rows for mark in label(text, x, baseline, size_pt))
+
+
+def wide_title(title: str, baseline: float, size_pt: float, width: float) -> Text:
+    """A title in one line, set apart to its width, in the middle of the page."""
+    return Text(
+        text=title,
+        x_mm=mm(MIDDLE - width / 2),
+        y_mm=down(baseline),
+        size_pt=fitting(title, size_pt, width),
+        spread_mm=mm(width),
+        colour=RED,
+        bold_mm=0.22,
+    )
 
 
 # --- what lies below the words ----------------------------------------------------------------

@@ -19,6 +19,7 @@ from factory.profile import Profile
 FACE_VERSION = 1
 SEALED = False
 TITLE = "企业更名结果"
+REISSUED = "已换发 未领证"  #: what usually becomes of a registration
 LABEL_MM, WIDTH_MM = 36.0, 170.0
 TITLE_PT, HEAD_PT, ROW_PT, SMALL_PT = 20.0, 11.0, 11.0, 9.0
 #: The list's columns: what is printed above, the value's name, the width in mm, where it stands.
@@ -35,7 +36,7 @@ class Row(Part):
     """One registration of the enterprise.
 
     number:  as printed; edition: the new one, None where none was made.
-    outcome: in Chinese: 已换发 未领证, 已跳过, 挂起.
+    outcome: in Chinese, e.g. ``REISSUED``.
     """
 
     number: str

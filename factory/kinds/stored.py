@@ -6,13 +6,11 @@ import json
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from factory.errors import FieldError
-
-SHANGHAI = ZoneInfo("Asia/Shanghai")
+from factory.model import SHANGHAI
 
 
 class Part(BaseModel):

@@ -263,7 +263,7 @@ class FontBook:
         return next((face for face in chain if face.covers(ch)), None)
 
     def unprintable(self, text: str) -> tuple[str, ...]:
-        """Code points (``U+XXXX``) of a user's text that cannot be printed, each once.
+        """Code points (``U+XXXX``) of a user's text that no face prints, each once.
 
         >>> FontBook((), ()).unprintable("\\ue0c5")
         ('U+E0C5',)
@@ -330,17 +330,27 @@ def code_point(ch: str) -> str:
     return f"U+{ord(ch):04X}"
 
 
+def check_installed(files: Mapping[str, object]) -> None:
+    """SettingsError: a file of ``FACES`` is missing; names it and its Debian package.
+
+    files: by name, as they were found.
+    """
+    for row in _rows():
+        if row.file not in files:
+            raise SettingsError(f"font file {row.file} is missing; Debian package {row.package}")
+
+
+def _rows() -> Iterable[FontFile]:
+    """Each face once, though two chains may end alike."""
+    return dict.fromkeys(row for chain in FACES.values() for row in chain)
+
+
 def assemble(files: Mapping[str, bytes]) -> FontBook:
     """The book of ``FACES`` from the files' bytes by name; each file is parsed once.
 
     SettingsError: a file is missing; the message names it and its Debian package.
     """
-    parsed = {row: _parse(row, files) for chain in FACES.values() for row in chain}
+    check_installed(files)
+    parsed = {row: Face(row.name, files[row.file], row.index) for row in _rows()}
     song, kai = (tuple(parsed[row] for row in FACES[style]) for style in (Style.SONG, Style.KAI))
     return FontBook(song, kai)
-
-
-def _parse(row: FontFile, files: Mapping[str, bytes]) -> Face:
-    if row.file not in files:
-        raise SettingsError(f"font file {row.file} is missing; Debian package {row.package}")
-    return Face(row.name, files[row.file], row.index)

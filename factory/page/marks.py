@@ -20,6 +20,7 @@ Matrix = tuple[float, float, float, float, float, float]  #: a b c d e f: x' = a
 Value = str | tuple[str, ...]  #: one line, or paragraphs
 
 BLACK: Colour = (0, 0, 0)
+TWIN = "face.json"  #: the machine-readable twin (照面信息), the only file a document carries
 IDENTITY: Matrix = (1, 0, 0, 1, 0, 0)
 
 #: Names of signature fields; none begins with another, for they are told apart by their beginnings

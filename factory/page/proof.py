@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 from factory.errors import LintError
 from factory.page.extract import Extract, PageText, extract
-from factory.page.marks import Page, Placed, Run, Value
+from factory.page.marks import TWIN, Page, Placed, Run, Value
 
 TOLERANCE_PT = 1.5  #: a glyph's bearings may stand over its advance
-TWIN = "face.json"  #: the machine-readable twin, the only file a document carries
 REPLACEMENT = "\ufffd"
 BROKEN = frozenset(REPLACEMENT + "\x00")
 

@@ -1,6 +1,6 @@
 """The Table: rows of variable height, as many pages as they need; forms and lists are made of it.
 
-A row is as high as its highest cell; ``factory/table.py`` breaks rows into pages.
+A row is as high as its highest cell; ``factory/page/table.py`` breaks rows into pages.
 """
 
 from __future__ import annotations

@@ -47,7 +47,6 @@ def _words(placed: Placed, fontbook: FontBook) -> tuple[Path, ...]:
 
 
 def _outline(ch: str, fontbook: FontBook) -> str:
-    """SettingsError never: both characters are in every face of the chain's first file."""
     face = fontbook.face_for(Style.KAI, ch)
     assert face is not None  # noqa: S101 - two common characters
     return face.outline(ch)

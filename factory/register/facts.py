@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from operator import attrgetter
 from types import MappingProxyType
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
+from factory.errors import FieldError
 from factory.events import (
     EVENT_TYPES,
     PICTURES_APART,
@@ -20,14 +20,15 @@ from factory.events import (
     Event,
     PersonData,
 )
+from factory.model import SHANGHAI
 from factory.profile import Profile
 from factory.versions import Versions
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 PICTURES = frozenset({"photo", "signature"})
 
 D = TypeVar("D", bound=BaseModel)
 Key = tuple[str, str]  #: source and event id: what names an event
+ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,16 @@ class Fact:
     def day(self) -> date:
         """The calendar day in China on which it takes effect."""
         return self.effective.astimezone(SHANGHAI).date()
+
+
+def check_day(event: Event, today: date) -> None:
+    """FieldError: it says what happens after tomorrow; one day is left for clocks."""
+    if isinstance(event.data, EnterpriseRenamed):
+        field, day = "effective_on", event.data.effective_on
+    else:
+        field, day = EFFECTIVE[event.type], local_day(effective(event.type, event.data))
+    if day > today + ONE_DAY:
+        raise FieldError(f"data.{field}", "the calendar of China", "lies in the future")
 
 
 def fact_of(event: Event, rules: Versions, pictures: Mapping[str, str] | None = None) -> Fact:

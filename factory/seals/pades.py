@@ -155,7 +155,7 @@ def _commits(signing_cert: x509.Certificate) -> bool:
 
 @lru_cache(maxsize=64)
 def _reserved_digits(container: Container) -> int:
-    """Hex digits of the hole: a dummy signature or a generous guess only adds zeros."""
+    """Hex digits of the hole: for the longest container; more would be zeros in each file."""
     return 2 * (container.longest_der + SPARE_BYTES)
 
 

@@ -14,7 +14,6 @@ from functools import lru_cache
 from io import BytesIO
 from itertools import groupby
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from reportlab import rl_config
 from reportlab.lib.utils import ImageReader
@@ -22,12 +21,12 @@ from reportlab.pdfbase import pdfdoc
 from reportlab.pdfgen.canvas import Canvas
 
 from factory.errors import PictureError
+from factory.model import SHANGHAI
 from factory.page.fonts import Face
 from factory.page.marks import IDENTITY, MM_PER_PT, Code, Colour, Matrix, Path, Picture, Placed, Run
 from factory.writers import pdfa
 from factory.writers.pdf_fonts import Deflated, EmbeddedFont, compressed
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 PRODUCER = "certificate-factory"
 PDF_VERSION = (1, 7)
 JPEG_START = b"\xff\xd8\xff"

@@ -12,10 +12,10 @@ from hashlib import md5
 from typing import Any
 from xml.sax.saxutils import escape
 
+from factory.page.marks import TWIN
 from factory.writers import srgb
 from factory.writers.pdf_fonts import compressed
 
-TWIN_NAME = "face.json"
 TWIN_WORDS = "照面信息"  #: what is printed on the face of a licence
 
 XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -47,7 +47,7 @@ def _stream(entries: bytes, content: bytes) -> bytes:
 _SRGB = _stream(b"/N 3/Filter/FlateDecode", compressed(srgb.profile()))
 _INTENT = b"<</Type/OutputIntent/S/GTS_PDFA1/OutputConditionIdentifier(sRGB)/Info(sRGB)"
 _SPEC = b"<</Type/Filespec/F(%s)/UF(%s)/Desc<FEFF%s>/AFRelationship/Data" % (
-    *(TWIN_NAME.encode("ascii"),) * 2,
+    *(TWIN.encode("ascii"),) * 2,
     TWIN_WORDS.encode("utf-16-be").hex().encode("ascii"),
 )
 _FILE = b"/Type/EmbeddedFile/Subtype/application#2Fjson/Filter/FlateDecode/Params<<%s>>"
@@ -75,7 +75,7 @@ def add_twin(document: Any, twin: bytes, *, at: datetime) -> None:
     spec = _added(document, "twin", _SPEC + b"/EF<</F %s/UF %s>>>>" % (stream, stream))
     document.Catalog.AF = b"[%s]" % spec
     document.Catalog.Names = b"<</EmbeddedFiles<</Names[(%s)%s]>>>>" % (
-        TWIN_NAME.encode("ascii"),
+        TWIN.encode("ascii"),
         spec,
     )
 

@@ -9,14 +9,14 @@ from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
+from factory.model import SHANGHAI
+
 WIDE = None if sys.stdout.isatty() else 250  # a pipe has no width: nothing is cut
 
 out = Console(highlight=False, soft_wrap=True, width=WIDE)

@@ -80,12 +80,7 @@ def register_import(
     if origin.format is RowFormat.CSV and profile is None:
         raise click.UsageError("a CSV file needs --profile")
     path = rejects or Path(f"{file}.rejects.{origin.format}")
-    if not file.is_file():
-        raise click.BadParameter(f"{file} is read more than once: no pipe", param_hint="FILE")
-    if not dry_run:
-        check_rejects(path, file)
-    if doubts is not None:
-        check_rejects(doubts, file, option="--doubts")
+    _check_files(file, None if dry_run else path, doubts)
     plant = machine.plant()
     opening.check_schema(plant)
     importing.check_origin(plant, origin)
@@ -118,6 +113,16 @@ def register_import(
     _show_import(found, kept, dry_run=dry_run, as_json=as_json)
     if found.refused:
         sys.exit(REFUSED)
+
+
+def _check_files(file: Path, rejects: Path | None, doubts: Path | None) -> None:
+    """BadParameter: one cannot be read, or written, as it has to be."""
+    if not file.is_file():
+        raise click.BadParameter(f"{file} is read more than once: no pipe", param_hint="FILE")
+    if rejects is not None:
+        check_rejects(rejects, file)
+    if doubts is not None:
+        check_rejects(doubts, file, option="--doubts")
 
 
 @register_group.command("columns")

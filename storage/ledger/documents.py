@@ -5,23 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Row, Select, insert, select, update
 
-from factory.model import BatchId, Kind, OrderState, ProfileId
+from factory.model import BatchId, DocumentState, Kind, OrderState, ProfileId
 from storage import tables as t
 from storage.ledger.base import Tx
-from storage.ledger.status import StoredFile
-
-
-class DocumentState(StrEnum):
-    """Of a document; one that is void keeps its file."""
-
-    ORDERED = "ordered"  #: 生成中
-    LIVE = "live"  #: 有效
-    VOID = "void"  #: 作废
+from storage.ledger.status import StoredFile, stored_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,18 +133,10 @@ def _files(tx: Tx, ids: Sequence[int]) -> Mapping[int, tuple[StoredFile, ...]]:
         .join(t.file, t.file.c.order_id == order.id)
         .where(order.document_id.in_(ids))
     )
-    return {
-        row.document_id: (
-            StoredFile(
-                format=row.format,
-                object_key=row.object_key,
-                sha256=row.sha256,
-                size_bytes=row.size_bytes,
-                content_type=row.content_type,
-            ),
-        )
-        for row in rows
-    }
+    found: dict[int, tuple[StoredFile, ...]] = {}
+    for row in rows:
+        found[row.document_id] = (*found.get(row.document_id, ()), stored_file(row))
+    return found
 
 
 def _holds(tx: Tx, ids: Sequence[int]) -> Mapping[int, Row[Any]]:

@@ -20,7 +20,7 @@ from storage.ledger.base import Tx
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
-    """A file of an edition, as recorded."""
+    """A file of an edition or a document, as recorded."""
 
     format: str
     object_key: str
@@ -276,16 +276,19 @@ def _files(tx: Tx, edition_ids: Sequence[int]) -> dict[int, list[StoredFile]]:
     rows = tx.run(select(t.file).where(t.file.c.edition_id.in_(edition_ids)))
     found: dict[int, list[StoredFile]] = {}
     for row in rows:
-        found.setdefault(row.edition_id, []).append(
-            StoredFile(
-                format=row.format,
-                object_key=row.object_key,
-                sha256=row.sha256,
-                size_bytes=row.size_bytes,
-                content_type=row.content_type,
-            )
-        )
+        found.setdefault(row.edition_id, []).append(stored_file(row))
     return found
+
+
+def stored_file(row: Row[Any]) -> StoredFile:
+    """A row of the table of files."""
+    return StoredFile(
+        format=row.format,
+        object_key=row.object_key,
+        sha256=row.sha256,
+        size_bytes=row.size_bytes,
+        content_type=row.content_type,
+    )
 
 
 def _edition(row: Row[Any], files: Sequence[StoredFile]) -> EditionView:

@@ -22,10 +22,9 @@ from hypothesis import strategies as st
 from factory import specimen
 from factory.errors import FieldError
 from factory.events.data import BEGINNING, WHOLE
-from factory.model import CANCELLING, Sex, Standing
+from factory.model import CANCELLING, SHANGHAI, Sex, Standing
 from factory.model import ApplicationType as Type
 from factory.profile import Profile
-from factory.register.facts import SHANGHAI
 
 FIRST_DAY = date(2024, 1, 8)
 ONE_DAY = timedelta(days=1)

@@ -11,12 +11,11 @@ from pyhanko.sign.fields import enumerate_sig_fields
 from factory import specimen
 from factory.access import Viewer
 from factory.errors import ConflictError, ForbiddenError, NotFoundError
-from factory.model import BatchId, Kind
+from factory.model import BatchId, DocumentState, Kind
 from jobs import desk, documents, enquiry, stories
 from jobs.asker import Asker
 from jobs.settings import Settings
 from jobs.wiring import Plant
-from storage.ledger.documents import DocumentState
 from tests import judges
 from tests.telling import faults, tell, whole_factory
 

@@ -259,19 +259,11 @@ def test_what_cannot_be_shown_is_said(
     assert told in " ".join(done.stderr.split())
 
 
-def test_a_kind_that_a_register_does_not_have_is_told_with_those_it_has(
-    rooms: Studio, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def never(*_: object) -> None:
-        raise ConflictError("none")
+def test_a_kind_that_a_register_does_not_have_is_told_with_those_it_has(rooms: Studio) -> None:
+    there = "certificate, application_form, rename_list"
 
-    from jobs import preview
-
-    makers = {**preview.MAKERS, Kind.CERTIFICATE: preview.Maker(face=never)}  # type: ignore[arg-type]
-    monkeypatch.setattr(preview, "MAKERS", makers)
-
-    with pytest.raises(NotFoundError, match="has no certificate; its documents are"):
-        rooms.of_specimens(Kind.CERTIFICATE, GANSU, None)
+    with pytest.raises(NotFoundError, match=f"has no filing_slip; its documents are {there}"):
+        rooms.of_specimens(Kind.FILING_SLIP, GANSU, None)
 
 
 def test_an_empty_file_is_no_event(run: Callable[..., Result], tmp_path: Path) -> None:
