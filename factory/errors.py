@@ -9,6 +9,7 @@
         UnprintableError           no installed face has a glyph for a character
         LintError                  the drawn document breaks its kind
         SealRefusedError           this seal may not be put on this document
+        SignatureRefusedError      a party's signature is not taken: wrong, or not theirs
         SelfCheckError             the finished document does not verify: a fault of ours
         ConflictError              the state of the thing does not allow this
         NotFoundError              there is no such thing
@@ -104,6 +105,10 @@ class SealRefusedError(PermanentError):
     """This seal may not be put on this document."""
 
 
+class SignatureRefusedError(PermanentError):
+    """A party's signature is not taken: it does not fit, or is not that party's."""
+
+
 class SelfCheckError(PermanentError):
     """The finished document does not verify: a fault of ours, never released."""
 
@@ -149,6 +154,7 @@ REASONS: dict[type[FactoryError], str] = {
     RefusedCharacterError: "character",
     LintError: "lint",
     SealRefusedError: "seal_refused",
+    SignatureRefusedError: "signature_refused",
     SelfCheckError: "self_check",
     ConflictError: "conflict",
     AwaitsError: "awaits",

@@ -35,6 +35,7 @@ from factory.model import (
     Period,
     ProfileId,
 )
+from factory.parties import SigningRules
 
 ONE_DAY = timedelta(days=1)
 NOTICE_SERIALS = range(1, 1_000_000)
@@ -359,6 +360,7 @@ class Profile(_Part):
     professions: Professions
     access: AccessRules = AccessRules()
     documents: DocumentRules = DocumentRules()
+    signing: SigningRules = SigningRules()
     seal: Seal
     policy: Policies
 

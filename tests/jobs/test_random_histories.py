@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from factory import pictures
 from factory.errors import ConflictError, NotFoundError
 from factory.events import EVENT_TYPES
 from factory.model import BatchId, BatchState, EditionState, Standing
@@ -149,8 +150,8 @@ class Works:
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Ten thousand events need no log lines, and a picture is normalised once."""
-    for role, normalise in intake.NORMALISE.items():
-        monkeypatch.setitem(intake.NORMALISE, role, lru_cache(normalise))
+    for role, normalise in pictures.NORMALISE.items():
+        monkeypatch.setitem(pictures.NORMALISE, role, lru_cache(normalise))
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     yield
     structlog.reset_defaults()
