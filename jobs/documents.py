@@ -119,8 +119,8 @@ def _is_meant(
 
 
 def _file(document: DocumentView) -> StoredFile:
-    if document.files:
-        return document.files[0]
+    if document.file is not None:
+        return document.file
     if document.hold is not None:
         raise ConflictError(f"{document.kind}: is held (需处理), see hold {document.hold}")
     if document.state is DocumentState.VOID:

@@ -26,6 +26,7 @@ from factory.events.parts import (
     MAX_PROFESSIONS,
     AcceptanceNumber,
     AppliedProfession,
+    Base64Bytes,
     CreditCode,
     EnterpriseData,
     EnterpriseName,
@@ -54,6 +55,7 @@ BEGINNING = frozenset({ApplicationType.INITIAL, ApplicationType.REREGISTRATION})
 WHOLE = frozenset({ApplicationType.CHANGE, ApplicationType.PAPER_EXCHANGE})
 #: validation context of data whose pictures are kept elsewhere
 PICTURES_APART = {"pictures": "apart"}
+MOST_SIGNATURE_BYTES = 64 * 1024  #: a CMS with a chain has some thousands
 AT_MOST: dict[str, JsonValue] = {"maxItems": MAX_PROFESSIONS}
 
 Standings = Literal[Standing.ACTIVE, Standing.SUSPENDED, Standing.CANCELLED]
@@ -180,12 +182,43 @@ class _OfApplication(Part):
     holder: HolderReference
 
 
+class EvidenceData(Part):
+    """A signature made outside, for a form that was prepared for it."""
+
+    preparation: str = Field(
+        pattern=r"^[0-9a-f]{32}$", description="Token of the prepared form, from form prepare"
+    )
+    value: Base64Bytes | None = Field(
+        default=None,
+        max_length=MOST_SIGNATURE_BYTES,
+        repr=False,
+        description="The raw signature, where a certificate was given; base64",
+    )
+    cms: Base64Bytes | None = Field(
+        default=None,
+        max_length=MOST_SIGNATURE_BYTES,
+        repr=False,
+        description="A finished CMS SignedData, detached, DER (RFC 5652); base64",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> EvidenceData:
+        if (self.value is None) == (self.cms is None):
+            raise broken("holds either value or cms")
+        return self
+
+
 class ApplicationSigned(_OfApplication):
     """One party signed a revision of the form (个人数字签名, 企业数字签名)."""
 
     revision: int = Field(ge=1, le=9999, strict=True, description="The revision that was signed")
     party: Party = Field(description="Who signed (签署方)")
     signed_at: Instant = Field(description="When (签名时间)")
+    evidence: EvidenceData | None = Field(
+        default=None,
+        repr=False,
+        description="The signature itself; needed wherever the factory makes the form",
+    )
 
 
 class ApplicationAttached(_OfApplication):

@@ -56,7 +56,7 @@ def _ends_in_x(value: str) -> bool:
     return len(text) == len("11010519491231002X") and text[-1] == "x" and text[:-1].isdigit()
 
 
-PhotoBytes = Annotated[
+Base64Bytes = Annotated[
     bytes,
     BeforeValidator(_decoded),
     Field(min_length=1),
@@ -82,7 +82,7 @@ EnterpriseName = Annotated[Text, Field(max_length=200)]
 class InlinePhoto(Part):
     """The photo itself (照片), JPEG or PNG."""
 
-    content: PhotoBytes = Field(repr=False, description="JPEG or PNG file, base64")
+    content: Base64Bytes = Field(repr=False, description="JPEG or PNG file, base64")
 
 
 class StoredPhoto(Part):

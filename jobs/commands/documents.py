@@ -77,7 +77,7 @@ def _show(found: Sequence[DocumentView], *, as_json: bool) -> None:
                 (stand := of_document(each)).label + (f" ({stand.why})" if stand.why else ""),
                 OWNERS[stand.owner],
                 each.made_at or "",
-                each.files[0].size_bytes if each.files else "",
+                each.file.size_bytes if each.file else "",
                 each.file_name,
             )
             for each in found

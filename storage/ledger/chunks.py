@@ -6,32 +6,25 @@ that slept through its lease, changes nothing twice.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, or_, select, update
 
 from factory.errors import SealedDataError
 from factory.model import (
     BatchId,
     ChunkId,
     ChunkState,
-    Format,
-    Kind,
     Order,
-    OrderId,
     OrderState,
-    ProfileId,
     Queue,
 )
 from storage import tables as t
-from storage.ledger import holds, keys, orders, outbox
+from storage.ledger import holds, orders, outbox, promises
 from storage.ledger.base import Tx
-from storage.ledger.people import picture_context
-from storage.sealed import DataKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,68 +170,16 @@ def _move(tx: Tx, order_ids: Sequence[int], queue: Queue, batch: BatchId | None)
 
 
 def _open_orders(tx: Tx, chunk: ChunkId) -> tuple[Order, ...]:
-    """The orders still to be made, opened, with their pictures; three queries.
-
-    Pictures are the holder's: of the registration, or of the application a document is about.
+    """The orders still to be made.
 
     One whose stored values do not open is held here, or its chunk could never be claimed.
     SealedDataError: a data key does not open; the keyring is not the one it was made under.
     """
     c = t.production_order.c
-    holder = func.coalesce(t.registration.c.holder_id, t.application.c.holder_id)
-    wanted = (
-        select(t.production_order, holder.label("holder_id"))
-        .outerjoin(t.registration, t.registration.c.id == c.registration_id)
-        .outerjoin(t.document, t.document.c.id == c.document_id)
-        .outerjoin(t.application, t.application.c.id == t.document.c.application_id)
-        .where(
-            c.chunk_id == chunk,
-            c.state == OrderState.READY,
-        )
-        .order_by(c.id)
-    )
-    rows = tx.run(wanted).all()
-    opened = keys.load_all(tx, (row.data_key_id for row in rows))
-    pictures = _pictures(tx, rows)
     found = []
-    for row in rows:
-        try:
-            found.append(_order(row, opened[row.data_key_id], pictures))
-        except SealedDataError as error:
-            holds.hold_order(tx, row.id, reason=error.reason, detail=str(error))
+    for ident, order in promises.opened(tx, c.chunk_id == chunk, c.state == OrderState.READY):
+        if isinstance(order, SealedDataError):
+            holds.hold_order(tx, ident, reason=order.reason, detail=str(order))
+        else:
+            found.append(order)
     return tuple(found)
-
-
-def _pictures(tx: Tx, rows: Sequence[Row[Any]]) -> Mapping[tuple[int, str], bytes]:
-    digests = {digest for row in rows for digest in row.pictures.values()}
-    found = tx.run(
-        select(t.picture).where(
-            t.picture.c.holder_id.in_([row.holder_id for row in rows]),
-            t.picture.c.digest.in_(digests),
-        )
-    )
-    return {(row.holder_id, row.digest): row.content for row in found}
-
-
-def _picture(key: DataKey, sealed: bytes | None, digest: str) -> bytes:
-    if sealed is None:
-        raise SealedDataError("picture: the ledger has none of the order's digest")
-    return key.open(sealed, context=picture_context(digest))
-
-
-def _order(row: Row[Any], key: DataKey, pictures: Mapping[tuple[int, str], bytes]) -> Order:
-    return Order(
-        id=OrderId(row.id),
-        kind=Kind(row.kind),
-        profile=ProfileId(row.profile),
-        profile_version=row.profile_version,
-        face=json.loads(key.open(row.face, context=orders.face_context(row.key_stem))),
-        pictures={
-            role: _picture(key, pictures.get((row.holder_id, digest)), digest)
-            for role, digest in row.pictures.items()
-        },
-        formats=tuple(Format(fmt) for fmt in row.formats),
-        identity=row.identity,
-        signed_at=row.signed_at,
-        key_stem=row.key_stem,
-    )

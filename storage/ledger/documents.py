@@ -36,7 +36,8 @@ class NewDocument:
 class DocumentView:
     """One document with its files; no personal data.
 
-    hold: the open hold of its order, with whose turn it is and why.
+    files: as it was drawn, then one for each party that signed it.
+    hold:  the open hold of its order, with whose turn it is and why.
     """
 
     id: int
@@ -60,6 +61,11 @@ class DocumentView:
     def stands(self) -> bool:
         """Whether it is not void."""
         return self.state is not DocumentState.VOID
+
+    @property
+    def file(self) -> StoredFile | None:
+        """What it is now: with the last signature; None: it is not made yet."""
+        return self.files[-1] if self.files else None
 
 
 def add(tx: Tx, new: NewDocument) -> int:
@@ -102,6 +108,36 @@ def by_digest(tx: Tx, sha256: str) -> DocumentView | None:
     return found[0] if found else None
 
 
+def get(tx: Tx, document_id: int) -> DocumentView:
+    """One document that is known to be there, locked until the transaction ends."""
+    [found] = _views(tx, tx.locked(select(t.document).where(t.document.c.id == document_id)))
+    return found
+
+
+def add_signed(
+    tx: Tx, document: DocumentView, file: StoredFile, *, signing_cert_sha256: str
+) -> None:
+    """The file of one more signature; an earlier one stays."""
+    order = t.production_order.c
+    wanted = select(order.id, order.profile).where(order.document_id == document.id)
+    row = tx.run(wanted).one()
+    tx.run(
+        insert(t.file).values(
+            order_id=row.id,
+            edition_id=None,
+            profile=row.profile,
+            format=file.format,
+            step=file.step,
+            object_key=file.object_key,
+            sha256=file.sha256,
+            size_bytes=file.size_bytes,
+            content_type=file.content_type,
+            signing_cert_sha256=signing_cert_sha256,
+            made_at=tx.now,
+        )
+    )
+
+
 def made(tx: Tx, ids: Sequence[int]) -> None:
     """Their files are recorded; one that is void meanwhile stays so."""
     here = t.document.c.id.in_(ids)
@@ -132,6 +168,7 @@ def _files(tx: Tx, ids: Sequence[int]) -> Mapping[int, tuple[StoredFile, ...]]:
         select(order.document_id, t.file)
         .join(t.file, t.file.c.order_id == order.id)
         .where(order.document_id.in_(ids))
+        .order_by(t.file.c.step)
     )
     found: dict[int, tuple[StoredFile, ...]] = {}
     for row in rows:

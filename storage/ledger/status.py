@@ -20,13 +20,17 @@ from storage.ledger.base import Tx
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
-    """A file of an edition or a document, as recorded."""
+    """A file of an edition or a document, as recorded.
+
+    step: how many parties have signed it; 0 as it was drawn.
+    """
 
     format: str
     object_key: str
     sha256: str
     size_bytes: int
     content_type: str
+    step: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +292,7 @@ def stored_file(row: Row[Any]) -> StoredFile:
         sha256=row.sha256,
         size_bytes=row.size_bytes,
         content_type=row.content_type,
+        step=row.step,
     )
 
 
