@@ -109,18 +109,18 @@ def complete(prepared: Prepared, signature: bytes) -> bytes:
 
     signature: raw, as the signer gave it for prepared.digest; checked by verify.self_check.
     """
-    start, end = prepared.hole
-    digits = prepared.container.fill(prepared.document_digest, signature).hex().encode("ascii")
-    room = end - start - 2
-    if len(digits) > room:
-        raise SealRefusedError(f"the signature needs {len(digits)} hex digits, room for {room}")
-    return b"".join(
-        (
-            prepared.document[: start + 1],
-            digits.ljust(room, b"0"),
-            prepared.document[end - 1 :],
-        )
-    )
+    container = prepared.container.fill(prepared.document_digest, signature)
+    room = (prepared.hole[1] - prepared.hole[0]) // 2 - 1
+    if len(container) > room:
+        raise SealRefusedError(f"the signature needs {len(container)} bytes, room for {room}")
+    return spliced(prepared.document, prepared.hole, container)
+
+
+def spliced(document: bytes, hole: tuple[int, int], container: bytes) -> bytes:
+    """The document with the container in its hole, in hex, padded with zeros."""
+    start, end = hole
+    digits = container.hex().encode("ascii").ljust(end - start - 2, b"0")
+    return b"".join((document[: start + 1], digits, document[end - 1 :]))
 
 
 def refuse_unfit(signing_cert: x509.Certificate, now: datetime) -> None:
