@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
 from io import BytesIO
+from types import MappingProxyType
 from typing import Any
 
 from cryptography import x509
@@ -24,11 +24,24 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation.pdf_embedded import async_validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
+from factory import verify_form
 from factory.seals.cms import asn1_certificate, run_to_end
 from factory.seals.selfcheck import BYTE_RANGE, container, self_check, sole_hole
+from factory.verify_verdict import (
+    NOT_ASKED,
+    PADES,
+    STRONG_DIGESTS,
+    TRUST,
+    Check,
+    Verdict,
+    VerdictWord,
+    in_utc,
+    worst,
+)
 
 __all__ = [
     "BYTE_RANGE",
+    "TRUST",
     "Check",
     "Verdict",
     "VerdictWord",
@@ -40,50 +53,9 @@ __all__ = [
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_TWIN_BYTES = 1024 * 1024
-PADES = "/ETSI.CAdES.detached"
 NO_CHANGES = 1
-TRUST = "trust"  #: the check of the chain
-NOT_ASKED = "was not asked: the signature does not fit the file"
-STRONG_DIGESTS = frozenset({"sha256", "sha384", "sha512"})  #: ETSI TS 119 312, 5.2
+NOBODY: Mapping[str, Sequence[x509.Certificate]] = MappingProxyType({})
 LICENCE = re.compile(r"证照标识:(\S+)")
-
-
-class VerdictWord(StrEnum):
-    """What a file is."""
-
-    VALID = "valid"  #: intact, sealed under a trusted root
-    ALTERED = "altered"  #: changed after sealing, or the signature does not fit
-    UNTRUSTED = "untrusted"  #: sealed by somebody we do not know, or not as an authority seals
-    UNSIGNED = "unsigned"
-    UNREADABLE = "unreadable"  #: no PDF, or a broken one
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One step of the verification."""
-
-    name: str
-    ok: bool
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What is to be said of a file, without looking at any register.
-
-    signed_at, signer, licence_id: what the file says of itself; proved only where it is valid.
-    twin: whether it carries a machine-readable twin; the seal covers that with everything else.
-    """
-
-    verdict: VerdictWord
-    reasons: tuple[str, ...] = ()
-    signed_at: datetime | None = None
-    signer: str | None = None
-    signing_cert_sha256: str | None = None
-    whole_file: bool = False
-    licence_id: str | None = None
-    twin: bool = False
-    checks: tuple[Check, ...] = ()
 
 
 UNSIGNED = Verdict(
@@ -93,13 +65,21 @@ UNSIGNED = Verdict(
 )
 
 
-def verify_pdf(data: bytes, trust_roots: Sequence[x509.Certificate]) -> Verdict:
-    """The verdict on a file; never raises for what the bytes are."""
+def verify_pdf(
+    data: bytes,
+    trust_roots: Sequence[x509.Certificate],
+    party_roots: Mapping[str, Sequence[x509.Certificate]] = NOBODY,
+) -> Verdict:
+    """The verdict on a file; never raises for what the bytes are.
+
+    trust_roots: what a seal's certificate must lead to.
+    party_roots: field -> what the certificate of the party that signs there must lead to.
+    """
     if len(data) > MOST_BYTES:
         return _unreadable(f"larger than {MOST_BYTES} bytes")
     try:
         with _foreign_bytes():
-            return _verdict(data, trust_roots)
+            return _verdict(data, trust_roots, party_roots)
     except _BrokenFileError as error:
         return _unreadable(str(error))
 
@@ -145,13 +125,25 @@ def _unreadable(reason: str) -> Verdict:
     )
 
 
-def _verdict(data: bytes, trust_roots: Sequence[x509.Certificate]) -> Verdict:
+def _verdict(
+    data: bytes,
+    trust_roots: Sequence[x509.Certificate],
+    party_roots: Mapping[str, Sequence[x509.Certificate]],
+) -> Verdict:
     reader = PdfFileReader(BytesIO(data), strict=False)
     if reader.encrypted:
         raise _BrokenFileError("is encrypted")
-    signatures = reader.embedded_regular_signatures
-    verdict = _judged(_Evidence.of(data, signatures, trust_roots)) if signatures else UNSIGNED
+    if verify_form.is_form(reader):
+        verdict = verify_form.judged(data, reader, party_roots)
+    else:
+        verdict = _of_seals(data, reader.embedded_regular_signatures, trust_roots)
     return replace(verdict, licence_id=_licence_id(reader), twin=_has_twin(reader))
+
+
+def _of_seals(
+    data: bytes, signatures: Sequence[Any], trust_roots: Sequence[x509.Certificate]
+) -> Verdict:
+    return _judged(_Evidence.of(data, signatures, trust_roots)) if signatures else UNSIGNED
 
 
 def _licence_id(reader: PdfFileReader) -> str | None:
@@ -196,7 +188,7 @@ def _inflated(stream: Any) -> bytes | None:
 def _judged(evidence: _Evidence) -> Verdict:
     checks = tuple(rule.applied(evidence) for rule in RULES)
     return Verdict(
-        verdict=_word(checks),
+        verdict=worst(_broken(checks), VerdictWord.VALID),
         reasons=tuple(check.detail for check in checks if not check.ok),
         signed_at=evidence.signed_at,
         signer=_common_name(evidence.signer),
@@ -222,7 +214,7 @@ class _Evidence:
     ) -> _Evidence:
         first = signatures[0]
         signer = x509.load_der_x509_certificate(first.signer_cert.dump())
-        signed_at = _utc(first.self_reported_timestamp)
+        signed_at = in_utc(first.self_reported_timestamp)
         moment = signed_at or signer.not_valid_before_utc  # without a time no rule lets it pass
         return cls(
             signatures=signatures,
@@ -337,25 +329,15 @@ RULES = (
 )
 
 
-def _word(checks: Sequence[Check]) -> VerdictWord:
-    """Altered weighs more than untrusted."""
-    words = {rule.verdict for rule, check in zip(RULES, checks, strict=True) if not check.ok}
-    for word in (VerdictWord.ALTERED, VerdictWord.UNTRUSTED):
-        if word in words:
-            return word
-    return VerdictWord.VALID
+def _broken(checks: Sequence[Check]) -> Iterator[VerdictWord]:
+    for rule, check in zip(RULES, checks, strict=True):
+        if not check.ok:
+            yield rule.verdict
 
 
 def _permission(signature: Any) -> int | None:
     level = signature.docmdp_level
     return None if level is None else int(level.value)
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    """A time without a zone counts as UTC, never as this machine's."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _common_name(certificate: x509.Certificate) -> str:

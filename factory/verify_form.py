@@ -1,0 +1,394 @@
+"""Verifying a form that parties signed: each signature by itself, and what happened between.
+
+ISO 32000-2, 12.8 and ETSI EN 319 142-1.  Each signature ends a revision of the file.  Every
+revision is read as if nothing followed it, since a reader that only looks at the whole can be
+led past what was signed; and between two of them nothing may differ but the field just filled.
+"""
+
+# mypy: allow-untyped-calls
+# (pyHanko's PDF objects are half annotated.)
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from io import BytesIO
+from itertools import pairwise
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import (
+    DEFAULT_DIFF_POLICY,
+    DiffResult,
+    ModificationLevel,
+    SuspiciousModification,
+)
+from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm, enumerate_sig_fields
+
+from factory.errors import SignatureRefusedError
+from factory.page.marks import APPLICANT_SIGN, ENTERPRISE_SEAL
+from factory.seals import outside
+from factory.seals.selfcheck import container, sole_hole
+from factory.verify_verdict import (
+    NOT_ASKED,
+    PADES,
+    STRONG_DIGESTS,
+    TRUST,
+    Check,
+    Verdict,
+    VerdictWord,
+    in_utc,
+    worst,
+)
+
+PARTY_FIELDS = frozenset({APPLICANT_SIGN, ENTERPRISE_SEAL})
+DIGESTS = STRONG_DIGESTS | {"sm3"}  #: GB/T 32905-2016
+
+#: what a signature may change in objects that were there before
+FILLED = frozenset({"/V", "/AP"})  #: of its field
+CATALOG = frozenset({"/AcroForm", "/Perms", "/Extensions", "/Version"})
+ACRO_FORM = frozenset({"/SigFlags"})
+
+Roots = Mapping[str, Sequence[x509.Certificate]]
+
+
+def is_form(reader: PdfFileReader) -> bool:
+    """Whether every signature stands in a party's field; then it is judged as a form."""
+    names = {str(name) for name, _, _ in enumerate_sig_fields(reader, filled_status=True)}
+    return bool(names) and names <= PARTY_FIELDS
+
+
+def judged(data: bytes, reader: PdfFileReader, roots: Roots) -> Verdict:
+    """The verdict on a form.
+
+    roots: field -> what its party's certificate must lead to.
+    """
+    form = _Form(data, reader, roots)
+    complaints = {rule.name: tuple(rule.complaints(form)) for rule in RULES}
+    last = form.signatures[-1]
+    signed = form.proofs[last.name]
+    return Verdict(
+        verdict=worst((r.verdict for r in RULES if complaints[r.name]), VerdictWord.SIGNED),
+        reasons=tuple(each for rule in RULES for each in complaints[rule.name]),
+        signed_at=last.moment,
+        signed_by=form.names,
+        signing_cert_sha256=None if signed is None else _fingerprint(signed.certificate),
+        whole_file=last.end == len(data),
+        checks=tuple(_check(rule, complaints[rule.name]) for rule in RULES),
+    )
+
+
+def _check(rule: _Rule, complaints: Sequence[str]) -> Check:
+    return Check(name=rule.name, ok=not complaints, detail="; ".join(complaints) or rule.well)
+
+
+def _fingerprint(certificate: x509.Certificate) -> str:
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Signature:
+    """A filled field, as one revision of the file has it.
+
+    field, value: number and generation of the field's object and of its signature dictionary.
+    """
+
+    name: str
+    field: tuple[int, int]
+    value: tuple[int, int]
+    entries: Any
+    numbers: tuple[int, ...]
+    contents: bytes
+
+    @property
+    def end(self) -> int:
+        """Where the bytes that it covers end."""
+        return self.numbers[2] + self.numbers[3] if len(self.numbers) == 4 else -1  # noqa: PLR2004
+
+    @property
+    def moment(self) -> datetime | None:
+        """The signing time it claims (ISO 32000-2, table 255)."""
+        try:
+            return in_utc(generic.parse_pdf_date(self.entries["/M"], strict=False))
+        except (KeyError, TypeError, ValueError, PdfError):
+            return None
+
+    def terms(self, method: str) -> Any:
+        """What it permits afterwards, by /DocMDP or /FieldMDP; None where it says nothing."""
+        for reference in self.entries.get("/Reference", ()):
+            if reference.get_object()["/TransformMethod"] == method:
+                return reference.get_object()["/TransformParams"]
+        return None
+
+    @property
+    def permitted(self) -> MDPPerm | None:
+        terms = self.terms("/DocMDP")
+        return None if terms is None else MDPPerm(int(terms["/P"]))
+
+    @property
+    def locked(self) -> FieldMDPSpec | None:
+        terms = self.terms("/FieldMDP")
+        return None if terms is None else FieldMDPSpec.from_pdf_object(terms)
+
+
+def _signatures(reader: PdfFileReader) -> tuple[_Signature, ...]:
+    """In the order of what they cover."""
+    found = enumerate_sig_fields(reader, filled_status=True)
+    return tuple(sorted((_signature(*each) for each in found), key=lambda it: it.end))
+
+
+def _signature(name: str, value: Any, field: Any) -> _Signature:
+    entries = value.get_object()
+    return _Signature(
+        name=str(name),
+        field=(field.reference.idnum, field.reference.generation),
+        value=(value.reference.idnum, value.reference.generation),
+        entries=entries,
+        numbers=tuple(int(number) for number in entries["/ByteRange"]),
+        contents=entries.raw_get("/Contents").original_bytes,
+    )
+
+
+class _Form:
+    """What the rules look at; worked out when the first of them asks."""
+
+    def __init__(self, data: bytes, reader: PdfFileReader, roots: Roots) -> None:
+        self.data, self.reader, self.roots = data, reader, roots
+        self.signatures = _signatures(reader)
+        self.names = tuple(each.name for each in self.signatures)
+        self.fields = tuple(str(name) for name, _, _ in enumerate_sig_fields(reader))
+
+    @cached_property
+    def proofs(self) -> Mapping[str, outside.Signed | None]:
+        return {each.name: self._proof(each)[0] for each in self.signatures}
+
+    def faults(self) -> Iterator[str]:
+        for each in self.signatures:
+            if (fault := self._proof(each)[1]) is not None:
+                yield f"{each.name}: {fault}"
+
+    def _proof(self, signature: _Signature) -> tuple[outside.Signed | None, str | None]:
+        if not self.covers(signature):
+            return None, NOT_ASKED
+        _, first, second, length = signature.numbers
+        content = self.data[:first] + self.data[second : second + length]
+        try:
+            return outside.read(signature.contents, content), None
+        except SignatureRefusedError as error:
+            return None, str(error)
+
+    def covers(self, signature: _Signature) -> bool:
+        """Whether its byte range leaves out its own container and nothing else."""
+        revision = self.data[: max(0, signature.end)]
+        hole = sole_hole(revision, signature.numbers)
+        return hole is not None and container(revision, hole) == signature.contents
+
+    @cached_property
+    def revisions(self) -> tuple[PdfFileReader, ...]:
+        """The file as it was after each signature, read as if nothing followed.
+
+        PdfError: one of them is no file by itself.
+        """
+        ends = (each.end for each in self.signatures[:-1])
+        earlier = (PdfFileReader(BytesIO(self.data[:end]), strict=False) for end in ends)
+        return (*earlier, self.reader)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A step: its name, what is to be complained of, what is said if nothing is."""
+
+    name: str
+    complaints: Callable[[_Form], Iterator[str]]
+    well: str
+    verdict: VerdictWord
+
+
+def _repeated(form: _Form) -> Iterator[str]:
+    if len(set(form.names)) < len(form.names):
+        yield "carries more than one signature in one field"
+
+
+def _gaps(form: _Form) -> Iterator[str]:
+    for each in form.signatures:
+        if not form.covers(each):
+            yield f"{each.name}: its byte range leaves out more than its own signature"
+
+
+def _uncovered(form: _Form) -> Iterator[str]:
+    ends = [each.end for each in form.signatures]
+    if any(after <= before for before, after in pairwise(ends)):
+        yield "two signatures cover the same bytes"
+    if ends[-1] != len(form.data):
+        yield "something was added after the last signature"
+
+
+def _unlike_then(form: _Form) -> Iterator[str]:
+    """Each revision by itself must show the signatures up to its own, as the whole file does."""
+    try:
+        for count, revision in enumerate(form.revisions, start=1):
+            if not _is_revision(form, revision, count):
+                yield f"{form.names[count - 1]}: what it signed is not what the file shows of it"
+    except PdfError:
+        yield "what was signed first is no file by itself"
+
+
+def _is_revision(form: _Form, revision: PdfFileReader, count: int) -> bool:
+    then = [(each.value, each.contents) for each in _signatures(revision)]
+    now = [(each.value, each.contents) for each in form.signatures[:count]]
+    whole, number = form.reader.xrefs, revision.xrefs.total_revisions - 1
+    return (
+        then == now
+        and not revision.xrefs.hybrid_xrefs_present
+        and revision.xrefs.get_startxref_for_revision(number)
+        == whole.get_startxref_for_revision(number)
+        and whole.total_revisions - 1 == number + len(form.signatures) - count
+    )
+
+
+def _unpermitted(form: _Form) -> Iterator[str]:
+    """pyHanko's difference policy, over all that follows each signature."""
+    for each in form.signatures:
+        level = _modification(form, each)
+        permitted = each.permitted or MDPPerm.FILL_FORMS
+        if level.value > min(ModificationLevel.FORM_FILLING.value, permitted.value):
+            yield f"{each.name}: more was changed after it than that a field was filled"
+
+
+def _modification(form: _Form, signature: _Signature) -> ModificationLevel:
+    reference = generic.Reference(*signature.value, form.reader)
+    revision = form.reader.xrefs.get_last_change(reference)
+    try:
+        found = DEFAULT_DIFF_POLICY.review_file(
+            form.reader, revision, field_mdp_spec=signature.locked, doc_mdp=signature.permitted
+        )
+    except SuspiciousModification:
+        return ModificationLevel.OTHER
+    return found.modification_level if isinstance(found, DiffResult) else ModificationLevel.OTHER
+
+
+def _touched(form: _Form) -> Iterator[str]:
+    """Stricter than the policy, which lets metadata and validation data be renewed."""
+    try:
+        for signature, (before, after) in zip(
+            form.signatures[1:], pairwise(form.revisions), strict=True
+        ):
+            if not _only_filled(before, after, signature):
+                yield f"{signature.name}: more was changed with it than its own field"
+    except PdfError:
+        yield "what was signed first is no file by itself"
+
+
+def _only_filled(before: PdfFileReader, after: PdfFileReader, signature: _Signature) -> bool:
+    root, field = before.root_ref, generic.Reference(*signature.field, before)
+    form = before.root.raw_get("/AcroForm")
+    allowed = {root.idnum: CATALOG, field.idnum: FILLED}
+    if isinstance(form, generic.IndirectObject):
+        allowed[form.reference.idnum] = ACRO_FORM
+    return (
+        after.root_ref.idnum == root.idnum
+        and after.trailer.raw_get("/Info") == before.trailer.raw_get("/Info")
+        and _alike(before.root["/AcroForm"], after.root["/AcroForm"], ACRO_FORM)
+        and all(
+            _alike(before.get_object(old), after.get_object(old), allowed.get(old.idnum))
+            for old in _overwritten(before, after)
+        )
+    )
+
+
+def _overwritten(before: PdfFileReader, after: PdfFileReader) -> Iterator[generic.Reference]:
+    last = before.get_historical_resolver(before.xrefs.total_revisions - 1)
+    for revision in range(before.xrefs.total_revisions, after.xrefs.total_revisions):
+        for reference in after.xrefs.explicit_refs_in_revision(revision):
+            if not last.is_ref_unassignable(reference):
+                yield reference
+
+
+def _alike(old: Any, new: Any, changing: frozenset[str] | None) -> bool:
+    """Equal but for these entries; None: nothing of it may be written again."""
+    if changing is None:
+        return False
+    return {key: old.raw_get(key) for key in old if key not in changing} == {
+        key: new.raw_get(key) for key in new if key not in changing
+    }
+
+
+def _uncertified(form: _Form) -> Iterator[str]:
+    first, alone = form.signatures[0], len(form.fields) == 1
+    if first.permitted is not (MDPPerm.NO_CHANGES if alone else MDPPerm.FILL_FORMS):
+        yield f"{first.name}: does not certify the form as its first signature must"
+    for each in form.signatures[1:]:
+        if each.permitted is not None:
+            yield f"{each.name}: certifies what was certified already"
+
+
+def _unlocked(form: _Form) -> Iterator[str]:
+    last = form.signatures[-1]
+    if len(form.names) < len(form.fields):
+        return
+    if last.locked is None or last.locked.action is not FieldMDPAction.ALL:
+        yield f"{last.name}: does not lock the form as its last signature must"
+
+
+def _out_of_order(form: _Form) -> Iterator[str]:
+    if form.names != form.fields[: len(form.names)]:
+        yield "is not signed in the order of its fields"
+
+
+def _not_pades(form: _Form) -> Iterator[str]:
+    for each in form.signatures:
+        if each.entries.get("/SubFilter") != PADES or each.entries.get("/Type") != "/Sig":
+            yield f"{each.name}: is not signed as PAdES"
+
+
+def _weak(form: _Form) -> Iterator[str]:
+    for name, signed in form.proofs.items():
+        if signed is not None and signed.digest_algorithm not in DIGESTS:
+            yield f"{name}: is signed with a digest that is no longer safe"
+
+
+def _timeless(form: _Form) -> Iterator[str]:
+    for each in form.signatures:
+        if each.moment is None:
+            yield f"{each.name}: does not say when it was signed"
+
+
+def _untrusted(form: _Form) -> Iterator[str]:
+    for each in form.signatures:
+        signed = form.proofs[each.name]
+        if signed is None or each.moment is None:
+            yield f"{each.name}: {NOT_ASKED}"
+            continue
+        try:
+            outside.check_trust(signed, form.roots.get(each.name, ()), each.moment)
+        except SignatureRefusedError as error:
+            yield f"{each.name}: {error}"
+
+
+RULES = (
+    _Rule("one signature a field", _repeated, "each field is signed once", VerdictWord.ALTERED),
+    _Rule(
+        "own bytes",
+        _gaps,
+        "each leaves out its own container only",
+        VerdictWord.ALTERED,
+    ),
+    _Rule("whole file", _uncovered, "the last covers every byte", VerdictWord.ALTERED),
+    _Rule("signatures", _Form.faults, "each fits what it signs", VerdictWord.ALTERED),
+    _Rule("revisions", _unlike_then, "each shows what was signed", VerdictWord.ALTERED),
+    _Rule("changes", _unpermitted, "only fields were filled", VerdictWord.ALTERED),
+    _Rule("own field", _touched, "each filled its own field", VerdictWord.ALTERED),
+    _Rule("order", _out_of_order, "in the order of the fields", VerdictWord.UNTRUSTED),
+    _Rule("certified", _uncertified, "by the first signature", VerdictWord.UNTRUSTED),
+    _Rule("locked", _unlocked, "by the last signature, where it was given", VerdictWord.UNTRUSTED),
+    _Rule("profile", _not_pades, "PAdES (ETSI EN 319 142-1)", VerdictWord.UNTRUSTED),
+    _Rule("strong digest", _weak, "the digests are strong ones", VerdictWord.UNTRUSTED),
+    _Rule("signing time", _timeless, "each says when it was made", VerdictWord.UNTRUSTED),
+    _Rule(TRUST, _untrusted, "each chain ends in a root of its party", VerdictWord.UNTRUSTED),
+)

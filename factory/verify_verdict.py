@@ -1,0 +1,71 @@
+"""What is said of a file: the verdict, and each step that led to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+PADES = "/ETSI.CAdES.detached"
+TRUST = "trust"  #: the check of the chain
+NOT_ASKED = "was not asked: the signature does not fit the file"
+STRONG_DIGESTS = frozenset({"sha256", "sha384", "sha512"})  #: ETSI TS 119 312, 5.2
+
+
+class VerdictWord(StrEnum):
+    """What a file is."""
+
+    VALID = "valid"  #: intact, sealed under a trusted root
+    SIGNED = "signed"  #: intact, signed by parties under roots of theirs, not sealed by us
+    ALTERED = "altered"  #: changed after sealing, or the signature does not fit
+    UNTRUSTED = "untrusted"  #: sealed by somebody we do not know, or not as an authority seals
+    UNSIGNED = "unsigned"
+    UNREADABLE = "unreadable"  #: no PDF, or a broken one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One step of the verification."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is to be said of a file, without looking at any register.
+
+    signed_at, signer, licence_id: what the file says of itself; proved only where it is valid.
+    signer: of a seal, its common name; of parties nobody, since a person's name is private.
+    signed_by: the parties' fields that are signed, in order; proved only where it is signed.
+    twin: whether it carries a machine-readable twin; the seal covers that with everything else.
+    """
+
+    verdict: VerdictWord
+    reasons: tuple[str, ...] = ()
+    signed_at: datetime | None = None
+    signer: str | None = None
+    signed_by: tuple[str, ...] = ()
+    signing_cert_sha256: str | None = None
+    whole_file: bool = False
+    licence_id: str | None = None
+    twin: bool = False
+    checks: tuple[Check, ...] = ()
+
+
+def worst(broken: Iterable[VerdictWord], otherwise: VerdictWord) -> VerdictWord:
+    """The verdict of the rules that were broken: altered weighs more than untrusted."""
+    words = set(broken)
+    for word in (VerdictWord.ALTERED, VerdictWord.UNTRUSTED):
+        if word in words:
+            return word
+    return otherwise
+
+
+def in_utc(moment: datetime | None) -> datetime | None:
+    """A time without a zone counts as UTC, never as this machine's."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
