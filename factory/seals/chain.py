@@ -1,0 +1,167 @@
+"""Whether a signer's certificate leads to a trusted root (RFC 5280, 6), for all algorithms alike.
+
+The path is one of few steps among few certificates, so it is searched layer by layer: whatever
+issued what was reached so far and may issue at that height.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
+
+from factory.errors import SignatureRefusedError
+from factory.seals import keys, sm2
+
+MOST_STEPS = 8
+#: critical extensions that are obeyed here, or cannot make a signature wrong
+KNOWN = frozenset(
+    {
+        ExtensionOID.BASIC_CONSTRAINTS,
+        ExtensionOID.KEY_USAGE,
+        ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+        ExtensionOID.CERTIFICATE_POLICIES,
+    }
+)
+UNKNOWN_ISSUER = (
+    "the signer's certificate has an unknown issuer: no chain of the certificates given leads to "
+    "a CA that is trusted for this party (RFC 5280, 6.1)"
+)
+STRONG = frozenset({"sha256", "sha384", "sha512"})
+
+#: issued, issuer, and how many CAs stand between that issuer and the signer
+Passes = Callable[[x509.Certificate, x509.Certificate, int], bool]
+
+
+def refuse_unfit_signer(certificate: x509.Certificate, moment: datetime) -> None:
+    """SignatureRefusedError unless it is valid then, is for signing and is no CA's."""
+    problem = _not_valid(certificate, moment) or _not_for_signing(certificate)
+    if problem:
+        raise SignatureRefusedError(f"the signer's certificate {problem}")
+
+
+def refuse_untrusted(
+    certificate: x509.Certificate,
+    others: Sequence[x509.Certificate],
+    roots: Sequence[x509.Certificate],
+    moment: datetime,
+) -> None:
+    """SignatureRefusedError unless a chain from the certificate ends in one of the roots.
+
+    others: from which the certificates between may be taken; none of them is trusted.
+    """
+    obstacles: list[str] = []
+
+    def passes(issued: x509.Certificate, issuer: x509.Certificate, height: int) -> bool:
+        problem = _not_for_issuing(issued, issuer, height, moment)
+        obstacles.extend([problem] if problem else [])
+        return problem is None
+
+    if not _leads(certificate, others, roots, _anyhow):
+        raise SignatureRefusedError(UNKNOWN_ISSUER)
+    if not _leads(certificate, others, roots, passes):
+        raise SignatureRefusedError(f"a certificate above the signer's {obstacles[0]}")
+
+
+def _anyhow(_issued: x509.Certificate, _issuer: x509.Certificate, _height: int) -> bool:
+    return True
+
+
+def _leads(
+    certificate: x509.Certificate,
+    others: Sequence[x509.Certificate],
+    roots: Sequence[x509.Certificate],
+    passes: Passes,
+) -> bool:
+    """Whether steps that pass lead to a root."""
+    reached = [certificate]
+    for height in range(MOST_STEPS):
+        steps = [step for step in _steps(reached, (*roots, *others)) if passes(*step, height)]
+        if any(issuer in roots for _, issuer in steps):
+            return True
+        reached = list({issuer: None for _, issuer in steps})
+    return False
+
+
+def _steps(
+    reached: Sequence[x509.Certificate], issuers: Sequence[x509.Certificate]
+) -> Iterator[tuple[x509.Certificate, x509.Certificate]]:
+    for issued in reached:
+        for issuer in issuers:
+            if keys.is_issued_by(issued, issuer):
+                yield issued, issuer
+
+
+def _not_for_issuing(
+    issued: x509.Certificate, issuer: x509.Certificate, height: int, moment: datetime
+) -> str | None:
+    """What is wrong with an issuer that has so many CAs below it; None: nothing."""
+    keys.algorithm_of(issuer)
+    return (
+        _not_valid(issuer, moment)
+        or _not_a_ca(issuer, height)
+        or _not_understood(issuer)
+        or _not_strong(issued)
+    )
+
+
+def _not_valid(certificate: x509.Certificate, moment: datetime) -> str | None:
+    """RFC 5280, 4.1.2.5."""
+    if moment < certificate.not_valid_before_utc:
+        return "is not valid yet (RFC 5280, 4.1.2.5)"
+    if moment > certificate.not_valid_after_utc:
+        return "has expired (RFC 5280, 4.1.2.5)"
+    return None
+
+
+def _not_for_signing(certificate: x509.Certificate) -> str | None:
+    """RFC 5280, 4.2.1.3; contentCommitment was called nonRepudiation."""
+    usage, constraints = _usage(certificate), _constraints(certificate)
+    if constraints is not None and constraints.ca:
+        return "is a CA's: a signer's own is asked for (RFC 5280, 4.2.1.9)"
+    if usage is None or not (usage.digital_signature or usage.content_commitment):
+        return "is not for signing: its keyUsage does not say so (RFC 5280, 4.2.1.3)"
+    return _not_understood(certificate)
+
+
+def _not_a_ca(certificate: x509.Certificate, height: int) -> str | None:
+    """RFC 5280, 4.2.1.3 and 4.2.1.9; CAs that issued themselves anew count in the length too."""
+    usage, constraints = _usage(certificate), _constraints(certificate)
+    if usage is None or not usage.key_cert_sign or constraints is None or not constraints.ca:
+        return "may not issue certificates (RFC 5280, 4.2.1.3 and 4.2.1.9)"
+    if constraints.path_length is not None and height > constraints.path_length:
+        return "may not have so many CAs below it (RFC 5280, 4.2.1.9)"
+    return None
+
+
+def _not_understood(certificate: x509.Certificate) -> str | None:
+    """RFC 5280, 4.2: a critical extension is obeyed, or its certificate refused."""
+    unknown = any(each.critical and each.oid not in KNOWN for each in certificate.extensions)
+    return "has a critical extension that is not known here (RFC 5280, 4.2)" if unknown else None
+
+
+def _not_strong(certificate: x509.Certificate) -> str | None:
+    """About the issuer's signature on it; a root's own is nobody's proof."""
+    if certificate.signature_algorithm_oid.dotted_string == sm2.SM2_WITH_SM3:
+        return None
+    hashed = certificate.signature_hash_algorithm
+    if hashed is None or hashed.name not in STRONG:
+        return "signs with a digest that is no longer safe (ETSI TS 119 312, 5.2)"
+    return None
+
+
+def _usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _constraints(certificate: x509.Certificate) -> x509.BasicConstraints | None:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except x509.ExtensionNotFound:
+        return None

@@ -1,0 +1,83 @@
+"""The public keys of others: of which algorithm they are, and whether a signature fits them.
+
+RFC 8017 (RSA), FIPS 186-5 (ECDSA), GB/T 32918 (SM2); sizes: ETSI TS 119 312, 8.4.
+"""
+
+from __future__ import annotations
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+from factory.errors import SignatureRefusedError
+from factory.parties import Algorithm
+from factory.seals import sm2
+
+LEAST_RSA_BITS = 2048
+CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1"})
+HASHES: dict[str, hashes.HashAlgorithm] = {
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+}
+UNFIT_KEY = (
+    "the key of a certificate cannot be used: it must be RSA of 2048 bits or more, "
+    "EC on P-256, P-384 or P-521, or SM2"
+)
+
+
+def algorithm_of(certificate: x509.Certificate) -> Algorithm:
+    """With what a certificate's key signs.  SignatureRefusedError: a weak or another kind."""
+    if sm2.public_point(certificate) is not None:
+        return Algorithm.SM2
+    try:
+        key = certificate.public_key()
+    except (UnsupportedAlgorithm, ValueError) as error:
+        raise SignatureRefusedError(UNFIT_KEY) from error
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= LEAST_RSA_BITS:
+        return Algorithm.RSA
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in CURVES:
+        return Algorithm.ECDSA
+    raise SignatureRefusedError(UNFIT_KEY)
+
+
+def fits(
+    certificate: x509.Certificate,
+    signature: bytes,
+    message: bytes,
+    *,
+    digest: str,
+    rsa_padding: padding.AsymmetricPadding,
+) -> bool:
+    """Whether a signature over a message fits a certificate's key; see algorithm_of for which."""
+    point = sm2.public_point(certificate)
+    if point is not None:
+        return sm2.verify(point, message, signature)
+    key, hashed = certificate.public_key(), HASHES[digest]
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, message, rsa_padding, hashed)
+        elif isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, message, ec.ECDSA(hashed))
+        else:
+            return False
+    except (InvalidSignature, ValueError):  # ValueError: a salt longer than the key has room for
+        return False
+    return True
+
+
+def is_issued_by(issued: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether a certificate names that issuer and bears its signature; nothing else is asked."""
+    try:
+        if issued.signature_algorithm_oid.dotted_string == sm2.SM2_WITH_SM3:
+            return issued.issuer == issuer.subject and _is_sm2_issued_by(issued, issuer)
+        issued.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def _is_sm2_issued_by(issued: x509.Certificate, issuer: x509.Certificate) -> bool:
+    point = sm2.public_point(issuer)
+    return point is not None and sm2.verify(point, issued.tbs_certificate_bytes, issued.signature)
