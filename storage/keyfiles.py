@@ -1,10 +1,11 @@
-"""Opening key files of the keyring: encrypted PKCS#8 or PKCS#12, closed to others, and proved.
+"""Key files of the keyring: encrypted PKCS#8 or PKCS#12, closed to others, and proved.
 
 Failures are SettingsError that name the file and what to do; never a key or a passphrase.
 """
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from factory.errors import SettingsError
 from factory.seals.signer import Signer
 from factory.seals.soft import SoftKey
 
+OWNER_ONLY, OWNER_FOLDER = 0o600, 0o700
 SELF_TEST = b"\x5a" * 32
 
 
@@ -48,6 +50,15 @@ def read_secret(path: Path) -> bytes:
     if path.stat().st_mode & stat.S_IRWXO:
         raise SettingsError(f"keyring file {_where(path)} is open to everybody: chmod o= it")
     return data
+
+
+def write(path: Path, data: bytes) -> None:
+    """A new file that its owner alone can read, in a folder of the same kind."""
+    path.parent.mkdir(mode=OWNER_FOLDER, parents=True, exist_ok=True)
+    path.parent.chmod(OWNER_FOLDER)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
 
 
 def certificates(path: Path) -> tuple[x509.Certificate, ...]:

@@ -16,7 +16,6 @@ and key.p8.  master.json, keys and passphrases must be closed to others (mode 06
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import shutil
@@ -35,11 +34,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from factory.errors import SettingsError
 from factory.seals.signer import SealIdentity
 from factory.seals.soft import SoftKey, SoftSigner
-from storage import keyfiles, testca
+from storage import keyfiles, outside, testca
 from storage.keyfiles import KeyFile
 from storage.sealed import KEY_BYTES, MasterKeys
 
-OWNER_ONLY, OWNER_FOLDER = 0o600, 0o700
 SEAL_WIDTH_MM = 42.0  #: of a round seal of a government body
 WIDEST_MM = 100.0
 IDENTITY_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -102,6 +100,19 @@ class Keyring:
         if not files:
             raise SettingsError("the keyring has no trust root: put one into roots/*.pem")
         return tuple(certificate for file in files for certificate in keyfiles.certificates(file))
+
+    def party_roots(self, trust: str) -> tuple[x509.Certificate, ...]:
+        """The certificates that the chain of a party's certificate must end in.
+
+        trust: which party's, as a profile says it.  SettingsError: there is none.
+        """
+        files = sorted((self._folder / "parties" / trust).glob("*.pem"))
+        if not IDENTITY_NAME.fullmatch(trust) or not files:
+            raise SettingsError(
+                f"the keyring has no root of the CA of {trust}: put its certificate into "
+                f"parties/{trust}/*.pem"
+            )
+        return tuple(each for file in files for each in keyfiles.certificates(file))
 
     def master_keys(self) -> MasterKeys:
         """The keys of the sealed columns.  SettingsError: missing or broken."""
@@ -185,8 +196,31 @@ def _build(
     draw_seal: Callable[[str], bytes],
     algorithm: str,
 ) -> None:
-    _write(folder / "master.json", _new_master().encode())
+    keyfiles.write(folder / "master.json", _new_master().encode())
     _issue(folder, identities, now, draw_seal, algorithm)
+    add_test_parties(folder, now)
+
+
+def add_test_parties(folder: Path, now: datetime) -> None:
+    """The test CA of persons and enterprises, and trust in it.
+
+    Nothing where trust in a CA is there already, or one of the seals is real.
+    """
+    if (folder / "parties").exists() or not _all_test(folder):
+        return
+    outside.create(folder / "outside", now)
+    building = Path(tempfile.mkdtemp(prefix=".parties-", dir=folder))
+    try:
+        for trust, root in outside.roots(folder / "outside").items():
+            keyfiles.write(building / trust / TEST_ROOT, root.public_bytes(PEM))
+        building.rename(folder / "parties")
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _all_test(folder: Path) -> bool:
+    abouts = (folder / "identities").glob("*/identity.toml")
+    return all(_toml(about).get("test", False) for about in abouts)
 
 
 def add_test_identities(
@@ -215,16 +249,18 @@ def _issue(
     algorithm: str,
 ) -> None:
     ca = testca.make_ca(now)
-    _write(folder / "roots" / TEST_ROOT, ca.root.certificate.public_bytes(PEM))
+    keyfiles.write(folder / "roots" / TEST_ROOT, ca.root.certificate.public_bytes(PEM))
     for name, authority in identities.items():
         issued = testca.issue_seal(ca, authority, algorithm=algorithm)
         home, secret = folder / "identities" / name, secrets.token_urlsafe(32).encode()
-        _write(home / "identity.toml", f"width_mm = {SEAL_WIDTH_MM}\ntest = true\n".encode())
-        _write(home / "signing.pem", issued.certificate.public_bytes(PEM))
-        _write(home / "chain.pem", ca.issuing.certificate.public_bytes(PEM))
-        _write(home / "key.p8", _encrypted(issued.key, secret))
-        _write(home / "passphrase", secret)
-        _write(home / "seal.png", draw_seal(authority))
+        keyfiles.write(
+            home / "identity.toml", f"width_mm = {SEAL_WIDTH_MM}\ntest = true\n".encode()
+        )
+        keyfiles.write(home / "signing.pem", issued.certificate.public_bytes(PEM))
+        keyfiles.write(home / "chain.pem", ca.issuing.certificate.public_bytes(PEM))
+        keyfiles.write(home / "key.p8", _encrypted(issued.key, secret))
+        keyfiles.write(home / "passphrase", secret)
+        keyfiles.write(home / "seal.png", draw_seal(authority))
 
 
 def _new_master() -> str:
@@ -259,11 +295,3 @@ def _toml(path: Path) -> dict[str, object]:
         return tomllib.loads(keyfiles.read(path).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"keyring file {path.name} is not TOML") from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(mode=OWNER_FOLDER, parents=True, exist_ok=True)
-    path.parent.chmod(OWNER_FOLDER)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)

@@ -10,12 +10,16 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from factory.parties import IDENTITY_CODE, ORGANISATION_CODE
 from factory.seals.soft import SoftKey
 
 BEFORE = timedelta(days=1)
 CA_LIFE = timedelta(days=3650)
 SEAL_LIFE = timedelta(days=1095)
+PARTY_LIFE = CA_LIFE  #: the test CA of parties lies on disk and issues whenever it is asked
 MARK = "测试 TEST"
+RESIDENT_CARD = 0x80  #: [0] of IdentityCode (GM/T 0015-2023, 5.2.4)
+PRINTABLE_STRING = 0x13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +31,18 @@ class Issued:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestCA:
-    """A root, the CA below it that issues, and the day it was made."""
+class IssuingCA:
+    """A CA that issues to others, and the day it was made."""
 
-    root: Issued
     issuing: Issued
     now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestCA(IssuingCA):
+    """A CA that issues, below a root."""
+
+    root: Issued
 
 
 def new_key(algorithm: str = "p256") -> SoftKey:
@@ -42,11 +52,11 @@ def new_key(algorithm: str = "p256") -> SoftKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def make_ca(now: datetime) -> TestCA:
-    """A root and an issuing CA, both EC P-256."""
+def make_ca(now: datetime, *, name: str = "Certificate Factory") -> TestCA:
+    """A root and an issuing CA of that name, both EC P-256."""
     root_key, issuing_key = new_key(), new_key()
-    root_name = _name("Certificate Factory Root CA")
-    issuing_name = _name("Certificate Factory Issuing CA")
+    root_name = _name(f"{name} Root CA")
+    issuing_name = _name(f"{name} Issuing CA")
     root = _ca(root_name, root_key, root_name, root_key, now, path_length=1)
     issuing = _ca(issuing_name, issuing_key, root_name, root_key, now, path_length=0)
     return TestCA(
@@ -56,19 +66,55 @@ def make_ca(now: datetime) -> TestCA:
     )
 
 
-def issue_seal(ca: TestCA, authority: str, *, algorithm: str = "p256") -> Issued:
+def issue_seal(ca: IssuingCA, authority: str, *, algorithm: str = "p256") -> Issued:
     """A certificate for an authority's seal: digital signature and content commitment."""
-    key = new_key(algorithm)
+    return _issue(ca, _name(authority), SEAL_LIFE, algorithm)
+
+
+def issue_person(ca: IssuingCA, name: str, id_number: str, *, algorithm: str = "p256") -> Issued:
+    """A person's certificate: the name in CN, the number as GM/T 0015-2023, 5.2.4 has it."""
+    subject = _marked((NameOID.COMMON_NAME, name))
+    code = x509.UnrecognizedExtension(
+        x509.ObjectIdentifier(IDENTITY_CODE), _string(RESIDENT_CARD, id_number)
+    )
+    return _issue(ca, subject, PARTY_LIFE, algorithm, code)
+
+
+def issue_enterprise(
+    ca: IssuingCA, name: str, credit_code: str, *, algorithm: str = "p256"
+) -> Issued:
+    """An enterprise's certificate: the name in O and CN, the code in its extension."""
+    subject = _marked((NameOID.ORGANIZATION_NAME, name), (NameOID.COMMON_NAME, name))
+    code = x509.UnrecognizedExtension(
+        x509.ObjectIdentifier(ORGANISATION_CODE), _string(PRINTABLE_STRING, credit_code)
+    )
+    return _issue(ca, subject, PARTY_LIFE, algorithm, code)
+
+
+def _issue(
+    ca: IssuingCA,
+    subject: x509.Name,
+    life: timedelta,
+    algorithm: str,
+    *further: x509.ExtensionType,
+) -> Issued:
+    key, issuer = new_key(algorithm), ca.issuing
     usage = _usage(digital_signature=True, content_commitment=True)
-    issuer = ca.issuing
-    builder = _builder(_name(authority), key, issuer.certificate.subject, ca.now, SEAL_LIFE)
-    certificate = (
-        builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = (
+        _builder(subject, key, issuer.certificate.subject, ca.now, life)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(_issued_by(issuer.key), critical=False)
-        .sign(issuer.key, hashes.SHA256())
     )
-    return Issued(key=key, certificate=certificate)
+    for extension in further:
+        builder = builder.add_extension(extension, critical=False)
+    return Issued(key=key, certificate=builder.sign(issuer.key, hashes.SHA256()))
+
+
+def _string(tag: int, value: str) -> bytes:
+    """DER of a short string: no number of a paper has 128 characters."""
+    data = value.encode("ascii")
+    return bytes((tag, len(data))) + data
 
 
 def _ca(
@@ -113,6 +159,17 @@ def _name(common_name: str) -> x509.Name:
             x509.NameAttribute(NameOID.COMMON_NAME, f"{common_name} {MARK}"),
         ]
     )
+
+
+def _marked(*named: tuple[x509.ObjectIdentifier, str]) -> x509.Name:
+    """The mark stands beside the names: CN and O must be the parties' own."""
+    given = (
+        (NameOID.COUNTRY_NAME, "CN"),
+        (NameOID.ORGANIZATIONAL_UNIT_NAME, MARK),
+        *named,
+    )
+    # unvalidated: the library counts bytes where RFC 5280, A.1 counts 64 characters
+    return x509.Name([x509.NameAttribute(oid, value, _validate=False) for oid, value in given])
 
 
 def _issued_by(key: SoftKey) -> x509.AuthorityKeyIdentifier:
