@@ -38,6 +38,8 @@ COMMANDS = (
           "List the materials (申报材料) of the application NUMBER (受理编号), or get one."),
     Later("documents", "documents:documents_command",
           "The documents of application NUMBER (受理编号): form, notice, slip; or a link to one."),
+    Later("form", "form:form_group",
+          "Person and enterprise sign the application form with keys of their own."),
     Later("slip", "enquiry:slip",
           "The filing number and query code (办件申报号, 查询密码) of application NUMBER."),
     Later("collect", "desk:collect",

@@ -30,6 +30,7 @@ class Thing(StrEnum):
     EVENT = "event"  #: 事件, and what followed from it
     APPLICATION_FORM = "application_form"  #: 注册申请表
     ACCEPTANCE_NOTICE = "acceptance_notice"  #: 行政审批受理通知书
+    SIGNING = "signing"  #: 签署, each party for itself
     MATERIAL = "material"  #: 申报材料
     FILING_SLIP = "filing_slip"  #: 申报告知单, with its query code
     RENAME_LIST = "rename_list"  #: 企业更名结果, with everybody's name
@@ -59,6 +60,7 @@ TABLE: Mapping[Thing, Mapping[Viewer, Rule]] = MappingProxyType(
         Thing.EVENT: _rules(Rule.OWN, Rule.OWN, Rule.ALL, Rule.NEVER),
         Thing.APPLICATION_FORM: _rules(Rule.OWN, Rule.OWN, Rule.ALL, Rule.NEVER),
         Thing.ACCEPTANCE_NOTICE: _rules(Rule.OWN, Rule.OWN, Rule.ALL, Rule.NEVER),
+        Thing.SIGNING: _rules(Rule.OWN, Rule.OWN, Rule.ALL, Rule.NEVER),
         Thing.MATERIAL: _rules(Rule.OWN, Rule.OWN, Rule.ALL, Rule.NEVER),
         Thing.FILING_SLIP: _rules(Rule.OWN, Rule.NEVER, Rule.ALL, Rule.NEVER),
         Thing.RENAME_LIST: _rules(Rule.NEVER, Rule.OWN, Rule.ALL, Rule.NEVER),

@@ -15,7 +15,7 @@ from factory.kinds import KINDS
 from factory.model import DocumentState, EditionState, Format, Kind, OrderState, Standing
 from factory.verify import Verdict, VerdictWord
 from factory.versions import installed_are
-from jobs import intake, registering, standing
+from jobs import intake, registering, signing, standing
 from jobs.asker import ANYBODY, COUNTER, Asker, about_registration
 from storage.ledger import (
     Tx,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 EXPIRED = "expired"
 RECORDED = "recorded"
+SIGNED_SINCE = "signed_since"  #: of a form: another party's signature has been added since
 IN_FORCE = frozenset({EditionState.UNCOLLECTED, EditionState.COLLECTED, DocumentState.LIVE})
 DISMISSED = "dismissed"
 UNSEALED = "the register has a record of exactly these bytes; the authority does not seal them"
@@ -58,10 +59,10 @@ class Link:
 class Finding:
     """What is to be said of a file somebody holds in hand.
 
-    word:  the verdict's, or ``unrecorded`` where the seal is right and the ledger knows no such
-           file, or ``recorded`` where the ledger knows it and nobody of ours seals such a file.
+    word:  the verdict's, or ``unrecorded`` where seal or signatures are right and the ledger
+           knows no such file, or ``recorded`` where the ledger knows it and nobody of ours seals such a file.
     kind:  of the document; None when the ledger does not know the file.
-    state: of the edition or document, or ``expired``.
+    state: of the edition or document, or ``expired``, or ``signed_since``.
     """
 
     verdict: Verdict
@@ -79,7 +80,8 @@ class Finding:
     @property
     def genuine(self) -> bool:
         """Whether these are the bytes that were issued."""
-        return self.word in {VerdictWord.VALID, RECORDED}
+        signed = self.word == VerdictWord.SIGNED and self.kind is not None
+        return signed or self.word in {VerdictWord.VALID, RECORDED}
 
     @property
     def in_force(self) -> bool:
@@ -227,7 +229,7 @@ def examine(plant: Plant, data: bytes, *, asker: Asker = ANYBODY) -> Finding:
     ForbiddenError: not to whoever asks.
     """
     access.check(asker.viewer, Thing.VERIFICATION, None, own=False)
-    verdict = verify.verify_pdf(data, plant.keyring.trust_roots())
+    verdict = verify.verify_pdf(data, plant.keyring.trust_roots(), signing.all_roots(plant))
     with plant.ledger.read() as tx:
         return _finding(plant, tx, verdict, hashlib.sha256(data).hexdigest())
 
@@ -235,11 +237,11 @@ def examine(plant: Plant, data: bytes, *, asker: Asker = ANYBODY) -> Finding:
 def _finding(plant: Plant, tx: Tx, verdict: Verdict, sha256: str) -> Finding:
     document = documents.by_digest(tx, sha256)
     if document is not None:
-        return _document_finding(tx, verdict, document)
+        return _document_finding(tx, verdict, document, sha256)
     known = status.by_digest(tx, sha256)
     word, reasons = verdict.verdict.value, verdict.reasons
     if known is None:
-        if verdict.verdict is VerdictWord.VALID:
+        if verdict.verdict in {VerdictWord.VALID, VerdictWord.SIGNED}:
             word = "unrecorded"
             reasons = (*reasons, "the register has no record of a file with these bytes")
         known = status.by_licence(tx, verdict.licence_id) if verdict.licence_id else None
@@ -258,8 +260,9 @@ def _finding(plant: Plant, tx: Tx, verdict: Verdict, sha256: str) -> Finding:
     )
 
 
-def _document_finding(tx: Tx, verdict: Verdict, document: DocumentView) -> Finding:
+def _document_finding(tx: Tx, verdict: Verdict, document: DocumentView, sha256: str) -> Finding:
     """Of a form, notice, slip or list; the ledger knows exactly these bytes."""
+    now = document.file is not None and document.file.sha256 == sha256
     of = document.application_id
     unsealed = verdict.verdict is VerdictWord.UNSIGNED and not KINDS[document.kind].SEALED
     return Finding(
@@ -271,7 +274,7 @@ def _document_finding(tx: Tx, verdict: Verdict, document: DocumentView) -> Findi
         application=applications.numbers(tx, [of])[of] if of is not None else None,
         revision=document.revision or None,
         batch=document.batch_id,
-        state=document.state.value,
+        state=document.state.value if now or not document.stands else SIGNED_SINCE,
     )
 
 

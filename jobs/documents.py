@@ -93,7 +93,7 @@ def link(
         chosen = found[-1]
         asker.may_see(tx, THINGS[kind], chosen.about, plant.installed(tx, chosen.document.profile))
         document = chosen.document
-        file = _file(document)
+        file = file_of(document)
         audit.note(tx, "link given", ("document", document.id), why="asked for")
     url = plant.links.download_link(
         file.object_key,
@@ -118,7 +118,8 @@ def _is_meant(
     return document.stands if revision is None else document.revision == revision
 
 
-def _file(document: DocumentView) -> StoredFile:
+def file_of(document: DocumentView) -> StoredFile:
+    """The file of a document as it is now.  ConflictError: there is none yet, and why."""
     if document.file is not None:
         return document.file
     if document.hold is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ import structlog
 
 from factory import events, pictures
 from factory.errors import (
+    ConflictError,
     DigestMismatchError,
     FieldError,
     InvalidEventError,
@@ -24,12 +25,14 @@ from factory.errors import (
     PermanentError,
     PictureError,
 )
-from factory.events import EnterpriseRenamed, Event, InlinePhoto, Photo
+from factory.events import ApplicationSigned, EnterpriseRenamed, Event, InlinePhoto, Photo
 from factory.register import check_day
 from factory.versions import installed_are
+from jobs import signing
 from jobs.entering import Entered, Entry, Pictures, enter
 from jobs.registering import acceptance_number
-from storage.ledger import Tx, audit, holds, inbox, keys, people
+from jobs.signing import Finished
+from storage.ledger import Tx, audit, facts, holds, inbox, keys, people
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -71,18 +74,43 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """An event, and what was looked at before a transaction begins.
+
+    pictures: normalised, or why there is none.
+    signed:   the form with the signature the event brings.
+    """
+
+    event: Event
+    raw: bytes = field(repr=False)
+    pictures: Pictures = field(default_factory=dict, repr=False)
+    signed: Finished | None = field(default=None, repr=False)
+
+
 def submit(plant: Plant, raw: bytes, *, who: str) -> Outcome:
     """Take one event.
 
     Never raises for what the event says.  StoreUnavailableError: nothing could be stored.
     """
     ready = _ready(plant, raw)
-    if isinstance(ready, Outcome):
-        return ready
-    event, given = ready
-    correlation = event.correlation_id or secrets.token_hex(CORRELATION_BYTES)
-    with plant.ledger.write(who, correlation) as tx:
-        return _accept(plant, tx, event, raw, given)
+    return ready if isinstance(ready, Outcome) else take(plant, ready, who=who)
+
+
+def take(plant: Plant, ready: Ready, *, who: str) -> Outcome:
+    """Take an event whose source was asked already; see ``submit``."""
+    correlation = ready.event.correlation_id or secrets.token_hex(CORRELATION_BYTES)
+    try:
+        with plant.ledger.write(who, correlation) as tx:
+            return _accept(plant, tx, ready)
+    except _NotTakenError as error:
+        return error.outcome
+
+
+def submit_own(plant: Plant, event: Event, raw: bytes, *, who: str) -> Outcome:
+    """Take an event that the desk says of itself; see ``submit``."""
+    ready = _looked_at(plant, event, raw)
+    return ready if isinstance(ready, Outcome) else take(plant, ready, who=who)
 
 
 def rehearse(plant: Plant, raws: Sequence[bytes], *, who: str) -> list[Outcome]:
@@ -93,12 +121,18 @@ def rehearse(plant: Plant, raws: Sequence[bytes], *, who: str) -> list[Outcome]:
     found: list[Outcome] = []
     ready = [_ready(plant, raw) for raw in raws]
     with suppress(_RehearsedError), plant.ledger.write(who) as tx:
-        for raw, each in zip(raws, ready, strict=True):
-            found.append(
-                each if isinstance(each, Outcome) else _accept(plant, tx, each[0], raw, each[1])
-            )
+        for each in ready:
+            found.append(each if isinstance(each, Outcome) else _accept(plant, tx, each))
         raise _RehearsedError
     return found
+
+
+class _NotTakenError(Exception):
+    """A signature is not taken after all: what was written with it is taken back."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
 
 
 class _RehearsedError(Exception):
@@ -135,8 +169,8 @@ def retry(plant: Plant, hold_id: int, *, who: str, why: str) -> Outcome:
         return outcome
 
 
-def _ready(plant: Plant, raw: bytes) -> tuple[Event, Pictures] | Outcome:
-    """The event and its pictures, before a transaction begins; or why it is refused."""
+def _ready(plant: Plant, raw: bytes) -> Ready | Outcome:
+    """The event and what comes with it, before a transaction begins; or why it is refused."""
     try:
         event = events.parse(raw)
     except InvalidEventError as error:
@@ -146,7 +180,20 @@ def _ready(plant: Plant, raw: bytes) -> tuple[Event, Pictures] | Outcome:
         _check_day(plant, event)
     except FieldError as error:
         return _refused(event, error)
-    return event, _pictures(plant, event)
+    return _looked_at(plant, event, raw)
+
+
+def _looked_at(plant: Plant, event: Event, raw: bytes) -> Ready | Outcome:
+    try:
+        signed = _signed(plant, event)
+    except PermanentError as error:
+        return _not_taken(event, error)
+    return Ready(event=event, raw=raw, pictures=_pictures(plant, event), signed=signed)
+
+
+def _signed(plant: Plant, event: Event) -> Finished | None:
+    """The form with the signature an event brings.  PermanentError: it is not taken."""
+    return signing.finish(plant, event.data) if isinstance(event.data, ApplicationSigned) else None
 
 
 def _check_source(plant: Plant, event: Event) -> None:
@@ -181,6 +228,18 @@ def _refused(event: Event, error: FieldError) -> Outcome:
     )
 
 
+def _not_taken(event: Event, error: PermanentError) -> Outcome:
+    """A signature that is not taken leaves nothing: the form can still be signed."""
+    if isinstance(error, FieldError):
+        return _refused(event, error)
+    return Outcome(
+        status=Status.REFUSED,
+        source=event.source,
+        event=event.id,
+        problems=(("data.evidence", str(error)),),
+    )
+
+
 def _pictures(plant: Plant, event: Event) -> Pictures:
     """Normalised pictures by role, or why there is none; read before the transaction begins."""
     given = {role: getattr(event.data, role, None) for role in ("photo", "signature")}
@@ -208,7 +267,37 @@ def _picture(plant: Plant, role: str, given: Photo) -> bytes | PermanentError:
         return error
 
 
-def _accept(plant: Plant, tx: Tx, event: Event, raw: bytes, given: Pictures) -> Outcome:
+def _accept(plant: Plant, tx: Tx, ready: Ready) -> Outcome:
+    """_NotTakenError: the event brings a signature that is not taken."""
+    if ready.signed is None:
+        return _entered(plant, tx, ready)
+    _holder(plant, tx, ready.event)  # locked first, as by every other event of the person
+    try:
+        if signing.is_recorded(tx, ready.signed):
+            return _signed_before(ready.event)
+        signing.record(tx, ready.signed)
+    except PermanentError as error:
+        raise _NotTakenError(_not_taken(ready.event, error)) from error
+    outcome = _entered(plant, tx, ready)
+    if not facts.is_applied(tx, ready.event.source, ready.event.id):
+        raise _NotTakenError(_instead(ready.event, outcome))
+    return outcome
+
+
+def _instead(event: Event, outcome: Outcome) -> Outcome:
+    """What would be held or is refused: a signature is taken at once or not at all."""
+    if outcome.status is Status.REFUSED:
+        return outcome
+    return _not_taken(event, ConflictError(outcome.reason))
+
+
+def _signed_before(event: Event) -> Outcome:
+    number = acceptance_number(event.data)
+    return Outcome(status=Status.DUPLICATE, source=event.source, event=event.id, application=number)
+
+
+def _entered(plant: Plant, tx: Tx, ready: Ready) -> Outcome:
+    event = ready.event
     digest = tx.vault.lookup("event", event.canonical.decode()).hex()
     if known := inbox.find(tx, event.source, event.id):
         return _repeated(event, known, digest)
@@ -219,13 +308,13 @@ def _accept(plant: Plant, tx: Tx, event: Event, raw: bytes, given: Pictures) -> 
         event_id=event.id,
         kind=event.type,
         digest=digest,
-        raw=raw,
+        raw=ready.raw,
         data_key=holder.data_key if holder else keys.new(tx),
     )
     if inbox_id is None:  # somebody else was faster by a moment
         return _repeated(event, inbox.expect(tx, event.source, event.id), digest)
     audit.note(tx, "event accepted", ("event", inbox_id), why=event.type)
-    return _settle(plant, tx, event, inbox_id, holder, given)
+    return _settle(plant, tx, event, inbox_id, holder, ready.pictures)
 
 
 def _repeated(event: Event, known: inbox.Received, digest: str) -> Outcome:

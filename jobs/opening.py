@@ -55,6 +55,8 @@ def make_test_keyring(plant: Plant) -> None:
     SettingsError: the face that test seals are drawn with is missing.
     """
     folder, missing = plant.settings.keyring_dir, _without_seal(plant)
+    if folder.exists():
+        keyring.add_test_parties(folder, datetime.now(UTC))
     if not missing:
         return
     face = font_files(plant.settings.font_dirs).get(UMING.file)

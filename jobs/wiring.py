@@ -204,5 +204,14 @@ def font_files(folders: tuple[Path, ...]) -> Mapping[str, bytes]:
     return {name: path.read_bytes() for name, path in found.items()}
 
 
+def font_file(folders: tuple[Path, ...], name: str) -> bytes:
+    """The bytes of one font file.  SettingsError: it is in none of the folders."""
+    for folder in folders:
+        for path in _font_files(folder):
+            if path.name == name:
+                return path.read_bytes()
+    raise SettingsError(f"font file {name} is missing: see `certfactory doctor`")
+
+
 def _font_files(folder: Path) -> Iterator[Path]:
     return folder.rglob("*.tt[fc]") if folder.is_dir() else iter(())

@@ -28,6 +28,9 @@ PLACES = {
     Party.ENTERPRISE: ("聘用企业意见", "盖章：", ENTERPRISE_SEAL, (42.0, 42.0)),
 }
 
+#: the signature field of each party
+FIELDS = {party: field for party, (_, _, field, _) in PLACES.items()}
+
 Label = tuple[str, ...]  #: the lines of a label
 Pair = tuple[Label, str]  #: a label and the value beside it
 
@@ -174,6 +177,12 @@ def _section(pair: Pair) -> Row:
         min_height_mm=13.0,
         splits=True,
     )
+
+
+def box_mm(party: Party) -> tuple[float, float]:
+    """How wide and high a party's signature may be."""
+    _, _, _, size = PLACES[party]
+    return size
 
 
 def opinion_slot(party: Party) -> str:

@@ -13,6 +13,7 @@ from factory.register.facts import (
     to_json,
 )
 from factory.register.granting import check_pictures
+from factory.register.procedure import check_signing
 from factory.register.replay import Replay, replay
 from factory.register.state import (
     Application,
@@ -44,6 +45,7 @@ __all__ = [
     "application_json",
     "check_day",
     "check_pictures",
+    "check_signing",
     "effective",
     "fact_of",
     "from_json",

@@ -24,7 +24,7 @@ from factory.model import SHANGHAI
 from factory.profile import Profile
 from factory.versions import Versions
 
-PICTURES = frozenset({"photo", "signature"})
+APART = frozenset({"photo", "signature", "evidence"})  #: what is kept elsewhere
 
 D = TypeVar("D", bound=BaseModel)
 Key = tuple[str, str]  #: source and event id: what names an event
@@ -139,7 +139,7 @@ def local_day(instant: datetime) -> date:
 
 def to_json(fact: Fact) -> bytes:
     """The fact's data and picture digests, for the ledger; pictures are kept elsewhere."""
-    data = fact.data.model_dump(mode="json", exclude=set(PICTURES), exclude_none=True)
+    data = fact.data.model_dump(mode="json", exclude=set(APART), exclude_none=True)
     return json.dumps(
         {"data": data, "pictures": dict(fact.pictures)}, ensure_ascii=False, separators=(",", ":")
     ).encode()

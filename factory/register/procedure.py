@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from factory.events import (
     Applied,
     RegistrationApproved,
 )
-from factory.model import ApplicationState, ApplicationType
+from factory.model import ApplicationState, ApplicationType, Party
 from factory.profile import Profile
 from factory.register import professions
 from factory.register.applications import (
@@ -164,21 +164,41 @@ def _no_other_open(person: Person, fact: Fact, number: str) -> None:
             )
 
 
-def _check_materials(
-    materials: Mapping[str, MaterialFile], kind: ApplicationType, profile: Profile
-) -> None:
+def check_signing(
+    profile: Profile,
+    kind: ApplicationType,
+    state: ApplicationState,
+    party: Party,
+    attached: Collection[str],
+) -> ApplicationState:
+    """The state after that party's signature.  PermanentError: they cannot sign now, and why.
+
+    attached: the materials that are there; what is required must be when the first one signs.
+    """
+    _check_party(profile, kind, party)
+    after = step(profile, kind, state, SIGNS[party])
+    if party is profile.application.signers_of(kind)[0]:
+        _check_materials(attached, kind, profile)
+    return after
+
+
+def _check_materials(materials: Collection[str], kind: ApplicationType, profile: Profile) -> None:
     wanted = {each.id for each in profile.application.materials_of(kind) if each.required}
-    if missing := sorted(wanted - materials.keys()):
+    if missing := sorted(wanted - set(materials)):
         raise AwaitsError(
             f"materials: {', '.join(missing)} must be attached before it is handed in"
         )
 
 
+def _check_party(profile: Profile, kind: ApplicationType, party: Party) -> None:
+    if party not in profile.application.signers_of(kind):
+        raise FieldError("party", f"profile {profile.id}", f"the {party} does not sign this")
+
+
 def signed(person: Person, fact: Fact, data: ApplicationSigned, profile: Profile) -> Person:
     """One party's signature of the current revision; with the last one it is accepted (受理)."""
     known = _application(person, fact, data.acceptance_number)
-    if data.party not in profile.application.signers_of(known.kind):
-        raise FieldError("party", f"profile {profile.id}", f"the {data.party} does not sign this")
+    _check_party(profile, known.kind, data.party)
     if data.revision > known.revision:
         raise AwaitsError(f"revision: {data.revision} is not saved yet")
     if data.revision < known.revision:
@@ -187,9 +207,7 @@ def signed(person: Person, fact: Fact, data: ApplicationSigned, profile: Profile
         )
     if any(not each.void and each.party is data.party for each in known.signatures):
         raise ConflictError(f"party: the {data.party} has signed revision {data.revision} already")
-    after = step(profile, known.kind, known.state, SIGNS[data.party])
-    if data.party is profile.application.signers_of(known.kind)[0]:
-        _check_materials(known.materials, known.kind, profile)
+    after = check_signing(profile, known.kind, known.state, data.party, known.materials)
     signature = Signature(party=data.party, revision=data.revision, at=fact.effective)
     signed = replace(
         known, touched=fact.effective, state=after, signatures=(*known.signatures, signature)

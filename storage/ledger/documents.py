@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, insert, select, update
 
+from factory.errors import NotFoundError
 from factory.model import BatchId, DocumentState, Kind, OrderState, ProfileId
 from storage import tables as t
 from storage.ledger.base import Tx
@@ -89,6 +90,14 @@ def add(tx: Tx, new: NewDocument) -> int:
 def of_applications(tx: Tx, application_ids: Collection[int]) -> list[DocumentView]:
     """All documents of these applications, oldest first."""
     return _views(tx, select(t.document).where(t.document.c.application_id.in_(application_ids)))
+
+
+def standing(tx: Tx, application_id: int, kind: Kind) -> DocumentView:
+    """The document of that kind that stands of an application.  NotFoundError: there is none."""
+    for each in of_applications(tx, [application_id]):
+        if each.kind is kind and each.stands:
+            return each
+    raise NotFoundError(f"{kind}: there is none")
 
 
 def of_batch(tx: Tx, batch: BatchId) -> list[DocumentView]:

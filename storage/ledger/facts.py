@@ -123,6 +123,15 @@ def settle(tx: Tx, inbox_ids: Iterable[int], state: FactState) -> None:
     tx.run(update(t.fact).where(t.fact.c.inbox_id.in_(list(inbox_ids))).values(state=state.value))
 
 
+def is_applied(tx: Tx, source: str, event_id: str) -> bool:
+    """Whether the fact of that event has taken effect."""
+    c = t.fact.c
+    wanted = select(c.id).where(
+        c.source == source, c.event_id == event_id, c.state == FactState.APPLIED
+    )
+    return tx.run(wanted).first() is not None
+
+
 def dismiss(tx: Tx, inbox_id: int) -> None:
     """The fact of that event, if it has one and waits, counts no more."""
     tx.run(

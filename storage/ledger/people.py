@@ -51,6 +51,13 @@ def holder(tx: Tx, profile: ProfileId, id_type: str, id_number: str) -> HolderRo
     return row
 
 
+def row(tx: Tx, holder_id: int) -> HolderRow:
+    """The row of a holder who is known to be there, locked until the transaction ends."""
+    c = t.holder.c
+    found = tx.run(tx.locked(select(c.id, c.data_key_id).where(c.id == holder_id))).one()
+    return HolderRow(id=found.id, data_key=found.data_key_id)
+
+
 def find(tx: Tx, profile: ProfileId, id_type: str, id_number: str) -> HolderRow | None:
     """Who has, or had, that identity paper; None: nobody."""
     return _by_lookup(tx, profile, _lookup(tx, profile, id_type, id_number), lock=False)

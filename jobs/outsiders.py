@@ -1,0 +1,44 @@
+"""Outsiders (外部签署方): persons and enterprises of demos and tests, with keys of their own.
+
+They sign as real ones do, through what ``signing`` and ``completing`` give to everybody.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from factory.errors import SettingsError
+from factory.model import Kind, Party
+from jobs import signing
+from storage import outside
+from storage.ledger import documents, promises
+from storage.outside import OutsideParty
+
+if TYPE_CHECKING:
+    from jobs.wiring import Plant
+
+
+def party_of(
+    plant: Plant,
+    number: str,
+    signer: Party,
+    *,
+    profile: str | None = None,
+    algorithm: str = "p256",
+) -> OutsideParty:
+    """A new key and a test certificate that names a party of an application.
+
+    number:    the acceptance number (受理编号).
+    algorithm: ``p256`` or ``rsa2048``.
+    NotFoundError: no such application, or no form of it.  SettingsError: no test keyring.
+    """
+    folder = plant.settings.keyring_dir / "outside"
+    if not folder.is_dir():
+        raise SettingsError(
+            "the keyring has no test CA (outside/): parties of real registers have their own keys"
+        )
+    with plant.ledger.read() as tx:
+        row = signing.application(tx, number, profile)
+        document = documents.standing(tx, row.id, Kind.APPLICATION_FORM)
+        name, ident = signing.identity(signer, promises.of_document(tx, document.id).face)
+    return outside.issue(folder, signer, name, ident, algorithm=algorithm)
