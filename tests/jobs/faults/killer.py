@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from types import FrameType
@@ -36,6 +37,7 @@ WORKER = "tests.jobs.faults.killer:start"
 ADVANCE = "advance"  #: a step of a batch, as if it were a stage
 
 BEFORE, INSIDE, AFTER = "before", "inside", "after"
+LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +60,21 @@ class Poison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sleep:
-    """Take so much longer over a stage, every time."""
+class Hold:
+    """Stand still before a stage while the drill's file is there; what is in hand stays in hand.
+
+    What a test wants to see then stays to be seen, however slow the machine is.
+    """
 
     queue: str
     stage: str
-    seconds: float
+    turn: int = 1  #: from the how manyth pass of this process on
 
 
-def order(folder: Path, name: str, drill: Kill | Poison | Sleep) -> Path:
+Drill = Kill | Poison | Hold
+
+
+def order(folder: Path, name: str, drill: Drill) -> Path:
     """Put a drill where the workers look."""
     file = folder / f"{name}.json"
     new = file.with_suffix(".new")
@@ -115,8 +123,8 @@ def _stage(stage: str) -> Iterator[None]:
     for file, drill in drills:
         if drill["kind"] == "Poison" and stage == "draw":
             _die_of(drill)
-        if drill["kind"] == "Sleep":
-            time.sleep(drill["seconds"])
+        if drill["kind"] == "Hold":
+            _stand_before(file, drill)
         if drill.get("where") == BEFORE and _its_turn(drill):
             _die(file, drill)
     inside = [(file, d) for file, d in drills if d.get("where") == INSIDE and _its_turn(d)]
@@ -150,6 +158,21 @@ def _its_turn(drill: dict[str, Any]) -> bool:
     return bool(_turns[drill["id"]] == drill["turn"])
 
 
+def _stand_before(file: Path, drill: dict[str, Any]) -> None:
+    _turns[drill["id"]] += 1
+    while _turns[drill["id"]] >= drill["turn"] and file.exists():
+        _keep()
+        time.sleep(LOOK_SECONDS)
+
+
+def _keep() -> None:
+    """A fresh lease on what this thread has in hand, if anything."""
+    plant, claim = _plant(), getattr(_claimed, "claim", None)
+    if claim is not None:
+        with plant.ledger.write("drill", claim.correlation) as tx:
+            chunks.renew(tx, claim, lease=timedelta(seconds=plant.settings.lease_seconds))
+
+
 def _die_at_call(file: Path, drill: dict[str, Any]) -> None:
     left = [int(drill["call"])]
 
@@ -164,7 +187,8 @@ def _die_at_call(file: Path, drill: dict[str, Any]) -> None:
 
 
 def _die_of(drill: dict[str, Any]) -> None:
-    if set(drill["orders"]) & getattr(_claimed, "orders", set()):
+    claim = getattr(_claimed, "claim", None)
+    if claim is not None and {each.id for each in claim.orders} & set(drill["orders"]):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -177,12 +201,12 @@ def _die(file: Path, drill: dict[str, Any]) -> None:
 
 
 def _watch_claims() -> None:
-    """Remember which orders this thread has in hand: a stage does not say."""
+    """Remember what this thread has in hand: a stage does not say."""
     claim = chunks.claim
 
     def watched(tx: Tx, chunk: ChunkId, **options: Any) -> chunks.Claim | None:
         found = claim(tx, chunk, **options)
-        _claimed.orders = {each.id for each in found.orders} if found else set()
+        _claimed.claim = found
         return found
 
     chunks.claim = watched

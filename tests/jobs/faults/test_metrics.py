@@ -31,19 +31,18 @@ def works(servers: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         running.confirm(batch)
         wait_for(lambda: not taken.exists(), "a worker was killed")
         running.settle()
+        wait_for(lambda: _made(running) == _files(running), "what is recorded is counted")
         yield running
 
 
 def test_documents_are_counted_over_all_processes_dead_or_alive(works: Works) -> None:
-    made = works.metric("factory_documents_total", outcome="made")
-
-    assert made == _files(works) == 2 * RENAMED + 1  # and the list of the rename
+    assert _made(works) == _files(works) == 2 * RENAMED + 1  # and the list of the rename
 
     works.signal("interactive-0", signal.SIGKILL)
     number = works.approve([100], enterprise=2)[0]
     wait_for(lambda: works.made(number), "the worker started instead made it")
     wait_for(
-        lambda: works.metric("factory_documents_total", outcome="made") == _files(works),
+        lambda: _made(works) == _files(works),
         "the dead one's documents are still counted, and the new one's too",
     )
     assert works.metric("factory_documents_total", kind="certificate", profile=PROFILE) == (
@@ -97,6 +96,10 @@ def test_editions_and_the_ledger_itself_are_shown(works: Works) -> None:
     assert superseded == RENAMED
     assert works.metric("factory_ledger_up") == 1
     assert works.metric("factory_outbox_oldest_seconds") >= 0
+
+
+def _made(works: Works) -> float:
+    return works.metric("factory_documents_total", outcome="made")
 
 
 def _files(works: Works) -> int:

@@ -31,7 +31,7 @@ from jobs.wiring import plant_of
 from storage import schema
 from storage import tables as t
 
-from .killer import BEFORE, Kill, Sleep
+from .killer import BEFORE, Hold, Kill
 from .proxy import ANSWERS, QUESTIONS, Proxy
 from .works import Works, at_work, settings_for, wait_for
 
@@ -73,17 +73,25 @@ class Flights:
         works.settle()
 
     def take_off(self) -> None:
-        """Return when some of the rename's chunks are made, some in hand and some waiting."""
-        batch = self.prepare()
-        slow = self.works.drill("slow", Sleep(queue="bulk", stage="draw", seconds=0.4))
-        self.works.confirm(batch)
+        """Return when some chunks of each kind are made, some in hand and some waiting."""
+        batch, newest = self.prepare(), self.works.chunks()[-1].id
+        gates = [
+            self.works.drill(f"gate-{queue}", Hold(queue=queue, stage="draw", turn=2))
+            for queue in (Queue.INTERACTIVE, Queue.BULK)
+        ]
         self.approve()
-        wait_for(lambda: self._in_the_air(batch), "a chunk is made and another in hand")
-        slow.unlink()
+        self.works.confirm(batch)
+        for queue in (Queue.INTERACTIVE, Queue.BULK):
+            wait_for(
+                lambda queue=queue: self._in_the_air(queue, newest),
+                f"a chunk is made and another in hand ({queue})",
+            )
+        for gate in gates:
+            gate.unlink()
 
-    def _in_the_air(self, batch: BatchId) -> bool:
-        made = self._chunks(batch, ChunkState.CLOSED)
-        return bool(made and self._chunks(batch, ChunkState.LEASED))
+    def _in_the_air(self, queue: Queue, newest: int) -> bool:
+        rows = [row for row in self.works.chunks(queue=queue.value) if row.id > newest]
+        return {ChunkState.CLOSED, ChunkState.LEASED} <= {row.state for row in rows}
 
     def prepare(self) -> BatchId:
         """The rename of the last round's holders."""
@@ -94,9 +102,6 @@ class Flights:
         """This round's holders, whom the next one renames."""
         first = self.number * ENTERPRISE_SIZE
         self.works.approve(range(first, first + ENTERPRISE_SIZE), enterprise=self.number)
-
-    def _chunks(self, batch: BatchId, state: ChunkState) -> list[int]:
-        return [row.id for row in self.works.chunks(batch_id=batch, state=state.value)]
 
 
 @pytest.fixture(scope="module")
@@ -175,16 +180,16 @@ def test_who_falls_asleep_in_a_transaction_keeps_nobody_waiting(
 ) -> None:
     # A stopped process keeps its locks: the others waited for as long as it slept.
     batch = flights.prepare()
-    slow = works.drill("slow", Sleep(queue="bulk", stage="claim", seconds=0.4))
-    works.confirm(batch)
+    gate = works.drill("gate", Hold(queue="bulk", stage="claim"))
     flights.approve()
+    works.confirm(batch)
     wait_for(lambda: bool(works.chunks(batch_id=batch)), "there are chunks")
     with (
         pytest.raises(StoreUnavailableError),
         works.plant.ledger.write("sleeper") as tx,
     ):
         tx.run(update(t.chunk).where(t.chunk.c.batch_id == batch).values(fence=t.chunk.c.fence))
-        slow.unlink()
+        gate.unlink()
 
         works.settle()
 
@@ -285,10 +290,12 @@ def test_acks_that_nobody_hears_leave_nothing_parked(
     monkeypatch.setenv("dramatiq_restart_delay", "200")
     around = through(proxy, servers.settings.redis_url)
     with at_work(servers, tmp_path, REDIS_URL=around, HEARTBEAT_MS="4000") as works:
-        works.drill("slow", Sleep(queue="interactive", stage="record", seconds=0.4))
-        works.approve(range(8), enterprise=1)
-        wait_for(lambda: bool(works.chunks(state="closed")), "a document is made")
+        gate = works.drill("gate", Hold(queue="interactive", stage="record", turn=2))
+        works.approve(range(4), enterprise=1)
+        wait_for(lambda: len(works.chunks(state="closed")) == 1, "a document is made")
         with proxy.losing(QUESTIONS):
+            gate.unlink()
+            wait_for(lambda: len(works.chunks(state="closed")) > 1, "another one, untold")
             time.sleep(LOST_SECONDS)
 
         works.settle_and_check()

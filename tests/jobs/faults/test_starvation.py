@@ -14,22 +14,16 @@ from jobs import enquiry, watching
 from jobs.embedded import Embedded
 from storage import tables as t
 
-from .killer import Sleep
+from .killer import Hold
 from .works import Works, at_work, wait_for
 
-RENAMED = 260
+RENAMED = 24
 
 
 @pytest.fixture(scope="module")
 def works(servers: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Works]:
-    """A factory in which one enterprise employs many."""
-    with at_work(
-        servers,
-        tmp_path_factory.mktemp("works"),
-        CHUNK_ITEMS="20",
-        SLICE_ITEMS="100",
-        LEASE_SECONDS="10",  # nobody dies here, and a busy machine is no fault
-    ) as running:
+    """A factory in which one enterprise employs more than fit into a chunk, or into a slice."""
+    with at_work(servers, tmp_path_factory.mktemp("works")) as running:
         running.approve(range(RENAMED), enterprise=1)
         running.settle()
         yield running
@@ -37,7 +31,7 @@ def works(servers: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def test_an_approval_is_made_while_a_bulk_event_runs(works: Works) -> None:
     batch = works.prepare_rename(1)
-    works.drill("slow", Sleep(queue="bulk", stage="draw", seconds=0.3))
+    gate = works.drill("gate", Hold(queue="bulk", stage="draw", turn=2))
     works.confirm(batch)
     wait_for(lambda: watching.batch(works.plant, batch).done > 0, "the batch runs")
 
@@ -46,6 +40,7 @@ def test_an_approval_is_made_while_a_bulk_event_runs(works: Works) -> None:
 
     # Nothing but its own pool can have made it: the others still have work in their hands.
     assert watching.batch(works.plant, batch).state is BatchState.RUNNING
+    gate.unlink()
     works.settle_and_check()
     made = enquiry.registration_status(works.plant, number).registration.newest.made_at
     assert made is not None and made < _completed(works, batch)

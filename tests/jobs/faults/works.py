@@ -111,7 +111,7 @@ class Works:
         self.settle()
         assert_invariants(self.plant, self.verified)
 
-    def drill(self, name: str, drill: killer.Kill | killer.Poison | killer.Sleep) -> Path:
+    def drill(self, name: str, drill: killer.Drill) -> Path:
         """Order a drill; a kill's file is gone once it has been taken."""
         return killer.order(self.drills, name, drill)
 
