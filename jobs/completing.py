@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from factory import events
 from factory.kinds import application_form
-from jobs import intake, signing
+from jobs import intake
 from jobs.intake import Outcome
 from storage.ledger import Tx, applications, documents, preparations, promises
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
 
+SIGNED = "application.signed"
 DESK = "urn:certfactory:desk"
 
 
@@ -51,7 +52,7 @@ def _event(tx: Tx, token: str, evidence: dict[str, str]) -> bytes:
         "specversion": "1.0",
         "source": DESK,
         "id": f"signed-{token}",
-        "type": signing.SIGNED,
+        "type": SIGNED,
         "datacontenttype": "application/json",
         "data": data,
     }

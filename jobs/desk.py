@@ -15,7 +15,7 @@ from factory.kinds import KINDS
 from factory.model import DocumentState, EditionState, Format, Kind, OrderState, Standing
 from factory.verify import Verdict, VerdictWord
 from factory.versions import installed_are
-from jobs import intake, registering, signing, standing
+from jobs import forms, intake, registering, standing
 from jobs.asker import ANYBODY, COUNTER, Asker, about_registration
 from storage.ledger import (
     Tx,
@@ -60,7 +60,7 @@ class Finding:
     """What is to be said of a file somebody holds in hand.
 
     word:  the verdict's, or ``unrecorded`` where seal or signatures are right and the ledger
-           knows no such file, or ``recorded`` where the ledger knows it and nobody of ours seals such a file.
+           knows no such file, or ``recorded`` where it knows it and nobody of ours seals it.
     kind:  of the document; None when the ledger does not know the file.
     state: of the edition or document, or ``expired``, or ``signed_since``.
     """
@@ -229,7 +229,7 @@ def examine(plant: Plant, data: bytes, *, asker: Asker = ANYBODY) -> Finding:
     ForbiddenError: not to whoever asks.
     """
     access.check(asker.viewer, Thing.VERIFICATION, None, own=False)
-    verdict = verify.verify_pdf(data, plant.keyring.trust_roots(), signing.all_roots(plant))
+    verdict = verify.verify_pdf(data, plant.keyring.trust_roots(), forms.all_roots(plant))
     with plant.ledger.read() as tx:
         return _finding(plant, tx, verdict, hashlib.sha256(data).hexdigest())
 

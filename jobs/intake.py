@@ -28,10 +28,10 @@ from factory.errors import (
 from factory.events import ApplicationSigned, EnterpriseRenamed, Event, InlinePhoto, Photo
 from factory.register import check_day
 from factory.versions import installed_are
-from jobs import signing
+from jobs import signatures
 from jobs.entering import Entered, Entry, Pictures, enter
 from jobs.registering import acceptance_number
-from jobs.signing import Finished
+from jobs.signatures import Finished
 from storage.ledger import Tx, audit, facts, holds, inbox, keys, people
 
 if TYPE_CHECKING:
@@ -193,7 +193,9 @@ def _looked_at(plant: Plant, event: Event, raw: bytes) -> Ready | Outcome:
 
 def _signed(plant: Plant, event: Event) -> Finished | None:
     """The form with the signature an event brings.  PermanentError: it is not taken."""
-    return signing.finish(plant, event.data) if isinstance(event.data, ApplicationSigned) else None
+    return (
+        signatures.finish(plant, event.data) if isinstance(event.data, ApplicationSigned) else None
+    )
 
 
 def _check_source(plant: Plant, event: Event) -> None:
@@ -273,9 +275,9 @@ def _accept(plant: Plant, tx: Tx, ready: Ready) -> Outcome:
         return _entered(plant, tx, ready)
     _holder(plant, tx, ready.event)  # locked first, as by every other event of the person
     try:
-        if signing.is_recorded(tx, ready.signed):
+        if signatures.is_recorded(tx, ready.signed):
             return _signed_before(ready.event)
-        signing.record(tx, ready.signed)
+        signatures.record(tx, ready.signed)
     except PermanentError as error:
         raise _NotTakenError(_not_taken(ready.event, error)) from error
     outcome = _entered(plant, tx, ready)

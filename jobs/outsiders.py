@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from factory.errors import SettingsError
 from factory.model import Kind, Party
-from jobs import signing
+from jobs import forms
 from storage import outside
 from storage.ledger import documents, promises
 from storage.outside import OutsideParty
@@ -38,7 +38,7 @@ def party_of(
             "the keyring has no test CA (outside/): parties of real registers have their own keys"
         )
     with plant.ledger.read() as tx:
-        row = signing.application(tx, number, profile)
+        row = forms.application(tx, number, profile)
         document = documents.standing(tx, row.id, Kind.APPLICATION_FORM)
-        name, ident = signing.identity(signer, promises.of_document(tx, document.id).face)
+        name, ident = forms.identity(signer, promises.of_document(tx, document.id).face)
     return outside.issue(folder, signer, name, ident, algorithm=algorithm)

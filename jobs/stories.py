@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import tomllib
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,7 +24,7 @@ from factory.access import Viewer
 from factory.errors import FactoryError, FieldError, NotFoundError
 from factory.model import SHANGHAI, BatchId, Party
 from factory.register import EFFECTIVE
-from jobs import bulk, desk, documents, enquiry, intake, watching
+from jobs import bulk, desk, documents, enquiry, intake, outsiders, signing, watching
 from jobs.asker import Asker
 from jobs.enquiry import RegistrationStatus
 from jobs.intake import Status
@@ -51,6 +52,8 @@ APPLIED = frozenset({"registration.approved", "application.saved"})
 PICTURED = frozenset({"initial", "reregistration", "paper_exchange"})
 
 
+#: the keys of the outside world
+SIGNS_WITH = {Party.APPLICANT: "p256", Party.ENTERPRISE: "rsa2048"}
 PHONE = "000-00000000"  #: of every enterprise
 
 
@@ -251,6 +254,7 @@ def _send(stage: _Stage, number: int, step: Step) -> dict[str, str]:
         stage.last = json.dumps(_event(stage, number, step), ensure_ascii=False).encode()
     outcomes = [intake.submit(stage.plant, stage.last, who=WHO)]
     for hours, party in enumerate(step.signed_by, start=1):
+        stage.settle()  # there is a form to sign
         signed = json.dumps(_signing(stage, number, step, party, hours)).encode()
         outcomes.append(intake.submit(stage.plant, signed, who=WHO))
     stage.batch = outcomes[0].batch or stage.batch
@@ -271,8 +275,26 @@ def _signing(stage: _Stage, number: int, step: Step, party: Party, hours: int) -
         "revision": saved["data"]["revision"],
         "party": party.value,
         "signed_at": at.isoformat(),
+        **_evidence(stage, step, party),
     }
     return saved | {"id": f"{saved['id']}-{party}", "type": "application.signed", "data": data}
+
+
+def _evidence(stage: _Stage, step: Step, party: Party) -> JsonObject:
+    """The signature of a party, made outside; nothing where there is no form to sign."""
+    plant, number, profile = stage.plant, step.application or "", stage.story.profile
+    try:
+        signer = outsiders.party_of(
+            plant, number, party, profile=profile, algorithm=SIGNS_WITH[party]
+        )
+        waiting = signing.prepare(
+            plant, number, party, who=WHO, chain=signer.chain, profile=profile
+        )
+    except NotFoundError:
+        return {}
+    assert waiting.signed_attributes is not None  # noqa: S101 - the certificate was given
+    value = b64encode(signer.sign(waiting.signed_attributes)).decode()
+    return {"evidence": {"preparation": waiting.token, "value": value}}
 
 
 def _do(stage: _Stage, step: Step) -> dict[str, str]:
@@ -343,6 +365,8 @@ def _said(stage: _Stage, step: Step, kind: str) -> JsonObject:
     data |= {name: value for name, value in step.data.items() if name not in {"text", "also"}}
     if "text" in step.data:
         data["file"] = _upload(stage, step, str(step.data["text"]).encode())
+    if kind == "application.signed":
+        data |= _evidence(stage, step, Party(str(step.data["party"])))
     if data.pop("sign", False):
         data["signature"] = {"content": specimen.signature_text(story.people[key].seed)}
     if kind == "holder.corrected":
