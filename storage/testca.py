@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -168,8 +169,9 @@ def _marked(*named: tuple[x509.ObjectIdentifier, str]) -> x509.Name:
         (NameOID.ORGANIZATIONAL_UNIT_NAME, MARK),
         *named,
     )
-    # unvalidated: the library counts bytes where RFC 5280, A.1 counts 64 characters
-    return x509.Name([x509.NameAttribute(oid, value, _validate=False) for oid, value in given])
+    with warnings.catch_warnings():  # the library counts bytes, RFC 5280, A.1 64 characters
+        warnings.simplefilter("ignore", UserWarning)
+        return x509.Name([x509.NameAttribute(*each, _validate=False) for each in given])
 
 
 def _issued_by(key: SoftKey) -> x509.AuthorityKeyIdentifier:

@@ -38,7 +38,9 @@ Passes = Callable[[x509.Certificate, x509.Certificate, int], bool]
 
 def refuse_unfit_signer(certificate: x509.Certificate, moment: datetime) -> None:
     """SignatureRefusedError unless it is valid then, is for signing and is no CA's."""
-    problem = _not_valid(certificate, moment) or _not_for_signing(certificate)
+    problem = (
+        _not_valid(certificate, moment) or _not_for_signing(certificate) or _not_strong(certificate)
+    )
     if problem:
         raise SignatureRefusedError(f"the signer's certificate {problem}")
 
@@ -99,9 +101,9 @@ def _not_for_issuing(
     issued: x509.Certificate, issuer: x509.Certificate, height: int, moment: datetime
 ) -> str | None:
     """What is wrong with an issuer that has so many CAs below it; None: nothing."""
-    keys.algorithm_of(issuer)
     return (
         _not_valid(issuer, moment)
+        or (keys.UNFIT if keys.algorithm_of(issuer) is None else None)
         or _not_a_ca(issuer, height)
         or _not_understood(issuer)
         or _not_strong(issued)
@@ -144,12 +146,12 @@ def _not_understood(certificate: x509.Certificate) -> str | None:
 
 
 def _not_strong(certificate: x509.Certificate) -> str | None:
-    """About the issuer's signature on it; a root's own is nobody's proof."""
+    """ETSI TS 119 312, 5.2, for the issuer's signature on it."""
     if certificate.signature_algorithm_oid.dotted_string == sm2.SM2_WITH_SM3:
         return None
     hashed = certificate.signature_hash_algorithm
     if hashed is None or hashed.name not in STRONG:
-        return "signs with a digest that is no longer safe (ETSI TS 119 312, 5.2)"
+        return "was issued with a digest that is no longer safe (ETSI TS 119 312, 5.2)"
     return None
 
 

@@ -10,7 +10,6 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from factory.errors import SignatureRefusedError
 from factory.parties import Algorithm
 from factory.seals import sm2
 
@@ -21,25 +20,21 @@ HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
-UNFIT_KEY = (
-    "the key of a certificate cannot be used: it must be RSA of 2048 bits or more, "
-    "EC on P-256, P-384 or P-521, or SM2"
-)
+UNFIT = "has a key that is not taken: RSA of 2048 bits, P-256, P-384, P-521 or SM2 is asked for"
 
 
-def algorithm_of(certificate: x509.Certificate) -> Algorithm:
-    """With what a certificate's key signs.  SignatureRefusedError: a weak or another kind."""
+def algorithm_of(certificate: x509.Certificate) -> Algorithm | None:
+    """With what a certificate's key signs; None: too weak, or of a kind that is not taken."""
     if sm2.public_point(certificate) is not None:
         return Algorithm.SM2
     try:
         key = certificate.public_key()
-    except (UnsupportedAlgorithm, ValueError) as error:
-        raise SignatureRefusedError(UNFIT_KEY) from error
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= LEAST_RSA_BITS:
-        return Algorithm.RSA
-    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in CURVES:
-        return Algorithm.ECDSA
-    raise SignatureRefusedError(UNFIT_KEY)
+    except (UnsupportedAlgorithm, ValueError):
+        return None
+    if isinstance(key, rsa.RSAPublicKey):
+        return Algorithm.RSA if key.key_size >= LEAST_RSA_BITS else None
+    on_curve = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in CURVES
+    return Algorithm.ECDSA if on_curve else None
 
 
 def fits(

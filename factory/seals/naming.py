@@ -15,6 +15,7 @@ from cryptography import x509
 
 from factory.errors import SignatureRefusedError
 from factory.parties import PartyRules
+from factory.seals.cms import asn1_certificate
 
 UNIVERSAL, CONTEXT = 0, 2  #: classes of tags (X.690, 8.1.2.2)
 OCTET_STRING, SEQUENCE, SET = 4, 16, 17
@@ -77,9 +78,12 @@ def _the_one(
 
 
 def _attributes(certificate: x509.Certificate, oid: str) -> list[str]:
-    found = certificate.subject.get_attributes_for_oid(x509.ObjectIdentifier(oid))
+    subject = asn1_certificate(certificate).subject.chosen
     return [
-        each.value if isinstance(each.value, str) else text(bytes(each.value)) for each in found
+        text(each["value"].dump())
+        for together in subject
+        for each in together
+        if each["type"].dotted == oid
     ]
 
 

@@ -27,6 +27,7 @@ from factory.seals import chain, keys, naming, sm2
 MOST_BYTES = 1024 * 1024
 MOST_CERTIFICATES = 16
 INDEFINITE = 0x80  #: a BER length; DER has none (X.690, 10.1)
+CONTRADICTS = "contradicts itself: it names other algorithms or another type than it uses"
 MIXED = "mixes digests: document and signature must have one and the same"
 PEM_MARK, PRIVATE = b"-----BEGIN", b"PRIVATE KEY"
 
@@ -161,12 +162,15 @@ def _signed_data(container: bytes) -> Any:
 
 def _read(data: Any, content: bytes) -> Signed:
     signer, certificate, others = _signer(data)
-    digest = DIGESTS.get(signer["digest_algorithm"]["algorithm"].dotted)
+    named = signer["digest_algorithm"]["algorithm"].dotted
+    digest = DIGESTS.get(named)
     if digest is None:
         raise SignatureRefusedError(
             "the signature is made with a digest that is not taken: SHA-256, SHA-384, SHA-512 "
             "or SM3 is asked for (ETSI TS 119 312, 5.2; GB/T 32905)"
         )
+    announced = {each["algorithm"].dotted for each in data["digest_algorithms"]}
+    _refuse_unless(named in announced, CONTRADICTS)
     _check_content(data, signer, digest, content)
     _check_protection(signer)
     _check_ess(signer, certificate)
@@ -213,7 +217,7 @@ def _check_content(data: Any, signer: Any, digest: str, content: bytes) -> None:
     _refuse_unless(not isinstance(attributes, core.Void), "has no signed attributes")
     content_type = inner["content_type"].dotted
     _refuse_unless(content_type in DATA, "does not sign plain data")
-    _refuse_unless(_only(attributes, CONTENT_TYPE).dotted == content_type, "contradicts itself")
+    _refuse_unless(_only(attributes, CONTENT_TYPE).dotted == content_type, CONTRADICTS)
     if _only(attributes, MESSAGE_DIGEST).native != hashlib.new(digest, content).digest():
         raise SignatureRefusedError(
             "the signature is for another document, or the document was changed since"
@@ -228,7 +232,7 @@ def _check_protection(signer: Any) -> None:
     for name in ("digest_algorithm", "signature_algorithm"):
         said, used = protection[name], signer[name]
         same = not isinstance(said, core.Void) and said["algorithm"] == used["algorithm"]
-        _refuse_unless(same, "contradicts itself")
+        _refuse_unless(same, CONTRADICTS)
 
 
 def _check_ess(signer: Any, certificate: x509.Certificate) -> None:
@@ -258,6 +262,8 @@ def _check_named(named: Any, digest: str, der: bytes) -> None:
 
 def _check_signature(signer: Any, certificate: x509.Certificate, digest: str) -> Algorithm:
     algorithm = keys.algorithm_of(certificate)
+    if algorithm is None:
+        raise SignatureRefusedError(f"the signer's certificate {keys.UNFIT}")
     named = signer["signature_algorithm"]
     kind, own_digest = SIGNATURES.get(named["algorithm"].dotted, (None, None))
     _refuse_unless(kind is algorithm, "is signed in another way than the certificate's key signs")
@@ -319,6 +325,8 @@ def _is_private_key(data: bytes) -> bool:
 
 
 def _loaded(data: bytes) -> list[x509.Certificate]:
+    if len(data) > MOST_BYTES:
+        raise ValueError("too large for certificates")
     if PEM_MARK in data:
         return x509.load_pem_x509_certificates(data)
     return [x509.load_der_x509_certificate(data)]
@@ -326,12 +334,16 @@ def _loaded(data: bytes) -> list[x509.Certificate]:
 
 def _signer_first(loaded: list[x509.Certificate]) -> tuple[x509.Certificate, ...]:
     """Theirs is the one that issued none of the others."""
-    several = dict.fromkeys(loaded)
-    issuers = {each.issuer for each in several if each.issuer != each.subject}
-    own = [each for each in several if each.subject not in issuers]
-    if len(own) != 1:
+    several = list(dict.fromkeys(loaded))
+    few = several[: MOST_CERTIFICATES + 1]
+    own = [each for each in few if not _issued_any(each, few)]
+    if len(own) != 1 or len(few) > MOST_CERTIFICATES:
         raise SignatureRefusedError(
             "the certificate file holds several certificates and does not tell the signer's: "
             "give that one, with its issuers or alone"
         )
     return (own[0], *(each for each in several if each != own[0]))
+
+
+def _issued_any(issuer: x509.Certificate, others: Sequence[x509.Certificate]) -> bool:
+    return any(each != issuer and keys.is_issued_by(each, issuer) for each in others)

@@ -7,9 +7,11 @@ GB/T 35276-2017 (the signer's id).  `cryptography` loads SM2 certificates but no
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import gmssl_pyx
 from asn1crypto import x509 as asn1_x509
+from asn1crypto.keys import ECDomainParameters
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -78,7 +80,12 @@ def public_point(certificate: x509.Certificate) -> bytes | None:
     """
     parsed = asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
     key = parsed["tbs_certificate"]["subject_public_key_info"]
-    parameters = key["algorithm"]["parameters"]
-    if key["algorithm"]["algorithm"].dotted != EC_PUBLIC_KEY or parameters.name != "named":
-        return None
-    return bytes(key["public_key"].native) if parameters.chosen.dotted == CURVE else None
+    return bytes(key["public_key"].native) if _is_sm2(key["algorithm"]) else None
+
+
+def _is_sm2(algorithm: Any) -> bool:
+    if algorithm["algorithm"].dotted != EC_PUBLIC_KEY:
+        return False
+    parameters = algorithm["parameters"]
+    named = isinstance(parameters, ECDomainParameters) and parameters.name == "named"
+    return bool(named and parameters.chosen.dotted == CURVE)

@@ -2,6 +2,7 @@
 
 import shutil
 import stat
+import subprocess
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -60,6 +61,28 @@ def test_a_partys_finished_container_passes_every_check(
 
     assert signed.certificate == someone.chain[0]
     assert signed.algorithm is (Algorithm.RSA if algorithm == "rsa2048" else Algorithm.ECDSA)
+
+
+@pytest.mark.parametrize("algorithm", ["p256", "rsa2048"])
+def test_openssl_takes_a_partys_container_and_no_other_content(
+    folder: Path, tmp_path: Path, algorithm: str
+) -> None:
+    (tmp_path / "cms").write_bytes(issue(folder, Party.APPLICANT, algorithm).cms(CONTENT))
+
+    assert openssl_says(tmp_path, folder, CONTENT) == b"CAdES Verification successful\n"
+    assert b"Verification failure" in openssl_says(tmp_path, folder, CONTENT + b".")
+
+
+def openssl_says(home: Path, folder: Path, content: bytes) -> bytes:
+    (home / "content").write_bytes(content)
+    root = folder / "applicants" / "root.pem"
+    command = ("cms", "-verify", "-cades", "-binary", "-inform", "DER", "-in", "cms")
+    options = ("-content", "content", "-CAfile", str(root), "-purpose", "any")
+    at = ("-attime", str(int(NOW.timestamp())), "-out", "read")
+    done = subprocess.run(
+        ["openssl", *command, *options, *at], cwd=home, capture_output=True, check=False
+    )
+    return done.stderr
 
 
 @pytest.mark.parametrize("algorithm", ["p256", "rsa2048"])
