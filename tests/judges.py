@@ -3,11 +3,18 @@
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko_certvalidator import ValidationContext
 
 BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
 
@@ -99,11 +106,24 @@ def files_inside(path: Path, folder: Path) -> dict[str, bytes]:
     return {each.name: each.read_bytes() for each in folder.iterdir()}
 
 
-def openssl_cms(data: bytes, root: x509.Certificate, folder: Path) -> str:
-    """OpenSSL's opinion of the signature, on the slices the byte range names."""
-    found = BYTE_RANGE.search(data)
-    assert found is not None
-    _, first, second, length = (int(number) for number in found.groups())
+def pyhanko(data: bytes, roots: Sequence[x509.Certificate], moment: datetime) -> list[Any]:
+    """pyHanko's status of each signature, by its own difference policy."""
+    context = ValidationContext(
+        trust_roots=[asn1_x509.Certificate.load(each.public_bytes(Encoding.DER)) for each in roots],
+        allow_fetching=False,
+        moment=moment,
+    )
+    reader = PdfFileReader(BytesIO(data))
+    return [validate_pdf_signature(each, context) for each in reader.embedded_signatures]
+
+
+def openssl_cms(data: bytes, root: x509.Certificate, folder: Path, place: int = 0) -> str:
+    """OpenSSL's opinion of a signature, on the slices its byte range names.
+
+    place: of several signatures, which in the order of the file.
+    """
+    found = BYTE_RANGE.findall(data)[place]
+    _, first, second, length = (int(number) for number in found)
     signed = data[:first] + data[second : second + length]
     container = bytes.fromhex(data[first + 1 : second - 1].decode())
     files = {

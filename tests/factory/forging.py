@@ -52,14 +52,14 @@ def _claimed(sealed: bytes, zeros: int) -> int:
 
 
 def _range(sealed: bytes) -> tuple[int, int, int]:
-    found = BYTE_RANGE.search(sealed)
-    assert found is not None
-    return int(found[2]), int(found[3]), int(found[4])
+    """Of the last signature."""
+    _, first, second, length = BYTE_RANGE.findall(sealed)[-1]
+    return int(first), int(second), int(length)
 
 
 def _revision(sealed: bytes, zeros: int, spaces: int) -> bytes:
     with pikepdf.open(BytesIO(sealed)) as file:
-        signature = file.Root.AcroForm.Fields[0].V.objgen[0]
+        signature = _last_signature(file).objgen[0]
         page, root = file.pages[0].obj.objgen[0], file.Root.objgen[0]
         parent, size = file.pages[0].obj.Parent.objgen[0], int(file.trailer.Size)
     stream_no, content_no, xref_no = size, size + 1, size + 2
@@ -74,6 +74,11 @@ def _revision(sealed: bytes, zeros: int, spaces: int) -> bytes:
         rows[number] = (1, len(data))
         data += b"%d 0 obj\n%s\nendobj\n" % (number, body)
     return data + _xref(xref_no, root, rows, len(data), previous=_last_xref(sealed))
+
+
+def _last_signature(file: pikepdf.Pdf) -> pikepdf.Object:
+    signed = [field.V for field in file.Root.AcroForm.Fields if "/V" in field]
+    return max(signed, key=lambda value: int(value.ByteRange[2]))
 
 
 def _dictionary(sealed: bytes, zeros: int) -> bytes:

@@ -21,7 +21,7 @@ from factory.kinds.stored import twin
 from factory.model import ApplicationType, Kind
 from factory.page.fonts import FontBook
 from factory.page.marks import APPLICANT_SIGN, ENTERPRISE_SEAL
-from factory.page.sheet import layout
+from factory.page.sheet import Placed, layout
 from factory.pictures import normalise_photo, normalise_signature
 from factory.profile import Profile
 from factory.seals import party
@@ -152,6 +152,17 @@ def new_form(
     **given: object,
 ) -> bytes:
     """A form as the line draws it, with an empty field for each party."""
+    document, placed = new_placed_form(fontbook, profile, kind, **given)
+    return with_fields(document, placed.signatures, now=SAVED)
+
+
+def new_placed_form(
+    fontbook: FontBook,
+    profile: Profile = PROFILES["gansu-constructor"],
+    kind: ApplicationType = ApplicationType.INITIAL,
+    **given: object,
+) -> tuple[bytes, Placed]:
+    """A drawn form without fields, and where they go."""
     module = KINDS[Kind.APPLICATION_FORM]
     face = form(profile, kind, **given)  # type: ignore[arg-type] # by name, as given
     placed = layout(module.sheet(profile, face), module.values(profile, face), fontbook)
@@ -159,8 +170,7 @@ def new_form(
         "photo": normalise_photo(specimen.portrait(1)),
         "signature": normalise_signature(specimen.signature(1)),
     }
-    document = draw(placed, pictures, title=placed.title, created=SAVED, twin=twin(face))
-    return with_fields(document, placed.signatures, now=SAVED)
+    return draw(placed, pictures, title=placed.title, created=SAVED, twin=twin(face)), placed
 
 
 def handwriting() -> bytes:
