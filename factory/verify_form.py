@@ -50,6 +50,8 @@ from factory.verify_verdict import (
 PARTY_FIELDS = frozenset({APPLICANT_SIGN, ENTERPRISE_SEAL})
 DIGESTS = STRONG_DIGESTS | {"sm3"}  #: GB/T 32905-2016
 
+NOT_REACHED = "was not asked: something before it does not hold"
+
 #: what a signature may change in objects that were there before
 FILLED = frozenset({"/V", "/AP"})  #: of its field
 CATALOG = frozenset({"/AcroForm", "/Perms", "/Extensions", "/Version"})
@@ -59,9 +61,9 @@ Roots = Mapping[str, Sequence[x509.Certificate]]
 
 
 def is_form(reader: PdfFileReader) -> bool:
-    """Whether every signature stands in a party's field; then it is judged as a form."""
-    names = {str(name) for name, _, _ in enumerate_sig_fields(reader, filled_status=True)}
-    return bool(names) and names <= PARTY_FIELDS
+    """Whether every signature stands in a field of its own, a party's: it is judged as a form."""
+    names = [str(name) for name, _, _ in enumerate_sig_fields(reader, filled_status=True)]
+    return bool(names) and len(set(names)) == len(names) and PARTY_FIELDS.issuperset(names)
 
 
 def judged(data: bytes, reader: PdfFileReader, roots: Roots) -> Verdict:
@@ -70,22 +72,18 @@ def judged(data: bytes, reader: PdfFileReader, roots: Roots) -> Verdict:
     roots: field -> what its party's certificate must lead to.
     """
     form = _Form(data, reader, roots)
-    complaints = {rule.name: tuple(rule.complaints(form)) for rule in RULES}
+    steps = _steps(form)
     last = form.signatures[-1]
     signed = form.proofs[last.name]
     return Verdict(
-        verdict=worst((r.verdict for r in RULES if complaints[r.name]), VerdictWord.SIGNED),
-        reasons=tuple(each for rule in RULES for each in complaints[rule.name]),
+        verdict=worst((each.rule.verdict for each in steps if each.found), VerdictWord.SIGNED),
+        reasons=tuple(complaint for each in steps for complaint in each.found or ()),
         signed_at=last.moment,
         signed_by=form.names,
         signing_cert_sha256=None if signed is None else _fingerprint(signed.certificate),
         whole_file=last.end == len(data),
-        checks=tuple(_check(rule, complaints[rule.name]) for rule in RULES),
+        checks=tuple(each.check for each in steps),
     )
-
-
-def _check(rule: _Rule, complaints: Sequence[str]) -> Check:
-    return Check(name=rule.name, ok=not complaints, detail="; ".join(complaints) or rule.well)
 
 
 def _fingerprint(certificate: x509.Certificate) -> str:
@@ -166,22 +164,31 @@ class _Form:
 
     @cached_property
     def proofs(self) -> Mapping[str, outside.Signed | None]:
-        return {each.name: self._proof(each)[0] for each in self.signatures}
+        """Who signed each field; None: the signature does not fit."""
+        return {
+            name: None if isinstance(found, str) else found for name, found in self._read.items()
+        }
 
+    @property
     def faults(self) -> Iterator[str]:
-        for each in self.signatures:
-            if (fault := self._proof(each)[1]) is not None:
-                yield f"{each.name}: {fault}"
+        """Why signatures do not fit."""
+        for name, found in self._read.items():
+            if isinstance(found, str):
+                yield f"{name}: {found}"
 
-    def _proof(self, signature: _Signature) -> tuple[outside.Signed | None, str | None]:
+    @cached_property
+    def _read(self) -> Mapping[str, outside.Signed | str]:
+        return {each.name: self._proof(each) for each in self.signatures}
+
+    def _proof(self, signature: _Signature) -> outside.Signed | str:
         if not self.covers(signature):
-            return None, NOT_ASKED
+            return NOT_ASKED
         _, first, second, length = signature.numbers
         content = self.data[:first] + self.data[second : second + length]
         try:
-            return outside.read(signature.contents, content), None
+            return outside.read(signature.contents, content)
         except SignatureRefusedError as error:
-            return None, str(error)
+            return str(error)
 
     def covers(self, signature: _Signature) -> bool:
         """Whether its byte range leaves out its own container and nothing else."""
@@ -202,17 +209,39 @@ class _Form:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A step: its name, what is to be complained of, what is said if nothing is."""
+    """A step: its name, what is to be complained of, what is said if nothing is.
+
+    last: asked only where all that is cheap to ask holds, trust among it: a stranger's file
+          shall not keep a server busy.
+    """
 
     name: str
     complaints: Callable[[_Form], Iterator[str]]
     well: str
     verdict: VerdictWord
+    last: bool = False
 
 
-def _repeated(form: _Form) -> Iterator[str]:
-    if len(set(form.names)) < len(form.names):
-        yield "carries more than one signature in one field"
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A rule and what it found; None: it was not asked."""
+
+    rule: _Rule
+    found: tuple[str, ...] | None
+
+    @property
+    def check(self) -> Check:
+        if self.found is None:
+            return Check(name=self.rule.name, ok=False, detail=NOT_REACHED)
+        detail = "; ".join(self.found) or self.rule.well
+        return Check(name=self.rule.name, ok=not self.found, detail=detail)
+
+
+def _steps(form: _Form) -> list[_Step]:
+    found = {rule.name: tuple(rule.complaints(form)) for rule in RULES if not rule.last}
+    if not any(found.values()):
+        found |= {rule.name: tuple(rule.complaints(form)) for rule in RULES if rule.last}
+    return [_Step(rule, found.get(rule.name)) for rule in RULES]
 
 
 def _gaps(form: _Form) -> Iterator[str]:
@@ -275,14 +304,10 @@ def _modification(form: _Form, signature: _Signature) -> ModificationLevel:
 
 def _touched(form: _Form) -> Iterator[str]:
     """Stricter than the policy, which lets metadata and validation data be renewed."""
-    try:
-        for signature, (before, after) in zip(
-            form.signatures[1:], pairwise(form.revisions), strict=True
-        ):
-            if not _only_filled(before, after, signature):
-                yield f"{signature.name}: more was changed with it than its own field"
-    except PdfError:
-        yield "what was signed first is no file by itself"
+    steps = zip(form.signatures[1:], pairwise(form.revisions), strict=True)
+    for signature, (before, after) in steps:
+        if not _only_filled(before, after, signature):
+            yield f"{signature.name}: more was changed with it than its own field"
 
 
 def _only_filled(before: PdfFileReader, after: PdfFileReader, signature: _Signature) -> bool:
@@ -372,7 +397,6 @@ def _untrusted(form: _Form) -> Iterator[str]:
 
 
 RULES = (
-    _Rule("one signature a field", _repeated, "each field is signed once", VerdictWord.ALTERED),
     _Rule(
         "own bytes",
         _gaps,
@@ -380,10 +404,8 @@ RULES = (
         VerdictWord.ALTERED,
     ),
     _Rule("whole file", _uncovered, "the last covers every byte", VerdictWord.ALTERED),
-    _Rule("signatures", _Form.faults, "each fits what it signs", VerdictWord.ALTERED),
+    _Rule("signatures", lambda form: form.faults, "each fits what it signs", VerdictWord.ALTERED),
     _Rule("revisions", _unlike_then, "each shows what was signed", VerdictWord.ALTERED),
-    _Rule("changes", _unpermitted, "only fields were filled", VerdictWord.ALTERED),
-    _Rule("own field", _touched, "each filled its own field", VerdictWord.ALTERED),
     _Rule("order", _out_of_order, "in the order of the fields", VerdictWord.UNTRUSTED),
     _Rule("certified", _uncertified, "by the first signature", VerdictWord.UNTRUSTED),
     _Rule("locked", _unlocked, "by the last signature, where it was given", VerdictWord.UNTRUSTED),
@@ -391,4 +413,6 @@ RULES = (
     _Rule("strong digest", _weak, "the digests are strong ones", VerdictWord.UNTRUSTED),
     _Rule("signing time", _timeless, "each says when it was made", VerdictWord.UNTRUSTED),
     _Rule(TRUST, _untrusted, "each chain ends in a root of its party", VerdictWord.UNTRUSTED),
+    _Rule("changes", _unpermitted, "only fields were filled", VerdictWord.ALTERED, last=True),
+    _Rule("own field", _touched, "each filled its own field", VerdictWord.ALTERED, last=True),
 )

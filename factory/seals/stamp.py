@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
+from itertools import count
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps, ImageStat
 
@@ -31,7 +32,7 @@ LEADING = 1.35  #: from one line to the next, in its size
 SMALLER = 0.62  #: the lines after the first
 MOST_LINES = 4  #: that the first line is broken into
 ENOUGH = 0.75  #: of the largest size, for fewer lines
-EVENLY = 0.5  #: ems by which a line may be longer than its share
+STEP_EM = 0.25  #: by which lines are let grow over their share, until they are few enough
 LARGEST_MM = 5.3  #: of type: 15 pt, a little more than the form's own
 FRAME = 0.009  #: of the longer side
 HALF = 128  #: of 255
@@ -82,7 +83,7 @@ def stamp(
     """
     files = (font_data, *fallbacks)
     book = _book(files)
-    words = [printable("stamp", line, Style.KAI, book) for line in lines]
+    words = [printable("stamp", line, Style.KAI, book) for line in lines if line]
     mask = Image.new("L", (width_px * OVERSAMPLING, height_px * OVERSAMPLING), 0)
     _write(mask, _set(words, mask.size), files)
     if ink.framed:
@@ -116,12 +117,15 @@ def _book(files: tuple[bytes, ...]) -> FontBook:
 def _set(words: Sequence[Line], size: tuple[int, int]) -> list[_Set]:
     """The lines as large as they fit: the first broken where that makes it much larger."""
     first, *others = words
-    choices = [
-        _sized(wrap(first, width_em(first) / parts + EVENLY), others, size)
-        for parts in range(1, MOST_LINES + 1)
-    ]
+    choices = [_sized(_broken(first, parts), others, size) for parts in range(1, MOST_LINES + 1)]
     most = max(found[0].size for found in choices)
     return next(found for found in choices if found[0].size >= ENOUGH * most)
+
+
+def _broken(line: Line, parts: int) -> list[Line]:
+    """In no more lines than that, about equally long."""
+    shares = (width_em(line) / parts + STEP_EM * step for step in count())
+    return next(found for share in shares if len(found := wrap(line, share)) <= parts)
 
 
 def _sized(head: Sequence[Line], others: Sequence[Line], size: tuple[int, int]) -> list[_Set]:

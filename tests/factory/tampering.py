@@ -178,6 +178,15 @@ def second_in_the_same_field(writer: IncrementalPdfFileWriter) -> None:
     writer.update_container(field)
 
 
+def same_name_again(writer: IncrementalPdfFileWriter) -> None:
+    """A second field of the name, with the signature of the first."""
+    form = writer.root["/AcroForm"]
+    field = field_of(writer, signed=True)
+    twin = dictionary(FT=pdf_name("/Sig"), T=field["/T"], V=field.raw_get("/V"))
+    form["/Fields"].append(writer.add_object(twin))
+    writer.update_container(form)
+
+
 def permission_raised(writer: IncrementalPdfFileWriter) -> None:
     signature = field_of(writer, signed=True)["/V"]
     terms = signature["/Reference"][0]["/TransformParams"]
@@ -336,8 +345,9 @@ UPDATES: dict[str, Change] = {
     for each in (
         new_page, new_annotation, new_field, new_signature_field, field_value, page_contents,
         page_turned, appearance, appearance_stream, widget_moved, widget_hidden, value_removed,
-        last_value_removed, second_in_the_same_field, permission_raised, certification_forgotten,
-        attachment, script, script_by_name, metadata, description, optional_content,
+        last_value_removed, second_in_the_same_field, same_name_again, permission_raised,
+        certification_forgotten, attachment, script, script_by_name, metadata, description,
+        optional_content,
         appearances_anew, validation_data, nothing,
     )
 }  # fmt: skip

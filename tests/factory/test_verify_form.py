@@ -6,6 +6,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from factory.errors import SignatureRefusedError
 from factory.model import ApplicationType
@@ -40,6 +42,10 @@ from tests.factory.tampering import (
     appended,
     container_digits,
     containers_swapped,
+    description,
+    holes,
+    metadata,
+    validation_data,
     with_container,
 )
 
@@ -88,7 +94,12 @@ def verdict(data: bytes, parties: Parties) -> Verdict:
 
 
 def failed(verdict: Verdict) -> set[str]:
-    return {check.name for check in verdict.checks if not check.ok}
+    """The rules that were asked and broken."""
+    return {
+        check.name
+        for check in verdict.checks
+        if not check.ok and not check.detail.startswith("was not asked")
+    }
 
 
 @pytest.mark.parametrize("algorithm", ["p256", "rsa2048"])
@@ -199,18 +210,38 @@ def test_an_enterprise_cannot_change_something_as_it_signs(
 ) -> None:
     """In one revision with its signature, which covers it."""
 
-    class Changing(PinnedWriter):
-        def __init__(self, document: bytes, now: datetime) -> None:
-            super().__init__(document, now)
-            UPDATES[name](self)
-
-    monkeypatch.setattr(party, "PinnedWriter", Changing)
+    monkeypatch.setattr(party, "PinnedWriter", changing(UPDATES[name]))
     try:
         signed = signed_by_enterprise(once, parties)
     except SignatureRefusedError:
         return
 
     assert verdict(signed, parties).verdict is not VerdictWord.SIGNED
+
+
+@pytest.mark.parametrize("change", [metadata, description, validation_data])
+def test_what_the_usual_policy_lets_pass_is_refused_too(
+    once: bytes, parties: Parties, change: Change, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is meant for archiving: a form keeps its description, and its hidden twin."""
+    monkeypatch.setattr(party, "PinnedWriter", changing(change))
+
+    signed = signed_by_enterprise(once, parties)
+
+    found = verdict(signed, parties)
+    assert pyhanko_agrees(signed, parties)
+    assert (found.verdict, failed(found)) == (VerdictWord.ALTERED, {"own field"})
+
+
+def changing(change: Change) -> type[PinnedWriter]:
+    """A writer that does more than it should."""
+
+    class Changing(PinnedWriter):
+        def __init__(self, document: bytes, now: datetime) -> None:
+            super().__init__(document, now)
+            change(self)
+
+    return Changing
 
 
 @pytest.mark.parametrize("change", UPDATES.values(), ids=UPDATES.keys())
@@ -392,6 +423,31 @@ def test_a_party_cannot_sign_in_the_place_of_the_seal(fontbook: FontBook, partie
     signed = signed_in(made, FIELD.name, parties, first=True)
 
     assert verdict(signed, parties).verdict is VerdictWord.UNTRUSTED
+
+
+@settings(max_examples=120, deadline=None)
+@given(place=st.floats(min_value=0, max_value=1, exclude_max=True), flip=st.integers(1, 255))
+def test_no_flipped_byte_of_what_is_signed_stays_signed(
+    twice: bytes, parties: Parties, place: float, flip: int
+) -> None:
+    first, second = holes(twice)[-1]
+    position = int(place * (len(twice) - (second - first)))
+    position += (second - first) if position >= first else 0
+
+    changed = bytearray(twice)
+    changed[position] ^= flip
+
+    assert verdict(bytes(changed), parties).verdict is not VerdictWord.SIGNED
+
+
+def test_a_strangers_file_is_not_compared_revision_by_revision(
+    twice: bytes, parties: Parties
+) -> None:
+    """That is dear, and says nothing of a file that nobody known has signed."""
+    checks = {check.name: check for check in verdict(twice, new_parties()).checks}
+
+    assert not checks["changes"].ok
+    assert checks["changes"].detail.startswith("was not asked")
 
 
 def test_verifying_raises_nothing_for_cut_forms(twice: bytes, parties: Parties) -> None:
