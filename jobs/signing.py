@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 
+from factory.errors import SignatureRefusedError
 from factory.kinds.form_design import box_mm
+from factory.kinds.stored import local
 from factory.model import Order, Party
 from factory.page.fonts import UMING
 from factory.seals import keys, stamp
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
     from jobs.wiring import Plant
 
 SHOWN = {
-    Party.APPLICANT: ("申请人", "已电子签名"),
-    Party.ENTERPRISE: ("聘用企业", "已电子签章"),
+    Party.APPLICANT: (("申请人", "已电子签名"), stamp.WRITING),
+    Party.ENTERPRISE: (("聘用企业", "已电子签章"), stamp.STAMPED),
 }
 
 
@@ -123,21 +125,26 @@ def prepare(
 
 
 def _claimed(chain: Sequence[x509.Certificate]) -> Signed:
-    """What a signature under that certificate will be."""
+    """What a signature under that certificate will be.  SignatureRefusedError: none that counts."""
+    algorithm = keys.algorithm_of(chain[0])
+    if algorithm is None:
+        raise SignatureRefusedError("the certificate's key is too weak, or of a kind unknown here")
     return Signed(
         certificate=chain[0],
         chain=tuple(chain[1:]),
-        algorithm=keys.algorithm_of(chain[0]),
+        algorithm=algorithm,
         digest_algorithm="sha256",
     )
 
 
 def _look(plant: Plant, order: Order, signer: Party, picture: bytes | None, now: datetime) -> bytes:
     """What the field shows: the picture brought, the application's signature, or words."""
-    width, height = box_mm(signer)
+    width, height = map(stamp.pixels, box_mm(signer))
     own = order.pictures.get("signature") if signer is Party.APPLICANT else None
     given = picture or own
     if given is not None:
-        return stamp.fit(given, width_mm=width, height_mm=height)
+        return stamp.fit(given, width, height)
+    words, ink = SHOWN[signer]
     face = font_file(plant.settings.font_dirs, UMING.file)
-    return stamp.stamp(SHOWN[signer], now, face, width_mm=width, height_mm=height)
+    moment = local(now).strftime("%Y-%m-%d %H:%M")
+    return stamp.stamp((*words, moment), face, width, height, ink=ink)

@@ -114,7 +114,7 @@ class Step(_Part):
 
     title: str
     event: str | None = None
-    do: Literal["collect", "link", "progress", "material", "confirm"] | None = None
+    do: Literal["collect", "link", "progress", "material", "confirm", "prepare"] | None = None
     on: datetime | date | None = None
     person: str | None = None
     enterprise: str | None = None
@@ -124,6 +124,7 @@ class Step(_Part):
     data: Mapping[str, Any] = Field(default_factory=dict)
     viewer: Viewer = Viewer.COUNTER
     material: str | None = None
+    party: Party | None = None  #: for whom a form is prepared
     signed_by: tuple[Party, ...] = ()  #: who signs what was saved, an hour after another
     again: bool = False  #: the event before is sent once more
     expect: Expected = Expected()
@@ -163,6 +164,7 @@ class _Stage:
     settle: Callable[[], None]
     renamed: dict[str, str] = field(default_factory=dict)
     corrected: dict[str, JsonObject] = field(default_factory=dict)
+    prepared: dict[Party, tuple[str, str]] = field(default_factory=dict)
     batch: int | None = None
     last: bytes = b""
     today: date = date.min
@@ -281,20 +283,26 @@ def _signing(stage: _Stage, number: int, step: Step, party: Party, hours: int) -
 
 
 def _evidence(stage: _Stage, step: Step, party: Party) -> JsonObject:
-    """The signature of a party, made outside; nothing where there is no form to sign."""
-    plant, number, profile = stage.plant, step.application or "", stage.story.profile
+    """The signature of a party, made outside; nothing where there is no form to sign.
+
+    What was prepared for it in a step before is signed, or else what is prepared now.
+    """
     try:
-        signer = outsiders.party_of(
-            plant, number, party, profile=profile, algorithm=SIGNS_WITH[party]
-        )
-        waiting = signing.prepare(
-            plant, number, party, who=WHO, chain=signer.chain, profile=profile
+        token, value = (
+            stage.prepared.pop(party) if party in stage.prepared else _prepare(stage, step, party)
         )
     except NotFoundError:
         return {}
+    return {"evidence": {"preparation": token, "value": value}}
+
+
+def _prepare(stage: _Stage, step: Step, party: Party) -> tuple[str, str]:
+    """The token of a form that is prepared now, and the signature the party makes of it."""
+    plant, number, profile = stage.plant, step.application or "", stage.story.profile
+    signer = outsiders.party_of(plant, number, party, profile=profile, algorithm=SIGNS_WITH[party])
+    waiting = signing.prepare(plant, number, party, who=WHO, chain=signer.chain, profile=profile)
     assert waiting.signed_attributes is not None  # noqa: S101 - the certificate was given
-    value = b64encode(signer.sign(waiting.signed_attributes)).decode()
-    return {"evidence": {"preparation": waiting.token, "value": value}}
+    return waiting.token, b64encode(signer.sign(waiting.signed_attributes)).decode()
 
 
 def _do(stage: _Stage, step: Step) -> dict[str, str]:
@@ -311,6 +319,8 @@ def _do(stage: _Stage, step: Step) -> dict[str, str]:
     elif step.do == "material":
         found = enquiry.material(plant, step.application or "", step.material or "", asker=asker)
         says = f"{len(found)} bytes"
+    elif step.do == "prepare" and step.party is not None:
+        stage.prepared[step.party] = _prepare(stage, step, step.party)
     elif step.do == "confirm":
         bulk.confirm(plant, BatchId(stage.batch or 0), who=WHO, why=step.title)
     return {"outcome": "accepted", "says": says}

@@ -44,6 +44,16 @@ class OutsideParty:
     key: SoftKey = field(repr=False)
     chain: tuple[x509.Certificate, ...]
 
+    @property
+    def key_pem(self) -> bytes:
+        """The key, PKCS #8, not encrypted: it is a test."""
+        return _pkcs8(self.key, PEM)
+
+    @property
+    def chain_pem(self) -> bytes:
+        """The certificates, the party's first."""
+        return b"".join(each.public_bytes(PEM) for each in self.chain)
+
     def sign(self, attributes: bytes) -> bytes:
         """The raw signature over DER signed attributes, as a USB key gives it; with SHA-256."""
         return SoftSigner(self.key).sign_digests([sha256(attributes).digest()])[0]

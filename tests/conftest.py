@@ -52,6 +52,17 @@ class Postgres:
     url: str
 
 
+@pytest.fixture
+def stated_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A party has signed if an event says so: for tests about what follows from it.
+
+    What a signature must be, tests/jobs/test_signing.py asks.
+    """
+    from jobs import signatures
+
+    monkeypatch.setattr(signatures, "finish", lambda plant, data: None)
+
+
 def _absent(what: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI must have it: {what}")

@@ -598,6 +598,7 @@ def test_status_tells_what_is_held_of_an_application_that_was_never_saved(factor
     assert found["stand"]["owner"] == "upstream"
 
 
+@pytest.mark.usefixtures("stated_signatures")
 def test_status_tells_with_which_opinion_an_application_was_returned(factory: Line) -> None:
     saved = specimen.saved(732, enterprise=732)
     signatures = [specimen.signed(732), specimen.signed(732)]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import click
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from factory.model import Party
 from factory.seals import outside
@@ -24,9 +23,7 @@ from jobs.commands.output import err, local_time, out, print_json, print_table
 from jobs.intake import Status
 from jobs.signing import Waiting
 from storage import keyfiles
-from storage.outside import OutsideParty
 
-PEM = Encoding.PEM
 KEY, CERTIFICATE = "key.pem", "certificate.pem"
 
 party_option = click.option(
@@ -205,17 +202,9 @@ def test_party(number: str, signer: str, algorithm: str, folder: Path, profile: 
     made = outsiders.party_of(
         machine.plant(), number, Party(signer), profile=profile, algorithm=algorithm
     )
-    for name, data in ((KEY, _key(made)), (CERTIFICATE, _chain(made))):
+    for name, data in ((KEY, made.key_pem), (CERTIFICATE, made.chain_pem)):
         path = folder / name
         if path.exists():
             raise click.UsageError(f"{path} is there already; choose another folder")
         keyfiles.write(path, data)
         out.print(str(path))
-
-
-def _key(made: OutsideParty) -> bytes:
-    return made.key.private_bytes(PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _chain(made: OutsideParty) -> bytes:
-    return b"".join(each.public_bytes(PEM) for each in made.chain)

@@ -29,6 +29,8 @@ def enterprise(seed: int) -> Asker:
 
 
 #: whoever may see what is about their own person or people, and whoever may not
+pytestmark = pytest.mark.usefixtures("stated_signatures")
+
 ENTITLED = pytest.mark.parametrize(
     "who", [COUNTER, holder(OWN), enterprise(OWN)], ids=["counter", "holder", "enterprise"]
 )

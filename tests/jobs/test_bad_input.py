@@ -35,6 +35,8 @@ from tests.plants import SOURCE, WHO, finish, must_claim, new_plant, open_chunks
 
 JsonObject = dict[str, Any]
 
+pytestmark = pytest.mark.usefixtures("stated_signatures")
+
 FILE = tomllib.loads((Path(__file__).parents[1] / "examples" / "bad.toml").read_text("utf-8"))
 NAMED: Mapping[str, JsonObject] = FILE["events"]
 TODAY = date(2027, 12, 31)  #: nothing of the cases is still to come

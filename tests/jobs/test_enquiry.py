@@ -16,6 +16,8 @@ from storage.ledger import inbox
 from tests.plants import PROFILE, SOURCE, WHO, JsonObject, new_plant, submit
 
 ZHEJIANG, GANSU = "zhejiang-constructor", "gansu-constructor"
+pytestmark = pytest.mark.usefixtures("stated_signatures")
+
 GRANTED = "urn:example:shanghai-only"
 OPINION = "王安的资格证书编号有误"
 

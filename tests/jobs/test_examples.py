@@ -20,6 +20,8 @@ from jobs.wiring import Plant, load_profiles
 from storage.ledger import inbox
 from tests.plants import SOURCE, WHO, new_plant, submit
 
+pytestmark = pytest.mark.usefixtures("stated_signatures")
+
 FOLDER = Path(__file__).parents[1] / "examples" / "sixth" / "profiles"
 PROFILES = load_profiles(FOLDER)
 TODAY = date(2026, 11, 21)

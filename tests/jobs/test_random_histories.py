@@ -38,6 +38,8 @@ from tests.jobs.histories import TOUR, Chronicle, Move, Step, What, moves
 from tests.jobs.promises import Memory
 from tests.plants import WHO, finish, must_claim, new_plant, open_chunks
 
+pytestmark = pytest.mark.usefixtures("stated_signatures")
+
 ASKED = int(os.environ.get("RANDOM_HISTORIES", "0"))
 #: a shuffled history is told twice, so these make 210 of each register
 AMISS, SHUFFLED = ASKED or 120, ASKED or 45
