@@ -12,29 +12,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from io import BytesIO
 from itertools import pairwise
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.diff_analysis import (
-    DEFAULT_DIFF_POLICY,
-    DiffResult,
-    ModificationLevel,
-    SuspiciousModification,
-)
-from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm, enumerate_sig_fields
+from pyhanko.sign.diff_analysis import ModificationLevel
+from pyhanko.sign.fields import FieldMDPAction, MDPPerm, enumerate_sig_fields
 
 from factory.errors import SignatureRefusedError
 from factory.page.marks import APPLICANT_SIGN, ENTERPRISE_SEAL
 from factory.seals import outside
 from factory.seals.selfcheck import container, sole_hole
+from factory.verify_revisions import Signature, is_revision, modification, only_filled, signatures
 from factory.verify_verdict import (
     NOT_ASKED,
     PADES,
@@ -43,7 +36,6 @@ from factory.verify_verdict import (
     Check,
     Verdict,
     VerdictWord,
-    in_utc,
     worst,
 )
 
@@ -51,11 +43,6 @@ PARTY_FIELDS = frozenset({APPLICANT_SIGN, ENTERPRISE_SEAL})
 DIGESTS = STRONG_DIGESTS | {"sm3"}  #: GB/T 32905-2016
 
 NOT_REACHED = "was not asked: something before it does not hold"
-
-#: what a signature may change in objects that were there before
-FILLED = frozenset({"/V", "/AP"})  #: of its field
-CATALOG = frozenset({"/AcroForm", "/Perms", "/Extensions", "/Version"})
-ACRO_FORM = frozenset({"/SigFlags"})
 
 Roots = Mapping[str, Sequence[x509.Certificate]]
 
@@ -90,75 +77,12 @@ def _fingerprint(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(hashes.SHA256()).hex()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Signature:
-    """A filled field, as one revision of the file has it.
-
-    field, value: number and generation of the field's object and of its signature dictionary.
-    """
-
-    name: str
-    field: tuple[int, int]
-    value: tuple[int, int]
-    entries: Any
-    numbers: tuple[int, ...]
-    contents: bytes
-
-    @property
-    def end(self) -> int:
-        """Where the bytes that it covers end."""
-        return self.numbers[2] + self.numbers[3] if len(self.numbers) == 4 else -1  # noqa: PLR2004
-
-    @property
-    def moment(self) -> datetime | None:
-        """The signing time it claims (ISO 32000-2, table 255)."""
-        try:
-            return in_utc(generic.parse_pdf_date(self.entries["/M"], strict=False))
-        except (KeyError, TypeError, ValueError, PdfError):
-            return None
-
-    def terms(self, method: str) -> Any:
-        """What it permits afterwards, by /DocMDP or /FieldMDP; None where it says nothing."""
-        for reference in self.entries.get("/Reference", ()):
-            if reference.get_object()["/TransformMethod"] == method:
-                return reference.get_object()["/TransformParams"]
-        return None
-
-    @property
-    def permitted(self) -> MDPPerm | None:
-        terms = self.terms("/DocMDP")
-        return None if terms is None else MDPPerm(int(terms["/P"]))
-
-    @property
-    def locked(self) -> FieldMDPSpec | None:
-        terms = self.terms("/FieldMDP")
-        return None if terms is None else FieldMDPSpec.from_pdf_object(terms)
-
-
-def _signatures(reader: PdfFileReader) -> tuple[_Signature, ...]:
-    """In the order of what they cover."""
-    found = enumerate_sig_fields(reader, filled_status=True)
-    return tuple(sorted((_signature(*each) for each in found), key=lambda it: it.end))
-
-
-def _signature(name: str, value: Any, field: Any) -> _Signature:
-    entries = value.get_object()
-    return _Signature(
-        name=str(name),
-        field=(field.reference.idnum, field.reference.generation),
-        value=(value.reference.idnum, value.reference.generation),
-        entries=entries,
-        numbers=tuple(int(number) for number in entries["/ByteRange"]),
-        contents=entries.raw_get("/Contents").original_bytes,
-    )
-
-
 class _Form:
     """What the rules look at; worked out when the first of them asks."""
 
     def __init__(self, data: bytes, reader: PdfFileReader, roots: Roots) -> None:
         self.data, self.reader, self.roots = data, reader, roots
-        self.signatures = _signatures(reader)
+        self.signatures = signatures(reader)
         self.names = tuple(each.name for each in self.signatures)
         self.fields = tuple(str(name) for name, _, _ in enumerate_sig_fields(reader))
 
@@ -180,7 +104,7 @@ class _Form:
     def _read(self) -> Mapping[str, outside.Signed | str]:
         return {each.name: self._proof(each) for each in self.signatures}
 
-    def _proof(self, signature: _Signature) -> outside.Signed | str:
+    def _proof(self, signature: Signature) -> outside.Signed | str:
         if not self.covers(signature):
             return NOT_ASKED
         _, first, second, length = signature.numbers
@@ -190,7 +114,7 @@ class _Form:
         except SignatureRefusedError as error:
             return str(error)
 
-    def covers(self, signature: _Signature) -> bool:
+    def covers(self, signature: Signature) -> bool:
         """Whether its byte range leaves out its own container and nothing else."""
         revision = self.data[: max(0, signature.end)]
         hole = sole_hole(revision, signature.numbers)
@@ -262,95 +186,47 @@ def _unlike_then(form: _Form) -> Iterator[str]:
     """Each revision by itself must show the signatures up to its own, as the whole file does."""
     try:
         for count, revision in enumerate(form.revisions, start=1):
-            if not _is_revision(form, revision, count):
+            later = len(form.signatures) - count
+            if not is_revision(revision, form.reader, form.signatures[:count], later):
                 yield f"{form.names[count - 1]}: what it signed is not what the file shows of it"
     except PdfError:
         yield "what was signed first is no file by itself"
 
 
-def _is_revision(form: _Form, revision: PdfFileReader, count: int) -> bool:
-    then = [(each.value, each.contents) for each in _signatures(revision)]
-    now = [(each.value, each.contents) for each in form.signatures[:count]]
-    whole, number = form.reader.xrefs, revision.xrefs.total_revisions - 1
-    return (
-        then == now
-        and not revision.xrefs.hybrid_xrefs_present
-        and revision.xrefs.get_startxref_for_revision(number)
-        == whole.get_startxref_for_revision(number)
-        and whole.total_revisions - 1 == number + len(form.signatures) - count
-    )
-
-
 def _unpermitted(form: _Form) -> Iterator[str]:
     """pyHanko's difference policy, over all that follows each signature."""
     for each in form.signatures:
-        level = _modification(form, each)
+        level = modification(form.reader, each)
         permitted = each.permitted or MDPPerm.FILL_FORMS
         if level.value > min(ModificationLevel.FORM_FILLING.value, permitted.value):
             yield f"{each.name}: more was changed after it than that a field was filled"
 
 
-def _modification(form: _Form, signature: _Signature) -> ModificationLevel:
-    reference = generic.Reference(*signature.value, form.reader)
-    revision = form.reader.xrefs.get_last_change(reference)
-    try:
-        found = DEFAULT_DIFF_POLICY.review_file(
-            form.reader, revision, field_mdp_spec=signature.locked, doc_mdp=signature.permitted
-        )
-    except SuspiciousModification:
-        return ModificationLevel.OTHER
-    return found.modification_level if isinstance(found, DiffResult) else ModificationLevel.OTHER
-
-
 def _touched(form: _Form) -> Iterator[str]:
-    """Stricter than the policy, which lets metadata and validation data be renewed."""
     steps = zip(form.signatures[1:], pairwise(form.revisions), strict=True)
     for signature, (before, after) in steps:
-        if not _only_filled(before, after, signature):
+        if not only_filled(before, after, signature):
             yield f"{signature.name}: more was changed with it than its own field"
-
-
-def _only_filled(before: PdfFileReader, after: PdfFileReader, signature: _Signature) -> bool:
-    root, field = before.root_ref, generic.Reference(*signature.field, before)
-    form = before.root.raw_get("/AcroForm")
-    allowed = {root.idnum: CATALOG, field.idnum: FILLED}
-    if isinstance(form, generic.IndirectObject):
-        allowed[form.reference.idnum] = ACRO_FORM
-    return (
-        after.root_ref.idnum == root.idnum
-        and after.trailer.raw_get("/Info") == before.trailer.raw_get("/Info")
-        and _alike(before.root["/AcroForm"], after.root["/AcroForm"], ACRO_FORM)
-        and all(
-            _alike(before.get_object(old), after.get_object(old), allowed.get(old.idnum))
-            for old in _overwritten(before, after)
-        )
-    )
-
-
-def _overwritten(before: PdfFileReader, after: PdfFileReader) -> Iterator[generic.Reference]:
-    last = before.get_historical_resolver(before.xrefs.total_revisions - 1)
-    for revision in range(before.xrefs.total_revisions, after.xrefs.total_revisions):
-        for reference in after.xrefs.explicit_refs_in_revision(revision):
-            if not last.is_ref_unassignable(reference):
-                yield reference
-
-
-def _alike(old: Any, new: Any, changing: frozenset[str] | None) -> bool:
-    """Equal but for these entries; None: nothing of it may be written again."""
-    if changing is None:
-        return False
-    return {key: old.raw_get(key) for key in old if key not in changing} == {
-        key: new.raw_get(key) for key in new if key not in changing
-    }
 
 
 def _uncertified(form: _Form) -> Iterator[str]:
     first, alone = form.signatures[0], len(form.fields) == 1
     if first.permitted is not (MDPPerm.NO_CHANGES if alone else MDPPerm.FILL_FORMS):
         yield f"{first.name}: does not certify the form as its first signature must"
+    if not _is_certification(form.reader, first):
+        yield f"{first.name}: is not what the catalog names as the certification"
     for each in form.signatures[1:]:
         if each.permitted is not None:
             yield f"{each.name}: certifies what was certified already"
+
+
+def _is_certification(reader: PdfFileReader, signature: Signature) -> bool:
+    """ISO 32000-2, 12.8.6, table 263."""
+    try:
+        named = reader.root["/Perms"].raw_get("/DocMDP").reference
+    except (KeyError, AttributeError):
+        return False
+    return bool((named.idnum, named.generation) == signature.value)
 
 
 def _unlocked(form: _Form) -> Iterator[str]:
