@@ -6,6 +6,8 @@ UV ?= uv
 SEEDS ?= 40
 FACES ?= 2000
 export PYTHON
+# A dozen processes start for every drill and every command: each would compile it all anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 PY := .venv/bin/python
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \

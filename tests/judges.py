@@ -41,7 +41,7 @@ ONLY_IN_A1 = (
 
 def run(*command: str | Path, check: bool = True) -> str:
     done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, timeout=60, check=False
+        [str(part) for part in command], capture_output=True, text=True, timeout=300, check=False
     )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr

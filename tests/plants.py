@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -39,16 +40,24 @@ def new_plant(folder: Path, db_url: str, **changes: Any) -> Plant:
     """A plant whose ledger is migrated and whose source may submit."""
     settings = Settings.from_env({"FACTORY_DATA_DIR": str(folder), "FACTORY_DB_URL": db_url})
     plant = Plant(replace(settings, **changes))
-    create_test_keyring(
-        plant.settings.keyring_dir,
-        identities={PROFILE: "示例市住房和城乡建设委员会"},
-        now=NOW,
-        draw_seal=lambda _: b"picture",
-    )
+    shutil.copytree(Path(_keyring().name, "keyring"), plant.settings.keyring_dir)
     migrate(plant)
     with plant.ledger.write(WHO) as tx:
         inbox.grant(tx, SOURCE, PROFILE)
     return plant
+
+
+@cache
+def _keyring() -> TemporaryDirectory[str]:
+    """A folder with the keyring of all plants, made once."""
+    folder = TemporaryDirectory()
+    create_test_keyring(
+        Path(folder.name, "keyring"),
+        identities={PROFILE: "示例市住房和城乡建设委员会"},
+        now=NOW,
+        draw_seal=lambda _: b"picture",
+    )
+    return folder
 
 
 def migrate(plant: Plant) -> None:

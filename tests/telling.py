@@ -1,8 +1,11 @@
 """Stories told in tests: on a real ledger and object store, with the line worked by hand."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from factory.model import BatchId, ChunkId
@@ -25,9 +28,25 @@ def whole_factory(folder: Path, s3: Settings, **changes: Any) -> Plant:
         db_url=f"sqlite:///{folder / 'ledger.sqlite3'}",
         **changes,
     )
-    plant = Plant(settings)
+    return opened(Plant(settings))
+
+
+def opened(plant: Plant) -> Plant:
+    """The plant on its first start, with a copy of seals that were drawn once for all."""
+    made = _keyring(plant.settings.profiles_dir)
+    shutil.copytree(Path(made.name, "keyring"), plant.settings.keyring_dir)
     opening.open_embedded(plant)
     return plant
+
+
+@cache
+def _keyring(profiles: Path | None) -> TemporaryDirectory[str]:
+    """A folder with a test keyring for these profiles beside those of the product."""
+    folder = TemporaryDirectory()
+    variables = {"FACTORY_DATA_DIR": folder.name}
+    settings = replace(Settings.from_env(variables), profiles_dir=profiles)
+    opening.make_test_keyring(Plant(settings))
+    return folder
 
 
 def read(path: Path) -> Story:

@@ -32,7 +32,7 @@ from tests.plants import new_plant
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "tests" / "examples"
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 180.0
 A_PARAGRAPH = 1000  #: letters, more than any
 HEAVY = {"boto3", "dramatiq", "pydantic", "pyhanko", "redis", "reportlab", "sqlalchemy"}
 

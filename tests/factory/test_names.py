@@ -141,9 +141,9 @@ def page_of(absent: Callable[[str], None], tmp_path: Path) -> Callable[[bytes], 
             absent("pdftoppm: apt-get install poppler-utils")
         path = tmp_path / "document.pdf"
         path.write_bytes(data)
-        words = ["pdftoppm", "-r", str(DPI), "-png", "-singlefile", str(path)]
+        words = ["pdftoppm", "-r", str(DPI), "-gray", "-singlefile", str(path)]
         done = subprocess.run(words, check=True, capture_output=True)
-        return Image.open(BytesIO(done.stdout)).convert("L")
+        return Image.open(BytesIO(done.stdout))
 
     return render
 

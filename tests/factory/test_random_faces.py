@@ -31,7 +31,7 @@ from factory.page.proof import plain, proof
 from jobs.preview import MAKERS, Drawn, Studio, parsed
 from tests.studios import TODAY, documents, studio
 
-FACES_EACH = int(os.environ.get("TEST_FACES_EACH", "400"))
+FACES_EACH = int(os.environ.get("TEST_FACES_EACH", "150"))
 AT_ONCE = 500  #: documents one pdftotext reads
 LOOKED_AT = FACES_EACH // 50  #: pixel by pixel
 DPI = 250

@@ -22,7 +22,7 @@ from tests.plants import approve, issue, new_plant, start_rename
 GRAFANA = Path(__file__).parents[2] / "grafana"
 DASHBOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
 METRIC = re.compile(r"\bfactory_[a-z_]+\b")
-WAIT_SECONDS = 30
+WAIT_SECONDS = 120
 EXPORTER = """
 import os, sys, time
 from prometheus_client import start_http_server
@@ -38,7 +38,7 @@ metrics.TRANSIENT.labels("store_unavailable").inc()
 plant = Plant(Settings.from_env(os.environ))
 start_http_server(int(sys.argv[1]), addr="127.0.0.1", registry=metrics.registry(plant.ledger))
 print("ready", flush=True)
-time.sleep(120)
+time.sleep(600)
 """
 
 Panel = dict[str, Any]

@@ -17,7 +17,7 @@ from factory.errors import FieldError, StoreUnavailableError
 from factory.model import ChunkId
 from factory.page import fontfile
 from factory.page.fonts import Style
-from jobs import desk, enquiry, fonts, line, opening
+from jobs import desk, enquiry, fonts, line
 from jobs.servers import LOOPBACK, free_port
 from jobs.settings import Settings
 from jobs.wiring import Plant, plant_of
@@ -27,6 +27,7 @@ from storage.ledger import holds
 from tests import judges
 from tests.fontmaking import EXTENSION_I, SHAPE, collection, small_font
 from tests.plants import WHO, open_chunks, submit
+from tests.telling import opened
 
 PRIVATE_USE = "\ue0c5"
 NAME = f"欧阳{EXTENSION_I}"
@@ -37,9 +38,7 @@ FONT = small_font({EXTENSION_I: SHAPE, PRIVATE_USE: SHAPE})
 def plant(tmp_path: Path, db_url: str, s3: Settings, fresh_bucket: str) -> Plant:
     """A plant over a real store, in a bucket of its own."""
     own = {"data_dir": tmp_path, "keyring_dir": tmp_path / "keyring", "db_url": db_url}
-    plant = plant_of(replace(s3, **own, s3_bucket=fresh_bucket))
-    opening.open_embedded(plant)
-    return plant
+    return opened(plant_of(replace(s3, **own, s3_bucket=fresh_bucket)))
 
 
 @pytest.fixture

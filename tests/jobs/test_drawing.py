@@ -96,7 +96,7 @@ def test_of_two_processes_none_draws_a_number_of_the_other(plant: Plant) -> None
     words = ("numbers", "acceptance", "--profile", PROFILE, "--type", "initial", "--json")
 
     running = [start(plant, *words, "--count", str(MANY)) for _ in range(2)]
-    said = [process.communicate(timeout=60)[0] for process in running]
+    said = [process.communicate(timeout=200)[0] for process in running]
 
     assert [process.returncode for process in running] == [0, 0]
     numbers = [number for drawn in said for number in json.loads(drawn)]

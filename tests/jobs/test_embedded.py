@@ -38,7 +38,7 @@ from jobs.settings import Settings
 
 with serving(Settings.from_env({"FACTORY_DATA_DIR": sys.argv[1]})) as running:
     print(running.broker.pid, running.store.pid, flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -357,7 +357,7 @@ def is_alive(pid: int) -> bool:
     return state != "Z"
 
 
-def happens(what: Callable[[], bool], seconds: float = 5.0) -> bool:
+def happens(what: Callable[[], bool], seconds: float = 60.0) -> bool:
     limit = time.monotonic() + seconds
     while not what() and time.monotonic() < limit:
         time.sleep(0.05)

@@ -24,7 +24,7 @@ from storage import tables as t
 from storage.ledger import Tx, fonts
 
 #: how long the broker may take to hand back the ids of dead workers and see them refused
-BROKER_PATIENCE_SECONDS = 20.0
+BROKER_PATIENCE_SECONDS = 60.0
 
 MADE_STATES = {
     EditionState.UNCOLLECTED,

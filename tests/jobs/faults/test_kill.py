@@ -14,7 +14,7 @@ from jobs.metrics import STAGES
 from .killer import ADVANCE, AFTER, BEFORE, INSIDE, Kill
 from .works import Works, at_work, wait_for
 
-APPROVALS, RENAMED = 12, 6
+APPROVALS, RENAMED = 6, 4
 ELSEWHERE = 900  #: an enterprise that is never renamed
 SEEDS = tuple(
     int(seed) for seed in os.environ.get("TEST_KILL_SEEDS", "1 2").split()
@@ -48,7 +48,7 @@ class Rounds:
         self.works.settle_and_check()
 
     def _approve(self) -> None:
-        """Half of them at the enterprise that the next round renames."""
+        """Most of them at the enterprise that the next round renames."""
         first = self.number * APPROVALS
         middle, end = first + RENAMED, first + APPROVALS
         self.works.approve(range(first, middle), enterprise=self.number)

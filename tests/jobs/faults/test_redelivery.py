@@ -292,7 +292,10 @@ def test_acks_that_nobody_hears_leave_nothing_parked(
     with at_work(servers, tmp_path, REDIS_URL=around, HEARTBEAT_MS="4000") as works:
         gate = works.drill("gate", Hold(queue="interactive", stage="record", turn=2))
         works.approve(range(4), enterprise=1)
-        wait_for(lambda: len(works.chunks(state="closed")) == 1, "a document is made")
+        wait_for(
+            lambda: bool(works.chunks(state="closed") and works.chunks(state="leased")),
+            "a document is made and another in hand",
+        )
         with proxy.losing(QUESTIONS):
             gate.unlink()
             wait_for(lambda: len(works.chunks(state="closed")) > 1, "another one, untold")

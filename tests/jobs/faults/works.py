@@ -35,7 +35,7 @@ from . import killer
 from .invariants import assert_invariants
 
 WHO = "test"
-PATIENCE_SECONDS = 90.0  #: liveness only: nothing here is a promise of speed
+PATIENCE_SECONDS = 180.0  #: liveness only: nothing here is a promise of speed
 
 #: short enough that a lost lease, heartbeat or bell is noticed while a test waits
 SHORT = {
