@@ -19,6 +19,8 @@ import boto3
 import psycopg
 import pytest
 from botocore.config import Config
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis
 
 from jobs.embedded import Embedded, serving
 from jobs.servers import LOOPBACK, Server, free_port
@@ -26,6 +28,13 @@ from jobs.settings import Settings
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+
+
+# An example is judged by what it finds, on a slow machine too.
+hypothesis.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
