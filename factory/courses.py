@@ -248,13 +248,8 @@ def _saved(case: Case, day: date, revision: int, *, submitted: bool = False) -> 
 
 
 def _attached(case: Case, day: date, material: str) -> JsonObject:
-    file = {"key": f"materials/{case.acceptance_number}/{material}.pdf", "sha256": _digest(case)}
-    said = {"material": material, "file": file, "attached_at": _at(day)}
+    said = {"material": material, "file": specimen.stored_scan(), "attached_at": _at(day)}
     return _event(case, "application.attached", day, _about(case) | said)
-
-
-def _digest(case: Case) -> str:
-    return f"{case.number:064x}"
 
 
 def _about(case: Case) -> JsonObject:

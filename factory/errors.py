@@ -6,6 +6,7 @@
         FieldError                 a field is missing or breaks its clause
         ProfileError               a profile is missing or contradicts itself
         PictureError               a photo or signature picture cannot be used
+        MaterialError              an uploaded material cannot be taken as it is
         UnprintableError           no installed face has a glyph for a character
         LintError                  the drawn document breaks its kind
         SealRefusedError           this seal may not be put on this document
@@ -75,6 +76,10 @@ class ProfileError(PermanentError):
 
 class PictureError(PermanentError):
     """A photo or signature picture cannot be used."""
+
+
+class MaterialError(PermanentError):
+    """An uploaded material (申报材料) cannot be taken as it is; says what a clerk can do."""
 
 
 class UnprintableError(PermanentError):
@@ -150,6 +155,7 @@ REASONS: dict[type[FactoryError], str] = {
     FieldError: "field",
     ProfileError: "profile",
     PictureError: "picture",
+    MaterialError: "material",
     UnprintableError: "unprintable",
     RefusedCharacterError: "character",
     LintError: "lint",

@@ -61,8 +61,8 @@ def normalise_photo(raw: bytes) -> bytes:
          cut about its centre; metadata is dropped.  The same input gives the same bytes.
     PictureError: not such a file, broken off, animated, too small or too large.
     """
-    with _named("photo"):
-        source = _opened(raw, ENOUGH_PX)
+    with named("photo"):
+        source = opened(raw, ENOUGH_PX)
         image = _upright(source, _reduced(source, ENOUGH_PX, _coloured))
         _check_size(image)
         return _encoded(_cut(image))
@@ -76,8 +76,8 @@ def normalise_signature(raw: bytes) -> bytes:
     PictureError: not such a file, broken off, animated, too small or too large, or nothing is
                   written on it.
     """
-    with _named("signature"):
-        source = _opened(raw, LARGEST_PX)
+    with named("signature"):
+        source = opened(raw, LARGEST_PX)
         if min(source.size) < MIN_SIGNATURE_PX:
             raise PictureError(f"is smaller than {MIN_SIGNATURE_PX} pixels")
         size = (SIGNATURE_WIDTH_PX, SIGNATURE_HEIGHT_PX)
@@ -106,7 +106,7 @@ def _shape(image: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def _named(role: str) -> Iterator[None]:
+def named(role: str) -> Iterator[None]:
     """PictureError: what is wrong, and with which of the pictures."""
     try:
         yield
@@ -119,10 +119,10 @@ def _named(role: str) -> Iterator[None]:
         raise PictureError(rule) from error
 
 
-def _opened(raw: bytes, enough_px: int) -> Image.Image:
+def opened(raw: bytes, enough_px: int, most_bytes: int = MAX_INPUT_BYTES) -> Image.Image:
     """The picture, decoded; a large JPEG at a fraction that leaves enough pixels."""
-    if len(raw) > MAX_INPUT_BYTES:
-        raise PictureError(f"is larger than {MAX_INPUT_BYTES} bytes")
+    if len(raw) > most_bytes:
+        raise PictureError(f"is larger than {most_bytes} bytes")
     _check_kind(raw)
     image = Image.open(io.BytesIO(raw), formats=("JPEG", "PNG"))
     if image.width * image.height > MAX_INPUT_PX:

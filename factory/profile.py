@@ -39,10 +39,12 @@ from factory.parties import SigningRules
 
 ONE_DAY = timedelta(days=1)
 NOTICE_SERIALS = range(1, 1_000_000)
+MOST_MATERIAL_BYTES = 20_000_000  #: whatever a profile says
 UNANNOUNCED = CANCELLING | {ApplicationType.PAPER_EXCHANGE}  #: unless a profile says otherwise
 
 IDENTITY = r"^[a-z0-9][a-z0-9-]{0,62}$"
 Policy = Literal["hold", "ignore"]
+MaterialFormat = Literal["pdf", "jpeg", "png"]
 Design = Literal["constructor-2024", "cost-engineer-2021", "cost-engineer-2024"]
 #: Whose title, labels and numbers a design has room for.
 DESIGNS_OF: Mapping[Occupation, frozenset[Design]] = {
@@ -150,9 +152,10 @@ class Numbering(_Part):
 
 
 class Material(_Part):
-    """What is uploaded with an application (申报材料).
+    """What is uploaded with an application (申报材料), and as what it is taken.
 
-    types: with which applications; none named: with all.
+    types:   with which applications; none named: with all.
+    formats: as which kinds of file, known by their content.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")
@@ -160,6 +163,11 @@ class Material(_Part):
     required: bool = False
     signed: bool = False  #: signed outside (线下签字): another content makes it void
     types: Annotated[tuple[ApplicationType, ...], AfterValidator(_distinct)] = ()
+    formats: Annotated[
+        tuple[MaterialFormat, ...], Field(min_length=1), AfterValidator(_distinct)
+    ] = ("pdf", "jpeg", "png")
+    most_bytes: int = Field(default=10_485_760, ge=100_000, le=MOST_MATERIAL_BYTES)  #: 10 MiB
+    most_pages: int = Field(default=50, ge=1, le=200)
 
 
 class ApplicationRules(_Part):

@@ -7,15 +7,17 @@ never share an identity number.
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 from stdnum.cn import ric, uscc
 
 from factory import acceptance
@@ -60,6 +62,22 @@ UNCOMMON = (
     "李喆", "斯琴高娃", "陈䶮", "尼玛卓玛", "阿依古丽·吐尔逊江", "张㛃", "乌兰托娅", "刘淼焱",
     "司徒翀",
 )  # fmt: skip
+
+SCAN_TEXT = "Specimen. A scan of a signed paper."  #: of the example events
+SCAN_PT, SCAN_PX = (595.0, 842.0), (827, 1169)  #: ISO 216 A4; at 100 dpi
+#: What a scan may not hold: in its catalog and on its page.
+SCAN_FAULTS: Mapping[str, tuple[bytes, bytes]] = {
+    "": (b"", b""),
+    "script": (b"/OpenAction << /S /JavaScript /JS (app.alert\\(1\\)) >>", b""),
+    "form": (
+        b"/AcroForm << /Fields [<< /FT /Tx /T (name) /Subtype /Widget /Rect [90 90 300 120] >>] >>",
+        b"",
+    ),
+    "note": (
+        b"",
+        b"/Annots [<< /Type /Annot /Subtype /FreeText /Rect [90 90 300 120] /Contents (paid) >>]",
+    ),
+}
 
 JsonObject = dict[str, Any]
 
@@ -112,7 +130,7 @@ def attached(seed: int) -> JsonObject:
     data = _of_application(seed) | {
         "profile": "shaanxi-constructor",
         "material": "signed_form",
-        "file": {"key": f"materials/{seed:06}.pdf", "sha256": f"{seed:064x}"},
+        "file": stored_scan(),
         "attached_at": (FIRST_TIME + timedelta(minutes=30)).isoformat(),
     }
     return _event("application.attached", seed, data)
@@ -341,6 +359,66 @@ def _stroke(seed: int) -> Iterator[tuple[float, float, float]]:
         x = 50 + 300 * way + 15 * math.sin(turn + math.pi / 2)
         y = SIGNATURE_HEIGHT_PX / 2 + height * math.sin(turn) - 18 * way
         yield x, y, 1.6 + 1.5 * abs(math.cos(turn + seed))
+
+
+@lru_cache(maxsize=FACES)
+def scan(text: str, fault: str = "") -> bytes:
+    """A scan of a signed paper: a PDF of one page, which is a picture of that text.
+
+    text:  letters the small face of Pillow has; another one is a box.
+    fault: what it holds besides, one of ``SCAN_FAULTS``, for which it is refused.
+    """
+    picture = _paper(text)
+    content = b"q %g 0 0 %g 0 0 cm /Scan Do Q" % SCAN_PT
+    box = b"[0 0 %g %g]" % SCAN_PT
+    catalog, page = SCAN_FAULTS[fault]
+    objects = (
+        b"<< /Type /Catalog /Pages 2 0 R %b >>" % catalog,
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox %b /Contents 4 0 R"
+        b" /Resources << /XObject << /Scan 5 0 R >> >> %b >>" % (box, page),
+        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(content), content),
+        b"<< /Type /XObject /Subtype /Image /Width %d /Height %d /BitsPerComponent 8"
+        b" /ColorSpace /DeviceGray /Filter /DCTDecode /Length %d >>\nstream\n%b\nendstream"
+        % (*SCAN_PX, len(picture), picture),
+    )
+    return _pdf(objects)
+
+
+def _paper(text: str) -> bytes:
+    """Paper as a scanner sees it: not quite white, the writing not quite level, signed below."""
+    image = Image.new("L", SCAN_PX, 250)
+    draw = ImageDraw.Draw(image)
+    face = ImageFont.load_default(28)
+    for row, line in enumerate(textwrap.wrap(text, 40)):
+        draw.text((90, 120 + 44 * row), line, fill=40, font=face)
+    pen = Image.open(io.BytesIO(signature(len(text))))
+    place = (SCAN_PX[0] - pen.width - 60, SCAN_PX[1] - pen.height - 160)
+    image.paste(40, place, ImageOps.invert(pen))
+    turned = image.rotate(0.6, Image.Resampling.BICUBIC, fillcolor=250)
+    out = io.BytesIO()
+    turned.save(out, "JPEG", quality=60, optimize=True)
+    return out.getvalue()
+
+
+def _pdf(objects: Sequence[bytes]) -> bytes:
+    """A file of these objects, the catalog first (ISO 32000-1, 7.5)."""
+    file, places = b"%PDF-1.4\n", list[int]()
+    for number, each in enumerate(objects, start=1):
+        places.append(len(file))
+        file += b"%d 0 obj\n%b\nendobj\n" % (number, each)
+    rows = b"".join(b"%010d 00000 n \n" % place for place in places)
+    count = len(objects) + 1
+    return file + (
+        b"xref\n0 %d\n0000000000 65535 f \n%btrailer\n<< /Size %d /Root 1 0 R >>\n"
+        b"startxref\n%d\n%%%%EOF\n" % (count, rows, count, len(file))
+    )
+
+
+def stored_scan() -> JsonObject:
+    """The scan that the example events name, as it lies in an intake store."""
+    digest = hashlib.sha256(scan(SCAN_TEXT)).hexdigest()
+    return {"key": f"specimens/{digest[:16]}.pdf", "sha256": digest}
 
 
 def portrait_text(seed: int) -> str:

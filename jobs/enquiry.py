@@ -13,6 +13,7 @@ from factory.access import Thing
 from factory.errors import ConflictError, ForbiddenError, NotFoundError
 from factory.events import ApplicationClosed
 from factory.model import ApplicationType
+from factory.profile import MOST_MATERIAL_BYTES
 from jobs import standing, watching
 from jobs.asker import (
     ANYBODY,
@@ -35,7 +36,6 @@ from storage.ledger.status import RegistrationView
 if TYPE_CHECKING:
     from jobs.wiring import Plant
 
-MAX_MATERIAL_BYTES = 20_000_000
 NOBODY = Concerned()
 
 
@@ -346,6 +346,6 @@ def material(plant: Plant, acceptance_number: str, name: str, *, asker: Asker = 
         file = found.view["materials"].get(name)
         if file is not None:
             return plant.intake_store.get(
-                file["key"], sha256=file["sha256"], max_bytes=MAX_MATERIAL_BYTES
+                file["key"], sha256=file["sha256"], max_bytes=MOST_MATERIAL_BYTES
             )
     raise NotFoundError(f"material {name}: the application has none")

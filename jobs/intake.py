@@ -28,7 +28,7 @@ from factory.errors import (
 from factory.events import ApplicationSigned, EnterpriseRenamed, Event, InlinePhoto, Photo
 from factory.register import check_day
 from factory.versions import installed_are
-from jobs import signatures
+from jobs import materials, signatures
 from jobs.entering import Entered, Entry, Pictures, enter
 from jobs.registering import acceptance_number
 from jobs.signatures import Finished
@@ -153,13 +153,15 @@ def retry(plant: Plant, hold_id: int, *, who: str, why: str) -> Outcome:
     Held again it keeps its hold, with today's reason.
 
     NotFoundError: no such hold.  ConflictError: it is closed already.
-    FieldError: its source may no longer submit for its profile, or that is gone.
+    FieldError: its source may no longer submit for its profile, or that is gone; or its material
+    cannot be taken.
     """
     with plant.ledger.read() as tx:
         inbox_id = holds.get(tx, hold_id).subject_id
         correlation = inbox.get(tx, inbox_id).correlation
         event = events.parse(inbox.body(tx, inbox_id))
     _check_source(plant, event)
+    materials.check(plant, event)
     given = _pictures(plant, event)
     with plant.ledger.write(who, correlation) as tx:
         holds.try_again(tx, hold_id, why=why)
@@ -178,6 +180,7 @@ def _ready(plant: Plant, raw: bytes) -> Ready | Outcome:
     try:
         _check_source(plant, event)
         _check_day(plant, event)
+        materials.check_new(plant, event)
     except FieldError as error:
         return _refused(event, error)
     return _looked_at(plant, event, raw)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from factory import specimen
 from factory.errors import SettingsError
 from factory.page.fonts import UMING, check_installed
 from factory.seals.picture import draw_test_seal
@@ -14,6 +15,7 @@ from jobs.servers import free_port, is_free
 from jobs.settings import Settings
 from jobs.wiring import font_files
 from storage import keyring, schema
+from storage.blobs import Blob
 from storage.ledger import facts, inbox
 
 if TYPE_CHECKING:
@@ -31,9 +33,16 @@ def open_embedded(plant: Plant) -> None:
     migrate(plant)
     for store in (plant.store, plant.intake_store):
         store.ensure_bucket()
+    put_specimens(plant)
     with plant.ledger.write("first start") as tx:
         for name in plant.profiles:
             inbox.grant(tx, EXAMPLE_SOURCE, name)
+
+
+def put_specimens(plant: Plant) -> None:
+    """What the example events name lies in the intake store."""
+    data, named = specimen.scan(specimen.SCAN_TEXT), specimen.stored_scan()
+    plant.intake_store.put_new(Blob(data=data, content_type="application/pdf", **named))
 
 
 def migrate(plant: Plant) -> None:

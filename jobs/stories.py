@@ -49,6 +49,7 @@ WHEN: Mapping[str, str] = {
 #: events that describe the person whole, those that describe the employer, and which begin
 WHOLE_PERSON = frozenset({"registration.imported", "registration.approved", "application.saved"})
 APPLIED = frozenset({"registration.approved", "application.saved"})
+UNSAID = frozenset({"text", "fault", "also"})  #: what a story says and the event does not
 PICTURED = frozenset({"initial", "reregistration", "paper_exchange"})
 
 
@@ -372,9 +373,9 @@ def _said(stage: _Stage, step: Step, kind: str) -> JsonObject:
         data["photo"] = _picture(story.people[key].seed)
     if WHEN[kind]:
         data[WHEN[kind]] = _when(step, kind)
-    data |= {name: value for name, value in step.data.items() if name not in {"text", "also"}}
+    data |= {name: value for name, value in step.data.items() if name not in UNSAID}
     if "text" in step.data:
-        data["file"] = _upload(stage, step, str(step.data["text"]).encode())
+        data["file"] = _upload(stage, step)
     if kind == "application.signed":
         data |= _evidence(stage, step, Party(str(step.data["party"])))
     if data.pop("sign", False):
@@ -399,8 +400,9 @@ def _picture(seed: int) -> JsonObject:
     return dict(specimen.approved(seed)["data"]["photo"])
 
 
-def _upload(stage: _Stage, step: Step, content: bytes) -> JsonObject:
-    """The material lies in the intake store before the event speaks of it."""
+def _upload(stage: _Stage, step: Step) -> JsonObject:
+    """The material, a scan of its text, lies in the intake store before the event speaks of it."""
+    content = specimen.scan(str(step.data["text"]), str(step.data.get("fault", "")))
     digest = hashlib.sha256(content).hexdigest()
     key = f"stories/{stage.story.profile}/{step.application}/{digest[:16]}"
     blob = Blob(key=key, data=content, content_type="application/pdf", sha256=digest)

@@ -15,7 +15,7 @@ from sqlalchemy import NullPool, create_engine, make_url
 from factory import specimen
 from factory.errors import PermanentError
 from factory.model import BatchId, ChunkId, Format, OrderId
-from jobs import bulk, intake
+from jobs import bulk, intake, opening
 from jobs.intake import Outcome
 from jobs.settings import Settings
 from jobs.wiring import Plant
@@ -58,6 +58,18 @@ def _keyring() -> TemporaryDirectory[str]:
         draw_seal=lambda _: b"picture",
     )
     return folder
+
+
+def stored(store: Settings) -> dict[str, Any]:
+    """What lets a plant use a real object store."""
+    names = ("s3_endpoint", "s3_public_endpoint", "s3_key", "s3_secret")
+    return {name: getattr(store, name) for name in names}
+
+
+def put_scans(plant: Plant) -> None:
+    """The scans that example events name, in the intake bucket."""
+    plant.intake_store.ensure_bucket()
+    opening.put_specimens(plant)
 
 
 def migrate(plant: Plant) -> None:

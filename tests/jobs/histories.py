@@ -485,7 +485,7 @@ class Chronicle:
                         "material": each.id,
                         "action": action,
                         "attached_at": self._now(person),
-                        "file": {"key": f"materials/{each.id}", "sha256": f"{revision:064x}"},
+                        "file": specimen.stored_scan(),
                     },
                 )
                 for each in rules.materials

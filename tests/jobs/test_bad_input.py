@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,18 @@ from jobs.wiring import Plant, load_profiles
 from storage import tables
 from storage.ledger import inbox
 from storage.ledger.holds import Held
-from tests.plants import SOURCE, WHO, finish, must_claim, new_plant, open_chunks, put, submit
+from tests.plants import (
+    SOURCE,
+    WHO,
+    finish,
+    must_claim,
+    new_plant,
+    open_chunks,
+    put,
+    put_scans,
+    stored,
+    submit,
+)
 
 JsonObject = dict[str, Any]
 
@@ -41,12 +53,22 @@ FILE = tomllib.loads((Path(__file__).parents[1] / "examples" / "bad.toml").read_
 NAMED: Mapping[str, JsonObject] = FILE["events"]
 TODAY = date(2027, 12, 31)  #: nothing of the cases is still to come
 CASES: list[JsonObject] = FILE["cases"]
-IN_STORE = [
-    case
-    for case in CASES
-    if case["outcome"] == "held"
-    and "key" in case.get("change", {}).get("data", {}).get("photo", {})
-]
+
+
+def kind_of(name: str) -> str:
+    """The type of the event of that name; nothing: something that is done."""
+    entry = NAMED.get(name, {})
+    return str(entry.get("type", "")) if "like" not in entry else kind_of(entry["like"])
+
+
+def needs_store(case: JsonObject) -> bool:
+    """Whether a file of the intake store is asked for."""
+    names = [case.get("event", ""), case.get("right", "")]
+    told = [*case.get("before", []), *names, *case.get("then", [])]
+    stored = "key" in case.get("change", {}).get("data", {}).get("photo", {})
+    return "application.attached" in map(kind_of, told) or (case["outcome"] == "held" and stored)
+
+
 PROFILES = sorted(load_profiles(None))
 NEIGHBOURS = (7, 8)  #: seeds of who is approved just before and just after
 THEIR_EMPLOYER = 9
@@ -96,12 +118,6 @@ def named(name: str, profile: str) -> JsonObject:
     return adapted(bare(event, without), profile)
 
 
-def kind_of(name: str) -> str:
-    """The type of the event of that name."""
-    entry = NAMED[name]
-    return str(entry["type"] if "type" in entry else kind_of(entry["like"]))
-
-
 def adapted(event: JsonObject, profile: str) -> JsonObject:
     """Its register, and for cost engineers their professions and the signature they print."""
     data = event["data"]
@@ -126,6 +142,8 @@ def good(seed: int, profile: str) -> JsonObject:
 def bad(case: JsonObject) -> JsonObject:
     """The event of the case with its fault."""
     event = merged(named(case["event"], case["profile"]), case.get("change", {}))
+    if "scan" in case:
+        event["data"]["file"] = faulty_scan(case["scan"])
     return bare(event, case.get("without", []))
 
 
@@ -180,7 +198,7 @@ def told_once(
     def sent_once(case: JsonObject) -> Sent:
         if case["title"] not in found:
             folder = shutil.copytree(template, tmp_path_factory.mktemp("case") / "plant")
-            store = request.getfixturevalue("store").settings if case in IN_STORE else None
+            store = request.getfixturevalue("store").settings if needs_store(case) else None
             plant = plant_in(folder, store)
             found[case["title"]] = run(plant, case)
             plant.ledger.engine.dispose()
@@ -199,16 +217,8 @@ def plant_in(folder: Path, store: Settings | None) -> Plant:
     settings = Settings.from_env({"FACTORY_DATA_DIR": str(folder)})
     if store is None:
         return Plant(settings).on(TODAY)
-    plant = Plant(
-        replace(
-            settings,
-            s3_endpoint=store.s3_endpoint,
-            s3_public_endpoint=store.s3_endpoint,
-            s3_key=store.s3_key,
-            s3_secret=store.s3_secret,
-        )
-    )
-    plant.intake_store.ensure_bucket()
+    plant = Plant(replace(settings, **stored(store)))
+    put_scans(plant)
     return plant.on(TODAY)
 
 
@@ -302,7 +312,19 @@ def step(plant: Plant) -> None:
         bulk.advance(plant, BatchId(1))
 
 
+def faulty_scan(fault: str) -> JsonObject:
+    """The scan with that fault, as it is named."""
+    data = specimen.scan(specimen.SCAN_TEXT, fault)
+    return {"key": f"bad/{fault}.pdf", "sha256": sha256(data).hexdigest()}
+
+
+def put_faulty_scans(plant: Plant) -> None:
+    for fault in filter(None, specimen.SCAN_FAULTS):
+        put(plant, f"bad/{fault}.pdf", specimen.scan(specimen.SCAN_TEXT, fault))
+
+
 ACTIONS: Mapping[str, Callable[[Plant], object]] = {
+    "the scans with faults are put into the store": put_faulty_scans,
     "the certificates are made": make_all,
     "the rename is confirmed and ends": end_rename,
     "the photo is put into the store": lambda plant: put(plant, "bad/late.png", PLAIN_PHOTO),

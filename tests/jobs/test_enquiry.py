@@ -10,10 +10,11 @@ from sqlalchemy import select
 from factory import specimen
 from factory.errors import ConflictError
 from jobs import bulk, enquiry, watching
+from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.ledger import inbox
-from tests.plants import PROFILE, SOURCE, WHO, JsonObject, new_plant, submit
+from tests.plants import PROFILE, SOURCE, WHO, JsonObject, new_plant, put_scans, stored, submit
 
 ZHEJIANG, GANSU = "zhejiang-constructor", "gansu-constructor"
 pytestmark = pytest.mark.usefixtures("stated_signatures")
@@ -23,9 +24,10 @@ OPINION = "王安的资格证书编号有误"
 
 
 @pytest.fixture
-def plant(tmp_path: Path, db_url: str) -> Plant:
+def plant(tmp_path: Path, db_url: str, s3: Settings) -> Plant:
     """A plant whose source may submit for every register."""
-    plant = new_plant(tmp_path, db_url)
+    plant = new_plant(tmp_path, db_url, **stored(s3))
+    put_scans(plant)
     with plant.ledger.write(WHO) as tx:
         for profile in plant.profiles:
             inbox.grant(tx, SOURCE, profile)

@@ -15,10 +15,11 @@ from factory.events import Applied, RegistrationApproved
 from factory.model import ApplicationType, Sex
 from factory.profile import Profile
 from jobs import examples
+from jobs.embedded import Embedded
 from jobs.intake import Status
 from jobs.wiring import Plant, load_profiles
 from storage.ledger import inbox
-from tests.plants import SOURCE, WHO, new_plant, submit
+from tests.plants import SOURCE, WHO, new_plant, put_scans, stored, submit
 
 pytestmark = pytest.mark.usefixtures("stated_signatures")
 
@@ -33,10 +34,16 @@ KINDS = [
 
 
 @pytest.fixture(scope="module")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+def plant(tmp_path_factory: pytest.TempPathFactory, store: Embedded) -> Iterator[Plant]:
     """A factory that knows all registers, in which only examples are submitted."""
     folder = tmp_path_factory.mktemp("examples")
-    found = new_plant(folder, f"sqlite:///{folder / 'ledger.sqlite3'}", profiles_dir=FOLDER)
+    found = new_plant(
+        folder,
+        f"sqlite:///{folder / 'ledger.sqlite3'}",
+        profiles_dir=FOLDER,
+        **stored(store.settings),
+    )
+    put_scans(found)
     with found.ledger.write(WHO) as tx:
         for name in PROFILES:
             inbox.grant(tx, SOURCE, name)

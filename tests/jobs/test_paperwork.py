@@ -246,7 +246,7 @@ event = "application.attached"
 on = 2026-03-01T10:00:00+08:00
 person = "one"
 application = "{NUMBER}"
-data = {{ material = "{material}", text = "%PDF-1.4 {material}" }}
+data = {{ material = "{material}", text = "{material}" }}
 """
 
 

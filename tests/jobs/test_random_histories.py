@@ -30,13 +30,14 @@ from factory.model import BatchId, BatchState, EditionState, Standing
 from factory.profile import Profile
 from jobs import bulk, desk, intake
 from jobs.intake import Outcome, Status
+from jobs.settings import Settings
 from jobs.wiring import Plant, load_profiles
 from storage import tables as t
 from storage.ledger import inbox, registers
 from tests.jobs import promises
 from tests.jobs.histories import TOUR, Chronicle, Move, Step, What, moves
 from tests.jobs.promises import Memory
-from tests.plants import WHO, finish, must_claim, new_plant, open_chunks
+from tests.plants import WHO, finish, must_claim, new_plant, open_chunks, put_scans, stored
 
 pytestmark = pytest.mark.usefixtures("stated_signatures")
 
@@ -160,10 +161,11 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def works(tmp_path: Path) -> Works:
+def works(tmp_path: Path, s3: Settings) -> Works:
     """A plant on an empty ledger; sources may each submit for the register they are named by."""
     file = tmp_path / "ledger.sqlite3"
-    plant = new_plant(tmp_path, f"sqlite:///{file}")
+    plant = new_plant(tmp_path, f"sqlite:///{file}", **stored(s3))
+    put_scans(plant)
     with plant.ledger.write(WHO) as tx:
         for name in PROFILES:
             inbox.grant(tx, f"urn:example:{name}", name)
