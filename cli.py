@@ -36,6 +36,8 @@ COMMANDS = (
           "Where an event, an application or a registration stands, and whose turn it is."),
     Later("materials", "enquiry:materials",
           "List the materials (申报材料) of the application NUMBER (受理编号), or get one."),
+    Later("material", "material:material_group",
+          "Whether a file would be taken as a material (申报材料)."),
     Later("documents", "documents:documents_command",
           "The documents of application NUMBER (受理编号): form, notice, slip; or a link to one."),
     Later("form", "form:form_group",

@@ -137,7 +137,6 @@ def _also_found(opened: pypdfium2.PdfDocument) -> set[str]:
         "script": pdfium.FPDFDoc_GetJavaScriptActionCount(opened) > 0,
         "signature": pdfium.FPDF_GetSignatureCount(opened) > 0,
         "file": pdfium.FPDFDoc_GetAttachmentCount(opened) > 0,
-        "form": pdfium.FPDF_GetFormType(opened) != pdfium.FORMTYPE_NONE,
     }
     return {name for name, there in seen.items() if there}
 

@@ -157,7 +157,8 @@ def _says(value: object) -> bool:
 
 
 def _scheme(address: object) -> str:
-    return re.sub(r"[\s\x00-\x1f]", "", str(address)).partition(":")[0].lower()
+    said = address.decode("latin-1") if isinstance(address, bytes) else str(address)
+    return re.sub(r"[\s\x00-\x1f]", "", said).partition(":")[0].lower()
 
 
 def _of_annotation(pdf: Foreign, found: object) -> Iterator[str]:

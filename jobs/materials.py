@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from factory import materials
 from factory.errors import DigestMismatchError, FieldError, MaterialError, NotFoundError
-from factory.events import ApplicationAttached, Event
-from factory.events.data import StoredPhoto
+from factory.events import ApplicationAttached, Event, StoredPhoto
 from factory.profile import Material
 from factory.register import local_day
 from storage.ledger import inbox

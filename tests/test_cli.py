@@ -398,6 +398,32 @@ def test_every_example_can_be_submitted_as_it_is_printed(factory: Line, kind: st
     assert json.loads(factory.run("events", "schema", kind).stdout)["title"] == kind
 
 
+@pytest.mark.parametrize("fault", sorted(specimen.SCAN_FAULTS))
+def test_a_material_can_be_checked_before_it_is_sent(tmp_path: Path, fault: str) -> None:
+    file = tmp_path / "scan.pdf"
+    file.write_bytes(specimen.scan("the signed form", fault))
+    asked = ("material", "check", str(file), "--profile", "shaanxi-constructor")
+
+    done = CliRunner().invoke(cli.main, (*asked, "--material", "signed_form"))
+
+    assert (done.exit_code, bool(done.stdout)) == ((REFUSED, False) if fault else (OK, True))
+    assert ("print it to a new PDF" in done.stderr.replace("\n", " ")) == bool(fault)
+
+
+def test_a_material_the_register_does_not_ask_for_cannot_be_checked(tmp_path: Path) -> None:
+    file = tmp_path / "scan.pdf"
+    file.write_bytes(specimen.scan("the signed form"))
+    asked = ("material", "check", str(file), "--profile", "shaanxi-constructor")
+
+    done = CliRunner().invoke(cli.main, (*asked, "--material", "diploma"))
+    half = CliRunner().invoke(cli.main, asked)
+    usual = CliRunner().invoke(cli.main, (*asked[:3], "--json"))
+
+    assert (done.exit_code, half.exit_code, usual.exit_code) == (NOT_FOUND, USAGE, OK)
+    assert "signed_form, labour_contract" in done.stderr
+    assert json.loads(usual.stdout) == {"format": "pdf", "pages": 1, "blank": []}
+
+
 def test_acceptance_numbers_are_drawn_for_upstream(factory: Line) -> None:
     asked = ("numbers", "acceptance", "--profile", specimen.PROFILE, "--type", "initial")
 
