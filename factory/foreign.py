@@ -33,6 +33,7 @@ MOST_UNPACKED = 32 * MEGABYTE  #: of one stream that is no picture
 MOST_UNPACKED_WHOLE = 128 * MEGABYTE
 MOST_PACKED_OBJECTS = 8 * MEGABYTE  #: of one object stream
 MOST_OBJECTS = 100_000
+MOST_STEPS = 2 * MEGABYTE  #: of reading: of the file, and of each object stream
 DEEPEST = 50  #: references to references, parents of parents
 LIMITS = DecodeLimits(
     per_stream=StreamDecodeLimits(max_output_size=MOST_UNPACKED),
@@ -52,6 +53,19 @@ UNREADABLE = (
 )  # fmt: skip
 
 
+class _Metered(BytesIO):
+    """Bytes that are read in so many steps and no more: a file of nothing but numbers is endless."""
+
+    steps = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes."""
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise misc.PdfDecodeLimitError("steps of reading")
+        return super().read(size)
+
+
 class Foreign:
     """A PDF of somebody else.
 
@@ -61,7 +75,7 @@ class Foreign:
 
     def __init__(self, data: bytes) -> None:
         with _whole():
-            self._reader = PdfFileReader(BytesIO(data), strict=False, decode_limits=LIMITS)
+            self._reader = PdfFileReader(_Metered(data), strict=False, decode_limits=LIMITS)
             self._reader.strict = True  # the table may be sloppy, the objects may not
             encrypted = "/Encrypt" in self._reader.trailer_view
         if encrypted:
@@ -168,7 +182,7 @@ class Foreign:
         said = [int(each) for each in data[:first].split()[: 2 * count]]
         if len(set(said[::2])) < count or count > MOST_OBJECTS:
             raise ValueError
-        buffer = BytesIO(data)
+        buffer = _Metered(data)
         for ident, offset in zip(said[::2], said[1::2], strict=True):
             buffer.seek(first + offset)
             misc.read_non_whitespace(buffer, seek_back=True)  # type: ignore[no-untyped-call]

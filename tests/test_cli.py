@@ -407,7 +407,7 @@ def test_a_material_can_be_checked_before_it_is_sent(tmp_path: Path, fault: str)
     done = CliRunner().invoke(cli.main, (*asked, "--material", "signed_form"))
 
     assert (done.exit_code, bool(done.stdout)) == ((REFUSED, False) if fault else (OK, True))
-    assert ("print it to a new PDF" in done.stderr.replace("\n", " ")) == bool(fault)
+    assert ("print it to a new PDF" in " ".join(done.stderr.split())) == bool(fault)
 
 
 def test_a_material_the_register_does_not_ask_for_cannot_be_checked(tmp_path: Path) -> None:

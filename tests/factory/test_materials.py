@@ -578,6 +578,13 @@ def test_deep_nesting_is_refused_and_breaks_nothing() -> None:
     assert "文件损坏" in refusal(deep)
 
 
+def test_a_file_of_nothing_but_numbers_is_refused_before_it_is_read_whole() -> None:
+    catalog = b"<< /Type /Catalog /Pages 2 0 R /Numbers [%b] >>"
+
+    assert looked(updated(1, catalog % (b"1 " * 1000))).pages == 1
+    assert "far more than its size" in refusal(updated(1, catalog % (b"1 " * 1_000_000)))
+
+
 def whole_files() -> list[bytes]:
     return [
         SCAN, picture(), picture(kind="PNG"), drawn(2), an_office_made_it(),
