@@ -63,7 +63,7 @@ def normalise_photo(raw: bytes) -> bytes:
     """
     with named("photo"):
         source = opened(raw, ENOUGH_PX)
-        image = _upright(source, _reduced(source, ENOUGH_PX, _coloured))
+        image = upright(source, reduced(source, ENOUGH_PX, coloured))
         _check_size(image)
         return _encoded(_cut(image))
 
@@ -81,7 +81,7 @@ def normalise_signature(raw: bytes) -> bytes:
         if min(source.size) < MIN_SIGNATURE_PX:
             raise PictureError(f"is smaller than {MIN_SIGNATURE_PX} pixels")
         size = (SIGNATURE_WIDTH_PX, SIGNATURE_HEIGHT_PX)
-        whole = ImageOps.pad(_upright(source, _ink(source)), size, color=255)
+        whole = ImageOps.pad(upright(source, _ink(source)), size, color=255)
         plain = Image.new("L", size, 255)
         plain.paste(whole)
         return _encoded(plain, MAX_SIGNATURE_BYTES)
@@ -90,15 +90,16 @@ def normalise_signature(raw: bytes) -> bytes:
 def _ink(image: Image.Image) -> Image.Image:
     """Of writing as light as the paper, on a clear ground, its shape counts."""
     try:
-        return ink_of(_reduced(image, LARGEST_PX, _grey))
+        return ink_of(reduced(image, LARGEST_PX, grey))
     except PictureError:
         if not image.has_transparency_data:
             raise
-        return ink_of(_reduced(image, LARGEST_PX, _shape))
+        return ink_of(reduced(image, LARGEST_PX, _shape))
 
 
-def _grey(image: Image.Image) -> Image.Image:
-    return _coloured(image).convert("L")
+def grey(image: Image.Image) -> Image.Image:
+    """The picture in shades of grey."""
+    return coloured(image).convert("L")
 
 
 def _shape(image: Image.Image) -> Image.Image:
@@ -143,7 +144,7 @@ def _check_kind(raw: bytes) -> None:
             raise PictureError(f"is a {kind} file, whatever it is called: send a JPEG or PNG")
 
 
-def _reduced(
+def reduced(
     image: Image.Image, enough_px: int, turned: Callable[[Image.Image], Image.Image]
 ) -> Image.Image:
     """The picture, turned into other colours and made smaller, band by band.
@@ -162,7 +163,7 @@ def _reduced(
     return whole
 
 
-def _upright(source: Image.Image, image: Image.Image) -> Image.Image:
+def upright(source: Image.Image, image: Image.Image) -> Image.Image:
     """The picture as the source's camera was held (EXIF 2.32, Orientation)."""
     turn = TURNS.get(source.getexif().get(ExifTags.Base.Orientation, 1))
     return image if turn is None else image.transpose(turn)
@@ -182,7 +183,8 @@ def _misfit(image: Image.Image) -> str:
     return "wide" if image.width / image.height > WIDEST else "narrow"
 
 
-def _coloured(image: Image.Image) -> Image.Image:
+def coloured(image: Image.Image) -> Image.Image:
+    """The picture in RGB, on white where it is clear."""
     if image.mode == "CMYK" and "adobe" not in image.info:  # Pillow took it for Adobe's negative
         image = ImageChops.invert(image)
     if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip it, not scale it

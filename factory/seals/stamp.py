@@ -19,7 +19,7 @@ from factory.errors import PictureError
 from factory.handwriting import LARGEST_PX, ink_of
 from factory.page.fitting import Line, printable, width_em, wrap
 from factory.page.fonts import Face, FontBook, Style
-from factory.pictures import DPI, _coloured, _grey, _named, _opened, _reduced, _upright
+from factory.pictures import DPI, coloured, grey, named, opened, reduced, upright
 from factory.seals.picture import RED
 
 MM_PER_INCH = 25.4
@@ -99,8 +99,8 @@ def fit(picture: bytes, width_px: int, height_px: int) -> bytes:
     PictureError: not such a file, broken off, animated, too small or too large, or it shows
                   nothing.
     """
-    with _named("picture"):
-        source = _opened(picture, LARGEST_PX)
+    with named("picture"):
+        source = opened(picture, LARGEST_PX)
         if min(source.size) < MIN_PX:
             raise PictureError(f"is smaller than {MIN_PX} pixels")
         shown = _clear(source) if _has_clear_ground(source) else _cut_out(source)
@@ -179,13 +179,13 @@ def _has_clear_ground(source: Image.Image) -> bool:
 
 def _clear(source: Image.Image) -> Image.Image:
     """Its colours and its shape, without empty borders."""
-    image = _upright(source, _reduced(source, LARGEST_PX, lambda part: part.convert("RGBA")))
+    image = upright(source, reduced(source, LARGEST_PX, lambda part: part.convert("RGBA")))
     return image.crop(image.getchannel("A").getbbox())
 
 
 def _cut_out(source: Image.Image) -> Image.Image:
     """The ink without its paper, in the colour that most of it has."""
-    ink = ImageOps.invert(ink_of(_upright(source, _reduced(source, LARGEST_PX, _grey))))
+    ink = ImageOps.invert(ink_of(upright(source, reduced(source, LARGEST_PX, grey))))
     image = Image.new("RGBA", ink.size, _ink_colour(source))
     image.putalpha(ink)
     return image
@@ -193,7 +193,7 @@ def _cut_out(source: Image.Image) -> Image.Image:
 
 def _ink_colour(source: Image.Image) -> Colour:
     """Of what is nearer to the darkest than to the lightest."""
-    image = _reduced(source, LARGEST_PX // 4, _coloured)
+    image = reduced(source, LARGEST_PX // 4, coloured)
     grey = image.convert("L")
     darkest, lightest = (int(each) for each in grey.getextrema())  # type: ignore[arg-type]
     middle = (darkest + lightest) // 2
