@@ -70,12 +70,20 @@ def form(
         raise ForbiddenError(f"signing: the {asker.viewer} does not sign as the {signer}")
     if row.kind not in rules.documents.application_forms:
         raise ConflictError(f"form: none is made here for {row.kind}, so nobody signs one")
-    check_signing(rules, row.kind, row.state, signer, attached=row.view["materials"].keys())
+    signers = rules.application.signers_of(row.kind)
     document = filed.standing(tx, row.id, Kind.APPLICATION_FORM)
-    file, signers = documents.file_of(document), rules.application.signers_of(row.kind)
+    _check_not_signed(document, signer, signers)
+    check_signing(rules, row.kind, row.state, signer, attached=row.view["materials"].keys())
+    file = documents.file_of(document)
     if file.step != signers.index(signer):
         raise ConflictError("form: what has been signed is not what the register has; look at it")
     return Form(row=row, profile=rules, document=document, file=file, signers=signers)
+
+
+def _check_not_signed(document: DocumentView, signer: Party, signers: tuple[Party, ...]) -> None:
+    """ConflictError: that party's signature is in the form."""
+    if document.file is not None and signer in signers[: document.file.step]:
+        raise ConflictError(f"party: the {signer} has signed revision {document.revision} already")
 
 
 def application(tx: Tx, number: str, profile: str | None) -> ApplicationRow:

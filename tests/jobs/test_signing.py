@@ -6,7 +6,7 @@ import json
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,8 @@ class Desk:
         return str(self.saved["data"]["application"]["acceptance_number"])
 
     def save(self, revision: int) -> Outcome:
-        data = self.saved["data"] | {"revision": revision}
+        at = datetime.now(UTC).isoformat() if revision > 1 else self.saved["data"]["saved_at"]
+        data = self.saved["data"] | {"revision": revision, "saved_at": at}
         outcome = self.submit(self.saved | {"id": f"{self.saved['id']}-{revision}", "data": data})
         work(self.plant)
         return outcome
@@ -164,7 +165,7 @@ def test_a_party_signs_once(applied: Desk) -> None:
     signer = applied.party(APPLICANT)
     applied.sign(APPLICANT)
 
-    with pytest.raises(ConflictError, match="个人签名"):
+    with pytest.raises(ConflictError, match="has signed revision 1 already"):
         applied.prepare(APPLICANT, signer)
 
 
@@ -244,7 +245,7 @@ def test_a_preparation_expires(applied: Desk) -> None:
 
 
 def test_a_preparation_waits_as_long_as_the_profile_says(applied: Desk) -> None:
-    minutes = applied.plant.profiles["shanghai-constructor"].newest.signing.minutes
+    minutes = applied.plant.profiles["shanghai-constructor"].all[-1].signing.minutes
     with applied.plant.ledger.read() as tx:
         now = tx.now
 
@@ -332,9 +333,9 @@ def test_an_algorithm_that_the_profile_does_not_allow_is_refused(
     applied: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rules = applied.plant.profiles["shanghai-constructor"]
-    only_rsa = rules.newest.signing.applicant.model_copy(update={"algorithms": ("rsa",)})
-    signing_rules = rules.newest.signing.model_copy(update={"applicant": only_rsa})
-    changed = rules.newest.model_copy(update={"signing": signing_rules})
+    only_rsa = rules.all[-1].signing.applicant.model_copy(update={"algorithms": ("rsa",)})
+    signing_rules = rules.all[-1].signing.model_copy(update={"applicant": only_rsa})
+    changed = rules.all[-1].model_copy(update={"signing": signing_rules})
     monkeypatch.setitem(
         applied.plant.profiles,  # type: ignore[arg-type] # a dict underneath
         "shanghai-constructor",
