@@ -63,6 +63,10 @@ class Teller(Protocol):
         """So many orders are still to be made."""
 
 
+GENUINE = frozenset({VerdictWord.VALID, VerdictWord.SIGNED, desk.RECORDED})
+SIGNED_SINCE = "document: another party has signed it since; the link is to that file"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """One finished document of the demonstration.
@@ -70,7 +74,9 @@ class Document:
     title:    what it is called.
     subject:  the registration, application or batch it is about.
     revision: number of the edition, or of the application's revision; 0 where there are none.
-    verdict:  what verification says: ``valid``, or ``recorded`` where nobody seals such a file.
+    step:     how many parties have signed it.
+    verdict:  what verification says: ``valid``, of a form ``signed``, or ``recorded`` where nobody
+              has sealed or signed it.
     refusal:  why there is no link.
     """
 
@@ -79,6 +85,7 @@ class Document:
     title: str
     subject: str
     revision: int
+    step: int
     state: str
     format: str
     file: str
@@ -114,7 +121,7 @@ class Shown:
     @property
     def all_well(self) -> bool:
         """Whether every document is genuine, and every story went as it is told."""
-        genuine = all(doc.verdict in {VerdictWord.VALID, desk.RECORDED} for doc in self.documents)
+        genuine = all(doc.verdict in GENUINE for doc in self.documents)
         return bool(self.documents) and genuine and not any(told.faults for told in self.stories)
 
 
@@ -312,7 +319,9 @@ def _other(
             file=file,
         )
 
-        def link() -> str:
+        def link(what: _What = what) -> str:
+            if found.file != what.file:
+                raise ConflictError(SIGNED_SINCE)
             revision = found.revision or None
             kind, profile = found.kind, found.profile
             return documents.link(plant, of, kind, who=WHO, revision=revision, profile=profile).url
@@ -335,7 +344,8 @@ class _What:
     def name(self) -> str:
         """Where it goes in the folder."""
         revision = f"-{self.revision:03d}" if self.revision else ""
-        return f"{self.profile}/{self.kind}/{self.subject}{revision}.{self.file.format}"
+        step = f"-signed-{self.file.step}" if self.file.step else ""
+        return f"{self.profile}/{self.kind}/{self.subject}{revision}{step}.{self.file.format}"
 
 
 def _certificate_link(plant: Plant, what: _What) -> str:
@@ -355,6 +365,7 @@ def _document(plant: Plant, what: _What, link: Callable[[], str], out: Path) -> 
         title=what.title,
         subject=what.subject,
         revision=what.revision,
+        step=what.file.step,
         state=finding.state or "unknown",
         format=what.file.format,
         file=what.name,

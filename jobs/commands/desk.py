@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from factory.errors import NotFoundError
+from factory.kinds.form_design import FIELDS
 from factory.verify import TRUST, VerdictWord
 from jobs import desk
 from jobs.asker import Asker
@@ -17,8 +18,9 @@ from jobs.commands.asking import asking
 from jobs.commands.exits import NOT_IN_FORCE, REFUSED
 from jobs.commands.options import TEXT, json_option
 from jobs.commands.output import err, local_time, out, plain, print_json
-from jobs.wording import KINDS
+from jobs.wording import KINDS, OWNERS
 
+PARTIES = {field: party for party, field in FIELDS.items()}
 DEMO_DATA = "var/demo/data"
 
 
@@ -87,6 +89,9 @@ def _show_finding(path: Path, finding: desk.Finding) -> None:
         at = finding.verdict.signed_at
         when = f" at {local_time(at)}" if at else ""
         out.print(f"  sealed by {finding.verdict.signer}{when}", markup=False)
+    if finding.verdict.signed_by:
+        parties = ", ".join(OWNERS[PARTIES[name]] for name in finding.verdict.signed_by)
+        out.print(f"  signed by {parties}", markup=False)
     for check in finding.verdict.checks:
         out.print(f"  {'✓' if check.ok else '✗'} {check.name}: {check.detail}", markup=False)
     for reason in finding.reasons:
