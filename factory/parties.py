@@ -84,6 +84,10 @@ class SigningRules(BaseModel):
         number_in=(ORGANISATION_CODE, ORGANISATION_IDENTIFIER, SERIAL_NUMBER),
     )
 
+    def takes(self, algorithm: Algorithm) -> bool:
+        """Whether a party may sign with it."""
+        return any(algorithm in each.algorithms for each in (self.applicant, self.enterprise))
+
     def of(self, party: Party) -> PartyRules:
         """The rules of one party."""
         return self.applicant if party is Party.APPLICANT else self.enterprise

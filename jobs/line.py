@@ -23,6 +23,8 @@ from factory.model import ChunkId, Format, Order
 from factory.page.lint import check
 from factory.page.marks import AUTHORITY_SEAL, Placed, SignatureBox
 from factory.page.proof import proof
+from factory.parties import Algorithm
+from factory.profile import Profile
 from factory.register import local_day
 from factory.seals import fields, pades
 from factory.seals.signer import SealIdentity
@@ -165,7 +167,7 @@ def _draw(plant: Plant, work: Work) -> Work:
     )
     proof(document, placed, values)
     if work.identity is None:
-        return replace(work, data=_with_parties(document, placed, order.signed_at))
+        return replace(work, data=_with_parties(document, placed, profile, order.signed_at))
     prepared = pades.prepare(document, _seal_field(placed), work.identity, now=order.signed_at)
     return replace(work, prepared=prepared)
 
@@ -176,9 +178,10 @@ def _licence_id(order: Order) -> str | None:
     return str(found) if found is not None else None
 
 
-def _with_parties(document: bytes, placed: Placed, now: datetime) -> bytes:
+def _with_parties(document: bytes, placed: Placed, profile: Profile, now: datetime) -> bytes:
     """With an empty field for each party that signs it, in their order."""
-    return fields.with_fields(document, placed.signatures, now=now)
+    seed = fields.ANY_DIGEST if profile.signing.takes(Algorithm.SM2) else fields.SHA_2
+    return fields.with_fields(document, placed.signatures, now=now, seed=seed)
 
 
 def _seal_field(placed: Placed) -> SignatureBox:

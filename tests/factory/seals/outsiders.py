@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from factory.seals import sm2
+
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 CONTENT = b"an application form"
@@ -217,3 +219,48 @@ def keep(made: Made, folder: Path, name: str) -> None:
     secret = made.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (folder / f"{name}.key").write_bytes(secret)
     (folder / f"{name}.pem").write_bytes(pem(made.certificate))
+
+
+def sm2_root(folder: Path) -> x509.Certificate:
+    """A CA whose key is SM2: root.key and root.pem in the folder."""
+    _sm2_key(folder, "root")
+    command = ("req", "-x509", "-new", "-key", "root.key", "-sm3", "-sigopt", DISTID)
+    usage = ("-addext", "keyUsage=critical,keyCertSign")
+    openssl(*command, "-subj", "/CN=Root", "-days", "999", *usage, "-out", "root.pem", cwd=folder)
+    return x509.load_pem_x509_certificate((folder / "root.pem").read_bytes())
+
+
+def sm2_party(folder: Path, subject: str) -> Made:
+    """Somebody with an SM2 key, own.key, and a certificate of the folder's CA."""
+    _sm2_key(folder, "own")
+    request = ("req", "-new", "-utf8", "-key", "own.key", "-sm3", "-sigopt", DISTID)
+    openssl(*request, "-subj", subject, "-out", "own.csr", cwd=folder)
+    (folder / "own.ext").write_text("keyUsage=critical,digitalSignature,nonRepudiation\n")
+    issue = ("x509", "-req", "-in", "own.csr", "-CA", "root.pem", "-CAkey", "root.key", "-sm3")
+    distid = ("-sigopt", DISTID, "-vfyopt", DISTID)
+    openssl(*issue, *distid, "-days", "99", "-extfile", "own.ext", "-out", "own.pem", cwd=folder)
+    certificate = x509.load_pem_x509_certificate((folder / "own.pem").read_bytes())
+    return Made(key="own.key", certificate=certificate)
+
+
+def _sm2_key(folder: Path, name: str) -> None:
+    openssl("ecparam", "-name", "SM2", "-genkey", "-noout", "-out", f"{name}.key", cwd=folder)
+
+
+def sm2_container(
+    folder: Path, signer: Made, content: bytes, outer: str = "1.2.840.113549.1.7.2"
+) -> bytes:
+    """A finished SM2 container over the content, signed by openssl."""
+
+    def sign(key: str, message: bytes) -> bytes:
+        command = ("dgst", "-sm3", "-sign", key, "-sigopt", DISTID)
+        return openssl(*command, cwd=folder, stdin=message)
+
+    signed = [
+        attribute("content_type", "data"),
+        attribute("message_digest", sm2.sm3(content)),
+    ]
+    return container(
+        signer, signed=signed, digest=sm2.SM3, algorithm={"algorithm": sm2.SM2_WITH_SM3},
+        sign=sign, outer_type=outer,
+    )  # fmt: skip
