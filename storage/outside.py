@@ -54,6 +54,11 @@ class OutsideParty:
         """The certificates, the party's first."""
         return b"".join(each.public_bytes(PEM) for each in self.chain)
 
+    @property
+    def issuer_pem(self) -> bytes:
+        """The certificates above the party's."""
+        return b"".join(each.public_bytes(PEM) for each in self.chain[1:])
+
     def sign(self, attributes: bytes) -> bytes:
         """The raw signature over DER signed attributes, as a USB key gives it; with SHA-256."""
         return SoftSigner(self.key).sign_digests([sha256(attributes).digest()])[0]

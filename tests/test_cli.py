@@ -641,6 +641,115 @@ def test_status_tells_with_which_opinion_an_application_was_returned(factory: Li
     assert "2026-03-02 09:20:00" in told
 
 
+@pytest.fixture
+def applied(factory: Line, request: pytest.FixtureRequest) -> str:
+    """The acceptance number of an application whose form is made; of somebody new each time."""
+    seed = 760 + len(request.node.name)
+    saved = specimen.saved(seed, enterprise=seed)
+    assert factory.run("submit", "-", stdin=line(saved)).exit_code == OK
+    number: str = saved["data"]["application"]["acceptance_number"]
+    factory.wait(lambda: factory.json("documents", number)[0]["files"])
+    return number
+
+
+def sign(factory: Line, number: str, party: str, folder: Path, algorithm: str) -> JsonObject:
+    """A party signs with openssl, as README says."""
+    folder.mkdir()
+    made = ("form", "test-party", number, "--party", party, "--algorithm", algorithm)
+    assert factory.run(*made, "--out", str(folder)).exit_code == OK
+    files = ("--certificate", folder / "certificate.pem", "--attributes", folder / "attributes.der")
+    prepared = ("form", "prepare", number, "--party", party, *map(str, files))
+    waiting: JsonObject = factory.json(*prepared)
+    subprocess.run(
+        ["openssl", "dgst", "-sha256", "-sign", "key.pem", "-out", "signature.bin",
+         "attributes.der"], cwd=folder, check=True,
+    )  # fmt: skip
+    signature = str(folder / "signature.bin")
+    done = factory.json("form", "complete", waiting["token"], "--signature", signature)
+    assert done["status"] == "accepted"
+    return waiting
+
+
+def test_both_parties_sign_a_form_with_openssl(factory: Line, applied: str, tmp_path: Path) -> None:
+    first = sign(factory, applied, "applicant", tmp_path / "person", "p256")
+    second = sign(factory, applied, "enterprise", tmp_path / "firm", "rsa2048")
+
+    assert [(each["step"], each["of"]) for each in (first, second)] == [(1, 2), (2, 2)]
+    assert "已受理" in factory.run("status", applied).stdout
+    data, _ = download(
+        factory.run("documents", applied, "--link", "application_form").stdout.strip()
+    )
+    (tmp_path / "signed.pdf").write_bytes(data)
+    verified = factory.run("verify", str(tmp_path / "signed.pdf"))
+    assert verified.exit_code == OK
+    assert "signed live" in verified.stdout and "signed by 申请人, 聘用企业" in verified.stdout
+
+
+def test_a_container_made_by_openssl_signs_a_form(
+    factory: Line, applied: str, tmp_path: Path
+) -> None:
+    factory.run("form", "test-party", applied, "--party", "applicant", "--out", str(tmp_path / "p"))
+    content, container = tmp_path / "content.bin", tmp_path / "container.der"
+    prepared = ("form", "prepare", applied, "--party", "applicant", "--content", str(content))
+    token = factory.json(*prepared)["token"]
+    subprocess.run(
+        ["openssl", "cms", "-sign", "-cades", "-binary", "-in", content, "-signer",
+         "p/certificate.pem", "-inkey", "p/key.pem", "-certfile", "p/issuer.pem", "-outform",
+         "DER", "-out", container], cwd=tmp_path, check=True,
+    )  # fmt: skip
+
+    done = factory.run("form", "complete", token, "--cms", str(container))
+    again = factory.run("form", "complete", token, "--cms", str(container))
+
+    assert done.exit_code == OK, done.stderr
+    assert "signed: application" in done.stdout
+    assert again.exit_code == OK and "nothing changed" in again.stdout
+
+
+def test_a_signature_that_does_not_fit_exits_with_the_reason(
+    factory: Line, applied: str, tmp_path: Path
+) -> None:
+    factory.run("form", "test-party", applied, "--party", "applicant", "--out", str(tmp_path / "p"))
+    certificate = str(tmp_path / "p" / "certificate.pem")
+    prepared = ("form", "prepare", applied, "--party", "applicant", "--certificate", certificate)
+    (tmp_path / "wrong.bin").write_bytes(bytes(64))
+
+    refused = factory.run(
+        "form", "complete", factory.json(*prepared)["token"], "--signature",
+        str(tmp_path / "wrong.bin"),
+    )  # fmt: skip
+
+    assert refused.exit_code == REFUSED
+    assert "signature" in refused.stderr and "Traceback" not in refused.output
+
+
+def test_a_private_key_is_not_taken_for_a_certificate(
+    factory: Line, applied: str, tmp_path: Path
+) -> None:
+    factory.run("form", "test-party", applied, "--party", "applicant", "--out", str(tmp_path / "p"))
+    key = str(tmp_path / "p" / "key.pem")
+
+    refused = factory.run("form", "prepare", applied, "--party", "applicant", "--certificate", key)
+
+    assert refused.exit_code == REFUSED and "private key" in refused.stderr
+
+
+def test_the_form_of_nobody_is_not_found(factory: Line) -> None:
+    refused = factory.run("form", "prepare", "W2099010330001", "--party", "applicant")
+
+    assert refused.exit_code == NOT_FOUND
+
+
+def test_a_certificate_is_needed_for_signed_attributes(
+    factory: Line, applied: str, tmp_path: Path
+) -> None:
+    file = str(tmp_path / "attributes.der")
+
+    refused = factory.run("form", "prepare", applied, "--party", "applicant", "--attributes", file)
+
+    assert refused.exit_code == USAGE and not Path(file).exists()
+
+
 def test_what_was_collected_can_be_downloaded_and_verified(factory: Line, tmp_path: Path) -> None:
     number = factory.issue(approval(707))
     collected = factory.json("collect", number)

@@ -24,7 +24,7 @@ from jobs.intake import Status
 from jobs.signing import Waiting
 from storage import keyfiles
 
-KEY, CERTIFICATE = "key.pem", "certificate.pem"
+KEY, CERTIFICATE, ISSUER = "key.pem", "certificate.pem", "issuer.pem"
 
 party_option = click.option(
     "--party", "signer", required=True, type=click.Choice([each.value for each in Party]),
@@ -37,7 +37,7 @@ profile_option = click.option(
 
 @click.group("form")
 def form_group() -> None:
-    """The application form (申请表): prepared for a party's signature, and signed.
+    """Person and enterprise sign the application form with keys of their own.
 
     \b
     1. form prepare    gives what is to be signed, for some minutes;
@@ -191,7 +191,7 @@ def _bytes(given: bytes) -> bytes:
     "folder",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="The folder to write key.pem and certificate.pem to.",
+    help="The folder to write key.pem, certificate.pem and issuer.pem to.",
 )
 @profile_option
 def test_party(number: str, signer: str, algorithm: str, folder: Path, profile: str | None) -> None:
@@ -202,7 +202,11 @@ def test_party(number: str, signer: str, algorithm: str, folder: Path, profile: 
     made = outsiders.party_of(
         machine.plant(), number, Party(signer), profile=profile, algorithm=algorithm
     )
-    for name, data in ((KEY, made.key_pem), (CERTIFICATE, made.chain_pem)):
+    for name, data in (
+        (KEY, made.key_pem),
+        (CERTIFICATE, made.chain_pem),
+        (ISSUER, made.issuer_pem),
+    ):
         path = folder / name
         if path.exists():
             raise click.UsageError(f"{path} is there already; choose another folder")
