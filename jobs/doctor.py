@@ -31,11 +31,12 @@ class Finding:
 
 
 def examine(plant: Plant) -> list[Finding]:
-    """Look at settings, profiles, fonts, keys, database, broker, store and clock."""
+    """Look at settings, profiles, fonts, keys, parties, database, broker, store and clock."""
     looks: list[tuple[str, Callable[[Plant], str]]] = [
         ("profiles", _profiles),
         ("fonts", _fonts),
         ("keys", _keys),
+        ("parties", _parties),
         ("database", _database),
         ("clock", _clock),
         ("broker", _broker),
@@ -87,6 +88,20 @@ def _keys(plant: Plant) -> str:
         raise SettingsError(f"a signing certificate ends in {days} days: install its successor")
     test = any(there[name].test for name in wanted)
     return f"{len(wanted)} in use, the first ends in {days} days" + (" (TEST keys)" * test)
+
+
+def _parties(plant: Plant) -> str:
+    """Whose CAs may issue the certificates that persons and enterprises sign with."""
+    opening.check_keyring(plant.settings)
+    today = local_day(datetime.now(UTC))
+    trusts = {
+        profile.signing.of(party).trust
+        for rules in plant.profiles.values()
+        for profile in rules.since(today)
+        for party in profile.application.signers
+    }
+    counted = {trust: len(plant.keyring.party_roots(trust)) for trust in sorted(trusts)}
+    return ", ".join(f"{count} root(s) of {trust}" for trust, count in counted.items()) or "none"
 
 
 def _database(plant: Plant) -> str:

@@ -8,6 +8,8 @@ identities/<name>/identity.toml width of the seal's picture, whether it is a tes
                   key.p8        encrypted PKCS#8, opened with
                   passphrase    unless a passphrase file is given
                   seal.png      the seal's picture
+parties/<trust>/*.pem           roots of the CAs that issue the parties' certificates
+outside/                        of a test keyring: the test CA that plays those CAs
 
 ``pkcs12 = "seal.p12"`` in identity.toml names a PKCS#12 file in place of signing.pem, chain.pem
 and key.p8.  master.json, keys and passphrases must be closed to others (mode 0600 or 0640).

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from factory.errors import SettingsError
-from jobs import opening
+from jobs import doctor, opening
 from jobs.rejects import Rejects
 from jobs.servers import LOOPBACK
 from jobs.settings import Settings
@@ -58,6 +58,35 @@ def test_a_keyring_that_is_not_for_tests_gets_no_test_seal(tmp_path: Path, real:
     opening.make_test_keyring(started(tmp_path, PROFILES_DIR=SIXTH))
 
     assert [each.name for each in started(tmp_path).keyring.identities()] == known
+
+
+def test_a_test_keyring_from_before_parties_signed_gets_their_test_ca(tmp_path: Path) -> None:
+    opening.make_test_keyring(started(tmp_path))
+    for folder in ("parties", "outside"):
+        shutil.rmtree(tmp_path / "keyring" / folder)
+    assert not parties(tmp_path).well
+
+    opening.make_test_keyring(started(tmp_path))
+
+    found = parties(tmp_path)
+    assert found.well and found.detail == "1 root(s) of applicants, 1 root(s) of enterprises"
+
+
+def test_a_keyring_of_real_seals_trusts_no_test_ca_of_parties(tmp_path: Path) -> None:
+    opening.make_test_keyring(started(tmp_path))
+    shutil.rmtree(tmp_path / "keyring" / "parties")
+    [first, *_] = (tmp_path / "keyring" / "identities").iterdir()
+    (first / "identity.toml").write_text("width_mm = 42.0\n")
+
+    opening.make_test_keyring(started(tmp_path))
+
+    found = parties(tmp_path)
+    assert not found.well and "parties/applicants" in found.detail
+
+
+def parties(folder: Path) -> doctor.Finding:
+    """What the doctor says of the parties' CAs."""
+    return next(each for each in doctor.examine(started(folder)) if each.name == "parties")
 
 
 def started(folder: Path, **variables: Path) -> Plant:
