@@ -117,11 +117,17 @@ def pyhanko(data: bytes, roots: Sequence[x509.Certificate], moment: datetime) ->
     return [validate_pdf_signature(each, context) for each in reader.embedded_signatures]
 
 
-def openssl_cms(data: bytes, root: x509.Certificate, folder: Path, place: int = 0) -> str:
+def openssl_cms(
+    data: bytes,
+    root: x509.Certificate | Sequence[x509.Certificate],
+    folder: Path,
+    place: int = 0,
+) -> str:
     """OpenSSL's opinion of a signature, on the slices its byte range names.
 
     place: of several signatures, which in the order of the file.
     """
+    roots = [root] if isinstance(root, x509.Certificate) else root
     found = BYTE_RANGE.findall(data)[place]
     _, first, second, length = (int(number) for number in found)
     signed = data[:first] + data[second : second + length]
@@ -129,7 +135,7 @@ def openssl_cms(data: bytes, root: x509.Certificate, folder: Path, place: int = 
     files = {
         "signed.bin": signed,
         "sig.der": der(container),
-        "root.pem": root.public_bytes(Encoding.PEM),
+        "root.pem": b"".join(each.public_bytes(Encoding.PEM) for each in roots),
     }
     for name, content in files.items():
         (folder / name).write_bytes(content)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,32 @@ def test_poppler_qpdf_and_openssl_accept_every_document(
         assert "Signature is Valid" in opinion
         assert "Total document signed" in opinion
         assert "Verification successful" in judges.openssl_cms(path.read_bytes(), anchor, tmp_path)
+
+
+def test_poppler_pyhanko_and_openssl_accept_every_signature_of_every_form(
+    folder: Path, documents: list[Document], tmp_path: Path
+) -> None:
+    parties = folder / "data" / "keyring" / "parties"
+    anchors = [
+        x509.load_pem_x509_certificate((parties / trust / "test-root.pem").read_bytes())
+        for trust in ("applicants", "enterprises")
+    ]
+    signed = [doc for doc in documents if doc["step"]]
+
+    assert {doc["step"] for doc in signed} == {1, 2}
+    assert {doc["profile"] for doc in signed} == {
+        "shanghai-constructor", "gansu-constructor", "shanghai-cost-engineer",
+    }  # fmt: skip
+    for doc in signed:
+        path = folder / doc["file"]
+        data, opinion = path.read_bytes(), judges.pdfsig(path)
+        assert opinion.count("Signature is Valid") == doc["step"]
+        assert opinion.rstrip().count("Total document signed") == 1
+        found = judges.pyhanko(data, anchors, datetime.now(UTC))
+        assert [status.bottom_line for status in found] == [True] * doc["step"]
+        for place in range(doc["step"]):
+            opinion = judges.openssl_cms(data, anchors, tmp_path, place)
+            assert "Verification successful" in opinion
 
 
 def test_a_name_beyond_the_bmp_can_be_read_back(folder: Path, documents: list[Document]) -> None:
