@@ -301,7 +301,10 @@ def _prepare(stage: _Stage, step: Step, party: Party) -> tuple[str, str]:
     """The token of a form that is prepared now, and the signature the party makes of it."""
     plant, number, profile = stage.plant, step.application or "", stage.story.profile
     signer = outsiders.party_of(plant, number, party, profile=profile, algorithm=SIGNS_WITH[party])
-    waiting = signing.prepare(plant, number, party, who=WHO, chain=signer.chain, profile=profile)
+    seal = outsiders.seal_of(plant, number, profile=profile) if party is Party.ENTERPRISE else None
+    waiting = signing.prepare(
+        plant, number, party, who=WHO, chain=signer.chain, picture=seal, profile=profile
+    )
     assert waiting.signed_attributes is not None  # noqa: S101 - the certificate was given
     return waiting.token, b64encode(signer.sign(waiting.signed_attributes)).decode()
 
