@@ -164,8 +164,8 @@ def _contact_sheet(settings: Settings, shown: Sequence[Document], out: Path) -> 
     titles = {
         profile: v.all[-1].title for profile, v in load_profiles(settings.profiles_dir).items()
     }
-    by_step = sorted(reversed(shown), key=lambda doc: doc.step)
-    one = {(doc.profile, doc.kind, doc.title): doc for doc in by_step}  # signed ones before
+    by_step = sorted(shown, key=lambda doc: doc.step)
+    one = {(doc.profile, doc.kind, doc.title): doc for doc in by_step}  # signed rather than not
     order = list(Kind)
     chosen = sorted(one.values(), key=lambda doc: (order.index(Kind(doc.kind)), doc.profile))
     specimens = [
