@@ -68,12 +68,13 @@ def _show(found: Sequence[DocumentView], *, as_json: bool) -> None:
         print_json(found)
         return
     print_table(
-        ("document", "文书", "revision", "状态", "whose turn", "made", "bytes", "file"),
+        ("document", "文书", "revision", "signed", "状态", "whose turn", "made", "bytes", "file"),
         (
             (
                 each.kind.value,
                 KINDS[each.kind],
                 each.revision or "",
+                (each.file.step or "") if each.file else "",
                 (stand := of_document(each)).label + (f" ({stand.why})" if stand.why else ""),
                 OWNERS[stand.owner],
                 each.made_at or "",
