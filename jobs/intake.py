@@ -284,14 +284,15 @@ def _accept(plant: Plant, tx: Tx, ready: Ready) -> Outcome:
     except PermanentError as error:
         raise _NotTakenError(_not_taken(ready.event, error)) from error
     outcome = _entered(plant, tx, ready)
-    if not facts.is_applied(tx, ready.event.source, ready.event.id):
+    is_new = outcome.status in {Status.ACCEPTED, Status.HELD}  # no other event had its id
+    if not (is_new and facts.is_applied(tx, ready.event.source, ready.event.id)):
         raise _NotTakenError(_instead(ready.event, outcome))
     return outcome
 
 
 def _instead(event: Event, outcome: Outcome) -> Outcome:
     """What would be held or is refused: a signature is taken at once or not at all."""
-    if outcome.status is Status.REFUSED:
+    if outcome.status is not Status.HELD:
         return outcome
     return _not_taken(event, ConflictError(outcome.reason))
 
