@@ -57,13 +57,13 @@ def finish(plant: Plant, data: ApplicationSigned) -> Finished | None:
             _check_needs_none(plant, tx, data)
             return None
         known = preparations.get(tx, data.evidence.preparation)
+        document = documents.get(tx, known.document)
+        _check_same(tx, data, known, document)
         signature = _signature_of(data)
         if known.signature is not None:
             if preparations.digest(tx, signature) != known.signature:
                 raise ConflictError("preparation: was completed by another signature already")
             return Finished(preparation=known, signature=signature, file=None)
-        document = documents.get(tx, known.document)
-        _check_same(tx, data, known, document)
         _check_open(tx, known, document)
         form = forms.form(plant, tx, data.acceptance_number, data.party, data.profile)
         order = promises.of_document(tx, known.document)
