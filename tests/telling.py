@@ -13,7 +13,7 @@ from jobs import bulk, line, opening, stories, watching
 from jobs.settings import Settings
 from jobs.stories import Story, Told
 from jobs.wiring import Plant
-from tests.plants import open_chunks
+from tests.plants import migrate, open_chunks
 
 
 def whole_factory(folder: Path, s3: Settings, **changes: Any) -> Plant:
@@ -35,6 +35,7 @@ def opened(plant: Plant) -> Plant:
     """The plant on its first start, with a copy of seals that were drawn once for all."""
     made = _keyring(plant.settings.profiles_dir)
     shutil.copytree(Path(made.name, "keyring"), plant.settings.keyring_dir)
+    migrate(plant)
     opening.open_embedded(plant)
     return plant
 

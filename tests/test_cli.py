@@ -387,7 +387,7 @@ def test_the_columns_are_told_in_both_languages(factory: Line) -> None:
     assert found[0]["column"] == "registration_number" and found[0]["needed"]
 
 
-@pytest.mark.parametrize("kind", sorted(specimen.EVENTS))
+@pytest.mark.parametrize("kind", sorted(specimen.EVENTS - {"application.signed"}))
 def test_every_example_can_be_submitted_as_it_is_printed(factory: Line, kind: str) -> None:
     printed = factory.run("events", "example", kind)
 
@@ -396,6 +396,15 @@ def test_every_example_can_be_submitted_as_it_is_printed(factory: Line, kind: st
     assert done.exit_code == OK, done.stdout
     assert kind in factory.run("events", "list").stdout
     assert json.loads(factory.run("events", "schema", kind).stdout)["title"] == kind
+
+
+def test_the_example_of_a_signature_lacks_what_the_party_makes(factory: Line) -> None:
+    printed = factory.run("events", "example", "application.signed")
+
+    done = factory.run("submit", "-", stdin=printed.stdout)
+
+    assert done.exit_code == REFUSED
+    assert "data.evidence" in done.stdout and "prepare it" in done.stdout
 
 
 @pytest.mark.parametrize("fault", sorted(specimen.SCAN_FAULTS))

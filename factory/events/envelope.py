@@ -207,6 +207,7 @@ _PATTERNS: Mapping[str, str] = {
     r"^[!-~]([ -~]{0,30}[!-~])?$": "1 to 32 ASCII letters, digits and signs, as on the paper",
     r"^[0-9+][0-9 \-]{2,19}$": "3 to 20 digits, spaces and hyphens; + may come first",
     r"^[0-9+(][0-9 ()+\-]{2,39}$": "3 to 40 digits, spaces, hyphens, brackets and +",
+    r"^[0-9a-f]{32}$": "32 hex digits in small letters, as `form prepare` gives them",
     r"^[0-9a-f]{64}$": "64 hex digits in small letters (SHA-256)",
     r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$": (
         "a key of the intake store: A-Z, a-z, 0-9, _, - and . between single slashes"

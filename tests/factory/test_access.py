@@ -22,6 +22,7 @@ CELLS = {
     Thing.RENAME_LIST: ({C}, {E}, {H, P}),
     Thing.PROGRESS: ({H, E, C, P}, set(), set()),
     Thing.CERTIFICATE_FILE: ({C}, {H}, {P}),
+    Thing.SIGNING: ({C}, {H, E}, {P}),
     Thing.COLLECTION: ({C}, {H}, {E, P}),
     Thing.EDITION_LIST: ({C}, {H, E}, {P}),
     Thing.VERIFICATION: ({H, E, C, P}, set(), set()),

@@ -92,4 +92,5 @@ def test_personal_data_stands_in_sealed_columns_only() -> None:
         "fact.content",
         "application.query_code",
         "production_order.face",
+        "preparation.chain",
     }
