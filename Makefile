@@ -5,6 +5,8 @@ PYTHON ?= python3
 UV ?= uv
 SEEDS ?= 40
 FACES ?= 2000
+INTERLEAVINGS ?= 500
+SIGNING_KILLS ?= 40
 export PYTHON
 # A dozen processes start for every drill and every command: each would compile it all anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -48,13 +50,17 @@ format: setup-test ## Put the code into the one format
 bench: setup-test ## Measure the line, stage by stage
 	@$(PY) -m bench.line
 
-soak: setup-test ## Long campaigns: SEEDS=40 kills, FACES=2000 faces a kind; logs in docs/soak/
+soak: setup-test ## Long campaigns: SEEDS=40 kills, FACES=2000, INTERLEAVINGS=500; logs in docs/soak/
 	@mkdir -p docs/soak
 	@set -o pipefail; TEST_FACES_EACH=$(FACES) $(PY) -m pytest tests/factory/test_random_faces.py \
 		-v --no-header --durations=5 --timeout=3600 | tee docs/soak/faces.log
 	@set -o pipefail; TEST_KILL_SEEDS="$$(seq -s ' ' 1 $(SEEDS))" $(PY) -m pytest \
 		tests/jobs/faults/test_kill.py -v --no-header --durations=5 --timeout=3600 \
 		| tee docs/soak/kill.log
+	@set -o pipefail; TEST_INTERLEAVINGS=$(INTERLEAVINGS) TEST_SIGNING_KILLS=$(SIGNING_KILLS) \
+		TEST_RACES=10 $(PY) -m pytest -n 2 --dist worksteal tests/jobs/test_interleavings.py \
+		tests/jobs/test_signing_races.py tests/jobs/faults/test_signing_kill.py \
+		-v --no-header --durations=5 --timeout=3600 | tee docs/soak/signing.log
 
 lock: ## Renew requirements.lock and requirements-dev.lock (needs uv; UPGRADE=1: to the newest)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml deploy/setup/build.in -o requirements.lock
