@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
 import pytest
-import structlog
 
-from factory import pictures
 from jobs.embedded import Embedded
 from jobs.settings import Settings
 from jobs.wiring import Plant
 from tests.jobs.interleaving import Interleaving, World
 from tests.telling import opened, whole_factory
 
-INTERLEAVINGS = int(os.environ.get("TEST_INTERLEAVINGS", "40"))  #: more of them find more
+pytestmark = pytest.mark.usefixtures("brief")
+
+INTERLEAVINGS = int(os.environ.get("TEST_INTERLEAVINGS", "16"))  #: more of them find more
 ON_POSTGRESQL = 8  #: every how manyth runs there too
-
-
-@pytest.fixture(autouse=True)
-def brief(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Thousands of moves need no log lines, and a picture is normalised once."""
-    for role, normalise in pictures.NORMALISE.items():
-        monkeypatch.setitem(pictures.NORMALISE, role, lru_cache(normalise))
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import structlog
 
-from factory.errors import AwaitsError
+from factory.errors import ConflictError
 from factory.model import Party
 from jobs.embedded import Embedded
 from jobs.intake import Status
@@ -82,7 +82,7 @@ def _another_comes_first(application: Application, act: Callable[[], Any]) -> No
     late = act()
     assert late.status is Status.REFUSED
     assert any("signed meanwhile" in said for _, said in late.problems)
-    with pytest.raises(AwaitsError):
+    with pytest.raises(ConflictError):
         application.prepare()
 
 
