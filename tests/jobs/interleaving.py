@@ -8,6 +8,7 @@ must be able to finish.
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import sys
@@ -188,6 +189,7 @@ class World:
 
     def die(self) -> None:
         """What the process had open is gone; a fresh one stands in its place."""
+        gc.collect()  # transactions and half-sent requests end here, as they do with a process
         for line in self._lines:
             line.close()
         self._lines.clear()
@@ -480,17 +482,16 @@ class Interleaving:
         most, part = DEATHS[where], self.chance.random()
         call = self.chance.choice((int(most**part), int(most * part) + 1))
         process = Mortal(where, call)
-        found: object = None
         try:
             with process.at_work():
-                found = run()
+                fate = _said(run())
         except BaseException as error:
             if not (process.died or isinstance(error, PermanentError)):
                 raise
-            found = error
+            fate = str(error)
         if process.died:
             self.world.die()
-        fate = f"dies at {where}+{call}" if process.died else _said(found)
+            fate = f"dies at {where}+{call}"
         self._note(f"{words}: {fate}")
         self.dead.append((run, words))
 
