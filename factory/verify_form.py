@@ -25,6 +25,7 @@ from pyhanko.sign.fields import FieldMDPAction, MDPPerm, enumerate_sig_fields
 
 from factory.errors import SignatureRefusedError
 from factory.page.marks import APPLICANT_SIGN, ENTERPRISE_SEAL
+from factory.parties import Algorithm
 from factory.seals import outside
 from factory.seals.selfcheck import container, sole_hole
 from factory.verify_revisions import Signature, is_revision, modification, only_filled, signatures
@@ -246,6 +247,14 @@ def _not_pades(form: _Form) -> Iterator[str]:
     for each in form.signatures:
         if each.entries.get("/SubFilter") != PADES or each.entries.get("/Type") != "/Sig":
             yield f"{each.name}: is not signed as PAdES"
+        signed = form.proofs[each.name]
+        if signed is not None and not _names_itself(signed):
+            yield f"{each.name}: does not sign its certificate too, as PAdES asks (RFC 5035): CAdES"
+
+
+def _names_itself(signed: outside.Signed) -> bool:
+    """SM2 containers have no such attribute (GB/T 35275-2017)."""
+    return signed.names_certificate or signed.algorithm is Algorithm.SM2
 
 
 def _weak(form: _Form) -> Iterator[str]:

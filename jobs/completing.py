@@ -7,6 +7,8 @@ from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from factory import events
+from factory.errors import SignatureRefusedError
+from factory.events.data import MOST_SIGNATURE_BYTES
 from factory.kinds import application_form
 from jobs import intake
 from jobs.intake import Outcome
@@ -28,6 +30,11 @@ def complete(plant: Plant, token: str, *, who: str, way: str, signature: bytes) 
     What else is wrong with it the outcome says; then nothing is changed, and the form can still
     be signed.
     """
+    if len(signature) > MOST_SIGNATURE_BYTES:
+        raise SignatureRefusedError(
+            f"the signature is larger than {MOST_SIGNATURE_BYTES} bytes; is the content inside it?"
+            " Make it detached"
+        )
     with plant.ledger.read() as tx:
         raw = _event(tx, token, {"preparation": token, way: b64encode(signature).decode()})
     return intake.submit_own(plant, events.parse(raw), raw, who=who)

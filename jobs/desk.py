@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 EXPIRED = "expired"
 RECORDED = "recorded"
 SIGNED_SINCE = "signed_since"  #: of a form: another party's signature has been added since
+#: why a document is no longer what counts
+WHY_NOT_NOW: Mapping[str, tuple[str, ...]] = {
+    SIGNED_SINCE: ("another party has signed it since (已加签); that file is the form now",),
+    DocumentState.VOID: ("another has taken its place (作废)",),
+}
 IN_FORCE = frozenset({EditionState.UNCOLLECTED, EditionState.COLLECTED, DocumentState.LIVE})
 DISMISSED = "dismissed"
 UNSEALED = "the register has a record of exactly these bytes; the authority does not seal them"
@@ -262,19 +267,20 @@ def _finding(plant: Plant, tx: Tx, verdict: Verdict, sha256: str) -> Finding:
 
 def _document_finding(tx: Tx, verdict: Verdict, document: DocumentView, sha256: str) -> Finding:
     """Of a form, notice, slip or list; the ledger knows exactly these bytes."""
-    now = document.file is not None and document.file.sha256 == sha256
+    is_now = document.file is not None and document.file.sha256 == sha256
+    state = document.state.value if is_now or not document.stands else SIGNED_SINCE
     of = document.application_id
     unsealed = verdict.verdict is VerdictWord.UNSIGNED and not KINDS[document.kind].SEALED
     return Finding(
         verdict=verdict,
         word=RECORDED if unsealed else verdict.verdict.value,
-        reasons=(UNSEALED,) if unsealed else verdict.reasons,
+        reasons=((UNSEALED,) if unsealed else verdict.reasons) + WHY_NOT_NOW.get(state, ()),
         kind=document.kind,
         profile=document.profile,
         application=applications.numbers(tx, [of])[of] if of is not None else None,
         revision=document.revision or None,
         batch=document.batch_id,
-        state=document.state.value if now or not document.stands else SIGNED_SINCE,
+        state=state,
     )
 
 

@@ -68,12 +68,14 @@ def link(
     *,
     who: str,
     revision: int | None = None,
+    step: int | None = None,
     profile: str | None = None,
     asker: Asker = COUNTER,
 ) -> DocumentLink:
     """A signed link to a document: the one that stands, or the newest of a revision.
 
     of:      the acceptance number, or the batch.
+    step:    of a form, as it was when so many parties had signed it; None: as it is.
     profile: of which register, where there are several.
     NotFoundError: there is none.  ConflictError: it is not made yet, and why.
     ForbiddenError: not for whoever asks.
@@ -81,7 +83,7 @@ def link(
     seconds = plant.settings.link_seconds
     with plant.ledger.write(who) as tx:
         seen = (
-            _of_application(plant, tx, of, asker)
+            _of_application(plant, tx, of, asker, THINGS[kind])
             if isinstance(of, str)
             else _of_batch(tx, of, asker)
         )
@@ -93,7 +95,7 @@ def link(
         chosen = found[-1]
         asker.may_see(tx, THINGS[kind], chosen.about, plant.installed(tx, chosen.document.profile))
         document = chosen.document
-        file = file_of(document)
+        file = file_of(document) if step is None else _at_step(document, step)
         audit.note(tx, "link given", ("document", document.id), why="asked for")
     url = plant.links.download_link(
         file.object_key,
@@ -118,6 +120,14 @@ def _is_meant(
     return document.stands if revision is None else document.revision == revision
 
 
+def _at_step(document: DocumentView, step: int) -> StoredFile:
+    """NotFoundError: not so many parties have signed it."""
+    for file in document.files:
+        if file.step == step:
+            return file
+    raise NotFoundError(f"{document.kind}: there is no file with {step} signature(s)")
+
+
 def file_of(document: DocumentView) -> StoredFile:
     """The file of a document as it is now.  ConflictError: there is none yet, and why."""
     if document.file is not None:
@@ -129,13 +139,15 @@ def file_of(document: DocumentView) -> StoredFile:
     raise ConflictError(f"{document.kind}: is being made (生成中)")
 
 
-def _of_application(plant: Plant, tx: Tx, number: str, asker: Asker) -> Sequence[Seen]:
+def _of_application(
+    plant: Plant, tx: Tx, number: str, asker: Asker, thing: Thing = Thing.APPLICATION_FORM
+) -> Sequence[Seen]:
     rows = applications.by_number(tx, number)
     if not rows:
         raise NotFoundError("acceptance number: there is no such application")
     about = {row.id: about_application(row) for row in rows}
     for row in rows:
-        asker.may_see(tx, Thing.APPLICATION_FORM, about[row.id], plant.installed(tx, row.profile))
+        asker.may_see(tx, thing, about[row.id], plant.installed(tx, row.profile))
     seen = [
         Seen(document=each, about=about[each.application_id or 0])
         for each in documents.of_applications(tx, list(about))

@@ -56,6 +56,7 @@ class Outcome:
     """What became of one event; carries no personal data.
 
     problems: (field, rule) of a refused event.
+    fault:    a closed word for why a signature is not taken, e.g. ``conflict``.
     standing: of the registration now, in Chinese.
     reason:   why it is held.
     notes:    what else there is to say; nothing waits because of it.
@@ -65,6 +66,7 @@ class Outcome:
     source: str = ""
     event: str = ""
     problems: tuple[tuple[str, str], ...] = ()
+    fault: str = ""
     registration: str | None = None
     standing: str | None = None
     application: str | None = None
@@ -242,6 +244,7 @@ def _not_taken(event: Event, error: PermanentError) -> Outcome:
         source=event.source,
         event=event.id,
         problems=(("data.evidence", str(error)),),
+        fault=error.reason,
     )
 
 

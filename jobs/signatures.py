@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from factory import verify
 from factory.errors import ConflictError, FieldError, SignatureRefusedError
 from factory.events import ApplicationSigned
+from factory.kinds.form_design import FIELDS
 from factory.model import Format, Order
 from factory.seals import outside, party
 from factory.seals.outside import Signed
@@ -196,5 +197,6 @@ def _completed(
     forms.check_signer(plant, signed, form.profile, known.party, order.face, known.prepared_at)
     verdict = verify.verify_pdf(done, (), forms.roots(plant, form.profile))
     if verdict.verdict is not VerdictWord.SIGNED:
-        raise SignatureRefusedError(f"signature: {verdict.reasons[0]}")
+        _, _, why = verdict.reasons[0].rpartition(f"{FIELDS[known.party]}: ")
+        raise SignatureRefusedError(f"signature: {why}")
     return done, signed

@@ -7,17 +7,19 @@ byte, when the signature comes back (``signatures``).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cryptography import x509
 
-from factory.errors import SignatureRefusedError
+from factory.errors import SignatureRefusedError, UnprintableError
 from factory.kinds.form_design import box_mm
 from factory.kinds.stored import local
 from factory.model import Order, Party
-from factory.page.fonts import UMING
+from factory.page.fonts import FACES, Style
 from factory.seals import keys, stamp
 from factory.seals.outside import Signed
 from jobs import forms
@@ -30,9 +32,10 @@ if TYPE_CHECKING:
     from jobs.wiring import Plant
 
 SHOWN = {
-    Party.APPLICANT: (("申请人", "已电子签名"), stamp.WRITING),
-    Party.ENTERPRISE: (("聘用企业", "已电子签章"), stamp.STAMPED),
+    Party.APPLICANT: ("申请人", "已电子签名", stamp.WRITING),
+    Party.ENTERPRISE: ("聘用企业", "已电子签章", stamp.STAMPED),
 }
+KAI = FACES[Style.KAI]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,10 +144,20 @@ def _look(plant: Plant, order: Order, signer: Party, picture: bytes | None, now:
     """What the field shows: the picture brought, the application's signature, or words."""
     width, height = map(stamp.pixels, box_mm(signer))
     own = order.pictures.get("signature") if signer is Party.APPLICANT else None
-    given = picture or own
+    given = own if picture is None else picture
     if given is not None:
         return stamp.fit(given, width, height)
-    words, ink = SHOWN[signer]
-    face = font_file(plant.settings.font_dirs, UMING.file)
-    moment = local(now).strftime("%Y-%m-%d %H:%M")
-    return stamp.stamp((*words, moment), face, width, height, ink=ink)
+    name, _ = forms.identity(signer, order.face)
+    return _words(plant, signer, name, local(now).strftime("%Y-%m-%d %H:%M"), (width, height))
+
+
+def _words(plant: Plant, signer: Party, name: str, moment: str, size: tuple[int, int]) -> bytes:
+    """That they signed, and when; by their role where no installed face has their name."""
+    role, said, ink = SHOWN[signer]
+    first, *others = (partial(font_file, plant.settings.font_dirs, each.file) for each in KAI)
+    with suppress(UnprintableError):
+        return stamp.stamp((name, said, moment), first(), *size, ink=ink)
+    with suppress(UnprintableError):
+        fallbacks = [each() for each in others]
+        return stamp.stamp((name, said, moment), first(), *size, ink=ink, fallbacks=fallbacks)
+    return stamp.stamp((role, said, moment), first(), *size, ink=ink)

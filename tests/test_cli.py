@@ -387,7 +387,7 @@ def test_the_columns_are_told_in_both_languages(factory: Line) -> None:
     assert found[0]["column"] == "registration_number" and found[0]["needed"]
 
 
-@pytest.mark.parametrize("kind", sorted(specimen.EVENTS - {"application.signed"}))
+@pytest.mark.parametrize("kind", sorted(specimen.EVENTS.keys() - {"application.signed"}))
 def test_every_example_can_be_submitted_as_it_is_printed(factory: Line, kind: str) -> None:
     printed = factory.run("events", "example", kind)
 
@@ -730,6 +730,83 @@ def test_a_signature_that_does_not_fit_exits_with_the_reason(
 
     assert refused.exit_code == REFUSED
     assert "signature" in refused.stderr and "Traceback" not in refused.output
+
+
+def test_a_container_that_does_not_sign_its_certificate_is_refused(
+    factory: Line, applied: str, tmp_path: Path
+) -> None:
+    factory.run("form", "test-party", applied, "--party", "applicant", "--out", str(tmp_path / "p"))
+    content, container = tmp_path / "content.bin", tmp_path / "container.der"
+    prepared = ("form", "prepare", applied, "--party", "applicant", "--content", str(content))
+    token = factory.json(*prepared)["token"]
+    subprocess.run(
+        ["openssl", "cms", "-sign", "-binary", "-in", content, "-signer",
+         "p/certificate.pem", "-inkey", "p/key.pem", "-certfile", "p/issuer.pem", "-outform",
+         "DER", "-out", container], cwd=tmp_path, check=True,
+    )  # fmt: skip
+
+    refused = factory.run("form", "complete", token, "--cms", str(container))
+
+    assert refused.exit_code == REFUSED and "RFC 5035" in refused.stderr
+
+
+def test_what_is_stale_exits_otherwise_than_what_is_wrong(
+    factory: Line, applied: str, tmp_path: Path
+) -> None:
+    factory.run("form", "test-party", applied, "--party", "applicant", "--out", str(tmp_path / "p"))
+    content, container = tmp_path / "content.bin", tmp_path / "container.der"
+    prepared = ("form", "prepare", applied, "--party", "applicant", "--content", str(content))
+    token = factory.json(*prepared)["token"]
+    sign(factory, applied, "applicant", tmp_path / "person", "p256")
+    container.write_bytes(b"any")
+
+    stale = factory.run("form", "complete", token, "--cms", str(container), "--json")
+    early = factory.run("form", "prepare", applied, "--party", "applicant")
+
+    assert stale.exit_code == CONFLICT
+    assert json.loads(stale.stdout)["fault"] == "conflict"
+    assert early.exit_code == CONFLICT and "has signed" in early.stderr
+
+
+@pytest.mark.parametrize("option", ["--certificate", "--picture"])
+def test_an_empty_file_is_refused(factory: Line, applied: str, tmp_path: Path, option: str) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+
+    refused = factory.run(
+        "form", "prepare", applied, "--party", "applicant", option, str(tmp_path / "empty")
+    )
+
+    assert refused.exit_code == REFUSED and "the file is empty" in refused.stderr
+
+
+def test_earlier_files_of_a_form_stay_and_have_links(
+    factory: Line, applied: str, tmp_path: Path
+) -> None:
+    sign(factory, applied, "applicant", tmp_path / "person", "p256")
+
+    found = [
+        factory.run("documents", applied, "--link", "application_form", "--step", step)
+        for step in ("0", "1", "2")
+    ]
+
+    assert [each.exit_code for each in found] == [OK, OK, NOT_FOUND]
+    (tmp_path / "unsigned.pdf").write_bytes(download(found[0].stdout.strip())[0])
+    verified = factory.run("verify", str(tmp_path / "unsigned.pdf"))
+    assert verified.exit_code == NOT_IN_FORCE and "另" not in verified.stdout
+    assert "another party has signed it since (已加签)" in verified.stdout
+
+
+def test_refused_lines_of_a_pipe_are_kept_here(factory: Line, tmp_path: Path) -> None:
+    example = factory.run("events", "example", "application.signed").stdout
+
+    told = subprocess.run(
+        ["bash", "-c", f"{sys.executable} {ROOT}/cli.py submit <(cat)"],
+        input=example.encode(), cwd=tmp_path, env=os.environ | factory.env, capture_output=True,
+        check=False,
+    )  # fmt: skip
+
+    assert told.returncode == REFUSED and b"Traceback" not in told.stderr
+    assert (tmp_path / "stdin.rejects.jsonl").read_text() == example
 
 
 def test_a_private_key_is_not_taken_for_a_certificate(

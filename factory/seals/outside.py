@@ -80,12 +80,14 @@ class Signed:
 
     chain:            the other certificates of the container.
     digest_algorithm: ``sha256``, ``sha384``, ``sha512`` or ``sm3``.
+    names_certificate: whether the certificate is signed too (RFC 5035), as PAdES asks for.
     """
 
     certificate: x509.Certificate
     chain: tuple[x509.Certificate, ...]
     algorithm: Algorithm
     digest_algorithm: str
+    names_certificate: bool = True
 
 
 def read(container: bytes, content: bytes) -> Signed:
@@ -173,12 +175,12 @@ def _read(data: Any, content: bytes) -> Signed:
     _refuse_unless(named in announced, CONTRADICTS)
     _check_content(data, signer, digest, content)
     _check_protection(signer)
-    _check_ess(signer, certificate)
     return Signed(
         certificate=certificate,
         chain=others,
         algorithm=_check_signature(signer, certificate, digest),
         digest_algorithm=digest,
+        names_certificate=_is_ess_named(signer, certificate),
     )
 
 
@@ -235,8 +237,8 @@ def _check_protection(signer: Any) -> None:
         _refuse_unless(same, CONTRADICTS)
 
 
-def _check_ess(signer: Any, certificate: x509.Certificate) -> None:
-    """RFC 5035, where it is there: the certificate that is signed is the one that is used."""
+def _is_ess_named(signer: Any, certificate: x509.Certificate) -> bool:
+    """Whether the certificate is signed (RFC 5035); then it must be the one that is used."""
     der = certificate.public_bytes(Encoding.DER)
     first = _at_most_one(signer["signed_attrs"], SIGNING_CERTIFICATE)
     if first is not None:
@@ -245,6 +247,7 @@ def _check_ess(signer: Any, certificate: x509.Certificate) -> None:
     if second is not None:
         named = tsp.SigningCertificateV2.load(second.dump())["certs"][0]
         _check_named(named, DIGESTS[named["hash_algorithm"]["algorithm"].dotted], der)
+    return first is not None or second is not None
 
 
 def _check_named(named: Any, digest: str, der: bytes) -> None:

@@ -91,7 +91,9 @@ def _show_finding(path: Path, finding: desk.Finding) -> None:
         out.print(f"  sealed by {finding.verdict.signer}{when}", markup=False)
     if finding.verdict.signed_by:
         parties = ", ".join(OWNERS[PARTIES[name]] for name in finding.verdict.signed_by)
-        out.print(f"  signed by {parties}", markup=False)
+        at = finding.verdict.signed_at
+        when = f", the last at {local_time(at)}" if at else ""
+        out.print(f"  signed by {parties}{when}", markup=False)
     for check in finding.verdict.checks:
         out.print(f"  {'✓' if check.ok else '✗'} {check.name}: {check.detail}", markup=False)
     for reason in finding.reasons:

@@ -25,6 +25,7 @@ NO_CERTIFICATE = [kind.value for kind in Kind if kind is not Kind.CERTIFICATE]
 @click.option("--batch", type=IDENT, help="The documents of a bulk event instead.")
 @click.option("--link", "kind", type=click.Choice(NO_CERTIFICATE), help="Print a link to this one.")
 @click.option("--revision", type=IDENT, help="Of an earlier revision, even if it is void.")
+@click.option("--step", type=click.IntRange(0), help="Of a form, with so many signatures; 0: none.")
 @click.option("--profile", type=TEXT, help="Of which register, where several have one.")
 @asking
 @json_option
@@ -33,6 +34,7 @@ def documents_command(
     batch: int | None,
     kind: str | None,
     revision: int | None,
+    step: int | None,
     profile: str | None,
     asker: Asker,
     as_json: bool,
@@ -43,8 +45,8 @@ def documents_command(
     """
     if (number is None) == (batch is None):
         raise click.UsageError("give an acceptance number or --batch, not both")
-    if kind is None and (revision is not None or profile is not None):
-        raise click.UsageError("--revision and --profile go with --link")
+    if kind is None and (revision, step, profile) != (None, None, None):
+        raise click.UsageError("--revision, --step and --profile go with --link")
     plant = machine.plant()
     if kind is not None:
         found = documents.link(
@@ -53,6 +55,7 @@ def documents_command(
             Kind(kind),
             who=machine.who(),
             revision=revision,
+            step=step,
             profile=profile,
             asker=asker,
         )

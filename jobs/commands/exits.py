@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from factory.errors import (
+    REASONS,
+    AwaitsError,
     ConflictError,
     FactoryError,
     NotFoundError,
@@ -22,6 +24,7 @@ CODES: Sequence[tuple[type[FactoryError], int]] = (
     (SettingsError, NOT_SET_UP),
     (NotFoundError, NOT_FOUND),
     (ConflictError, CONFLICT),
+    (AwaitsError, CONFLICT),
     (TransientError, UNAVAILABLE),
     (FactoryError, REFUSED),
 )
@@ -29,4 +32,13 @@ CODES: Sequence[tuple[type[FactoryError], int]] = (
 
 def code_of(error: FactoryError) -> int:
     """What a program that called the command is told of this failure."""
-    return next(code for kind, code in CODES if isinstance(error, kind))
+    return _code(type(error))
+
+
+def code_of_fault(fault: str) -> int:
+    """The same, of a failure that is told by its closed word."""
+    return next((_code(kind) for kind, word in REASONS.items() if word == fault), REFUSED)
+
+
+def _code(kind: type[FactoryError]) -> int:
+    return next(code for known, code in CODES if issubclass(kind, known))

@@ -11,19 +11,21 @@ from typing import BinaryIO
 
 import click
 
+from factory.errors import FieldError
 from factory.model import Party
 from factory.seals import outside
 from jobs import completing, outsiders, signing
 from jobs.asker import Asker
 from jobs.commands import machine
 from jobs.commands.asking import asking
-from jobs.commands.exits import REFUSED
+from jobs.commands.exits import code_of_fault
 from jobs.commands.options import TEXT, json_option
 from jobs.commands.output import err, local_time, out, print_json, print_table
 from jobs.intake import Status
 from jobs.signing import Waiting
 from storage import keyfiles
 
+MOST_BYTES = 20 * 1024 * 1024  #: a photograph of a signature is the largest
 KEY, CERTIFICATE, ISSUER = "key.pem", "certificate.pem", "issuer.pem"
 
 party_option = click.option(
@@ -52,8 +54,8 @@ def form_group() -> None:
 @click.option(
     "--certificate",
     type=click.File("rb"),
-    help="The signer's certificate and those above it, PEM or DER; without it only a"
-    " finished CMS is taken.",
+    help="The signer's certificate, then those above it: PEM, one after another; without it only"
+    " a finished CMS is taken.",
 )
 @click.option(
     "--picture",
@@ -93,8 +95,8 @@ def prepare(
         number,
         Party(signer),
         who=machine.who(),
-        chain=outside.certificates(certificate.read()) if certificate else (),
-        picture=picture.read() if picture else None,
+        chain=outside.certificates(_read(certificate, "certificate")) if certificate else (),
+        picture=_read(picture, "picture") if picture else None,
         profile=profile,
         asker=asker,
     )
@@ -150,7 +152,7 @@ def complete(token: str, signature: BinaryIO | None, cms: BinaryIO | None, as_js
         token,
         who=machine.who(),
         way="value" if signature is not None else "cms",
-        signature=_bytes(given.read()),
+        signature=_bytes(_read(given, "signature")),
     )
     taken = outcome.status is not Status.REFUSED
     if as_json:
@@ -163,9 +165,19 @@ def complete(token: str, signature: BinaryIO | None, cms: BinaryIO | None, as_js
             out.print(note)
     else:
         for _, why in outcome.problems:
-            err.print(why)
+            err.print(why, markup=False, soft_wrap=True)
     if not taken:
-        sys.exit(REFUSED)
+        sys.exit(code_of_fault(outcome.fault))
+
+
+def _read(given: BinaryIO, what: str) -> bytes:
+    """What a file holds.  FieldError: nothing, or more than any such file does."""
+    found = given.read(MOST_BYTES + 1)
+    if not found:
+        raise FieldError(what, "form --help", "the file is empty")
+    if len(found) > MOST_BYTES:
+        raise FieldError(what, "form --help", f"the file is larger than {MOST_BYTES} bytes")
+    return found
 
 
 def _bytes(given: bytes) -> bytes:

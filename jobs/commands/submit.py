@@ -66,7 +66,9 @@ def _source_path(file: BinaryIO) -> Path | None:
 
 
 def _rejects_path(source: Path | None) -> Path:
-    return Path("stdin.rejects.jsonl") if source is None else Path(f"{source}.rejects.jsonl")
+    """Beside the file of the events; of a pipe, here."""
+    is_file = source is not None and source.is_file()
+    return Path(f"{source}.rejects.jsonl") if is_file else Path("stdin.rejects.jsonl")
 
 
 def _show_outcomes(

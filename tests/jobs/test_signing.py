@@ -375,6 +375,22 @@ def test_a_picture_that_is_brought_is_shown(applied: Desk) -> None:
     assert shown.content != plain.content
 
 
+def test_an_empty_picture_is_refused(applied: Desk) -> None:
+    with pytest.raises(PictureError):
+        applied.prepare(APPLICANT, None, picture=b"")
+
+
+def test_a_name_no_face_has_is_shown_by_its_role(
+    applied: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = applied.prepare(APPLICANT, None)
+    monkeypatch.setattr(signing.forms, "identity", lambda signer, face: ("\U0010fffd", ""))
+
+    shown = applied.prepare(APPLICANT, None)
+
+    assert shown.content != named.content
+
+
 def test_a_picture_that_is_none_is_refused(applied: Desk) -> None:
     with pytest.raises(PictureError):
         applied.prepare(APPLICANT, None, picture=b"no picture")
@@ -440,6 +456,13 @@ def test_a_signed_form_that_nobody_recorded_is_said_to_be_unrecorded(
     finding = desk.examine(applied.plant, signed)
 
     assert (finding.word, finding.genuine) == ("unrecorded", False)
+
+
+def test_whoever_may_not_see_a_notice_is_told_so_of_the_notice(applied: Desk) -> None:
+    with pytest.raises(ForbiddenError, match="acceptance_notice"):
+        documents.link(
+            applied.plant, applied.number, Kind.ACCEPTANCE_NOTICE, who=WHO, asker=asker.ANYBODY
+        )
 
 
 def test_an_altered_form_is_not_genuine(applied: Desk) -> None:

@@ -17,7 +17,18 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
-from outsiders import CONTENT, DAY, NOW, Made, attribute, attributes, authority, certify, container
+from outsiders import (
+    CONTENT,
+    DAY,
+    NOW,
+    Made,
+    attribute,
+    attributes,
+    authority,
+    certify,
+    container,
+    ess,
+)
 
 from factory.errors import SignatureRefusedError
 from factory.parties import (
@@ -78,7 +89,15 @@ def test_a_signature_over_the_content_is_read(person: Made, issuing: Made) -> No
         chain=(issuing.certificate,),
         algorithm=Algorithm.ECDSA,
         digest_algorithm="sha256",
+        names_certificate=False,
     )
+
+
+def test_whether_the_certificate_is_signed_too_is_told(person: Made) -> None:
+    named = [*attributes(), ess(person.certificate)]
+
+    assert outside.read(container(person, signed=named), CONTENT).names_certificate
+    assert not outside.read(container(person), CONTENT).names_certificate
 
 
 def test_a_signature_over_other_content_is_refused(person: Made) -> None:
