@@ -254,6 +254,7 @@ class Interleaving:
         self.told: list[str] = [f"{name} {kind}"]
         self.seen: Counter[str] = Counter()
         self.saves: list[JsonObject] = []
+        self.revision = 0  #: the newest that was accepted
         self.brought: list[str] = []  #: ids of events that brought a signature
         self.ready: list[Ready] = []
         self.dead: list[tuple[Callable[[], Any], str]] = []  #: what died, to be tried again
@@ -279,6 +280,7 @@ class Interleaving:
         for each in told:
             assert self._submit(each).status is Status.ACCEPTED
         self.saves.append(deepcopy(told[-1]))
+        self.revision = self.saves[-1]["data"]["revision"]
         work(self.world.plant)
         self._check()
 
@@ -297,6 +299,8 @@ class Interleaving:
             assert self._counts() == before, "what was refused changed something"
         if outcome.status in {Status.ACCEPTED, Status.HELD}:
             self.saves.append(raw)
+        if outcome.status is Status.ACCEPTED:
+            self.revision = max(self.revision, raw["data"]["revision"])
 
     def _saved(self, how: Save) -> JsonObject:
         raw = deepcopy(self.saves[-1])
@@ -306,7 +310,7 @@ class Interleaving:
         if how is not Save.OTHER:
             raw["id"] = f"{raw['correlationid']}-save-{len(self.told)}"
         moment = datetime.now(UTC) - timedelta(days=9 if how is Save.LATE else 0)
-        revision = newest if how is Save.OLDER else newest + 1
+        revision = self.revision if how is Save.OLDER else newest + 1
         raw["data"] |= {"revision": revision, "saved_at": moment.isoformat()}
         if how is not Save.SAME:
             raw["data"]["enterprise"]["phone"] = f"000-{len(self.told):04}{self.seed % 10_000:04}"
@@ -416,10 +420,9 @@ class Interleaving:
     def _of_another(self, ready: Ready) -> tuple[bytes | None, bytes]:
         """The signed attributes and the content of another form."""
         waiting = self.chance.choice(self.ready).waiting
-        if waiting is ready.waiting or None in {
-            waiting.signed_attributes,
-            ready.waiting.signed_attributes,
-        }:
+        none = {waiting.signed_attributes, ready.waiting.signed_attributes} & {None}
+        same = waiting.content == ready.waiting.content  # prepared in the same second, too
+        if none or same:
             return None, waiting.content + b" "
         return waiting.signed_attributes, waiting.content
 
