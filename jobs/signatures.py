@@ -68,25 +68,28 @@ def finish(plant: Plant, data: ApplicationSigned) -> Finished | None:
         _check_open(tx, known, document)
         form = forms.form(plant, tx, data.acceptance_number, data.party, data.profile)
         order = promises.of_document(tx, known.document)
-    signed_form, signed = _completed(plant, form, order, known, data)
-    sha256 = hashlib.sha256(signed_form).hexdigest()
-    file = StoredFile(
-        format=Format.PDF,
-        object_key=f"{order.key_stem}.{known.step}-{sha256[:KEY_DIGITS]}.pdf",
-        sha256=sha256,
-        size_bytes=len(signed_form),
-        content_type=PDF,
-        step=known.step,
-    )
-    plant.store.put_new(
-        Blob(key=file.object_key, data=signed_form, content_type=PDF, sha256=sha256)
-    )
+    done, signed = _completed(plant, form, order, known, data)
     return Finished(
         preparation=known,
         signature=signature,
-        file=file,
+        file=_stored(plant, order, known.step, done),
         signing_cert_sha256=verify.fingerprint(signed.certificate),
     )
+
+
+def _stored(plant: Plant, order: Order, step: int, data: bytes) -> StoredFile:
+    """The signed form in the store, under a key that only these bytes have."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    file = StoredFile(
+        format=Format.PDF,
+        object_key=f"{order.key_stem}.{step}-{sha256[:KEY_DIGITS]}.pdf",
+        sha256=sha256,
+        size_bytes=len(data),
+        content_type=PDF,
+        step=step,
+    )
+    plant.store.put_new(Blob(key=file.object_key, data=data, content_type=PDF, sha256=sha256))
+    return file
 
 
 def is_recorded(tx: Tx, finished: Finished) -> bool:
@@ -109,7 +112,7 @@ def record(tx: Tx, finished: Finished) -> None:
     """
     known, file = finished.preparation, finished.file
     assert file is not None  # noqa: S101 - else it is recorded already
-    document = documents.get(tx, known.document)
+    document = documents.get(tx, known.document, lock=True)
     _check_open(tx, known, document)
     documents.add_signed(tx, document, file, signing_cert_sha256=finished.signing_cert_sha256)
     preparations.complete(tx, known.id, preparations.digest(tx, finished.signature))

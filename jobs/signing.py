@@ -24,6 +24,7 @@ from factory.seals import keys, stamp
 from factory.seals.outside import Signed
 from jobs import forms
 from jobs.asker import COUNTER, Asker
+from jobs.forms import Form
 from jobs.wiring import font_file
 from storage.ledger import audit, people, preparations, promises
 from storage.ledger.preparations import NewPreparation
@@ -92,28 +93,19 @@ def prepare(
     look = _look(plant, order, signer, picture, now)
     prepared = forms.prepared(plant, form, signer, look, now, chain)
     expires_at = now + timedelta(minutes=form.profile.signing.minutes)
-    with plant.ledger.write(who) as tx:
-        holder = people.row(tx, form.row.holder_id)
-        token = preparations.add(
-            tx,
-            holder,
-            NewPreparation(
-                profile=form.row.profile,
-                document=form.document.id,
-                party=signer,
-                step=form.step,
-                base_sha256=form.file.sha256,
-                document_digest=prepared.document_digest.hex(),
-                picture=people.add_picture(tx, holder, look),
-                chain=chain,
-                prepared_at=now,
-                expires_at=expires_at,
-            ),
-        )
-        what = {"party": signer.value, "step": form.step}
-        audit.note(tx, "form prepared", ("document", form.document.id), why="asked for", what=what)
+    new = NewPreparation(
+        profile=form.row.profile,
+        document=form.document.id,
+        party=signer,
+        step=form.step,
+        base_sha256=form.file.sha256,
+        document_digest=prepared.document_digest.hex(),
+        chain=chain,
+        prepared_at=now,
+        expires_at=expires_at,
+    )
     return Waiting(
-        token=token,
+        token=_kept(plant, form, new, look, who),
         application=form.row.number,
         profile=form.row.profile,
         revision=form.document.revision,
@@ -125,6 +117,16 @@ def prepare(
         content=prepared.content,
         expires_at=expires_at,
     )
+
+
+def _kept(plant: Plant, form: Form, new: NewPreparation, look: bytes, who: str) -> str:
+    """The token of the preparation, which is kept with its look."""
+    with plant.ledger.write(who) as tx:
+        holder = people.row(tx, form.row.holder_id)
+        picture = people.add_picture(tx, holder, look)
+        what = {"party": new.party.value, "step": new.step}
+        audit.note(tx, "form prepared", ("document", new.document), why="asked for", what=what)
+        return preparations.add(tx, holder, new, picture)
 
 
 def _claimed(chain: Sequence[x509.Certificate]) -> Signed:

@@ -117,9 +117,10 @@ def by_digest(tx: Tx, sha256: str) -> DocumentView | None:
     return found[0] if found else None
 
 
-def get(tx: Tx, document_id: int) -> DocumentView:
-    """One document that is known to be there, locked until the transaction ends."""
-    [found] = _views(tx, tx.locked(select(t.document).where(t.document.c.id == document_id)))
+def get(tx: Tx, document_id: int, *, lock: bool = False) -> DocumentView:
+    """One document that is known to be there; locked, until the transaction ends."""
+    wanted = select(t.document).where(t.document.c.id == document_id)
+    [found] = _views(tx, tx.locked(wanted) if lock else wanted)
     return found
 
 

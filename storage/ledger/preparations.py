@@ -35,7 +35,6 @@ class NewPreparation:
     step:            the how manyth signature it will be, from 1.
     base_sha256:     of the file that is signed.
     document_digest: of the prepared form, hex: deriving it again must give the same.
-    picture:         keyed digest of what is shown in the field.
     chain:           the signer's certificate and those above it; none: only a CMS completes it.
     """
 
@@ -45,7 +44,6 @@ class NewPreparation:
     step: int
     base_sha256: str
     document_digest: str
-    picture: str
     chain: Sequence[x509.Certificate] = field(repr=False)
     prepared_at: datetime
     expires_at: datetime
@@ -75,8 +73,11 @@ class Preparation:
     signature: bytes | None = field(repr=False)
 
 
-def add(tx: Tx, holder: HolderRow, new: NewPreparation) -> str:
-    """Keep it, sealed under the holder's key; its token, which nobody can guess."""
+def add(tx: Tx, holder: HolderRow, new: NewPreparation, picture: str) -> str:
+    """Keep it, sealed under the holder's key; its token, which nobody can guess.
+
+    picture: keyed digest of what is shown in the field.
+    """
     token = secrets.token_hex(TOKEN_BYTES)
     der = b"".join(each.public_bytes(Encoding.PEM) for each in new.chain)
     key = keys.load(tx, holder.data_key)
@@ -90,7 +91,7 @@ def add(tx: Tx, holder: HolderRow, new: NewPreparation) -> str:
             step=new.step,
             base_sha256=new.base_sha256,
             document_digest=new.document_digest,
-            picture=new.picture,
+            picture=picture,
             chain=key.seal(der, context=_context(token)) if der else None,
             prepared_at=new.prepared_at,
             expires_at=new.expires_at,
@@ -104,9 +105,10 @@ def get(tx: Tx, token: str) -> Preparation:
     """The preparation of that token.  NotFoundError: there is none."""
     c = t.preparation.c
     row = tx.run(
-        select(t.preparation, t.picture.c.content)
+        select(t.preparation, t.picture.c.content, t.holder.c.data_key_id.label("holder_key"))
         .join(t.document, t.document.c.id == c.document_id)
         .join(t.application, t.application.c.id == t.document.c.application_id)
+        .join(t.holder, t.holder.c.id == t.application.c.holder_id)
         .join(
             t.picture,
             (t.picture.c.holder_id == t.application.c.holder_id)
@@ -145,7 +147,8 @@ def _context(token: str) -> str:
 
 
 def _opened(tx: Tx, row: Row[Any]) -> Preparation:
-    key = keys.load(tx, row.data_key_id)
+    opened = keys.load_all(tx, (row.data_key_id, row.holder_key))
+    key, holder = opened[row.data_key_id], opened[row.holder_key]
     pem = key.open(row.chain, context=_context(row.token)) if row.chain else b""
     return Preparation(
         id=row.id,
@@ -156,7 +159,7 @@ def _opened(tx: Tx, row: Row[Any]) -> Preparation:
         step=row.step,
         base_sha256=row.base_sha256,
         document_digest=row.document_digest,
-        look=key.open(row.content, context=picture_context(row.picture)),
+        look=holder.open(row.content, context=picture_context(row.picture)),
         chain=tuple(x509.load_pem_x509_certificates(pem)) if pem else (),
         prepared_at=row.prepared_at,
         expires_at=row.expires_at,
