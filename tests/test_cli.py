@@ -800,7 +800,7 @@ def test_refused_lines_of_a_pipe_are_kept_here(factory: Line, tmp_path: Path) ->
     example = factory.run("events", "example", "application.signed").stdout
 
     told = subprocess.run(
-        ["bash", "-c", f"{sys.executable} {ROOT}/cli.py submit <(cat)"],
+        ["bash", "-c", '"$0" "$1" submit <(cat)', sys.executable, str(ROOT / "cli.py")],
         input=example.encode(), cwd=tmp_path, env=os.environ | factory.env, capture_output=True,
         check=False,
     )  # fmt: skip
