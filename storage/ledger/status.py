@@ -177,14 +177,18 @@ def ask_for(tx: Tx, edition: EditionView) -> None:
 
 
 def open_work(tx: Tx) -> int:
-    """How many chunks and batch steps are not finished."""
-    chunks = select(func.count()).where(t.chunk.c.state != ChunkState.CLOSED)
-    steps = select(func.count()).where(
+    """How many chunks and batch steps are not finished, at one instant.
+
+    In one statement: a step that becomes a chunk between two would be in neither.
+    """
+    chunks = select(func.count(t.chunk.c.id)).where(t.chunk.c.state != ChunkState.CLOSED)
+    steps = select(func.count(t.batch.c.id)).where(
         (t.batch.c.state == "preparing")
         | ((t.batch.c.state == "running") & t.batch.c.expanded.is_(False))
         | ((t.batch.c.state == "completed") & t.batch.c.listed.is_(False))
     )
-    return int(tx.run(chunks).scalar_one()) + int(tx.run(steps).scalar_one())
+    both = select(chunks.scalar_subquery() + steps.scalar_subquery())
+    return int(tx.run(both).scalar_one())
 
 
 def order_counts(tx: Tx) -> dict[str, int]:
