@@ -19,13 +19,13 @@ from types import MappingProxyType
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation.pdf_embedded import async_validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
 from factory import verify_form
 from factory.seals.cms import asn1_certificate, run_to_end
+from factory.seals.keys import fingerprint
 from factory.seals.selfcheck import BYTE_RANGE, container, self_check, sole_hole
 from factory.verify_verdict import (
     NOT_ASKED,
@@ -93,11 +93,6 @@ def twin(data: bytes) -> bytes | None:
             return _twin(PdfFileReader(BytesIO(data), strict=False))
     except _BrokenFileError:
         return None
-
-
-def fingerprint(certificate: x509.Certificate) -> str:
-    """SHA-256 of a certificate, hex."""
-    return certificate.fingerprint(hashes.SHA256()).hex()
 
 
 class _BrokenFileError(Exception):

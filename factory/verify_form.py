@@ -17,7 +17,6 @@ from io import BytesIO
 from itertools import pairwise
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
@@ -27,6 +26,7 @@ from factory.errors import SignatureRefusedError
 from factory.page.marks import APPLICANT_SIGN, ENTERPRISE_SEAL
 from factory.parties import Algorithm
 from factory.seals import outside
+from factory.seals.keys import fingerprint
 from factory.seals.selfcheck import container, sole_hole
 from factory.verify_revisions import Signature, is_revision, modification, only_filled, signatures
 from factory.verify_verdict import (
@@ -68,14 +68,10 @@ def judged(data: bytes, reader: PdfFileReader, roots: Roots) -> Verdict:
         reasons=tuple(complaint for each in steps for complaint in each.found or ()),
         signed_at=last.moment,
         signed_by=form.names,
-        signing_cert_sha256=None if signed is None else _fingerprint(signed.certificate),
+        signing_cert_sha256=None if signed is None else fingerprint(signed.certificate),
         whole_file=last.end == len(data),
         checks=tuple(each.check for each in steps),
     )
-
-
-def _fingerprint(certificate: x509.Certificate) -> str:
-    return certificate.fingerprint(hashes.SHA256()).hex()
 
 
 class _Form:

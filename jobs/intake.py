@@ -102,11 +102,8 @@ def submit(plant: Plant, raw: bytes, *, who: str) -> Outcome:
 def take(plant: Plant, ready: Ready, *, who: str) -> Outcome:
     """Take an event whose source was asked already; see ``submit``."""
     correlation = ready.event.correlation_id or secrets.token_hex(CORRELATION_BYTES)
-    try:
-        with plant.ledger.write(who, correlation) as tx:
-            return _accept(plant, tx, ready)
-    except _NotTakenError as error:
-        return error.outcome
+    with plant.ledger.write(who, correlation) as tx:
+        return _accept(plant, tx, ready)
 
 
 def submit_own(plant: Plant, event: Event, raw: bytes, *, who: str) -> Outcome:
@@ -276,14 +273,22 @@ def _picture(plant: Plant, role: str, given: Photo) -> bytes | PermanentError:
 
 
 def _accept(plant: Plant, tx: Tx, ready: Ready) -> Outcome:
-    """_NotTakenError: the event brings a signature that is not taken."""
     if ready.signed is None:
         return _entered(plant, tx, ready)
+    try:
+        with tx.conn.begin_nested():
+            return _with_signature(plant, tx, ready, ready.signed)
+    except _NotTakenError as error:
+        return error.outcome
+
+
+def _with_signature(plant: Plant, tx: Tx, ready: Ready, signed: Finished) -> Outcome:
+    """_NotTakenError: the signature is not taken after all."""
     _holder(plant, tx, ready.event)  # locked first, as by every other event of the person
     try:
-        if signatures.is_recorded(tx, ready.signed):
+        if signatures.is_recorded(tx, signed):
             return _signed_before(ready.event)
-        signatures.record(tx, ready.signed)
+        signatures.record(tx, signed)
     except PermanentError as error:
         raise _NotTakenError(_not_taken(ready.event, error)) from error
     outcome = _entered(plant, tx, ready)

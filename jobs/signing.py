@@ -22,6 +22,7 @@ from factory.model import Order, Party
 from factory.page.fonts import FACES, Style
 from factory.seals import keys, stamp
 from factory.seals.outside import Signed
+from factory.seals.party import Prepared
 from jobs import forms
 from jobs.asker import COUNTER, Asker
 from jobs.forms import Form
@@ -92,8 +93,27 @@ def prepare(
         forms.check_signer(plant, _claimed(chain), form.profile, signer, order.face, now)
     look = _look(plant, order, signer, picture, now)
     prepared = forms.prepared(plant, form, signer, look, now, chain)
-    expires_at = now + timedelta(minutes=form.profile.signing.minutes)
-    new = NewPreparation(
+    new = _preparation(form, signer, prepared, now, chain)
+    return Waiting(
+        token=_kept(plant, form, new, look, who),
+        application=form.row.number,
+        profile=new.profile,
+        revision=form.document.revision,
+        party=signer,
+        step=new.step,
+        of=len(form.signers),
+        digest=prepared.digest.hex(),
+        signed_attributes=prepared.signed_attributes,
+        content=prepared.content,
+        expires_at=new.expires_at,
+    )
+
+
+def _preparation(
+    form: Form, signer: Party, prepared: Prepared, now: datetime, chain: Sequence[x509.Certificate]
+) -> NewPreparation:
+    """What the prepared form can be derived from again, until it expires."""
+    return NewPreparation(
         profile=form.row.profile,
         document=form.document.id,
         party=signer,
@@ -102,20 +122,7 @@ def prepare(
         document_digest=prepared.document_digest.hex(),
         chain=chain,
         prepared_at=now,
-        expires_at=expires_at,
-    )
-    return Waiting(
-        token=_kept(plant, form, new, look, who),
-        application=form.row.number,
-        profile=form.row.profile,
-        revision=form.document.revision,
-        party=signer,
-        step=form.step,
-        of=len(form.signers),
-        digest=prepared.digest.hex(),
-        signed_attributes=prepared.signed_attributes,
-        content=prepared.content,
-        expires_at=expires_at,
+        expires_at=now + timedelta(minutes=form.profile.signing.minutes),
     )
 
 

@@ -30,10 +30,11 @@ from functools import cache
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from factory.errors import SettingsError
+from factory.seals.keys import fingerprint
 from factory.seals.signer import SealIdentity
 from factory.seals.soft import SoftKey, SoftSigner
 from storage import keyfiles, outside, testca
@@ -163,7 +164,7 @@ class Keyring:
             subject=certificate.subject.rfc4514_string(),
             algorithm=_algorithm(certificate),
             not_after=certificate.not_valid_after_utc,
-            fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
+            fingerprint=fingerprint(certificate),
             test=bool(_toml(home / "identity.toml").get("test", False)),
         )
 

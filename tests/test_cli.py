@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.parse
 import urllib.request
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -633,16 +634,26 @@ def test_status_tells_what_is_held_of_an_application_that_was_never_saved(factor
     assert found["stand"]["owner"] == "upstream"
 
 
-@pytest.mark.usefixtures("stated_signatures")
-def test_status_tells_with_which_opinion_an_application_was_returned(factory: Line) -> None:
+def test_status_tells_with_which_opinion_an_application_was_returned(
+    factory: Line, tmp_path: Path
+) -> None:
     saved = specimen.saved(732, enterprise=732)
-    signatures = [specimen.signed(732), specimen.signed(732)]
-    signatures[1]["id"] += "-enterprise"
-    signatures[1]["data"]["party"] = "enterprise"
+    number = saved["data"]["application"]["acceptance_number"]
+    factory.run("submit", "-", stdin=line(saved))
+    factory.wait(lambda: factory.json("documents", number)[0]["files"])
+    for party in ("applicant", "enterprise"):
+        waiting = signed_outside(factory, number, party, tmp_path / party)
+        signature = b64encode((tmp_path / party / "signature.bin").read_bytes()).decode()
+        event = specimen.signed(732)
+        event["id"] += f"-{party}"
+        event["data"] |= {
+            "party": party,
+            "evidence": {"preparation": waiting["token"], "value": signature},
+        }
+        assert factory.run("submit", "-", stdin=line(event)).exit_code == OK
     returned = specimen.closed(732)
     returned["data"]["at"] = "2026-03-02T01:20:00+00:00"
-    events = "".join(map(line, [saved, *signatures, returned]))
-    assert factory.run("submit", "-", stdin=events).exit_code == OK
+    assert factory.run("submit", "-", stdin=line(returned)).exit_code == OK
 
     told = factory.run("status", returned["data"]["acceptance_number"]).stdout
 
@@ -661,22 +672,46 @@ def applied(factory: Line, request: pytest.FixtureRequest) -> str:
     return number
 
 
-def sign(factory: Line, number: str, party: str, folder: Path, algorithm: str) -> JsonObject:
-    """A party signs with openssl, as README says."""
+def signed_outside(
+    factory: Line, number: str, party: str, folder: Path, algorithm: str = "p256"
+) -> JsonObject:
+    """A form prepared for a party, who has signed its attributes with openssl, as README says."""
     folder.mkdir()
     made = ("form", "test-party", number, "--party", party, "--algorithm", algorithm)
     assert factory.run(*made, "--out", str(folder)).exit_code == OK
     files = ("--certificate", folder / "certificate.pem", "--attributes", folder / "attributes.der")
     prepared = ("form", "prepare", number, "--party", party, *map(str, files))
     waiting: JsonObject = factory.json(*prepared)
-    subprocess.run(
-        ["openssl", "dgst", "-sha256", "-sign", "key.pem", "-out", "signature.bin",
-         "attributes.der"], cwd=folder, check=True,
-    )  # fmt: skip
+    openssl(folder, "dgst", "-sha256", "-sign", "key.pem", "-out", "signature.bin",
+            "attributes.der")  # fmt: skip
+    return waiting
+
+
+def sign(factory: Line, number: str, party: str, folder: Path, algorithm: str) -> JsonObject:
+    """A party signs, at the desk."""
+    waiting = signed_outside(factory, number, party, folder, algorithm)
     signature = str(folder / "signature.bin")
     done = factory.json("form", "complete", waiting["token"], "--signature", signature)
     assert done["status"] == "accepted"
     return waiting
+
+
+def contained(factory: Line, number: str, folder: Path, *options: str) -> tuple[str, Path]:
+    """The token of a form, and the container that openssl makes over its content."""
+    out = str(folder / "p")
+    made = factory.run("form", "test-party", number, "--party", "applicant", "--out", out)
+    assert made.exit_code == OK
+    content, container = folder / "content.bin", folder / "container.der"
+    prepared = ("form", "prepare", number, "--party", "applicant", "--content", str(content))
+    token: str = factory.json(*prepared)["token"]
+    openssl(folder, "cms", "-sign", *options, "-binary", "-in", "content.bin", "-signer",
+            "p/certificate.pem", "-inkey", "p/key.pem", "-certfile", "p/issuer.pem", "-outform",
+            "DER", "-out", "container.der")  # fmt: skip
+    return token, container
+
+
+def openssl(folder: Path, *words: str) -> None:
+    subprocess.run(["openssl", *words], cwd=folder, check=True)
 
 
 def test_both_parties_sign_a_form_with_openssl(factory: Line, applied: str, tmp_path: Path) -> None:
@@ -697,15 +732,7 @@ def test_both_parties_sign_a_form_with_openssl(factory: Line, applied: str, tmp_
 def test_a_container_made_by_openssl_signs_a_form(
     factory: Line, applied: str, tmp_path: Path
 ) -> None:
-    factory.run("form", "test-party", applied, "--party", "applicant", "--out", str(tmp_path / "p"))
-    content, container = tmp_path / "content.bin", tmp_path / "container.der"
-    prepared = ("form", "prepare", applied, "--party", "applicant", "--content", str(content))
-    token = factory.json(*prepared)["token"]
-    subprocess.run(
-        ["openssl", "cms", "-sign", "-cades", "-binary", "-in", content, "-signer",
-         "p/certificate.pem", "-inkey", "p/key.pem", "-certfile", "p/issuer.pem", "-outform",
-         "DER", "-out", container], cwd=tmp_path, check=True,
-    )  # fmt: skip
+    token, container = contained(factory, applied, tmp_path, "-cades")
 
     done = factory.run("form", "complete", token, "--cms", str(container))
     again = factory.run("form", "complete", token, "--cms", str(container))
@@ -735,15 +762,7 @@ def test_a_signature_that_does_not_fit_exits_with_the_reason(
 def test_a_container_that_does_not_sign_its_certificate_is_refused(
     factory: Line, applied: str, tmp_path: Path
 ) -> None:
-    factory.run("form", "test-party", applied, "--party", "applicant", "--out", str(tmp_path / "p"))
-    content, container = tmp_path / "content.bin", tmp_path / "container.der"
-    prepared = ("form", "prepare", applied, "--party", "applicant", "--content", str(content))
-    token = factory.json(*prepared)["token"]
-    subprocess.run(
-        ["openssl", "cms", "-sign", "-binary", "-in", content, "-signer",
-         "p/certificate.pem", "-inkey", "p/key.pem", "-certfile", "p/issuer.pem", "-outform",
-         "DER", "-out", container], cwd=tmp_path, check=True,
-    )  # fmt: skip
+    token, container = contained(factory, applied, tmp_path)
 
     refused = factory.run("form", "complete", token, "--cms", str(container))
 
@@ -753,12 +772,8 @@ def test_a_container_that_does_not_sign_its_certificate_is_refused(
 def test_what_is_stale_exits_otherwise_than_what_is_wrong(
     factory: Line, applied: str, tmp_path: Path
 ) -> None:
-    factory.run("form", "test-party", applied, "--party", "applicant", "--out", str(tmp_path / "p"))
-    content, container = tmp_path / "content.bin", tmp_path / "container.der"
-    prepared = ("form", "prepare", applied, "--party", "applicant", "--content", str(content))
-    token = factory.json(*prepared)["token"]
+    token, container = contained(factory, applied, tmp_path, "-cades")
     sign(factory, applied, "applicant", tmp_path / "person", "p256")
-    container.write_bytes(b"any")
 
     stale = factory.run("form", "complete", token, "--cms", str(container), "--json")
     early = factory.run("form", "prepare", applied, "--party", "applicant")

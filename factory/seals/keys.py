@@ -37,6 +37,11 @@ def algorithm_of(certificate: x509.Certificate) -> Algorithm | None:
     return Algorithm.ECDSA if on_curve else None
 
 
+def fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 of a certificate, hex."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
 def fits(
     certificate: x509.Certificate,
     signature: bytes,

@@ -329,18 +329,13 @@ def test_without_a_certificate_a_raw_signature_is_not_taken(applied: Desk) -> No
     assert "certificate" in why(applied.complete(waiting, signer.sign(b"anything")))
 
 
-def test_an_algorithm_that_the_profile_does_not_allow_is_refused(
-    applied: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_algorithm_that_the_profile_does_not_allow_is_refused(applied: Desk) -> None:
     rules = applied.plant.profiles["shanghai-constructor"]
-    only_rsa = rules.all[-1].signing.applicant.model_copy(update={"algorithms": ("rsa",)})
-    signing_rules = rules.all[-1].signing.model_copy(update={"applicant": only_rsa})
-    changed = rules.all[-1].model_copy(update={"signing": signing_rules})
-    monkeypatch.setitem(
-        applied.plant.profiles,  # type: ignore[arg-type] # a dict underneath
-        "shanghai-constructor",
-        replace(rules, all=(changed,)),
-    )
+    last = rules.all[-1]
+    only_rsa = last.signing.applicant.model_copy(update={"algorithms": ("rsa",)})
+    signing_rules = last.signing.model_copy(update={"applicant": only_rsa})
+    changed = replace(rules, all=(last.model_copy(update={"signing": signing_rules}),))
+    applied.plant.profiles = {**applied.plant.profiles, "shanghai-constructor": changed}
 
     with pytest.raises(SignatureRefusedError, match="RSA"):
         applied.prepare(APPLICANT, applied.party(APPLICANT))
