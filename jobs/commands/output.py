@@ -29,8 +29,9 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """Rows for people; no cell is markup."""
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    """Rows for people; no cell is markup.  Columns without a name have no heading."""
+    names = tuple(columns)
+    table = Table(*names, box=None, pad_edge=False, header_style="bold", show_header=any(names))
     for row in rows:
         table.add_row(*(escape(_cell(cell)) for cell in row))
     out.print(table, soft_wrap=False)
