@@ -23,7 +23,7 @@ import click
 from prometheus_client import CollectorRegistry, multiprocess
 from rich.console import Console
 
-from bench import naive_run, report
+from bench import naive_run, processes, report
 from bench.meter import Meter, metered
 from factory import specimen
 from factory.model import BatchId, BatchState
@@ -40,6 +40,7 @@ PLACE = Path("var/bench")
 NAMESPACE = "factory_bench"
 WHO = "bench"
 PATIENCE = 1800.0
+LOOK_SECONDS = 0.01
 RENAMED = 7  #: seed of the enterprise that is renamed
 FIRST_WARM_SEED = 900_000
 #: Variables of the installation that the measurement heeds: where programs are, and speed.
@@ -164,7 +165,7 @@ def _warm_up(plant: Plant, settings: Settings) -> None:
 def _approvals(plant: Plant, people: crew.Crew, count: int, rename: int) -> tuple[Intake, Run]:
     err.print(f"· taking in {count} approvals")
     events = [specimen.approved(seed, _employer(seed, rename)) for seed in range(1, count + 1)]
-    with _steward_asleep(people):
+    with _steward_asleep(plant, people):
         wall, cpu = time.perf_counter(), time.process_time()
         _submit(plant, events)
         seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
@@ -196,11 +197,18 @@ def _submit(plant: Plant, events: Sequence[specimen.JsonObject]) -> None:
 
 
 @contextmanager
-def _steward_asleep(people: crew.Crew) -> Iterator[None]:
-    """No bell is carried while the block runs."""
+def _steward_asleep(plant: Plant, people: crew.Crew) -> Iterator[None]:
+    """No bell is carried while the block runs.
+
+    The steward falls asleep while this process holds the ledger: inside a write of its own it
+    would keep every other writer out of SQLite.
+    """
     stewards = [m.process for m in people.members if m.name == "steward" and m.process]
-    for process in stewards:
-        process.send_signal(signal.SIGSTOP)
+    with plant.ledger.write(WHO):
+        for process in stewards:
+            process.send_signal(signal.SIGSTOP)
+            while processes.state(process.pid) != processes.STOPPED:
+                time.sleep(LOOK_SECONDS)
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+STOPPED = "T"
 
 
 def descendants(root: int) -> dict[int, str]:
@@ -23,6 +24,12 @@ def descendants(root: int) -> dict[int, str]:
 def cpu_seconds(pids: Iterable[int]) -> dict[int, float]:
     """User and system time of each process that still runs."""
     return {pid: _cpu(pid) for pid in pids if Path(f"/proc/{pid}/stat").exists()}
+
+
+def state(pid: int) -> str:
+    """The kernel's letter for what a process does; empty when it is gone."""
+    fields = _fields(pid)
+    return fields[0] if fields else ""
 
 
 def _all() -> list[int]:
