@@ -30,17 +30,22 @@ WORKER = "jobs.worker:start"
 WATCH_SECONDS = 0.2
 RESTART_SECONDS = 1.0
 STOP_SECONDS = 20.0
+NOTICE_SECONDS = 5.0  #: within which a master ends after its worker; it takes one or two
 
 
 @dataclass(slots=True)
 class Member:
-    """One process of the crew, under a name that stays when it is started again."""
+    """One process of the crew, under a name that stays when it is started again.
+
+    bereaved_at: when it was first seen with a dead child that it did not bury.
+    """
 
     name: str
     command: Sequence[str]
     process: subprocess.Popen[bytes] | None = None
     restarts: int = 0
     not_before: float = 0.0
+    bereaved_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -62,6 +67,7 @@ class Crew:
         """Start again whoever died, until stopped."""
         while not self._stopping.wait(WATCH_SECONDS):
             for member in self.members:
+                _end_if_stuck(member)
                 _bury(member)
             self.start()
         self._ended.wait()  # a child is killed when the thread that started it ends
@@ -160,12 +166,41 @@ def _spawn(settings: Settings, member: Member) -> subprocess.Popen[bytes]:
         )
 
 
+def _end_if_stuck(member: Member) -> None:
+    """Kill a master that does not see that its worker is dead.
+
+    A worker that dies while it tells the master that it has started takes a lock with it, for
+    which dramatiq's master waits without end.
+    """
+    if member.process is None or not _has_dead_child(member.process.pid):
+        member.bereaved_at = None
+        return
+    now = time.monotonic()
+    if member.bereaved_at is None:
+        member.bereaved_at = now
+    elif now - member.bereaved_at > NOTICE_SECONDS:
+        log.warning("master is stuck", member=member.name)
+        member.process.kill()
+        member.process.wait()
+
+
+def _has_dead_child(pid: int) -> bool:
+    """Whether one of its children is dead and waits to be buried (proc(5))."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+        states = [Path(f"/proc/{child}/stat").read_bytes() for child in children]
+    except OSError:  # ended meanwhile, or no Linux
+        return False
+    return any(state.rpartition(b") ")[2].startswith(b"Z") for state in states)
+
+
 def _bury(member: Member) -> None:
     if member.process is None or member.process.poll() is None:
         return
     log.warning("process ended", member=member.name, code=member.process.returncode)
     _kill_group(member.process)
     member.process = None
+    member.bereaved_at = None
     member.restarts += 1
     member.not_before = time.monotonic() + RESTART_SECONDS
 

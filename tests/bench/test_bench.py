@@ -16,6 +16,7 @@ from bench.line import FIRST_WARM_SEED as FIRST
 from factory import specimen, verify
 
 ROOT = Path(__file__).parents[2]
+ROUNDED = 0.05  #: two decimals of a rate far below one a second, on a machine that is busy
 STAGES = {"claim", "draw", "sign", "check", "store", "record"}
 
 
@@ -58,8 +59,8 @@ def test_every_ratio_is_to_the_naive_way_of_the_same_run(result: Any) -> None:
     naive = result["naive"]
     for line in result["lines"]:
         assert line["naive_ms"] == naive["cpu_ms"]
-        assert line["ratio"] == pytest.approx(naive["cpu_ms"] / line["cpu_ms"], abs=0.02)
-        assert line["rate_ratio"] == pytest.approx(line["per_s"] / naive["per_s"], abs=0.02)
+        assert line["ratio"] == pytest.approx(naive["cpu_ms"] / line["cpu_ms"], rel=ROUNDED)
+        assert line["rate_ratio"] == pytest.approx(line["per_s"] / naive["per_s"], rel=ROUNDED)
 
 
 def test_stages_cost_something_and_less_than_the_whole(result: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -88,6 +89,17 @@ def test_kills_anywhere_inside_a_stage_change_nothing(rounds: Rounds, seed: int)
             for queue in ("interactive", "bulk")
         )
     )
+
+
+def test_a_master_that_does_not_notice_its_worker_s_death_is_replaced(rounds: Rounds) -> None:
+    before, master = rounds.works.restarts(), rounds.works.pid("interactive-0")
+    worker = rounds.works.worker_of("interactive-0")
+
+    os.kill(master, signal.SIGSTOP)  # as one that waits for a lock that died with its worker
+    os.kill(worker, signal.SIGKILL)
+
+    wait_for(lambda: rounds.works.restarts() > before, "the master was replaced")
+    rounds.run()
 
 
 def test_kills_at_the_steps_of_a_batch_repeat_the_step(rounds: Rounds) -> None:

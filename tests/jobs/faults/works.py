@@ -121,6 +121,12 @@ class Works:
         assert process is not None, member
         return process.pid
 
+    def worker_of(self, member: str) -> int:
+        """The process that a master started to do the work."""
+        master = self.pid(member)
+        wait_for(lambda: bool(_children(master)), f"{member} has a worker")
+        return _children(master)[0]
+
     def signal(self, member: str, number: signal.Signals) -> None:
         """Send a signal to a member, master and worker."""
         os.killpg(self.pid(member), number)
@@ -159,6 +165,10 @@ class Works:
     def restarts(self) -> int:
         """How often a member had to be started again."""
         return sum(member.restarts for member in self.crew.members)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
 
 
 def wait_for(done: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
