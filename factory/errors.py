@@ -10,6 +10,7 @@
         UnprintableError           no installed face has a glyph for a character
         LintError                  the drawn document breaks its kind
         SealRefusedError           this seal may not be put on this document
+          UnknownSealError         of a version or algorithm that cannot be judged here
         SignatureRefusedError      a party's signature is not taken: wrong, or not theirs
         SelfCheckError             the finished document does not verify: a fault of ours
         ConflictError              the state of the thing does not allow this
@@ -110,6 +111,10 @@ class SealRefusedError(PermanentError):
     """This seal may not be put on this document."""
 
 
+class UnknownSealError(SealRefusedError):
+    """A seal of a version or algorithm unknown here: it cannot be judged, so it never counts."""
+
+
 class SignatureRefusedError(PermanentError):
     """A party's signature is not taken: it does not fit, or is not that party's."""
 
@@ -160,6 +165,7 @@ REASONS: dict[type[FactoryError], str] = {
     RefusedCharacterError: "character",
     LintError: "lint",
     SealRefusedError: "seal_refused",
+    UnknownSealError: "seal_unknown",
     SignatureRefusedError: "signature_refused",
     SelfCheckError: "self_check",
     ConflictError: "conflict",
