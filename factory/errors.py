@@ -12,6 +12,7 @@
         SealRefusedError           this seal may not be put on this document
           UnknownSealError         of a version or algorithm that cannot be judged here
         SignatureRefusedError      a party's signature is not taken: wrong, or not theirs
+        PackageError               an OFD package, or XML in it, breaks the rules of its container
         SelfCheckError             the finished document does not verify: a fault of ours
         ConflictError              the state of the thing does not allow this
         NotFoundError              there is no such thing
@@ -119,6 +120,17 @@ class SignatureRefusedError(PermanentError):
     """A party's signature is not taken: it does not fit, or is not that party's."""
 
 
+class PackageError(PermanentError):
+    """An OFD package, or XML in it, breaks the rules of its container; says which, in closed words.
+
+    rule: that rule alone, e.g. ``twice the same name``.
+    """
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(f"package: {rule} (GB/T 33190-2016)")
+        self.rule = rule
+
+
 class SelfCheckError(PermanentError):
     """The finished document does not verify: a fault of ours, never released."""
 
@@ -167,6 +179,7 @@ REASONS: dict[type[FactoryError], str] = {
     SealRefusedError: "seal_refused",
     UnknownSealError: "seal_unknown",
     SignatureRefusedError: "signature_refused",
+    PackageError: "package",
     SelfCheckError: "self_check",
     ConflictError: "conflict",
     AwaitsError: "awaits",
