@@ -56,8 +56,8 @@ def new_key(algorithm: str = "p256") -> SoftKey:
 def make_ca(now: datetime, *, name: str = "Certificate Factory") -> TestCA:
     """A root and an issuing CA of that name, both EC P-256."""
     root_key, issuing_key = new_key(), new_key()
-    root_name = _name(f"{name} Root CA")
-    issuing_name = _name(f"{name} Issuing CA")
+    root_name = marked_name(f"{name} Root CA")
+    issuing_name = marked_name(f"{name} Issuing CA")
     root = _ca(root_name, root_key, root_name, root_key, now, path_length=1)
     issuing = _ca(issuing_name, issuing_key, root_name, root_key, now, path_length=0)
     return TestCA(
@@ -69,7 +69,7 @@ def make_ca(now: datetime, *, name: str = "Certificate Factory") -> TestCA:
 
 def issue_seal(ca: IssuingCA, authority: str, *, algorithm: str = "p256") -> Issued:
     """A certificate for an authority's seal: digital signature and content commitment."""
-    return _issue(ca, _name(authority), SEAL_LIFE, algorithm)
+    return _issue(ca, marked_name(authority), SEAL_LIFE, algorithm)
 
 
 def issue_person(ca: IssuingCA, name: str, id_number: str, *, algorithm: str = "p256") -> Issued:
@@ -100,7 +100,7 @@ def _issue(
     *further: x509.ExtensionType,
 ) -> Issued:
     key, issuer = new_key(algorithm), ca.issuing
-    usage = _usage(digital_signature=True, content_commitment=True)
+    usage = key_usage(digital_signature=True, content_commitment=True)
     builder = (
         _builder(subject, key, issuer.certificate.subject, ca.now, life)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -131,7 +131,7 @@ def _ca(
     return (
         _builder(name, key, issuer, now, CA_LIFE)
         .add_extension(constraints, critical=True)
-        .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(key_usage(key_cert_sign=True, crl_sign=True), critical=True)
         .add_extension(_issued_by(issuer_key), critical=False)
         .sign(issuer_key, hashes.SHA256())
     )
@@ -152,7 +152,8 @@ def _builder(
     )
 
 
-def _name(common_name: str) -> x509.Name:
+def marked_name(common_name: str) -> x509.Name:
+    """A subject that says it is for tests."""
     return x509.Name(
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "CN"),
@@ -178,7 +179,8 @@ def _issued_by(key: SoftKey) -> x509.AuthorityKeyIdentifier:
     return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
 
 
-def _usage(**on: bool) -> x509.KeyUsage:
+def key_usage(**on: bool) -> x509.KeyUsage:
+    """The uses that are named, and no other (RFC 5280, 4.2.1.3)."""
     names = (
         "digital_signature",
         "content_commitment",

@@ -18,8 +18,8 @@ class Signer(Protocol):
     def sign_digests(self, digests: Sequence[bytes]) -> list[bytes]:
         """One raw signature a digest, in order.
 
-        digests: SHA-256 values, 32 bytes each.
-        Returns PKCS#1 v1.5 values for RSA, DER ECDSA-Sig-Value for EC keys (RFC 3279).
+        digests: SHA-256 values, 32 bytes each; for SM2 the values e (GB/T 32918.2-2016, 6.1).
+        Returns PKCS#1 v1.5 values for RSA, DER of r and s for EC keys (RFC 3279) and SM2.
         """
 
 
@@ -37,5 +37,22 @@ class SealIdentity:
     chain: tuple[x509.Certificate, ...]
     picture: bytes = field(repr=False)
     width_mm: float
+    signer: Signer = field(repr=False)
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SesIdentity:
+    """An electronic seal for OFD (GB/T 38540-2020), with the key of one who may sign with it.
+
+    seal:  SESeal as its maker issued it, DER; it holds the picture.
+    chain: issuing CA certificates, leaf's issuer first.
+    test:  made by the embedded default; says so in subject and picture.
+    """
+
+    name: str
+    seal: bytes = field(repr=False)
+    signing_cert: x509.Certificate
+    chain: tuple[x509.Certificate, ...]
     signer: Signer = field(repr=False)
     test: bool = False

@@ -80,6 +80,7 @@ def message_digest(point: bytes, message: bytes, signer_id: bytes = SIGNER_ID) -
     return sm3(identity_digest(point, signer_id) + message)
 
 
+@lru_cache(maxsize=64)
 def identity_digest(point: bytes, signer_id: bytes = SIGNER_ID) -> bytes:
     """Z: who signs and on which curve, the same for all messages (GB/T 32918.2-2016, 5.5)."""
     bits = (8 * len(signer_id)).to_bytes(2, "big")

@@ -23,14 +23,27 @@ class Sm2SoftSigner:
     """
 
     def __init__(self, key: bytes, passphrase: bytes, *, backend: str | None = None) -> None:
-        """key: encrypted PKCS#8, DER or PEM.  backend: of backends(); None: the best one.
+        """key: encrypted PKCS#8, DER or PEM.  backend: of backends(); None: the first of them.
 
         SettingsError: the file does not open, or there is no such backend here.
         """
         secret, said = pkcs8.opened(key, passphrase)
-        self.point = sm2.public_of(secret)
+        self._take(secret, backend)
         if said not in (None, self.point):
             raise SettingsError("the SM2 key file contradicts itself: its halves do not fit")
+
+    @classmethod
+    def of(cls, secret: bytes, *, backend: str | None = None) -> Sm2SoftSigner:
+        """The signer of a private key that was never in a file (32 bytes)."""
+        made = cls.__new__(cls)
+        made._take(secret, backend)
+        return made
+
+    def _take(self, secret: bytes, backend: str | None) -> None:
+        try:
+            self.point = sm2.public_of(secret)
+        except ValueError as error:
+            raise SettingsError("the SM2 key file holds no private key of that curve") from error
         self._sign = _chosen(backend).signing(secret, self.point)
 
     def sign_digests(self, digests: Sequence[bytes]) -> list[bytes]:
