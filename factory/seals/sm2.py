@@ -141,6 +141,7 @@ def _sum(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
     return x, (slope * (one[0] - x) - one[1]) % _P
 
 
+@lru_cache(maxsize=256)
 def public_point(certificate: x509.Certificate) -> bytes | None:
     """The public key of an SM2 certificate, 04 || X || Y; None where the key is another kind.
 

@@ -1,0 +1,62 @@
+"""What openssl thinks of the seals in an OFD; it shares no code with what makes or reads them."""
+
+import subprocess
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zipfile import ZipFile
+
+DISTID = "distid:1234567812345678"
+
+
+def openssl_accepts(data: bytes) -> bool:
+    """Whether both SM2 signatures of every seal fit, the signer's and the maker's."""
+    with ZipFile(BytesIO(data)) as package:
+        values = [package.read(each) for each in package.namelist() if each.endswith(".dat")]
+    return bool(values) and all(value_accepted(value) for value in values)
+
+
+def value_accepted(value: bytes) -> bool:
+    """Both signatures of one SignedValue.dat of version 4, from its slices."""
+    to_sign, signer, _, signature = parts(value)
+    info, maker, _, made = parts(list(parts(to_sign))[1])
+    return fits(to_sign, signer, signature) and fits(info, maker, made)
+
+
+def fits(message: bytes, certificate: bytes, signature: bytes) -> bool:
+    """openssl's word on a signature; certificate an OCTET STRING, signature a BIT STRING."""
+    with TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "signature").write_bytes(content(signature)[1:])
+        public = _openssl("x509", "-inform", "DER", "-pubkey", "-noout", stdin=content(certificate))
+        (place / "public").write_bytes(public.stdout)
+        judged = ("dgst", "-sm3", "-sigopt", DISTID, "-verify", place / "public", "-signature")
+        return _openssl(*judged, place / "signature", stdin=message).returncode == 0
+
+
+def parts(element: bytes) -> Iterator[bytes]:
+    """The elements inside an element, each with its header."""
+    rest = content(element)
+    while rest:
+        size = sum(measure(rest))
+        yield rest[:size]
+        rest = rest[size:]
+
+
+def content(element: bytes) -> bytes:
+    header, size = measure(element)
+    return element[header : header + size]
+
+
+def measure(element: bytes) -> tuple[int, int]:
+    """How long header and content are."""
+    if element[1] < 128:
+        return 2, element[1]
+    count = element[1] - 128
+    return 2 + count, int.from_bytes(element[2 : 2 + count], "big")
+
+
+def _openssl(*arguments: object, stdin: bytes) -> subprocess.CompletedProcess[bytes]:
+    command = ["openssl", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=60)
