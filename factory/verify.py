@@ -1,9 +1,9 @@
-"""Verifying a PDF: bytes and trust roots in, a verdict with every step reported by itself.
+"""Verifying a file: bytes and trust roots in, a verdict with every step reported by itself.
 
-ISO 32000-2, 12.8 and ETSI EN 319 142-1.  Nothing is fetched, no clock is read; the chain is
-validated at the signing time the file claims.  A certificate permits no change: whatever
-follows its seal makes it altered.  A call takes some milliseconds of one core: a server calls
-it in a thread.
+Its first bytes tell what it is; OFD is judged in `verify_ofd`, PDF here.  ISO 32000-2, 12.8 and
+ETSI EN 319 142-1.  Nothing is fetched, no clock is read; the chain is validated at the signing
+time the file claims.  A certificate permits no change: whatever follows its seal makes it
+altered.  A call takes some milliseconds of one core: a server calls it in a thread.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation.pdf_embedded import async_validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
-from factory import verify_form
+from factory import verify_form, verify_ofd
 from factory.seals.cms import asn1_certificate, run_to_end
 from factory.seals.keys import fingerprint
 from factory.seals.selfcheck import BYTE_RANGE, container, self_check, sole_hole
 from factory.verify_verdict import (
+    MAKER_TRUST,
     NOT_ASKED,
     PADES,
     STRONG_DIGESTS,
@@ -35,12 +36,14 @@ from factory.verify_verdict import (
     Check,
     Verdict,
     VerdictWord,
+    common_name,
     in_utc,
     worst,
 )
 
 __all__ = [
     "BYTE_RANGE",
+    "MAKER_TRUST",
     "TRUST",
     "Check",
     "Verdict",
@@ -48,6 +51,7 @@ __all__ = [
     "fingerprint",
     "self_check",
     "twin",
+    "verify",
     "verify_pdf",
 ]
 
@@ -55,6 +59,8 @@ MOST_BYTES = 20 * 1024 * 1024
 MOST_TWIN_BYTES = 1024 * 1024
 NO_CHANGES = 1
 NOBODY: Mapping[str, Sequence[x509.Certificate]] = MappingProxyType({})
+PDF, ZIP = b"%PDF-", b"PK"
+MOST_BEFORE = 1024  #: where a PDF's header may stand (ISO 32000-2, annex I)
 LICENCE = re.compile(r"证照标识:(\S+)")
 
 
@@ -65,12 +71,32 @@ UNSIGNED = Verdict(
 )
 
 
+def verify(
+    data: bytes,
+    trust_roots: Sequence[x509.Certificate],
+    party_roots: Mapping[str, Sequence[x509.Certificate]] = NOBODY,
+    *,
+    maker_roots: Sequence[x509.Certificate] | None = None,
+) -> Verdict:
+    """The verdict on a PDF or an OFD; never raises for what the bytes are.
+
+    trust_roots: what a seal's certificate must lead to, of any algorithm.
+    party_roots: field -> what the certificate of the party that signs there must lead to.
+    maker_roots: what the maker of an electronic seal must lead to; None: the trust roots.
+    """
+    if data.startswith(ZIP):
+        return verify_ofd.verify_ofd(data, trust_roots, maker_roots)
+    if PDF in data[:MOST_BEFORE]:
+        return verify_pdf(data, trust_roots, party_roots)
+    return _unreadable("is neither a PDF nor an OFD")
+
+
 def verify_pdf(
     data: bytes,
     trust_roots: Sequence[x509.Certificate],
     party_roots: Mapping[str, Sequence[x509.Certificate]] = NOBODY,
 ) -> Verdict:
-    """The verdict on a file; never raises for what the bytes are.
+    """The verdict on a PDF; never raises for what the bytes are.
 
     trust_roots: what a seal's certificate must lead to.
     party_roots: field -> what the certificate of the party that signs there must lead to.
@@ -86,6 +112,8 @@ def verify_pdf(
 
 def twin(data: bytes) -> bytes | None:
     """The machine-readable twin that a file carries; None where none can be read."""
+    if data.startswith(ZIP):
+        return verify_ofd.twin(data)
     if len(data) > MOST_BYTES:
         return None
     try:
@@ -186,7 +214,7 @@ def _judged(evidence: _Evidence) -> Verdict:
         verdict=worst(_broken(checks), VerdictWord.VALID),
         reasons=tuple(check.detail for check in checks if not check.ok),
         signed_at=evidence.signed_at,
-        signer=_common_name(evidence.signer),
+        signer=common_name(evidence.signer),
         signing_cert_sha256=fingerprint(evidence.signer),
         whole_file=evidence.whole_file,
         checks=checks,
@@ -333,8 +361,3 @@ def _broken(checks: Sequence[Check]) -> Iterator[VerdictWord]:
 def _permission(signature: Any) -> int | None:
     level = signature.docmdp_level
     return None if level is None else int(level.value)
-
-
-def _common_name(certificate: x509.Certificate) -> str:
-    names = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    return str(names[0].value) if names else certificate.subject.rfc4514_string()

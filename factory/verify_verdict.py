@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from cryptography import x509
+
 PADES = "/ETSI.CAdES.detached"
 TRUST = "trust"  #: the check of the chain
+MAKER_TRUST = "seal maker's trust"  #: the check of the seal maker's chain (制章者)
 NOT_ASKED = "was not asked: the signature does not fit the file"
 STRONG_DIGESTS = frozenset({"sha256", "sha384", "sha512"})  #: ETSI TS 119 312, 5.2
 
@@ -21,7 +24,8 @@ class VerdictWord(StrEnum):
     ALTERED = "altered"  #: changed after sealing, or the signature does not fit
     UNTRUSTED = "untrusted"  #: sealed by somebody we do not know, or not as an authority seals
     UNSIGNED = "unsigned"
-    UNREADABLE = "unreadable"  #: no PDF, or a broken one
+    UNVERIFIABLE = "unverifiable"  #: by an algorithm or version unknown here: never valid
+    UNREADABLE = "unreadable"  #: neither PDF nor OFD, or a broken one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +60,9 @@ class Verdict:
 
 
 def worst(broken: Iterable[VerdictWord], otherwise: VerdictWord) -> VerdictWord:
-    """The verdict of the rules that were broken: altered weighs more than untrusted."""
+    """The verdict of the rules that were broken: altered weighs most, unverifiable least."""
     words = set(broken)
-    for word in (VerdictWord.ALTERED, VerdictWord.UNTRUSTED):
+    for word in (VerdictWord.ALTERED, VerdictWord.UNTRUSTED, VerdictWord.UNVERIFIABLE):
         if word in words:
             return word
     return otherwise
@@ -69,3 +73,9 @@ def in_utc(moment: datetime | None) -> datetime | None:
     if moment is None:
         return None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def common_name(certificate: x509.Certificate) -> str:
+    """Whose certificate it is, as people call it; the whole subject where it has no such name."""
+    names = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return str(names[0].value) if names else certificate.subject.rfc4514_string()

@@ -234,7 +234,7 @@ def examine(plant: Plant, data: bytes, *, asker: Asker = ANYBODY) -> Finding:
     ForbiddenError: not to whoever asks.
     """
     access.check(asker.viewer, Thing.VERIFICATION, None, own=False)
-    verdict = verify.verify_pdf(data, plant.keyring.trust_roots(), forms.all_roots(plant))
+    verdict = verify.verify(data, plant.keyring.trust_roots(), forms.all_roots(plant))
     with plant.ledger.read() as tx:
         return _finding(plant, tx, verdict, hashlib.sha256(data).hexdigest())
 

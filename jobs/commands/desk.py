@@ -10,7 +10,7 @@ import click
 
 from factory.errors import NotFoundError
 from factory.kinds.form_design import FIELDS
-from factory.verify import TRUST, VerdictWord
+from factory.verify import MAKER_TRUST, TRUST, VerdictWord
 from jobs import desk
 from jobs.asker import Asker
 from jobs.commands import machine
@@ -103,7 +103,7 @@ def _show_finding(path: Path, finding: desk.Finding) -> None:
 def _lacks_root(finding: desk.Finding) -> bool:
     """Whether the seal may be right, but under a root that this keyring does not have."""
     return finding.word == VerdictWord.UNTRUSTED and any(
-        each.name == TRUST and not each.ok for each in finding.verdict.checks
+        each.name in {TRUST, MAKER_TRUST} and not each.ok for each in finding.verdict.checks
     )
 
 
