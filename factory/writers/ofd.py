@@ -1,0 +1,478 @@
+"""The OFD writer: placed marks become the members of an unsigned package.  GB/T 33190-2016.
+
+Twin of ``writers.pdf``: equal input gives equal bytes, and nothing is sealed here.  What is the
+same for all documents of one design (document, resources, template page, fonts of the labels)
+comes out byte for byte the same, so that it is compressed and digested once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from hashlib import sha256
+from itertools import count
+from types import MappingProxyType
+
+from factory.errors import PictureError
+from factory.model import SHANGHAI
+from factory.ofd.package import Member
+from factory.ofd.xml import NAMESPACE, escaped, number
+from factory.page.fonts import Face
+from factory.page.marks import (
+    TWIN,
+    Code,
+    CodeSlot,
+    Page,
+    Path,
+    Picture,
+    PictureSlot,
+    Placed,
+    Run,
+    slot_name,
+)
+from factory.writers.ofd_fonts import PLACES, EmbeddedFont, Use, embedded, places
+from factory.writers.ofd_objects import image_object, path_objects, symbol, text_object
+from factory.writers.pdf import JPEG_START, PRODUCER
+
+WRITER_VERSION = "1.0"  #: another where documents come out otherwise
+DOCUMENT = "Doc_0"
+OPENING = f'xmlns:ofd="{NAMESPACE}"'
+
+#: Object ids that each slot of a page has to itself, so that they stay the same whatever the
+#: slots before it hold; more where one of them holds more.
+IDS_OF_A_SLOT = 100
+PENS = 8  #: ids for widths of bold lines; more where a document has more
+
+Fonts = Mapping[tuple[Face, Use], EmbeddedFont]
+Filled = Run | Picture | Code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfdNames:
+    """How receivers want things called.  GB/T 36905 leaves it to them.
+
+    licence_id: of the CustomData that holds the licence identifier (证照标识).
+    tags:       name space of the custom tags.
+    """
+
+    licence_id: str = "证照标识"
+    tags: str = "urn:certificate-factory:face"
+
+
+def draw(
+    placed: Placed,
+    pictures: Mapping[str, bytes],
+    *,
+    title: str,
+    created: datetime,
+    twin: bytes,
+    licence_id: str | None = None,
+    names: OfdNames = OfdNames(),
+    metadata: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Member, ...]:
+    """The members of an unsigned package, ``OFD.xml`` first.
+
+    pictures: role -> JPEG, taken in as it is.
+    created:  aware; the only time in the file, written as in the zone Asia/Shanghai.
+    twin:     the face as canonical JSON; a hidden attachment.
+    metadata: more CustomDatas, by name.
+    PictureError: a picture is missing or is no JPEG.
+    """
+    created = created.astimezone(SHANGHAI)
+    numbers = _Numbers.of(placed)
+    fonts = embedded(_used(placed), numbers.fonts)
+    media = _media(placed, pictures, numbers)
+    contents = tuple(_contents(placed, numbers, fonts))
+    known = {} if licence_id is None else {names.licence_id: licence_id}
+    said = _information(title, created, {**known, **metadata})
+    varying = (said.encode(), *(page.data for page in contents), twin, *(m.data for m in media))
+    return (
+        _entry(_document_id(created, varying), said, signed=bool(placed.signatures)),
+        *_document(placed, numbers, fonts, media),
+        *_templates(placed, numbers, fonts),
+        *contents,
+        *_tags(placed, numbers, names),
+        *_attachment(twin, created),
+    )
+
+
+# --- numbers ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Numbers:
+    """The one space of ids (ST_ID), laid out so that what does not change keeps its numbers.
+
+    fonts:   of the first place of a face.
+    pens:    of each width of a bold line.
+    media:   by role or code.
+    fixed:   for each page, of its template's layer; the objects follow.
+    filled:  for each page, of its layer and of each slot's first object.
+    largest: MaxUnitID.
+    """
+
+    pages: range
+    templates: range
+    fonts: int
+    pens: Mapping[float, int]
+    media: Mapping[str, int]
+    fixed: tuple[int, ...]
+    layers: tuple[int, ...]
+    filled: tuple[Mapping[str, int], ...]
+    largest: int
+
+    @classmethod
+    def of(cls, placed: Placed) -> _Numbers:
+        """Where everything of a document is numbered."""
+        space = _Space()
+        pages, templates = space.take(len(placed.pages)), space.take(len(placed.pages))
+        fonts = space.take(2 * max(PLACES, _places(placed)))
+        widths = _bold_widths(placed)
+        pens = space.take(max(PENS, len(widths)))
+        media = _numbered(space, _media_names(placed), 1)
+        fixed = [space.take(1 + _objects(page)) for page in placed.pages]
+        layers = space.take(len(placed.pages))
+        filled = [_numbered(space, _slot_names(page), _most(page)) for page in placed.pages]
+        return cls(
+            pages=pages,
+            templates=templates,
+            fonts=fonts.start,
+            pens=dict(zip(widths, pens, strict=False)),
+            media=media,
+            fixed=tuple(each.start for each in fixed),
+            layers=tuple(layers),
+            filled=tuple(filled),
+            largest=space.free - 1,
+        )
+
+
+@dataclass(slots=True)
+class _Space:
+    """Numbers from 1, each given out once."""
+
+    free: int = 1
+
+    def take(self, amount: int) -> range:
+        taken = range(self.free, self.free + amount)
+        self.free = taken.stop
+        return taken
+
+
+def _numbered(space: _Space, names: Iterable[str], each: int) -> dict[str, int]:
+    return {name: space.take(each).start for name in names}
+
+
+def _places(placed: Placed) -> int:
+    return 1 + max(places(face for face, _ in _used(placed)).values(), default=0)
+
+
+def _bold_widths(placed: Placed) -> list[float]:
+    marks = (mark for page in placed.pages for mark in page.marks)
+    return sorted({mark.bold_mm for mark in marks if isinstance(mark, Run) and mark.bold_mm})
+
+
+def _media_names(placed: Placed) -> dict[str, None]:
+    """Those that the design has room for, then any other."""
+    slots = (slot for page in placed.pages for slot in page.slots)
+    marks = (mark for page in placed.pages for mark in page.filled)
+    roomy = [slot_name(slot) for slot in slots if isinstance(slot, PictureSlot | CodeSlot)]
+    return dict.fromkeys([*roomy, *(_name(m) for m in marks if not isinstance(m, Run))])
+
+
+def _slot_names(page: Page) -> dict[str, None]:
+    return dict.fromkeys([*map(slot_name, page.slots), *map(_name, page.filled)])
+
+
+def _name(mark: Filled) -> str:
+    """Which slot it fills."""
+    if isinstance(mark, Picture):
+        return mark.role
+    return mark.slot or ""
+
+
+def _objects(page: Page) -> int:
+    return sum(len(mark.copies) if isinstance(mark, Path) else 1 for mark in page.fixed)
+
+
+def _most(page: Page) -> int:
+    """Ids for each slot of a page."""
+    return max(IDS_OF_A_SLOT, *(len(marks) for marks in _by_slot(page).values()), 0)
+
+
+def _by_slot(page: Page) -> Mapping[str, list[Filled]]:
+    found: defaultdict[str, list[Filled]] = defaultdict(list)
+    for mark in page.filled:
+        found[_name(mark)].append(mark)
+    return found
+
+
+def _identified(page: Page, first: Mapping[str, int]) -> Iterator[tuple[Filled, int]]:
+    """What fills a page, in drawing order, each with its id."""
+    numbers = {name: count(start) for name, start in first.items()}
+    return ((mark, next(numbers[_name(mark)])) for mark in page.filled)
+
+
+# --- OFD.xml ----------------------------------------------------------------------------------
+
+
+def _information(title: str, created: datetime, said: Mapping[str, str]) -> str:
+    """Title, day and identifiers; nothing of the holder's."""
+    custom = "".join(
+        f'<ofd:CustomData Name="{escaped(name)}">{escaped(value)}</ofd:CustomData>'
+        for name, value in said.items()
+    )
+    return (
+        f"<ofd:Title>{escaped(title)}</ofd:Title>"
+        f"<ofd:CreationDate>{created:%Y-%m-%d}</ofd:CreationDate>"
+        f"<ofd:Creator>{PRODUCER}</ofd:Creator>"
+        f"<ofd:CreatorVersion>{WRITER_VERSION}</ofd:CreatorVersion>"
+        + (f"<ofd:CustomDatas>{custom}</ofd:CustomDatas>" if custom else "")
+    )
+
+
+def _document_id(created: datetime, varying: Iterable[bytes]) -> str:
+    """A UUID without dashes, made of all in which documents differ (RFC 9562, version 8)."""
+    digest = sha256(created.isoformat().encode())
+    for part in varying:
+        digest.update(sha256(part).digest())
+    first = bytearray(digest.digest()[:16])
+    first[6], first[8] = first[6] & 0x0F | 0x80, first[8] & 0x3F | 0x80
+    return first.hex()
+
+
+def _entry(ident: str, said: str, *, signed: bool) -> Member:
+    """The entry; names the list of signatures before there is one, since its digest is taken."""
+    signatures = f"<ofd:Signatures>{DOCUMENT}/Signs/Signatures.xml</ofd:Signatures>"
+    return _xml(
+        "OFD.xml",
+        f'<ofd:OFD {OPENING} Version="1.0" DocType="OFD"><ofd:DocBody>'
+        f"<ofd:DocInfo><ofd:DocID>{ident}</ofd:DocID>{said}</ofd:DocInfo>"
+        f"<ofd:DocRoot>{DOCUMENT}/Document.xml</ofd:DocRoot>{signatures if signed else ''}"
+        "</ofd:DocBody></ofd:OFD>",
+    )
+
+
+def _xml(name: str, content: str) -> Member:
+    return Member(name=name, data=f'<?xml version="1.0" encoding="UTF-8"?>\n{content}'.encode())
+
+
+# --- document and resources -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Medium:
+    """A picture among the resources."""
+
+    number: int
+    file: str
+    format: str
+    data: bytes
+
+
+def _document(
+    placed: Placed, numbers: _Numbers, fonts: Fonts, media: tuple[_Medium, ...]
+) -> Iterator[Member]:
+    yield _xml(f"{DOCUMENT}/Document.xml", _root(placed, numbers, with_media=bool(media)))
+    listed = _listed_pens(numbers.pens) + _listed_fonts(fonts.values())
+    yield _xml(f"{DOCUMENT}/PublicRes.xml", _resources(listed))
+    if media:
+        yield _xml(f"{DOCUMENT}/DocumentRes.xml", _resources(_listed_media(media)))
+    yield from (_resource(font.file, font.data) for font in fonts.values())
+    yield from (_resource(each.file, each.data) for each in media)
+
+
+def _resource(file: str, data: bytes) -> Member:
+    return Member(name=f"{DOCUMENT}/Res/{file}", data=data)
+
+
+def _root(placed: Placed, numbers: _Numbers, *, with_media: bool) -> str:
+    templates = "".join(
+        f'<ofd:TemplatePage ID="{ident}" BaseLoc="Tpls/Tpl_{n}/Content.xml"/>'
+        for n, ident in enumerate(numbers.templates)
+    )
+    pages = "".join(
+        f'<ofd:Page ID="{ident}" BaseLoc="Pages/Page_{n}/Content.xml"/>'
+        for n, ident in enumerate(numbers.pages)
+    )
+    return (
+        f"<ofd:Document {OPENING}><ofd:CommonData>"
+        f"<ofd:MaxUnitID>{numbers.largest}</ofd:MaxUnitID>"
+        f"<ofd:PageArea>{_physical(placed.width_mm, placed.height_mm)}</ofd:PageArea>"
+        "<ofd:PublicRes>PublicRes.xml</ofd:PublicRes>"
+        + ("<ofd:DocumentRes>DocumentRes.xml</ofd:DocumentRes>" if with_media else "")
+        + f"{templates}</ofd:CommonData><ofd:Pages>{pages}</ofd:Pages>"
+        "<ofd:CustomTags>Tags/CustomTags.xml</ofd:CustomTags>"
+        "<ofd:Attachments>Attachs/Attachments.xml</ofd:Attachments></ofd:Document>"
+    )
+
+
+def _physical(width_mm: float, height_mm: float) -> str:
+    return f"<ofd:PhysicalBox>0 0 {number(width_mm)} {number(height_mm)}</ofd:PhysicalBox>"
+
+
+def _resources(listed: str) -> str:
+    return f'<ofd:Res {OPENING} BaseLoc="Res">{listed}</ofd:Res>'
+
+
+def _listed_pens(pens: Mapping[float, int]) -> str:
+    listed = "".join(
+        f'<ofd:DrawParam ID="{ident}" LineWidth="{number(width)}"/>'
+        for width, ident in pens.items()
+    )
+    return f"<ofd:DrawParams>{listed}</ofd:DrawParams>" if listed else ""
+
+
+def _listed_fonts(fonts: Iterable[EmbeddedFont]) -> str:
+    listed = "".join(
+        f'<ofd:Font ID="{font.number}" FontName="{font.name}" FamilyName="{font.family}">'
+        f"<ofd:FontFile>{font.file}</ofd:FontFile></ofd:Font>"
+        for font in fonts
+    )
+    return f"<ofd:Fonts>{listed}</ofd:Fonts>"
+
+
+def _listed_media(media: Iterable[_Medium]) -> str:
+    listed = "".join(
+        f'<ofd:MultiMedia ID="{each.number}" Type="Image" Format="{each.format}">'
+        f"<ofd:MediaFile>{escaped(each.file)}</ofd:MediaFile></ofd:MultiMedia>"
+        for each in media
+    )
+    return f"<ofd:MultiMedias>{listed}</ofd:MultiMedias>"
+
+
+def _used(placed: Placed) -> dict[tuple[Face, Use], set[str]]:
+    """The characters of each font."""
+    used: defaultdict[tuple[Face, Use], set[str]] = defaultdict(set)
+    for page in placed.pages:
+        for use, marks in ((Use.LABEL, page.fixed), (Use.DATA, page.filled)):
+            for mark in marks:
+                if isinstance(mark, Run):
+                    used[mark.face, use].update(mark.text)
+    return used
+
+
+def _media(placed: Placed, pictures: Mapping[str, bytes], numbers: _Numbers) -> tuple[_Medium, ...]:
+    """Each picture and code once, in the order of their numbers."""
+    marks = (mark for page in placed.pages for mark in page.filled)
+    found = {_name(mark): mark for mark in marks if not isinstance(mark, Run)}
+    return tuple(
+        _medium(found[name], ident, pictures)
+        for name, ident in numbers.media.items()
+        if name in found
+    )
+
+
+def _medium(mark: Picture | Code, ident: int, pictures: Mapping[str, bytes]) -> _Medium:
+    name = _name(mark)
+    if isinstance(mark, Code):
+        return _Medium(number=ident, file=f"{name}.png", format="PNG", data=symbol(mark.rows))
+    jpeg = pictures.get(name, b"")
+    if not jpeg.startswith(JPEG_START):
+        raise PictureError(f"{name}: the picture is missing or no JPEG")
+    return _Medium(number=ident, file=f"{name}.jpg", format="JPEG", data=jpeg)
+
+
+# --- pages ------------------------------------------------------------------------------------
+
+
+def _templates(placed: Placed, numbers: _Numbers, fonts: Fonts) -> Iterator[Member]:
+    labels = tuple((face, font.number) for (face, use), font in fonts.items() if use is Use.LABEL)
+    pens = tuple(numbers.pens.items())
+    for n, page in enumerate(placed.pages):
+        data = _template(_area(placed), page.fixed, numbers.fixed[n], labels, pens)
+        yield Member(name=f"{DOCUMENT}/Tpls/Tpl_{n}/Content.xml", data=data)
+
+
+def _contents(placed: Placed, numbers: _Numbers, fonts: Fonts) -> Iterator[Member]:
+    for n, page in enumerate(placed.pages):
+        template = f'<ofd:Template TemplateID="{numbers.templates[n]}" ZOrder="Background"/>'
+        objects = "".join(
+            _filled(mark, ident, fonts, numbers)
+            for mark, ident in _identified(page, numbers.filled[n])
+        )
+        content = template + _area(placed) + _layer(numbers.layers[n], objects)
+        yield _xml(f"{DOCUMENT}/Pages/Page_{n}/Content.xml", _page(content))
+
+
+@lru_cache(maxsize=32)
+def _template(
+    area: str,
+    fixed: tuple[Run | Path, ...],
+    first: int,
+    labels: tuple[tuple[Face, int], ...],
+    line_widths: tuple[tuple[float, int], ...],
+) -> bytes:
+    """The constant face of a page, the same for all documents of a sheet."""
+    fonts, pens = dict(labels), dict(line_widths)
+    idents = count(first + 1)
+    objects = "".join(
+        "".join(path_objects(mark, idents))
+        if isinstance(mark, Path)
+        else text_object(mark, next(idents), fonts[mark.face], pens)
+        for mark in fixed
+    )
+    return _xml("", _page(area + _layer(first, objects))).data
+
+
+def _area(placed: Placed) -> str:
+    return f"<ofd:Area>{_physical(placed.width_mm, placed.height_mm)}</ofd:Area>"
+
+
+def _page(content: str) -> str:
+    return f"<ofd:Page {OPENING}>{content}</ofd:Page>"
+
+
+def _layer(ident: int, objects: str) -> str:
+    return f'<ofd:Content><ofd:Layer ID="{ident}" Type="Body">{objects}</ofd:Layer></ofd:Content>'
+
+
+def _filled(mark: Filled, ident: int, fonts: Fonts, numbers: _Numbers) -> str:
+    if isinstance(mark, Run):
+        return text_object(mark, ident, fonts[mark.face, Use.DATA].number, numbers.pens)
+    return image_object(mark, ident, numbers.media[_name(mark)])
+
+
+# --- tags and the twin ------------------------------------------------------------------------
+
+
+def _tags(placed: Placed, numbers: _Numbers, names: OfdNames) -> Iterator[Member]:
+    """Which objects print which field (结构化数据与版面的关联)."""
+    space = escaped(names.tags)
+    yield _xml(
+        f"{DOCUMENT}/Tags/CustomTags.xml",
+        f'<ofd:CustomTags {OPENING}><ofd:CustomTag NameSpace="{space}">'
+        "<ofd:FileLoc>Tag_Face.xml</ofd:FileLoc></ofd:CustomTag></ofd:CustomTags>",
+    )
+    fields = "".join(
+        f'<face:Field Name="{escaped(name)}">{references}</face:Field>'
+        for name, references in _references(placed, numbers).items()
+    )
+    yield _xml(
+        f"{DOCUMENT}/Tags/Tag_Face.xml",
+        f'<face:Face xmlns:face="{space}" {OPENING}>{fields}</face:Face>',
+    )
+
+
+def _references(placed: Placed, numbers: _Numbers) -> Mapping[str, str]:
+    """Of each printed slot, its text objects in reading order."""
+    found: defaultdict[str, str] = defaultdict(str)
+    for n, page in enumerate(placed.pages):
+        reference = f'<ofd:ObjectRef PageRef="{numbers.pages[n]}">{{}}</ofd:ObjectRef>'
+        for mark, ident in _identified(page, numbers.filled[n]):
+            if isinstance(mark, Run) and mark.slot and not mark.text.isspace():
+                found[mark.slot] += reference.format(ident)
+    return found
+
+
+def _attachment(twin: bytes, created: datetime) -> Iterator[Member]:
+    """The face as a file that only programs see."""
+    yield _xml(
+        f"{DOCUMENT}/Attachs/Attachments.xml",
+        f'<ofd:Attachments {OPENING}><ofd:Attachment ID="a1" Name="{TWIN}" Format="json"'
+        f' CreationDate="{created:%Y-%m-%dT%H:%M:%S}" Visible="false">'
+        f"<ofd:FileLoc>{TWIN}</ofd:FileLoc></ofd:Attachment></ofd:Attachments>",
+    )
+    yield Member(name=f"{DOCUMENT}/Attachs/{TWIN}", data=twin)

@@ -1,0 +1,186 @@
+"""Faces inside an OFD: subsets that are looked up by character.  GB/T 33190-2016, 11.1.
+
+Labels and data have fonts of their own, so that the labels' are the same file for every holder
+of one design.  Fonts keep their character map: glyph numbers (CGTransform) defeat the search for
+text.  ISO/IEC 14496-22 is the format of the files.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import lru_cache
+
+from factory.page.fonts import FACES, WEN_KAI, Face
+
+#: Faces with a place of their own, whichever of them a document uses: ids stay what they are.
+KNOWN = tuple(dict.fromkeys(row.name for chain in FACES.values() for row in chain))
+PLACES = 16  #: of faces; more where a document uses more
+SONG, KAI = "宋体", "楷体"  #: what a reader that cannot use the embedded font puts in its place
+
+TRUETYPE = 0x00010000
+ENTRY = struct.Struct(">4s3L")  #: of the table directory
+HEAD_ADJUSTMENT = 8  #: where ``head`` holds what brings the whole file's sum to MAGIC_SUM
+MAGIC_SUM = 0xB1B0AFBA
+
+WINDOWS, UNICODE_BMP, ENGLISH = 3, 1, 0x0409
+FAMILY, SUBFAMILY, UNIQUE, FULL, POSTSCRIPT = 1, 2, 3, 4, 6
+REGULAR = "Regular"
+
+#: For a face that has none: version 3, no glyph names.
+POST = struct.pack(">L l 2h 5L", 0x00030000, 0, -100, 50, 0, 0, 0, 0, 0)
+
+
+class Use(IntEnum):
+    """What a font sets."""
+
+    LABEL = 0  #: what is the same for every document of the design
+    DATA = 1  #: what differs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedFont:
+    """One face as one document uses it.
+
+    number: its ST_ID.
+    name:   private, so that no reader takes a font of its own machine for it.
+    family: the common name, by which a reader finds a substitute.
+    """
+
+    number: int
+    name: str
+    family: str
+    file: str
+    data: bytes = field(repr=False)
+
+
+def places(faces: Iterable[Face]) -> dict[Face, int]:
+    """Where each face stands among all: known ones at their own place, others behind them.
+
+    A second face under a known name, which somebody has added, is one of the others.
+    """
+    found: dict[Face, int] = {}
+    for face in dict.fromkeys(faces):
+        own = KNOWN.index(face.name) if face.name in KNOWN else len(KNOWN)
+        taken = found.values()
+        found[face] = own if own not in taken else max(len(KNOWN), *(n + 1 for n in taken))
+    return found
+
+
+def embedded(
+    used: Mapping[tuple[Face, Use], Iterable[str]], first: int
+) -> Mapping[tuple[Face, Use], EmbeddedFont]:
+    """The fonts of a document by face and use, in the order of their numbers.
+
+    used:  the characters of each.
+    first: the ST_ID of the first place.
+    """
+    at = places(face for face, _ in used)
+    fonts = {
+        (face, use): _font(face, use, "".join(sorted(set(characters))), at[face], first)
+        for (face, use), characters in used.items()
+    }
+    return dict(sorted(fonts.items(), key=lambda pair: pair[1].number))
+
+
+def _font(face: Face, use: Use, characters: str, place: int, first: int) -> EmbeddedFont:
+    what = use.name.capitalize()
+    name = f"Cert{what}{place + 1}"
+    make = _kept if use is Use.LABEL else _made
+    return EmbeddedFont(
+        number=first + 2 * place + use,
+        name=name,
+        family=KAI if face.name == WEN_KAI.name else SONG,
+        file=f"{what.lower()}-{place + 1}.ttf",
+        data=make(face, characters, name),
+    )
+
+
+def _made(face: Face, characters: str, name: str) -> bytes:
+    return named(face.mapped_subset(characters), name)
+
+
+_kept = lru_cache(maxsize=64)(_made)  # every document of a design has these labels
+
+
+def named(font: bytes, name: str) -> bytes:
+    """A TrueType file under that name, with all tables that readers insist on.
+
+    name: a PostScript name, at most 63 Latin letters and digits.
+    """
+    tables = dict(_tables(font))
+    tables.setdefault("post", POST)
+    tables.setdefault("OS/2", _os2(tables))
+    tables["name"] = _name_table(name)
+    return _assembled(tables)
+
+
+def _tables(font: bytes) -> Iterator[tuple[str, bytes]]:
+    (count,) = struct.unpack_from(">H", font, 4)
+    for n in range(count):
+        tag, _, offset, length = ENTRY.unpack_from(font, 12 + ENTRY.size * n)
+        yield tag.decode("ascii"), font[offset : offset + length]
+
+
+def _name_table(name: str) -> bytes:
+    """Windows, Unicode, English; format 0."""
+    said = {FAMILY: name, SUBFAMILY: REGULAR, UNIQUE: name, FULL: name, POSTSCRIPT: name}
+    strings = b"".join(text.encode("utf-16-be") for text in said.values())
+    records, offset = b"", 0
+    for ident, text in said.items():
+        length = 2 * len(text)
+        records += struct.pack(">6H", WINDOWS, UNICODE_BMP, ENGLISH, ident, length, offset)
+        offset += length
+    return struct.pack(">3H", 0, len(said), 6 + len(records)) + records + strings
+
+
+def _os2(tables: Mapping[str, bytes]) -> bytes:
+    """Version 0, for a face that has none: weight 400, its own ascent and descent."""
+    ascent, descent = struct.unpack_from(">2h", tables["hhea"], 4)
+    weight, width = 400, 5
+    beginning = struct.pack(">Hh3H", 0, 0, weight, width, 0) + struct.pack(">11h", *[0] * 11)
+    classes = bytes(10) + bytes(16) + b"    "  # PANOSE, Unicode ranges, vendor
+    regular, first, last = 0x40, 0x20, 0xFFFF
+    heights = (ascent, descent, 0, ascent, -descent)
+    return beginning + classes + struct.pack(">3H3h2H", regular, first, last, *heights)
+
+
+def _assembled(tables: Mapping[str, bytes]) -> bytes:
+    """The tables in the order of their tags, with all sums right (ISO/IEC 14496-22, 4.3)."""
+    written = {tag: tables[tag] for tag in sorted(tables)}
+    written["head"] = _adjusted(written["head"], 0)
+    header = _directory(written)
+    total = _sum(header) + sum(_sum(table) for table in written.values())
+    written["head"] = _adjusted(written["head"], (MAGIC_SUM - total) & 0xFFFFFFFF)
+    return header + b"".join(map(_padded, written.values()))
+
+
+def _directory(tables: Mapping[str, bytes]) -> bytes:
+    count = len(tables)
+    power = count.bit_length() - 1
+    search = 16 << power
+    header = struct.pack(">L4H", TRUETYPE, count, search, power, 16 * count - search)
+    offset = 12 + ENTRY.size * count
+    for tag, table in tables.items():
+        header += ENTRY.pack(tag.encode("ascii"), _sum(table), offset, len(table))
+        offset += len(_padded(table))
+    return header
+
+
+def _adjusted(head: bytes, adjustment: int) -> bytes:
+    return head[:HEAD_ADJUSTMENT] + adjustment.to_bytes(4, "big") + head[HEAD_ADJUSTMENT + 4 :]
+
+
+def _padded(table: bytes) -> bytes:
+    return table + bytes(-len(table) % 4)
+
+
+def _sum(table: bytes) -> int:
+    words = array("I", _padded(table))
+    if sys.byteorder == "little":
+        words.byteswap()
+    return sum(words) & 0xFFFFFFFF
