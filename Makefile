@@ -34,6 +34,7 @@ setup-test: ## Prepare what the tests need beside that
 	@bash deploy/setup/python.sh test
 	@bash deploy/setup/fonts.sh
 	@bash deploy/setup/tools.sh
+	@bash deploy/setup/ofd_cli.sh
 
 test: setup-test lint ## Prepare, check types, style and imports, and run all tests
 	@$(PY) -m pytest -n 2 --dist loadfile

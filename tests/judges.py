@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from io import BytesIO
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import ofdkit
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from PIL import Image
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
@@ -26,6 +29,8 @@ PREFLIGHT = tuple(
         *("commons-logging", "javax.activation", "jaxb-api"),
     )
 )
+OFD_CLI = Path(sys.prefix) / "bin" / "ofd-cli"  # deploy/setup/ofd_cli.sh
+PASSED = "[通过]"
 #: Rules of PDF/A-1b, the only level preflight knows, that PDF/A-3b does not have: the code and
 #: how the complaint begins.
 ONLY_IN_A1 = (
@@ -150,3 +155,39 @@ def der(padded: bytes) -> bytes:
     """Without the padding: cut at the length the outer header gives."""
     count = padded[1] & 0x7F
     return padded[: 2 + count + int.from_bytes(padded[2 : 2 + count], "big")]
+
+
+def ofd_cli(*words: str | Path) -> str:
+    """What ofd-cli says, without its colours."""
+    return re.sub(r"\x1b\[\d*m", "", run(OFD_CLI, *words, check=False))
+
+
+def ofd_faults(path: Path) -> str:
+    """What ofd-cli finds against the form of an OFD and its digests; empty: nothing.
+
+    It looks at no signature value.
+    """
+    said = ofd_cli("check", path)
+    return "" if PASSED in said and "不合规" not in said else said
+
+
+def ofd_pictures(path: Path, dpi: int) -> list[Image.Image]:
+    """The pages of an OFD as ofd-cli draws them, without seals."""
+    folder = path.with_suffix(".pages")
+    ofd_cli("render", "--dpi", str(dpi), "--prefix", "page", path, folder)
+    files = sorted(folder.glob("*.png"), key=lambda each: (len(each.name), each.name))
+    return [Image.open(each).convert("RGB") for each in files]
+
+
+def ofd_text(data: bytes) -> str:
+    """What ofdkit reads on the pages of an OFD."""
+    with ofdkit.open(data) as document:
+        text = document.text()
+        assert document.warnings == []
+    return text
+
+
+def ofd_runs(data: bytes) -> list[ofdkit.TextRun]:
+    """Where ofdkit finds which text in an OFD, page by page."""
+    with ofdkit.open(data) as document:
+        return [run for page in document.pages for run in page.runs()]

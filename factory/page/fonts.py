@@ -47,8 +47,8 @@ NAME_IDS = (6, 4, 1)  #: PostScript name, full name, family: ISO/IEC 14496-22, n
 
 #: All that a page needs of a TrueType font embedded by glyph number (ISO 32000-1, 9.9).
 EMBEDDED_TABLES = frozenset({"head", "hhea", "maxp", "hmtx", "loca", "glyf"})
-#: What a font needs beside them that is looked up by character.
-MAPPED_TABLES = EMBEDDED_TABLES | {"cmap", "OS/2", "post"}
+#: What a font says of itself beside them, for readers that take nothing without it.
+DESCRIBING_TABLES = frozenset({"OS/2", "post"})
 
 
 Point = tuple[float, float]
@@ -213,25 +213,21 @@ class Face:
         self._font.draw_glyph_with_pen(self._glyph(ch), pen)
         return " ".join(pen.words)
 
-    def subset(self, characters: Iterable[str]) -> Subset:
-        """The glyphs of these covered characters and nothing else; equal in, equal bytes out."""
+    def subset(self, characters: Iterable[str], tables: frozenset[str] = EMBEDDED_TABLES) -> Subset:
+        """The glyphs of these covered characters and nothing else; equal in, equal bytes out.
+
+        tables: those that are kept, where the face has them.
+        """
         wanted = {ch: self._glyph(ch) for ch in sorted(set(characters))}
-        chosen = self._subset_input(EMBEDDED_TABLES)
-        chosen.glyph_set.update(wanted.values())
-        plan = hb.SubsetPlan(self._face, chosen)
+        plan = hb.SubsetPlan(self._face, self._subset_input(wanted, tables))
         renumbered = plan.old_to_new_glyph_mapping
         glyphs = {ch: renumbered[gid] for ch, gid in wanted.items()}
         return Subset(data=plan.execute().blob.data, glyphs=glyphs)
 
-    def mapped_subset(self, characters: Iterable[str]) -> bytes:
-        """The same as a font that is looked up by character; it has no name table."""
-        chosen = self._subset_input(MAPPED_TABLES)
-        chosen.unicode_set.update(ord(ch) for ch in characters)
-        subset: bytes = hb.subset(self._face, chosen).blob.data
-        return subset
-
-    def _subset_input(self, kept: frozenset[str]) -> hb.SubsetInput:
+    def _subset_input(self, characters: Iterable[str], kept: frozenset[str]) -> hb.SubsetInput:
+        # By code points only: for glyph numbers HarfBuzz goes through the whole character map.
         chosen = hb.SubsetInput()
+        chosen.unicode_set.update(map(ord, characters))
         chosen.flags = hb.SubsetFlags.NO_HINTING | hb.SubsetFlags.NO_LAYOUT_CLOSURE
         dropped = self._tables - kept
         chosen.drop_table_tag_set.update(int.from_bytes(tag.encode(), "big") for tag in dropped)

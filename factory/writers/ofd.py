@@ -24,16 +24,13 @@ from factory.page.fonts import Face
 from factory.page.marks import (
     TWIN,
     Code,
-    CodeSlot,
-    Page,
     Path,
     Picture,
-    PictureSlot,
     Placed,
     Run,
-    slot_name,
 )
-from factory.writers.ofd_fonts import PLACES, EmbeddedFont, Use, embedded, places
+from factory.writers.ofd_fonts import EmbeddedFont, Use, embedded
+from factory.writers.ofd_numbers import Filled, Numbers, identified, mark_name, used_faces
 from factory.writers.ofd_objects import image_object, path_objects, symbol, text_object
 from factory.writers.pdf import JPEG_START, PRODUCER
 
@@ -41,13 +38,7 @@ WRITER_VERSION = "1.0"  #: another where documents come out otherwise
 DOCUMENT = "Doc_0"
 OPENING = f'xmlns:ofd="{NAMESPACE}"'
 
-#: Object ids that each slot of a page has to itself, so that they stay the same whatever the
-#: slots before it hold; more where one of them holds more.
-IDS_OF_A_SLOT = 100
-PENS = 8  #: ids for widths of bold lines; more where a document has more
-
 Fonts = Mapping[tuple[Face, Use], EmbeddedFont]
-Filled = Run | Picture | Code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +73,8 @@ def draw(
     PictureError: a picture is missing or is no JPEG.
     """
     created = created.astimezone(SHANGHAI)
-    numbers = _Numbers.of(placed)
-    fonts = embedded(_used(placed), numbers.fonts)
+    numbers = Numbers.of(placed)
+    fonts = embedded(used_faces(placed), numbers.fonts)
     media = _media(placed, pictures, numbers)
     contents = tuple(_contents(placed, numbers, fonts))
     known = {} if licence_id is None else {names.licence_id: licence_id}
@@ -97,122 +88,6 @@ def draw(
         *_tags(placed, numbers, names),
         *_attachment(twin, created),
     )
-
-
-# --- numbers ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Numbers:
-    """The one space of ids (ST_ID), laid out so that what does not change keeps its numbers.
-
-    fonts:   of the first place of a face.
-    pens:    of each width of a bold line.
-    media:   by role or code.
-    fixed:   for each page, of its template's layer; the objects follow.
-    filled:  for each page, of its layer and of each slot's first object.
-    largest: MaxUnitID.
-    """
-
-    pages: range
-    templates: range
-    fonts: int
-    pens: Mapping[float, int]
-    media: Mapping[str, int]
-    fixed: tuple[int, ...]
-    layers: tuple[int, ...]
-    filled: tuple[Mapping[str, int], ...]
-    largest: int
-
-    @classmethod
-    def of(cls, placed: Placed) -> _Numbers:
-        """Where everything of a document is numbered."""
-        space = _Space()
-        pages, templates = space.take(len(placed.pages)), space.take(len(placed.pages))
-        fonts = space.take(2 * max(PLACES, _places(placed)))
-        widths = _bold_widths(placed)
-        pens = space.take(max(PENS, len(widths)))
-        media = _numbered(space, _media_names(placed), 1)
-        fixed = [space.take(1 + _objects(page)) for page in placed.pages]
-        layers = space.take(len(placed.pages))
-        filled = [_numbered(space, _slot_names(page), _most(page)) for page in placed.pages]
-        return cls(
-            pages=pages,
-            templates=templates,
-            fonts=fonts.start,
-            pens=dict(zip(widths, pens, strict=False)),
-            media=media,
-            fixed=tuple(each.start for each in fixed),
-            layers=tuple(layers),
-            filled=tuple(filled),
-            largest=space.free - 1,
-        )
-
-
-@dataclass(slots=True)
-class _Space:
-    """Numbers from 1, each given out once."""
-
-    free: int = 1
-
-    def take(self, amount: int) -> range:
-        taken = range(self.free, self.free + amount)
-        self.free = taken.stop
-        return taken
-
-
-def _numbered(space: _Space, names: Iterable[str], each: int) -> dict[str, int]:
-    return {name: space.take(each).start for name in names}
-
-
-def _places(placed: Placed) -> int:
-    return 1 + max(places(face for face, _ in _used(placed)).values(), default=0)
-
-
-def _bold_widths(placed: Placed) -> list[float]:
-    marks = (mark for page in placed.pages for mark in page.marks)
-    return sorted({mark.bold_mm for mark in marks if isinstance(mark, Run) and mark.bold_mm})
-
-
-def _media_names(placed: Placed) -> dict[str, None]:
-    """Those that the design has room for, then any other."""
-    slots = (slot for page in placed.pages for slot in page.slots)
-    marks = (mark for page in placed.pages for mark in page.filled)
-    roomy = [slot_name(slot) for slot in slots if isinstance(slot, PictureSlot | CodeSlot)]
-    return dict.fromkeys([*roomy, *(_name(m) for m in marks if not isinstance(m, Run))])
-
-
-def _slot_names(page: Page) -> dict[str, None]:
-    return dict.fromkeys([*map(slot_name, page.slots), *map(_name, page.filled)])
-
-
-def _name(mark: Filled) -> str:
-    """Which slot it fills."""
-    if isinstance(mark, Picture):
-        return mark.role
-    return mark.slot or ""
-
-
-def _objects(page: Page) -> int:
-    return sum(len(mark.copies) if isinstance(mark, Path) else 1 for mark in page.fixed)
-
-
-def _most(page: Page) -> int:
-    """Ids for each slot of a page."""
-    return max(IDS_OF_A_SLOT, *(len(marks) for marks in _by_slot(page).values()), 0)
-
-
-def _by_slot(page: Page) -> Mapping[str, list[Filled]]:
-    found: defaultdict[str, list[Filled]] = defaultdict(list)
-    for mark in page.filled:
-        found[_name(mark)].append(mark)
-    return found
-
-
-def _identified(page: Page, first: Mapping[str, int]) -> Iterator[tuple[Filled, int]]:
-    """What fills a page, in drawing order, each with its id."""
-    numbers = {name: count(start) for name, start in first.items()}
-    return ((mark, next(numbers[_name(mark)])) for mark in page.filled)
 
 
 # --- OFD.xml ----------------------------------------------------------------------------------
@@ -273,7 +148,7 @@ class _Medium:
 
 
 def _document(
-    placed: Placed, numbers: _Numbers, fonts: Fonts, media: tuple[_Medium, ...]
+    placed: Placed, numbers: Numbers, fonts: Fonts, media: tuple[_Medium, ...]
 ) -> Iterator[Member]:
     yield _xml(f"{DOCUMENT}/Document.xml", _root(placed, numbers, with_media=bool(media)))
     listed = _listed_pens(numbers.pens) + _listed_fonts(fonts.values())
@@ -288,7 +163,7 @@ def _resource(file: str, data: bytes) -> Member:
     return Member(name=f"{DOCUMENT}/Res/{file}", data=data)
 
 
-def _root(placed: Placed, numbers: _Numbers, *, with_media: bool) -> str:
+def _root(placed: Placed, numbers: Numbers, *, with_media: bool) -> str:
     templates = "".join(
         f'<ofd:TemplatePage ID="{ident}" BaseLoc="Tpls/Tpl_{n}/Content.xml"/>'
         for n, ident in enumerate(numbers.templates)
@@ -331,7 +206,7 @@ def _listed_fonts(fonts: Iterable[EmbeddedFont]) -> str:
         f"<ofd:FontFile>{font.file}</ofd:FontFile></ofd:Font>"
         for font in fonts
     )
-    return f"<ofd:Fonts>{listed}</ofd:Fonts>"
+    return f"<ofd:Fonts>{listed}</ofd:Fonts>" if listed else ""
 
 
 def _listed_media(media: Iterable[_Medium]) -> str:
@@ -343,21 +218,10 @@ def _listed_media(media: Iterable[_Medium]) -> str:
     return f"<ofd:MultiMedias>{listed}</ofd:MultiMedias>"
 
 
-def _used(placed: Placed) -> dict[tuple[Face, Use], set[str]]:
-    """The characters of each font."""
-    used: defaultdict[tuple[Face, Use], set[str]] = defaultdict(set)
-    for page in placed.pages:
-        for use, marks in ((Use.LABEL, page.fixed), (Use.DATA, page.filled)):
-            for mark in marks:
-                if isinstance(mark, Run):
-                    used[mark.face, use].update(mark.text)
-    return used
-
-
-def _media(placed: Placed, pictures: Mapping[str, bytes], numbers: _Numbers) -> tuple[_Medium, ...]:
+def _media(placed: Placed, pictures: Mapping[str, bytes], numbers: Numbers) -> tuple[_Medium, ...]:
     """Each picture and code once, in the order of their numbers."""
     marks = (mark for page in placed.pages for mark in page.filled)
-    found = {_name(mark): mark for mark in marks if not isinstance(mark, Run)}
+    found = {mark_name(mark): mark for mark in marks if not isinstance(mark, Run)}
     return tuple(
         _medium(found[name], ident, pictures)
         for name, ident in numbers.media.items()
@@ -366,7 +230,7 @@ def _media(placed: Placed, pictures: Mapping[str, bytes], numbers: _Numbers) -> 
 
 
 def _medium(mark: Picture | Code, ident: int, pictures: Mapping[str, bytes]) -> _Medium:
-    name = _name(mark)
+    name = mark_name(mark)
     if isinstance(mark, Code):
         return _Medium(number=ident, file=f"{name}.png", format="PNG", data=symbol(mark.rows))
     jpeg = pictures.get(name, b"")
@@ -378,7 +242,7 @@ def _medium(mark: Picture | Code, ident: int, pictures: Mapping[str, bytes]) -> 
 # --- pages ------------------------------------------------------------------------------------
 
 
-def _templates(placed: Placed, numbers: _Numbers, fonts: Fonts) -> Iterator[Member]:
+def _templates(placed: Placed, numbers: Numbers, fonts: Fonts) -> Iterator[Member]:
     labels = tuple((face, font.number) for (face, use), font in fonts.items() if use is Use.LABEL)
     pens = tuple(numbers.pens.items())
     for n, page in enumerate(placed.pages):
@@ -386,12 +250,12 @@ def _templates(placed: Placed, numbers: _Numbers, fonts: Fonts) -> Iterator[Memb
         yield Member(name=f"{DOCUMENT}/Tpls/Tpl_{n}/Content.xml", data=data)
 
 
-def _contents(placed: Placed, numbers: _Numbers, fonts: Fonts) -> Iterator[Member]:
+def _contents(placed: Placed, numbers: Numbers, fonts: Fonts) -> Iterator[Member]:
     for n, page in enumerate(placed.pages):
         template = f'<ofd:Template TemplateID="{numbers.templates[n]}" ZOrder="Background"/>'
         objects = "".join(
             _filled(mark, ident, fonts, numbers)
-            for mark, ident in _identified(page, numbers.filled[n])
+            for mark, ident in identified(page, numbers.filled[n])
         )
         content = template + _area(placed) + _layer(numbers.layers[n], objects)
         yield _xml(f"{DOCUMENT}/Pages/Page_{n}/Content.xml", _page(content))
@@ -429,16 +293,16 @@ def _layer(ident: int, objects: str) -> str:
     return f'<ofd:Content><ofd:Layer ID="{ident}" Type="Body">{objects}</ofd:Layer></ofd:Content>'
 
 
-def _filled(mark: Filled, ident: int, fonts: Fonts, numbers: _Numbers) -> str:
+def _filled(mark: Filled, ident: int, fonts: Fonts, numbers: Numbers) -> str:
     if isinstance(mark, Run):
         return text_object(mark, ident, fonts[mark.face, Use.DATA].number, numbers.pens)
-    return image_object(mark, ident, numbers.media[_name(mark)])
+    return image_object(mark, ident, numbers.media[mark_name(mark)])
 
 
 # --- tags and the twin ------------------------------------------------------------------------
 
 
-def _tags(placed: Placed, numbers: _Numbers, names: OfdNames) -> Iterator[Member]:
+def _tags(placed: Placed, numbers: Numbers, names: OfdNames) -> Iterator[Member]:
     """Which objects print which field (结构化数据与版面的关联)."""
     space = escaped(names.tags)
     yield _xml(
@@ -456,12 +320,12 @@ def _tags(placed: Placed, numbers: _Numbers, names: OfdNames) -> Iterator[Member
     )
 
 
-def _references(placed: Placed, numbers: _Numbers) -> Mapping[str, str]:
+def _references(placed: Placed, numbers: Numbers) -> Mapping[str, str]:
     """Of each printed slot, its text objects in reading order."""
     found: defaultdict[str, str] = defaultdict(str)
     for n, page in enumerate(placed.pages):
         reference = f'<ofd:ObjectRef PageRef="{numbers.pages[n]}">{{}}</ofd:ObjectRef>'
-        for mark, ident in _identified(page, numbers.filled[n]):
+        for mark, ident in identified(page, numbers.filled[n]):
             if isinstance(mark, Run) and mark.slot and not mark.text.isspace():
                 found[mark.slot] += reference.format(ident)
     return found

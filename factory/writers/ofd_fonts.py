@@ -1,7 +1,7 @@
 """Faces inside an OFD: subsets that are looked up by character.  GB/T 33190-2016, 11.1.
 
 Labels and data have fonts of their own, so that the labels' are the same file for every holder
-of one design.  Fonts keep their character map: glyph numbers (CGTransform) defeat the search for
+of one design.  Fonts have a character map: glyph numbers (CGTransform) defeat the search for
 text.  ISO/IEC 14496-22 is the format of the files.
 """
 
@@ -10,12 +10,13 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
+from itertools import groupby
 
-from factory.page.fonts import FACES, WEN_KAI, Face
+from factory.page.fonts import DESCRIBING_TABLES, EMBEDDED_TABLES, FACES, WEN_KAI, Face, Subset
 
 #: Faces with a place of their own, whichever of them a document uses: ids stay what they are.
 KNOWN = tuple(dict.fromkeys(row.name for chain in FACES.values() for row in chain))
@@ -27,7 +28,8 @@ ENTRY = struct.Struct(">4s3L")  #: of the table directory
 HEAD_ADJUSTMENT = 8  #: where ``head`` holds what brings the whole file's sum to MAGIC_SUM
 MAGIC_SUM = 0xB1B0AFBA
 
-WINDOWS, UNICODE_BMP, ENGLISH = 3, 1, 0x0409
+WINDOWS, UNICODE_BMP, UNICODE_FULL, ENGLISH = 3, 1, 10, 0x0409
+LAST_BASIC = 0xFFFF  #: of the basic plane; no character itself
 FAMILY, SUBFAMILY, UNIQUE, FULL, POSTSCRIPT = 1, 2, 3, 4, 6
 REGULAR = "Regular"
 
@@ -101,21 +103,23 @@ def _font(face: Face, use: Use, characters: str, place: int, first: int) -> Embe
 
 
 def _made(face: Face, characters: str, name: str) -> bytes:
-    return named(face.mapped_subset(characters), name)
+    subset = face.subset(characters, EMBEDDED_TABLES | DESCRIBING_TABLES)
+    return named(subset, name)
 
 
 _kept = lru_cache(maxsize=64)(_made)  # every document of a design has these labels
 
 
-def named(font: bytes, name: str) -> bytes:
+def named(subset: Subset, name: str) -> bytes:
     """A TrueType file under that name, with all tables that readers insist on.
 
     name: a PostScript name, at most 63 Latin letters and digits.
     """
-    tables = dict(_tables(font))
+    tables = dict(_tables(subset.data))
     tables.setdefault("post", POST)
     tables.setdefault("OS/2", _os2(tables))
     tables["name"] = _name_table(name)
+    tables["cmap"] = _character_map({ord(ch): glyph for ch, glyph in subset.glyphs.items()})
     return _assembled(tables)
 
 
@@ -136,6 +140,51 @@ def _name_table(name: str) -> bytes:
         records += struct.pack(">6H", WINDOWS, UNICODE_BMP, ENGLISH, ident, length, offset)
         offset += length
     return struct.pack(">3H", 0, len(said), 6 + len(records)) + records + strings
+
+
+def _character_map(glyphs: Mapping[int, int]) -> bytes:
+    """Format 4 for the basic plane; format 12 for all, where something lies beyond it.
+
+    Of our own and not the face's, which may have another format, or none that a subset keeps.
+    """
+    ranges = tuple(_ranges(glyphs))
+    basic = _format_4([each for each in ranges if each[0] <= LAST_BASIC])
+    if max(glyphs, default=0) <= LAST_BASIC:
+        return struct.pack(">4HL", 0, 1, WINDOWS, UNICODE_BMP, 12) + basic
+    both = struct.pack(">2H", 0, 2)
+    both += struct.pack(">2HL", WINDOWS, UNICODE_BMP, 20)
+    both += struct.pack(">2HL", WINDOWS, UNICODE_FULL, 20 + len(basic))
+    return both + basic + _format_12(ranges)
+
+
+def _ranges(glyphs: Mapping[int, int]) -> Iterator[tuple[int, int, int]]:
+    """First and last code point and first glyph of each stretch that runs on in both."""
+    counted = enumerate(sorted(glyphs))
+    stretches = groupby(counted, key=lambda pair: (pair[1] - pair[0], glyphs[pair[1]] - pair[1]))
+    for _, pairs in stretches:
+        points = [point for _, point in pairs]
+        yield points[0], points[-1], glyphs[points[0]]
+
+
+def _format_4(ranges: Sequence[tuple[int, int, int]]) -> bytes:
+    closed = [*ranges, (LAST_BASIC, LAST_BASIC, 0)]
+    count = len(closed)
+    power = count.bit_length() - 1
+    search = 2 << power
+    words = [
+        *(2 * count, search, power, 2 * count - search),
+        *(end for _, end, _ in closed),
+        0,
+        *(start for start, _, _ in closed),
+        *((glyph - start) & 0xFFFF for start, _, glyph in closed),
+        *(0 for _ in closed),
+    ]
+    return struct.pack(f">3H{len(words)}H", 4, 6 + 2 * len(words), 0, *words)
+
+
+def _format_12(ranges: Sequence[tuple[int, int, int]]) -> bytes:
+    groups = b"".join(struct.pack(">3L", *each) for each in ranges)
+    return struct.pack(">2H3L", 12, 0, 16 + len(groups), 0, len(ranges)) + groups
 
 
 def _os2(tables: Mapping[str, bytes]) -> bytes:
