@@ -41,6 +41,7 @@ class Format(StrEnum):
     """How a document is written."""
 
     PDF = "pdf"
+    OFD = "ofd"  #: GB/T 33190-2016
 
 
 class ApplicationType(StrEnum):

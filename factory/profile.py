@@ -45,6 +45,10 @@ UNANNOUNCED = CANCELLING | {ApplicationType.PAPER_EXCHANGE}  #: unless a profile
 IDENTITY = r"^[a-z0-9][a-z0-9-]{0,62}$"
 Policy = Literal["hold", "ignore"]
 MaterialFormat = Literal["pdf", "jpeg", "png"]
+CertificateField = Literal[
+    "holder.name", "holder.sex", "holder.birth_date", "professions", "number", "validity",
+    "enterprise.name", "issued_on", "edition", "verification_code",
+]  # fmt: skip
 Design = Literal["constructor-2024", "cost-engineer-2021", "cost-engineer-2024"]
 #: Whose title, labels and numbers a design has room for.
 DESIGNS_OF: Mapping[Occupation, frozenset[Design]] = {
@@ -101,6 +105,26 @@ class CertificateRules(_Part):
     generate_on: Literal["approval", "announcement", "collection"] = "approval"
     holder_signature: bool = False  #: the holder's signature picture (个人签名) is on it
     paper_exchange: Literal["direct", "centre", "none"] = "none"  #: 纸质证书换领电子证书
+
+
+class OfdData(_Part):
+    """A CustomData of an OFD, and the printed field whose value it holds."""
+
+    name: Words
+    field: CertificateField
+
+
+class OfdRules(_Part):
+    """How the OFD certificates of this register call things, which GB/T 36905-2018 leaves open.
+
+    licence_id: name of the CustomData that holds the licence identifier (证照标识).
+    tags:       name space of the tags that tell which object prints which field.
+    data:       further CustomDatas.
+    """
+
+    licence_id: Words = "证照标识"
+    tags: str = Field(default="urn:certificate-factory:face", pattern=r"^[!-~]{1,200}$")
+    data: tuple[OfdData, ...] = ()
 
 
 class FormCode(_Part):
@@ -361,6 +385,7 @@ class Profile(_Part):
     occupation: Occupation
     authority: Authority
     certificate: CertificateRules
+    ofd: OfdRules = OfdRules()
     numbering: Numbering
     application: ApplicationRules
     validity: ValidityRules

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from factory import events
 from factory.errors import ConflictError, NotFoundError, SettingsError
-from factory.model import BatchId, BatchState, EditionState, Kind
+from factory.model import BatchId, BatchState, EditionState, Format, Kind
 from factory.page import extract
 from factory.page.fonts import WEN_KAI
 from factory.verify import VerdictWord
@@ -165,9 +165,12 @@ def _contact_sheet(settings: Settings, shown: Sequence[Document], out: Path) -> 
         profile: v.all[-1].title for profile, v in load_profiles(settings.profiles_dir).items()
     }
     by_step = sorted(shown, key=lambda doc: doc.step)
-    one = {(doc.profile, doc.kind, doc.title): doc for doc in by_step}  # signed rather than not
+    one = {
+        (doc.profile, doc.kind, doc.title, doc.format): doc for doc in by_step
+    }  # signed rather than not
     order = list(Kind)
-    chosen = sorted(one.values(), key=lambda doc: (order.index(Kind(doc.kind)), doc.profile))
+    drawn = [doc for doc in one.values() if doc.format == Format.PDF]
+    chosen = sorted(drawn, key=lambda doc: (order.index(Kind(doc.kind)), doc.profile))
     specimens = [
         Specimen(
             picture=extract.pictures((out / doc.file).read_bytes(), CONTACT_DPI)[0],
@@ -350,7 +353,8 @@ class _What:
 
 
 def _certificate_link(plant: Plant, what: _What) -> str:
-    return desk.link(plant, what.subject, who=WHO, edition=what.revision).url
+    fmt = Format(what.file.format)
+    return desk.link(plant, what.subject, who=WHO, edition=what.revision, fmt=fmt).url
 
 
 def _document(plant: Plant, what: _What, link: Callable[[], str], out: Path) -> Document:

@@ -120,11 +120,12 @@ def link(
     *,
     who: str,
     edition: int | None = None,
-    fmt: Format = Format.PDF,
+    fmt: Format | None = None,
     asker: Asker = COUNTER,
 ) -> Link:
     """A signed link to the current edition, once collected.
 
+    fmt: as which kind of file; None: as the profile names it first.
     NotFoundError: no such registration, edition or file.  ConflictError: it may not be
     downloaded, and why.  ForbiddenError: not by whoever asks.
     """
@@ -135,11 +136,12 @@ def link(
         asker.may_see(tx, Thing.CERTIFICATE_FILE, about_registration(registration), profile)
         _check_standing(registration, plant.today(tx))
         chosen = _downloadable(registration, edition)
-        file = _file(chosen, fmt)
-        audit.note(tx, "link given", ("edition", chosen.id), why="asked for", what={"format": fmt})
+        file = _file(chosen, (fmt,) if fmt else (*profile.certificate.formats, *Format))
+        what = {"format": file.format}
+        audit.note(tx, "link given", ("edition", chosen.id), why="asked for", what=what)
     url = plant.links.download_link(
         file.object_key,
-        filename=f"{profile.certificate.title}_{registration.number}.{fmt}",
+        filename=f"{profile.certificate.title}_{registration.number}.{file.format}",
         content_type=file.content_type,
         expires_in=timedelta(seconds=seconds),
     )
@@ -147,7 +149,7 @@ def link(
         url=url,
         registration=registration.number,
         edition=chosen.number,
-        format=fmt,
+        format=Format(file.format),
         seconds=seconds,
     )
 
@@ -221,11 +223,14 @@ def why_not(registration: RegistrationView, edition: EditionView) -> str:
     return f"edition {edition.number}: {words[edition.state]}"
 
 
-def _file(edition: EditionView, fmt: Format) -> StoredFile:
-    for file in edition.files:
-        if file.format == fmt:
-            return file
-    raise NotFoundError(f"edition {edition.number}: there is no {fmt} of it")
+def _file(edition: EditionView, wanted: Sequence[Format]) -> StoredFile:
+    """The first of these formats that it was made in."""
+    made = {file.format: file for file in edition.files}
+    for each in wanted:
+        if each.value in made:
+            return made[each.value]
+    there, asked = ", ".join(made), ", ".join(wanted)
+    raise NotFoundError(f"edition {edition.number}: there is no {asked} of it, but {there}")
 
 
 def examine(plant: Plant, data: bytes, *, asker: Asker = ANYBODY) -> Finding:

@@ -10,25 +10,19 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from factory import verify
-from factory.errors import FactoryError, PermanentError, SealRefusedError, SelfCheckError
+from factory.errors import FactoryError, PermanentError, SelfCheckError
 from factory.kinds import KINDS
 from factory.kinds.stored import twin
+from factory.making import MAKINGS, Awaiting, Identity, Laid, Making
 from factory.model import ChunkId, Format, Order
 from factory.page.lint import check
-from factory.page.marks import AUTHORITY_SEAL, Placed, SignatureBox
-from factory.page.proof import proof
-from factory.parties import Algorithm
-from factory.profile import Profile
 from factory.register import local_day
-from factory.seals import fields, pades
-from factory.seals.signer import SealIdentity
-from factory.writers import pdf
 from jobs import typefaces
 from storage.blobs import Blob
 from storage.ledger import chunks, record
@@ -41,7 +35,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 WHO = "factory"
-CONTENT_TYPES = {Format.PDF: "application/pdf"}
 LONGEST_PAUSE = timedelta(seconds=60)
 
 
@@ -51,14 +44,19 @@ class Work:
 
     order: Order
     format: Format
-    identity: SealIdentity | None = field(repr=False)  #: None: nobody of ours seals it
-    prepared: pades.Prepared | None = field(default=None, repr=False)
+    identity: Identity | None = field(repr=False)  #: None: nobody of ours seals it
+    awaiting: Awaiting | None = field(default=None, repr=False)
     data: bytes = field(default=b"", repr=False)
 
     @property
     def key(self) -> str:
         """Where the file goes."""
         return self.order.object_key(self.format)
+
+    @property
+    def making(self) -> Making[Any]:
+        """How files of its format come about."""
+        return MAKINGS[self.format]
 
 
 @dataclass(slots=True)
@@ -141,35 +139,42 @@ def _works(plant: Plant, claim: Claim, tally: Tally) -> list[Work]:
     works = []
     for order in claim.orders:
         try:
-            identity = plant.keyring.identity(order.identity) if order.identity else None
+            works += [_work(plant, order, fmt) for fmt in order.formats]
         except FactoryError as error:
             tally.later.append(error)
-            continue
-        works += [Work(order=order, format=fmt, identity=identity) for fmt in order.formats]
     return works
 
 
+def _work(plant: Plant, order: Order, fmt: Format) -> Work:
+    identity = plant.keyring.seal(order.identity, fmt) if order.identity else None
+    return Work(order=order, format=fmt, identity=identity)
+
+
 def _draw(plant: Plant, work: Work) -> Work:
-    """Face -> placed marks -> page, linted and proofed; with the hole for its seal, if any."""
-    order = work.order
+    """Face -> placed marks -> file, linted and proofed; it lacks the signature, if any."""
+    laid = _laid(plant, work.order)
+    if work.identity is None:
+        return replace(work, data=work.making.unsealed(laid))
+    return replace(work, awaiting=work.making.sealed(laid, work.identity))
+
+
+def _laid(plant: Plant, order: Order) -> Laid:
+    """What is printed, each mark in its place, and what goes into the file beside it."""
     kind = KINDS[order.kind]
     profile = plant.profiles[order.profile].on(local_day(order.signed_at))
     sheet, values = kind.sheet(profile, order.face), kind.values(profile, order.face)
     placed = typefaces.placed(plant, sheet, values)
     check(sheet, placed, values)
-    document = pdf.draw(
-        placed,
-        order.pictures,
+    return Laid(
+        placed=placed,
+        values=values,
+        pictures=order.pictures,
         title=kind.title(profile, order.face),
         created=order.signed_at,
         twin=twin(order.face),
         licence_id=_licence_id(order),
+        profile=profile,
     )
-    proof(document, placed, values)
-    if work.identity is None:
-        return replace(work, data=_with_parties(document, placed, profile, order.signed_at))
-    prepared = pades.prepare(document, _seal_field(placed), work.identity, now=order.signed_at)
-    return replace(work, prepared=prepared)
 
 
 def _licence_id(order: Order) -> str | None:
@@ -178,28 +183,14 @@ def _licence_id(order: Order) -> str | None:
     return str(found) if found is not None else None
 
 
-def _with_parties(document: bytes, placed: Placed, profile: Profile, now: datetime) -> bytes:
-    """With an empty field for each party that signs it, in their order."""
-    seed = fields.ANY_DIGEST if profile.signing.takes(Algorithm.SM2) else fields.SHA_2
-    return fields.with_fields(document, placed.signatures, now=now, seed=seed)
-
-
-def _seal_field(placed: Placed) -> SignatureBox:
-    """Where the authority's seal goes.  SealRefusedError: the sheet has no place for one."""
-    box = placed.signature(AUTHORITY_SEAL)
-    if box is None:
-        raise SealRefusedError("the sheet has no place for a seal")
-    return box
-
-
 def _sign(tally: Tally) -> None:
-    """All digests of one identity go to its signer in one call; then each file is closed."""
-    by_identity: dict[str, list[Work]] = {}
+    """All digests of one seal go to its signer in one call; then each file is closed."""
+    by_seal: dict[tuple[str, Format], list[Work]] = {}
     for work in tally.works:
         if work.identity is not None:
-            by_identity.setdefault(work.identity.name, []).append(work)
+            by_seal.setdefault((work.identity.name, work.format), []).append(work)
     tally.works = [work for work in tally.works if work.identity is None]
-    for works in by_identity.values():
+    for works in by_seal.values():
         try:
             tally.works += _signed(works)
         except FactoryError as error:
@@ -207,20 +198,20 @@ def _sign(tally: Tally) -> None:
 
 
 def _signed(works: Sequence[Work]) -> list[Work]:
-    """Works of one identity, each with its signature in its file."""
-    identity, prepared = works[0].identity, [work.prepared for work in works if work.prepared]
+    """Works of one seal, each with its signature in its file."""
+    identity, awaiting = works[0].identity, [work.awaiting for work in works if work.awaiting]
     assert identity is not None  # noqa: S101 - sorted by the caller
-    signatures = identity.signer.sign_digests([each.digest for each in prepared])
+    signatures = identity.signer.sign_digests([each.digest for each in awaiting])
     return [
-        replace(work, data=pades.complete(each, signature), prepared=None)
-        for work, each, signature in zip(works, prepared, signatures, strict=True)
+        replace(work, data=each.finish(signature), awaiting=None)
+        for work, each, signature in zip(works, awaiting, signatures, strict=True)
     ]
 
 
 def _checked(work: Work) -> Work:
     """Nothing goes on that does not verify.  SelfCheckError: it does not."""
     if work.identity is not None:
-        verify.self_check(work.data, work.identity.signing_cert)
+        work.making.self_check(work.data, work.identity)
     return work
 
 
@@ -248,7 +239,7 @@ def _blob(work: Work) -> Blob:
     return Blob(
         key=work.key,
         data=work.data,
-        content_type=CONTENT_TYPES[work.format],
+        content_type=work.making.content_type,
         sha256=hashlib.sha256(work.data).hexdigest(),
     )
 
@@ -262,7 +253,7 @@ def _adopted(plant: Plant, work: Work) -> Work:
     if found == work.data:
         return work
     if work.identity is not None:
-        verify.self_check(found, work.identity.signing_cert)
+        work.making.self_check(found, work.identity)
     if verify.twin(found) != twin(work.order.face):
         raise SelfCheckError("store: another document lies under this order's key")
     return replace(work, data=found)
@@ -318,7 +309,7 @@ def _made_file(work: Work) -> MadeFile:
         object_key=work.key,
         sha256=hashlib.sha256(work.data).hexdigest(),
         size_bytes=len(work.data),
-        content_type=CONTENT_TYPES[work.format],
+        content_type=work.making.content_type,
         signing_cert_sha256=verify.fingerprint(work.identity.signing_cert)
         if work.identity
         else None,

@@ -10,6 +10,7 @@ import click
 
 from factory.errors import NotFoundError
 from factory.kinds.form_design import FIELDS
+from factory.model import Format
 from factory.verify import MAKER_TRUST, TRUST, VerdictWord
 from jobs import desk
 from jobs.asker import Asker
@@ -41,11 +42,18 @@ def collect(number: str, asker: Asker, as_json: bool) -> None:
 @click.command()
 @click.argument("number", type=TEXT)
 @click.option("--edition", type=int, help="Another edition than the current one.")
+@click.option(
+    "--format",
+    "fmt",
+    type=click.Choice(Format),
+    help="As which kind of file, where there are several; else the first that the profile names.",
+)
 @asking
 @json_option
-def link(number: str, edition: int | None, asker: Asker, as_json: bool) -> None:
+def link(number: str, edition: int | None, fmt: Format | None, asker: Asker, as_json: bool) -> None:
     """A signed link that downloads the certificate of registration NUMBER."""
-    found = desk.link(machine.plant(), number, who=machine.who(), edition=edition, asker=asker)
+    plant = machine.plant()
+    found = desk.link(plant, number, who=machine.who(), edition=edition, fmt=fmt, asker=asker)
     if as_json:
         print_json(found)
     else:

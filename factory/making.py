@@ -1,0 +1,161 @@
+"""The formats of a document: how each is drawn, sealed or left open, and checked.
+
+A format meets kinds and seals here and nowhere else: all get the same placed marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from factory.errors import SealRefusedError
+from factory.model import Format
+from factory.ofd.package import Member, packed
+from factory.ofd.proof import proof as ofd_proof
+from factory.page.marks import AUTHORITY_SEAL, Placed, SignatureBox, Value
+from factory.page.proof import proof as pdf_proof
+from factory.parties import Algorithm
+from factory.profile import Profile
+from factory.seals import fields, ofd_selfcheck, pades, selfcheck
+from factory.seals import ofd as ofd_seal
+from factory.seals.signer import SealIdentity, SesIdentity
+from factory.writers import ofd, pdf
+
+Identity = SealIdentity | SesIdentity
+I = TypeVar("I", SealIdentity, SesIdentity)  # noqa: E741
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laid:
+    """One document with all its marks placed, and what goes into its file beside them.
+
+    pictures: role -> JPEG.
+    created:  aware; the only time in the file, of its seal too.
+    twin:     the face as canonical JSON (照面信息).
+    """
+
+    placed: Placed
+    values: Mapping[str, Value]
+    pictures: Mapping[str, bytes] = field(repr=False)
+    title: str
+    created: datetime
+    twin: bytes = field(repr=False)
+    licence_id: str | None
+    profile: Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Awaiting:
+    """A document that waits for its signature.
+
+    digest: what the signer signs, 32 bytes.
+    finish: the raw signature gives the file.
+    """
+
+    digest: bytes
+    finish: Callable[[bytes], bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making(Generic[I]):
+    """How files of one format come about.
+
+    sealed:     drawn and proofed, with all of the authority's seal but its signature.
+    unsealed:   drawn and proofed; nobody of ours seals it.
+    self_check: what every sealed file passes before it is stored; SelfCheckError.
+    """
+
+    content_type: str
+    sealed: Callable[[Laid, I], Awaiting]
+    unsealed: Callable[[Laid], bytes]
+    self_check: Callable[[bytes, I], None]
+
+
+def _pdf_document(laid: Laid) -> bytes:
+    document = pdf.draw(
+        laid.placed,
+        laid.pictures,
+        title=laid.title,
+        created=laid.created,
+        twin=laid.twin,
+        licence_id=laid.licence_id,
+    )
+    pdf_proof(document, laid.placed, laid.values)
+    return document
+
+
+def _sealed_pdf(laid: Laid, identity: SealIdentity) -> Awaiting:
+    prepared = pades.prepare(
+        _pdf_document(laid), _seal_box(laid.placed), identity, now=laid.created
+    )
+    return Awaiting(digest=prepared.digest, finish=partial(pades.complete, prepared))
+
+
+def _unsealed_pdf(laid: Laid) -> bytes:
+    """With an empty field for each party that signs it, in their order."""
+    takes_sm2 = laid.profile.signing.takes(Algorithm.SM2)
+    seed = fields.ANY_DIGEST if takes_sm2 else fields.SHA_2
+    boxes = laid.placed.signatures
+    return fields.with_fields(_pdf_document(laid), boxes, now=laid.created, seed=seed)
+
+
+def _checked_pdf(data: bytes, identity: SealIdentity) -> None:
+    selfcheck.self_check(data, identity.signing_cert)
+
+
+def _ofd_members(laid: Laid) -> Sequence[Member]:
+    rules = laid.profile.ofd
+    members = ofd.draw(
+        laid.placed,
+        laid.pictures,
+        title=laid.title,
+        created=laid.created,
+        twin=laid.twin,
+        licence_id=laid.licence_id,
+        names=ofd.OfdNames(licence_id=rules.licence_id, tags=rules.tags),
+        metadata={each.name: _line(laid.values[each.field]) for each in rules.data},
+    )
+    ofd_proof(members, laid.placed)
+    return members
+
+
+def _sealed_ofd(laid: Laid, identity: SesIdentity) -> Awaiting:
+    prepared = ofd_seal.prepare(
+        _ofd_members(laid), _seal_box(laid.placed), identity, now=laid.created
+    )
+    return Awaiting(digest=prepared.digest, finish=partial(ofd_seal.complete, prepared))
+
+
+def _unsealed_ofd(laid: Laid) -> bytes:
+    return packed(_ofd_members(laid))
+
+
+def _line(value: Value) -> str:
+    return value if isinstance(value, str) else " ".join(value)
+
+
+def _seal_box(placed: Placed) -> SignatureBox:
+    """Where the authority's seal goes.  SealRefusedError: the sheet has no place for one."""
+    box = placed.signature(AUTHORITY_SEAL)
+    if box is None:
+        raise SealRefusedError("the sheet has no place for a seal")
+    return box
+
+
+MAKINGS: Mapping[Format, Making[Any]] = {
+    Format.PDF: Making(
+        content_type="application/pdf",
+        sealed=_sealed_pdf,
+        unsealed=_unsealed_pdf,
+        self_check=_checked_pdf,
+    ),
+    Format.OFD: Making(
+        content_type="application/ofd",
+        sealed=_sealed_ofd,
+        unsealed=_unsealed_ofd,
+        self_check=ofd_selfcheck.self_check,
+    ),
+}
