@@ -23,7 +23,7 @@ import click
 from prometheus_client import CollectorRegistry, multiprocess
 from rich.console import Console
 
-from bench import naive_run, processes, report
+from bench import naive_run, ofd_run, processes, report
 from bench.meter import Meter, metered
 from factory import specimen
 from factory.model import BatchId, BatchState
@@ -53,6 +53,7 @@ OBEYED = (
     "FACTORY_CHUNK_ITEMS",
     "FACTORY_PREFETCH",
 )
+NAIVE_OFD = 3  #: OFD made the naive way; one takes about a second
 STAFF = 20  #: certificates at each of the other enterprises
 
 err = Console(stderr=True, highlight=False, quiet=not sys.stderr.isatty())
@@ -107,9 +108,12 @@ def main(
         err.print(f"· making {sample} certificates the naive way")
         workers = settings.bulk_workers
         naive = naive_run.run(plant, PLACE.absolute() / "naive", count=sample, workers=workers)
+        err.print(f"· sealing {min(sample, approvals)} certificates as OFD")
+        ofd = ofd_run.run(plant, count=min(sample, approvals), naive_count=NAIVE_OFD)
     machine = report.machine(load, "PostgreSQL" if db else "SQLite", settings)
     lines = {"line": [issued], "rename_first": renames[:1], "rename": renames[1:]}
-    result = report.result(machine, key, taken, {k: v for k, v in lines.items() if v}, naive)
+    measured = {name: runs for name, runs in lines.items() if runs}
+    result = report.result(machine, key, taken, measured, naive) | {"ofd": report.ofd(ofd)}
     text = json.dumps(result, ensure_ascii=False, indent=2)
     (PLACE / "bench.json").write_text(text + "\n", encoding="utf-8")
     if as_json:

@@ -131,7 +131,7 @@ def _setup(plant: Plant, folder: Path) -> naive.Setup:
     spent.touch()
     on_sqlite = s.db_url.startswith("sqlite")
     return naive.Setup(
-        fonts=_fonts(s.font_dirs),
+        fonts=font_places(s.font_dirs),
         seal=str(home / "seal.png"),
         pkcs12=str(folder / "seal.p12"),
         passphrase=passphrase.decode(),
@@ -146,7 +146,7 @@ def _setup(plant: Plant, folder: Path) -> naive.Setup:
     )
 
 
-def _fonts(folders: Sequence[Path]) -> dict[str, tuple[str, int]]:
+def font_places(folders: Sequence[Path]) -> dict[str, tuple[str, int]]:
     """The first face of each chain, which prints all that specimens say."""
     firsts = [chain[0] for chain in FACES.values()]
     files = [path for folder in folders if folder.is_dir() for path in folder.rglob("*.tt[fc]")]
@@ -170,14 +170,15 @@ def _rows(plant: Plant, count: int) -> list[tuple[naive.Page, bytes]]:
     """The first certificates that the line made, and photos of the same bytes."""
     profile, kind = plant.profiles[specimen.PROFILE].all[-1], KINDS[Kind.CERTIFICATE]
     rows = []
-    for seed, face in enumerate(_faces(plant, count), 1):
+    for seed, face in enumerate(faces(plant, count), 1):
         sheet, values = kind.sheet(profile, face), kind.values(profile, face)
         page = _page(layout(sheet, values, plant.fontbook))
         rows.append((page, normalise_photo(specimen.portrait(seed % specimen.FACES))))
     return rows
 
 
-def _faces(plant: Plant, count: int) -> list[Mapping[str, object]]:
+def faces(plant: Plant, count: int) -> list[Mapping[str, object]]:
+    """Of the first certificates that the line made."""
     c = t.production_order.c
     with plant.ledger.read() as tx:
         found = tx.run(select(c.face, c.key_stem, c.data_key_id).order_by(c.id).limit(count)).all()

@@ -6,7 +6,7 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from jobs.metrics import STAGES
 if TYPE_CHECKING:
     from bench.line import Intake, Run
     from bench.naive_run import NaiveRun
+    from bench.ofd_run import OfdRun
     from jobs.settings import Settings
 
 PACKAGES = ("reportlab", "pyhanko", "cryptography", "boto3", "dramatiq", "SQLAlchemy", "pillow")
@@ -122,6 +123,22 @@ def _stages(runs: Sequence[Run]) -> JsonObject:
     }
 
 
+def ofd(run: OfdRun) -> JsonObject:
+    """OFD files of one process beside their limit and the naive way."""
+    return {
+        "name": "ofd_sm2",
+        "count": run.count,
+        "cpu_ms": round(run.cpu_ms, 2),
+        "stages_ms": {stage: round(ms, 3) for stage, ms in run.stages_ms.items()},
+        "size_bytes": run.size_bytes,
+        "operation_ms": {name: round(ms, 3) for name, ms in run.operation_ms.items()},
+        "to_limit": round(run.cpu_ms / run.limit_ms, 1),
+        "naive_count": run.naive_count,
+        "naive_ms": round(run.naive_ms, 1),
+        "ratio": round(run.naive_ms / run.cpu_ms, 2),
+    }
+
+
 def show(result: JsonObject) -> None:
     """Tables for a person."""
     out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
@@ -147,7 +164,23 @@ def show(result: JsonObject) -> None:
     out.print(
         f"intake: {taken['per_s']} events a second by one process, {taken['cpu_ms']} CPU ms each"
     )
+    for line in _ofd_lines(result["ofd"]):
+        out.print(line)
     out.print("\neverything: var/bench/bench.json")
+
+
+def _ofd_lines(ofd: JsonObject) -> Iterator[str]:
+    parts = ", ".join(f"{stage} {ms}" for stage, ms in ofd["stages_ms"].items())
+    limits = ", ".join(f"{name} {ms}" for name, ms in ofd["operation_ms"].items())
+    yield (
+        f"\n{ofd['name']}: {ofd['cpu_ms']} CPU ms a sealed OFD of {ofd['size_bytes']} bytes"
+        f" (median of {ofd['count']}): {parts}"
+    )
+    yield f"limit, ms of one SM2 signature: {limits}; this / limit {ofd['to_limit']}"
+    yield (
+        f"naive OFD: {ofd['naive_ms']} CPU ms (median of {ofd['naive_count']});"
+        f" naive / this {ofd['ratio']}"
+    )
 
 
 def _ways(result: JsonObject) -> Table:

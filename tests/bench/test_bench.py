@@ -55,6 +55,15 @@ def test_the_line_is_measured_for_approvals_and_for_renames(result: Any) -> None
     assert counts == {"line_p256": (8, 1), "rename_first_p256": (4, 1), "rename_p256": (4, 1)}
 
 
+def test_ofd_is_measured_beside_its_limit_and_the_naive_way(result: Any) -> None:
+    ofd = result["ofd"]
+
+    assert set(ofd["stages_ms"]) == {"draw", "sign", "finish", "check"}
+    assert set(ofd["operation_ms"]) == {"gmssl", "libcrypto"}
+    assert ofd["cpu_ms"] > min(ofd["operation_ms"].values())
+    assert ofd["ratio"] == pytest.approx(ofd["naive_ms"] / ofd["cpu_ms"], rel=ROUNDED)
+
+
 def test_every_ratio_is_to_the_naive_way_of_the_same_run(result: Any) -> None:
     naive = result["naive"]
     for line in result["lines"]:
