@@ -190,4 +190,4 @@ def ofd_text(data: bytes) -> str:
 def ofd_runs(data: bytes) -> list[ofdkit.TextRun]:
     """Where ofdkit finds which text in an OFD, page by page."""
     with ofdkit.open(data) as document:
-        return [run for page in document.pages for run in page.runs()]
+        return [run for page in document.pages for run in page.runs]
