@@ -82,12 +82,11 @@ def _check_maker(
 ) -> None:
     maker = ses.certificate(seal.maker)
     try:
-        chain.refuse_unfit_signer(maker, now)
-        chain.refuse_untrusted(maker, others, roots, now)
+        with ses.foreign("certificate of the seal's maker"):
+            chain.refuse_unfit_signer(maker, now)
+            chain.refuse_untrusted(maker, others, roots, now)
     except SignatureRefusedError as error:
         raise SealRefusedError(f"the electronic seal's maker is not trusted: {error}") from error
-    except ValueError as error:  # an extension that cannot be read
-        raise SealRefusedError("the electronic seal's maker has a broken certificate") from error
 
 
 def _pixels(seal: Seal) -> tuple[int, int]:

@@ -25,6 +25,7 @@ REFERENCE = re.compile(
     rb'<ofd:Reference FileRef="/([^"]+)"><ofd:CheckValue>([^<]+)</ofd:CheckValue></ofd:Reference>'
 )
 METHOD = b'<ofd:References CheckMethod="1.2.156.10197.1.401">'
+ALGORITHM = bytes.fromhex("06082a811ccf55018375")  #: SM2 with SM3
 SIGNATURES = re.compile(rb"<ofd:Signatures>/?([^<]+)</ofd:Signatures>")
 TIME = re.compile(rb"<ofd:SignatureDateTime>([^<]+)</ofd:SignatureDateTime>")
 
@@ -115,6 +116,8 @@ def _check_identity(value: _Value, identity: SesIdentity) -> None:
 
 def _value(data: bytes) -> _Value:
     to_sign, certificate, _algorithm, signature = _parts(data)
+    if data != _framed(to_sign, certificate, signature):
+        raise SelfCheckError("signature value: is not a seal's signature in DER")
     _version, seal, time, data_hash, location = _parts(to_sign)
     return _Value(
         to_sign=to_sign,
@@ -125,6 +128,13 @@ def _value(data: bytes) -> _Value:
         data_hash=_content(data_hash)[1:],
         location=_content(location),
     )
+
+
+def _framed(to_sign: bytes, certificate: bytes, signature: bytes) -> bytes:
+    """SES_Signature anew: what stands around the parts is signed by nobody."""
+    signer = parser.emit(0, 0, 4, _content(certificate))
+    bits = parser.emit(0, 0, 3, b"\0" + _content(signature)[1:])
+    return bytes(parser.emit(0, 1, 16, to_sign + signer + ALGORITHM + bits))
 
 
 def _parts(data: bytes) -> list[bytes]:

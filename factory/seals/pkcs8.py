@@ -55,15 +55,15 @@ def opened(data: bytes, passphrase: bytes) -> tuple[bytes, bytes | None]:
     SettingsError: not such a file, another passphrase, or a cipher that is not taken.
     """
     try:
-        algorithm, encrypted = der.read(_unarmored(data)).parts()
+        algorithm, content = der.read(_unarmored(data)).parts()
         kind, parameters = algorithm.parts()
-        scheme = kind.oid()
+        scheme, hidden = kind.oid(), content.octets()
     except ValueError as error:
         raise SettingsError(
             "an SM2 key is read from encrypted PKCS#8: make it with openssl pkcs8 -topk8"
         ) from error
     _refuse_unless(scheme == PBES2, f"is encrypted with {scheme}")
-    info = _decrypted(_parameters(parameters), encrypted.octets(), passphrase)
+    info = _decrypted(_parameters(parameters), hidden, passphrase)
     try:
         return _secret(info)
     except ValueError as error:

@@ -16,7 +16,7 @@ from typing import Any
 from asn1crypto import tsp
 from cryptography import x509
 
-from factory.errors import SealRefusedError, UnknownSealError
+from factory.errors import SealRefusedError, SignatureRefusedError, UnknownSealError
 from factory.seals import der, sm2
 from factory.seals.der import Element
 from factory.seals.signer import Signer
@@ -99,7 +99,7 @@ def read_seal(data: bytes) -> Seal:
 
     UnknownSealError: of a version that is not read here.  SealRefusedError: no seal.
     """
-    with _foreign("seal"):
+    with foreign("seal"):
         return _seal(_sole(data))
 
 
@@ -108,7 +108,7 @@ def read_signature(data: bytes) -> SesSignature:
 
     UnknownSealError: of a version that is not read here.  SealRefusedError: no such thing.
     """
-    with _foreign("seal signature"):
+    with foreign("seal signature"):
         return _signature(_sole(data))
 
 
@@ -131,7 +131,7 @@ def signer_fits(signature: SesSignature) -> bool:
 
 def certificate(data: bytes) -> x509.Certificate:
     """A certificate out of a seal or a seal signature; SealRefusedError: it is none."""
-    with _foreign("certificate in the seal"):
+    with foreign("certificate in the seal"):
         return x509.load_der_x509_certificate(data)
 
 
@@ -199,11 +199,11 @@ def signature_value(to_sign: bytes, certificate: bytes, signature: bytes) -> byt
 
 
 @contextmanager
-def _foreign(what: str) -> Iterator[None]:
+def foreign(what: str) -> Iterator[None]:
     """The one edge at which bytes of others may raise whatever a parser raises."""
     try:
         yield
-    except (SealRefusedError, MemoryError):
+    except (SealRefusedError, SignatureRefusedError, MemoryError):
         raise
     except Exception as error:
         raise SealRefusedError(f"the {what} cannot be read") from error
@@ -358,7 +358,7 @@ def _current_signature(
     signature: Element,
     stamp: Element | None = None,
 ) -> SesSignature:
-    version, seal, time, data_hash, location, *further = to_sign.parts()
+    version, seal, said, data_hash, location, *further = to_sign.parts()
     read = _seal(seal)
     _refuse_unless(version.integer() == read.version, "is of another version than its signature")
     _refuse_unless(all(each.tag == der.EXPLICIT_0 for each in further[:1]), "has unknown parts")
@@ -367,7 +367,7 @@ def _current_signature(
         version=read.version,
         seal=read,
         to_sign=to_sign.whole,
-        time=time.time(),
+        time=said.time(),
         data_hash=data_hash.bits(),
         property=location.text(),
         signer=signer.octets(),
@@ -411,7 +411,7 @@ def _fits(signer: bytes, algorithm: str, message: bytes, signature: bytes) -> bo
 
 def _point(data: bytes) -> bytes:
     """The SM2 key of a certificate, 04 || X || Y."""
-    with _foreign("certificate in the seal"):
+    with foreign("certificate in the seal"):
         point = sm2.public_point(certificate(data))
     if point is None:
         raise UnknownSealError("the electronic seal is signed with a key that is not of SM2")
