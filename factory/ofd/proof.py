@@ -8,7 +8,7 @@ Messages name the page and the rule, never the text.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -16,31 +16,42 @@ import uharfbuzz as hb
 
 from factory.errors import LintError, PackageError
 from factory.ofd.package import Member
-from factory.ofd.reading import Document, read_document
 from factory.ofd.xml import child, children, located, parsed, text
-from factory.page.marks import MM_PER_PT, Page, Placed, Run
+from factory.page.marks import MM_PER_PT, Code, Page, Picture, Placed, Run
 
 ENTRY = "OFD.xml"
 TOLERANCE_MM = 0.05
-MISSING = 0  #: the glyph of what a font does not have (.notdef)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A text object as it is read: its baseline's left end on the page, and its font's file."""
+    """A text object as it is read: its baseline's left end on the page; font: its ID."""
 
-    text: str
+    text: str = field(repr=False)
     x_mm: float
     y_mm: float
-    font: bytes
+    font: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """What a template or a page says by itself.  images: their ResourceIDs."""
+
+    lines: tuple[Line, ...]
+    images: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proofed:
-    """What was read, and what should have been; lines: of each page, its template's first."""
+    """What was read, and what should have been.
 
-    document: Document
-    lines: Sequence[Sequence[Line]]
+    pages: of each page its template, if any, and then its own content.
+    fonts: ID -> file.  media: ID -> file.
+    """
+
+    pages: Sequence[Sequence[Layer]]
+    fonts: Mapping[str, bytes] = field(repr=False)
+    media: Mapping[str, bytes] = field(repr=False)
     placed: Placed
 
 
@@ -52,33 +63,25 @@ def proof(members: Sequence[Member], placed: Placed) -> None:
 
     LintError: the broken rules as ``page: rule``.
     """
-    named = {member.name: member.data for member in members}
     try:
-        document = read_document(named)
-        lines = tuple(tuple(page) for page in _pages(named))
-    except PackageError as error:
-        raise LintError(f"package: {error}") from error
-    proofed = Proofed(document=document, lines=lines, placed=placed)
+        proofed = _read({member.name: member.data for member in members}, placed)
+    except (PackageError, KeyError) as error:
+        raise LintError("package: names a member that is not there, or is no OFD") from error
     broken = [problem for rule in RULES for problem in rule(proofed)]
     if broken:
         raise LintError("; ".join(broken))
 
 
-def everything_named_is_there(proofed: Proofed) -> Iterator[str]:
-    """Fonts, pictures, templates and files."""
-    return (f"package: {fault}" for fault in proofed.document.faults)
-
-
 def every_page_is_there(proofed: Proofed) -> Iterator[str]:
     """As many as were placed."""
-    if len(proofed.lines) != len(proofed.placed.pages):
-        yield f"page: {len(proofed.lines)} instead of {len(proofed.placed.pages)}"
+    if len(proofed.pages) != len(proofed.placed.pages):
+        yield f"page: {len(proofed.pages)} instead of {len(proofed.placed.pages)}"
 
 
 def every_page_says_what_was_placed(proofed: Proofed) -> Iterator[str]:
     """Each run in its place, labels too, and not one more."""
-    pairs = zip(proofed.lines, proofed.placed.pages, strict=False)
-    for number, (lines, page) in enumerate(pairs, start=1):
+    for number, layers, page in _pairs(proofed):
+        lines = [line for layer in layers for line in layer.lines]
         runs = _runs(page)
         if len(lines) != len(runs) or not all(map(_agrees, lines, runs)):
             yield f"page {number}: its text is not what was placed"
@@ -86,17 +89,32 @@ def every_page_says_what_was_placed(proofed: Proofed) -> Iterator[str]:
 
 def every_character_has_a_glyph(proofed: Proofed) -> Iterator[str]:
     """In the font that is embedded for it."""
-    for number, lines in enumerate(proofed.lines, start=1):
-        if any(not _covers(line.font, line.text) for line in lines):
+    for number, layers, _ in _pairs(proofed):
+        lines = (line for layer in layers for line in layer.lines)
+        if not all(_covers(proofed.fonts.get(line.font, b""), line.text) for line in lines):
             yield f"page {number}: a character is not in its font"
 
 
+def every_picture_is_there(proofed: Proofed) -> Iterator[str]:
+    """As many as were placed, each with a file."""
+    for number, layers, page in _pairs(proofed):
+        images = [image for layer in layers for image in layer.images]
+        wanted = sum(isinstance(mark, Picture | Code) for mark in page.filled)
+        if len(images) != wanted or not all(proofed.media.get(image) for image in images):
+            yield f"page {number}: a picture is not there"
+
+
 RULES: tuple[Rule, ...] = (
-    everything_named_is_there,
     every_page_is_there,
     every_page_says_what_was_placed,
     every_character_has_a_glyph,
+    every_picture_is_there,
 )
+
+
+def _pairs(proofed: Proofed) -> Iterator[tuple[int, Sequence[Layer], Page]]:
+    pairs = zip(proofed.pages, proofed.placed.pages, strict=False)
+    return ((number, layers, page) for number, (layers, page) in enumerate(pairs, start=1))
 
 
 def _runs(page: Page) -> list[Run]:
@@ -115,62 +133,94 @@ def _agrees(line: Line, run: Run) -> bool:
     )
 
 
-def _pages(members: Mapping[str, bytes]) -> Iterator[Iterator[Line]]:
-    """Lines in drawing order: a background template's, then the page's own."""
-    body = child(parsed(members[ENTRY]), "DocBody")
-    root_name = located(ENTRY, text(child(body, "DocRoot")) or "")
-    root = parsed(members[root_name])
-    common = child(root, "CommonData")
-    fonts = _fonts(members, root_name, common)
-    templates = {
-        each.get("ID"): located(root_name, each.get("BaseLoc", ""))
-        for each in children(common, "TemplatePage")
-    }
-    for page in children(child(root, "Pages"), "Page"):
-        yield _lines(members, located(root_name, page.get("BaseLoc", "")), templates, fonts)
-
-
-def _fonts(members: Mapping[str, bytes], root_name: str, common: Any) -> dict[str, bytes]:
-    place = located(root_name, text(child(common, "PublicRes")) or "")
-    resources = parsed(members[place])
-    inside = located(place, f"{resources.get('BaseLoc', '.')}/_")
-    listed = child(resources, "Fonts")
-    return {
-        each.get("ID", ""): members[located(inside, text(child(each, "FontFile")) or "")]
-        for each in ([] if listed is None else children(listed, "Font"))
-    }
-
-
-def _lines(
-    members: Mapping[str, bytes],
-    name: str,
-    templates: Mapping[str, str],
-    fonts: Mapping[str, bytes],
-) -> Iterator[Line]:
-    page = parsed(members[name])
-    for used in children(page, "Template"):
-        yield from _lines(members, templates[used.get("TemplateID", "")], templates, fonts)
-    for layer in children(child(page, "Content"), "Layer"):
-        for each in children(layer, "TextObject"):
-            yield _line(each, fonts)
-
-
-def _line(found: Any, fonts: Mapping[str, bytes]) -> Line:
-    left, top = map(float, found.get("Boundary").split()[:2])
-    code: Any = child(found, "TextCode")
-    return Line(
-        text=code.text or "",
-        x_mm=left + float(code.get("X")),
-        y_mm=top + float(code.get("Y")),
-        font=fonts[found.get("Font")],
-    )
-
-
 def _covers(font: bytes, characters: str) -> bool:
-    has = _opened(font).get_nominal_glyph
-    return all((has(ord(ch)) or MISSING) != MISSING for ch in characters)
+    return bool(font) and all(map(_opened(font).get_nominal_glyph, map(ord, characters)))
 
 
 @lru_cache(maxsize=64)
 def _opened(font: bytes) -> hb.Font:
     return hb.Font(hb.Face(font))
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+def _read(members: Mapping[str, bytes], placed: Placed) -> Proofed:
+    body = child(parsed(members[ENTRY]), "DocBody")
+    name = located(ENTRY, text(_one(body, "DocRoot")) or "")
+    root = parsed(members[name])
+    common = _one(root, "CommonData")
+    templates = {
+        each.get("ID"): members[located(name, each.get("BaseLoc", ""))]
+        for each in children(common, "TemplatePage")
+    }
+    pages = [
+        tuple(_layers(members[located(name, each.get("BaseLoc", ""))], templates))
+        for each in children(_one(root, "Pages"), "Page")
+    ]
+    return Proofed(
+        pages=pages,
+        fonts=_files(members, name, common, ("PublicRes", "Fonts", "FontFile")),
+        media=_files(members, name, common, ("DocumentRes", "MultiMedias", "MediaFile")),
+        placed=placed,
+    )
+
+
+def _layers(page: bytes, templates: Mapping[str, bytes]) -> Iterator[Layer]:
+    """In drawing order: a background template, then the page's own."""
+    for used in children(parsed(page), "Template"):
+        yield _constant(templates[used.get("TemplateID", "")])
+    yield _layer(page)
+
+
+@lru_cache(maxsize=32)
+def _constant(template: bytes) -> Layer:
+    """The same for all documents of a sheet, and large."""
+    return _layer(template)
+
+
+def _layer(data: bytes) -> Layer:
+    layers = list(children(_one(parsed(data), "Content"), "Layer"))
+    texts = (each for layer in layers for each in children(layer, "TextObject"))
+    images = (each for layer in layers for each in children(layer, "ImageObject"))
+    return Layer(
+        lines=tuple(map(_line, texts)),
+        images=tuple(each.get("ResourceID", "") for each in images),
+    )
+
+
+def _line(found: Any) -> Line:
+    left, top = map(float, found.get("Boundary").split()[:2])
+    code = _one(found, "TextCode")
+    return Line(
+        text=code.text or "",
+        x_mm=left + float(code.get("X")),
+        y_mm=top + float(code.get("Y")),
+        font=found.get("Font", ""),
+    )
+
+
+def _files(
+    members: Mapping[str, bytes], name: str, common: Any, names: tuple[str, str, str]
+) -> dict[str, bytes]:
+    """What a resource list holds, by ID; nothing where the document has no such list."""
+    resource, listing, file = names
+    found = child(common, resource)
+    if found is None:
+        return {}
+    place = located(name, text(found) or "")
+    resources = parsed(members[place])
+    inside = located(place, f"{resources.get('BaseLoc', '.')}/_")
+    return {
+        each.get("ID", ""): members[located(inside, text(child(each, file)) or "")]
+        for listed in children(resources, listing)
+        for each in listed
+    }
+
+
+def _one(parent: Any, name: str) -> Any:
+    """The child that must be there.  PackageError: it is not."""
+    found = None if parent is None else child(parent, name)
+    if found is None:
+        raise PackageError(f"no {name}")
+    return found
