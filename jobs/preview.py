@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import BinaryIO
 
@@ -19,6 +19,7 @@ from factory.errors import ConflictError, FieldError, InvalidEventError, NotFoun
 from factory.events import EnterpriseRenamed, Event
 from factory.kinds import KINDS
 from factory.kinds.stored import twin
+from factory.making import Laid
 from factory.model import ApplicationType, Kind
 from factory.outlook import Outlook
 from factory.page import extract
@@ -86,17 +87,24 @@ MAKERS: Mapping[Kind, Maker] = {
 class Drawn:
     """One document of a kind, drawn but not sealed.
 
-    placed, values: what was placed, and what the kind says is printed.
-    document:       the unmarked PDF, as the line would seal it.
+    laid:     what was placed, and what goes into the file beside it.
+    document: the unmarked PDF, as the line would seal it.
     """
 
     kind: Kind
-    profile: Profile
-    title: str
     face: Face = field(repr=False)
-    placed: Placed = field(repr=False)
-    values: Mapping[str, Value] = field(repr=False)
+    laid: Laid = field(repr=False)
     document: bytes = field(repr=False)
+
+    @property
+    def placed(self) -> Placed:
+        """Every mark in its place."""
+        return self.laid.placed
+
+    @property
+    def values(self) -> Mapping[str, Value]:
+        """What the kind says is printed, by slot."""
+        return self.laid.values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,26 +206,28 @@ class Studio:
         sheet, values = made.sheet(profile, face), made.values(profile, face)
         placed = layout(sheet, values, self.fontbook)
         check(sheet, placed, values)
-        title = made.title(profile, face)
-        return Drawn(
-            kind=kind,
-            profile=profile,
-            title=title,
-            face=face,
+        laid = Laid(
             placed=placed,
             values=values,
-            document=_written(placed, title, face, values, seen, real=True),
+            pictures=_printed(values, seen),
+            title=made.title(profile, face),
+            created=seen.moment,
+            twin=twin(face),
+            licence_id=str(licence) if (licence := face.get("licence_id")) else None,
+            profile=profile,
         )
+        return Drawn(kind=kind, face=face, laid=laid, document=_written(laid, laid.twin))
 
     def _preview(self, kind: Kind, seen: Outlook) -> Preview:
         drawn = self.draw(kind, seen)
         placed = marked(drawn.placed, self.fontbook)
+        specimen = replace(drawn.laid, placed=placed, title=placed.title)
         return Preview(
             kind=kind,
-            profile=drawn.profile,
-            title=drawn.title,
+            profile=drawn.laid.profile,
+            title=drawn.laid.title,
             pages=len(placed.pages),
-            pdf=_written(placed, placed.title, drawn.face, drawn.values, seen, real=False),
+            pdf=_written(specimen, None),
             notes=tuple(map(str, MAKERS[kind].doubts(seen))),
         )
 
@@ -287,26 +297,22 @@ def parsed(told: Sequence[JsonObject]) -> list[Event]:
     return [events.parse(json.dumps(each).encode()) for each in told]
 
 
-def _written(
-    placed: Placed,
-    title: str,
-    face: Face,
-    values: Mapping[str, Value],
-    seen: Outlook,
-    *,
-    real: bool,
-) -> bytes:
-    """The PDF, with the pictures that are among the values; a specimen has no twin."""
-    printed = {
+def _printed(values: Mapping[str, Value], seen: Outlook) -> Mapping[str, bytes]:
+    """The pictures that are among the values, by role."""
+    return {
         role: seen.pictures[digest]
         for role, digest in values.items()
         if isinstance(digest, str) and digest in seen.pictures
     }
+
+
+def _written(laid: Laid, twin: bytes | None) -> bytes:
+    """The PDF; a specimen has no twin."""
     return pdf.draw(
-        placed,
-        printed,
-        title=title,
-        licence_id=str(licence) if (licence := face.get("licence_id")) else None,
-        created=seen.moment,
-        twin=twin(face) if real else None,
+        laid.placed,
+        laid.pictures,
+        title=laid.title,
+        licence_id=laid.licence_id,
+        created=laid.created,
+        twin=twin,
     )

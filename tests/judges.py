@@ -162,13 +162,13 @@ def ofd_cli(*words: str | Path) -> str:
     return re.sub(r"\x1b\[\d*m", "", run(OFD_CLI, *words, check=False))
 
 
-def ofd_faults(path: Path) -> str:
-    """What ofd-cli finds against the form of an OFD and its digests; empty: nothing.
+def ofd_faults(*paths: Path) -> str:
+    """What ofd-cli finds against the form of OFDs and their digests; empty: nothing.
 
     It looks at no signature value.
     """
-    said = ofd_cli("check", path)
-    return "" if PASSED in said and "不合规" not in said else said
+    said = ofd_cli("check", *paths)
+    return "" if said.count(PASSED) == len(paths) and "不合规" not in said else said
 
 
 def ofd_pictures(path: Path, dpi: int) -> list[Image.Image]:

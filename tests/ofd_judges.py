@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +25,7 @@ def value_accepted(value: bytes) -> bool:
     return fits(to_sign, signer, signature) and fits(info, maker, made)
 
 
+@lru_cache(maxsize=64)  # a seal's maker signed once for all documents
 def fits(message: bytes, certificate: bytes, signature: bytes) -> bool:
     """openssl's word on a signature; certificate an OCTET STRING, signature a BIT STRING."""
     with TemporaryDirectory() as folder:

@@ -16,10 +16,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
-from factory import outlook, specimen
 from factory.courses import Case
 from factory.errors import InvalidEventError, LintError, PermanentError, UnprintableError
 from factory.kinds import KINDS
@@ -28,8 +26,9 @@ from factory.page import extract
 from factory.page.fonts import FACES, FontBook
 from factory.page.marks import MM_PER_PT, Run
 from factory.page.proof import plain, proof
-from jobs.preview import MAKERS, Drawn, Studio, parsed
-from tests.studios import TODAY, documents, studio
+from jobs.preview import Drawn, Studio
+from tests.random_cases import DOCUMENTS, cases, draw
+from tests.studios import TODAY, studio
 
 FACES_EACH = int(os.environ.get("TEST_FACES_EACH", "150"))
 AT_ONCE = 500  #: documents one pdftotext reads
@@ -39,29 +38,7 @@ PER_MM = DPI / 25.4  #: pixels
 FINE = 4  #: so much larger FreeType draws
 SHIFTS = sorted(product((-1, 0, 1), repeat=2), key=lambda shift: abs(shift[0]) + abs(shift[1]))
 ALIKE = 0.44  #: of the darkness that a glyph drawn by FreeType shares with the page
-DOCUMENTS = documents()
 REASONS = {"unprintable", "character", "lint", "invalid_event"}  #: why one is held
-
-RARE = "𬭎䶮㛃𠅤龘𪚥㐂𫖯䲜"
-UNUSUAL = "ﬁ—·（）()&Ⅲ①"
-UNPRINTABLE = "\ue0c5\U000f0000\u0301"
-HAN = specimen.SURNAMES + specimen.GIVEN
-PLAIN_NAMES = st.text(HAN, min_size=2, max_size=4)
-MINORITY = st.lists(st.text(HAN, min_size=2, max_size=7), min_size=2, max_size=4).map("·".join)
-NAMES = st.one_of(
-    PLAIN_NAMES,
-    PLAIN_NAMES,
-    MINORITY,
-    st.text(HAN + RARE, min_size=1, max_size=6),
-    st.text(HAN + UNUSUAL, min_size=1, max_size=30),
-    st.sampled_from(specimen.UNCOMMON),
-    st.text(HAN + UNPRINTABLE, min_size=3, max_size=5),
-)
-EMPLOYERS = st.one_of(
-    st.none(),
-    st.text(HAN + RARE, min_size=4, max_size=40).map("{}建设工程有限公司".format),
-    st.text(HAN + UNUSUAL + "ABC019", min_size=2, max_size=120),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,34 +47,6 @@ class Read:
 
     drawn: Drawn
     text: str
-
-
-def cases(rooms: Studio, kind: Kind) -> st.SearchStrategy[Case]:
-    """Applications of every register and type that lead to a document of that kind."""
-    ways = [(name, asked) for each, name, asked in DOCUMENTS if each is kind]
-    rules = {name: rooms.installed[name].on(TODAY) for name, _ in ways}
-    return st.builds(
-        lambda way, seed, name, employer, count: Case(
-            profile=rules[way[0]],
-            kind=way[1],
-            seed=seed,
-            also={"name": name},
-            employer=employer,
-            count=count,
-        ),
-        st.sampled_from(ways),
-        st.integers(1, 99_999),
-        NAMES,
-        EMPLOYERS,
-        st.integers(1, 6),
-    )
-
-
-def draw(rooms: Studio, kind: Kind, case: Case) -> Drawn:
-    """As the line draws it.  InvalidEventError: it would not even be taken in."""
-    history = parsed(MAKERS[kind].told(case))
-    seen = outlook.after(history, rooms.installed[case.profile.id])
-    return rooms.drawn(kind, seen, MAKERS[kind].face(seen, rooms.verify_url))
 
 
 @pytest.fixture(scope="module")
