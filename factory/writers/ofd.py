@@ -16,27 +16,24 @@ from hashlib import sha256
 from itertools import count
 from types import MappingProxyType
 
-from factory.errors import PictureError
 from factory.model import SHANGHAI
 from factory.ofd.package import Member
-from factory.ofd.xml import NAMESPACE, escaped, number
+from factory.ofd.xml import escaped
 from factory.page.fonts import Face
 from factory.page.marks import (
     TWIN,
-    Code,
     Path,
-    Picture,
     Placed,
     Run,
 )
 from factory.writers.ofd_fonts import EmbeddedFont, Use, embedded
+from factory.writers.ofd_members import DOCUMENT, OPENING, physical_box, xml_member
 from factory.writers.ofd_numbers import Filled, Numbers, identified, mark_name, used_faces
-from factory.writers.ofd_objects import image_object, path_objects, symbol, text_object
-from factory.writers.pdf import JPEG_START, PRODUCER
+from factory.writers.ofd_objects import image_object, path_objects, text_object
+from factory.writers.ofd_resources import media_of, resources
+from factory.writers.pdf import PRODUCER
 
 WRITER_VERSION = "1.0"  #: another where documents come out otherwise
-DOCUMENT = "Doc_0"
-OPENING = f'xmlns:ofd="{NAMESPACE}"'
 
 Fonts = Mapping[tuple[Face, Use], EmbeddedFont]
 
@@ -75,14 +72,15 @@ def draw(
     created = created.astimezone(SHANGHAI)
     numbers = Numbers.of(placed)
     fonts = embedded(used_faces(placed), numbers.fonts)
-    media = _media(placed, pictures, numbers)
+    media = media_of(placed, pictures, numbers)
     contents = tuple(_contents(placed, numbers, fonts))
     known = {} if licence_id is None else {names.licence_id: licence_id}
     said = _information(title, created, {**known, **metadata})
     varying = (said.encode(), *(page.data for page in contents), twin, *(m.data for m in media))
     return (
         _entry(_document_id(created, varying), said, signed=bool(placed.signatures)),
-        *_document(placed, numbers, fonts, media),
+        _document(placed, numbers, with_media=bool(media)),
+        *resources(numbers.pens, fonts.values(), media),
         *_templates(placed, numbers, fonts),
         *contents,
         *_tags(placed, numbers, names),
@@ -121,7 +119,7 @@ def _document_id(created: datetime, varying: Iterable[bytes]) -> str:
 def _entry(ident: str, said: str, *, signed: bool) -> Member:
     """The entry; names the list of signatures before there is one, since its digest is taken."""
     signatures = f"<ofd:Signatures>{DOCUMENT}/Signs/Signatures.xml</ofd:Signatures>"
-    return _xml(
+    return xml_member(
         "OFD.xml",
         f'<ofd:OFD {OPENING} Version="1.0" DocType="OFD"><ofd:DocBody>'
         f"<ofd:DocInfo><ofd:DocID>{ident}</ofd:DocID>{said}</ofd:DocInfo>"
@@ -130,40 +128,10 @@ def _entry(ident: str, said: str, *, signed: bool) -> Member:
     )
 
 
-def _xml(name: str, content: str) -> Member:
-    return Member(name=name, data=f'<?xml version="1.0" encoding="UTF-8"?>\n{content}'.encode())
+# --- document and pages ----------------------------------------------------------------------
 
 
-# --- document and resources -------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Medium:
-    """A picture among the resources."""
-
-    number: int
-    file: str
-    format: str
-    data: bytes
-
-
-def _document(
-    placed: Placed, numbers: Numbers, fonts: Fonts, media: tuple[_Medium, ...]
-) -> Iterator[Member]:
-    yield _xml(f"{DOCUMENT}/Document.xml", _root(placed, numbers, with_media=bool(media)))
-    listed = _listed_pens(numbers.pens) + _listed_fonts(fonts.values())
-    yield _xml(f"{DOCUMENT}/PublicRes.xml", _resources(listed))
-    if media:
-        yield _xml(f"{DOCUMENT}/DocumentRes.xml", _resources(_listed_media(media)))
-    yield from (_resource(font.file, font.data) for font in fonts.values())
-    yield from (_resource(each.file, each.data) for each in media)
-
-
-def _resource(file: str, data: bytes) -> Member:
-    return Member(name=f"{DOCUMENT}/Res/{file}", data=data)
-
-
-def _root(placed: Placed, numbers: Numbers, *, with_media: bool) -> str:
+def _document(placed: Placed, numbers: Numbers, *, with_media: bool) -> Member:
     templates = "".join(
         f'<ofd:TemplatePage ID="{ident}" BaseLoc="Tpls/Tpl_{n}/Content.xml"/>'
         for n, ident in enumerate(numbers.templates)
@@ -172,74 +140,17 @@ def _root(placed: Placed, numbers: Numbers, *, with_media: bool) -> str:
         f'<ofd:Page ID="{ident}" BaseLoc="Pages/Page_{n}/Content.xml"/>'
         for n, ident in enumerate(numbers.pages)
     )
-    return (
+    return xml_member(
+        f"{DOCUMENT}/Document.xml",
         f"<ofd:Document {OPENING}><ofd:CommonData>"
         f"<ofd:MaxUnitID>{numbers.largest}</ofd:MaxUnitID>"
-        f"<ofd:PageArea>{_physical(placed.width_mm, placed.height_mm)}</ofd:PageArea>"
+        f"<ofd:PageArea>{physical_box(placed.width_mm, placed.height_mm)}</ofd:PageArea>"
         "<ofd:PublicRes>PublicRes.xml</ofd:PublicRes>"
         + ("<ofd:DocumentRes>DocumentRes.xml</ofd:DocumentRes>" if with_media else "")
         + f"{templates}</ofd:CommonData><ofd:Pages>{pages}</ofd:Pages>"
         "<ofd:CustomTags>Tags/CustomTags.xml</ofd:CustomTags>"
-        "<ofd:Attachments>Attachs/Attachments.xml</ofd:Attachments></ofd:Document>"
+        "<ofd:Attachments>Attachs/Attachments.xml</ofd:Attachments></ofd:Document>",
     )
-
-
-def _physical(width_mm: float, height_mm: float) -> str:
-    return f"<ofd:PhysicalBox>0 0 {number(width_mm)} {number(height_mm)}</ofd:PhysicalBox>"
-
-
-def _resources(listed: str) -> str:
-    return f'<ofd:Res {OPENING} BaseLoc="Res">{listed}</ofd:Res>'
-
-
-def _listed_pens(pens: Mapping[float, int]) -> str:
-    listed = "".join(
-        f'<ofd:DrawParam ID="{ident}" LineWidth="{number(width)}"/>'
-        for width, ident in pens.items()
-    )
-    return f"<ofd:DrawParams>{listed}</ofd:DrawParams>" if listed else ""
-
-
-def _listed_fonts(fonts: Iterable[EmbeddedFont]) -> str:
-    listed = "".join(
-        f'<ofd:Font ID="{font.number}" FontName="{font.name}" FamilyName="{font.family}">'
-        f"<ofd:FontFile>{font.file}</ofd:FontFile></ofd:Font>"
-        for font in fonts
-    )
-    return f"<ofd:Fonts>{listed}</ofd:Fonts>" if listed else ""
-
-
-def _listed_media(media: Iterable[_Medium]) -> str:
-    listed = "".join(
-        f'<ofd:MultiMedia ID="{each.number}" Type="Image" Format="{each.format}">'
-        f"<ofd:MediaFile>{escaped(each.file)}</ofd:MediaFile></ofd:MultiMedia>"
-        for each in media
-    )
-    return f"<ofd:MultiMedias>{listed}</ofd:MultiMedias>"
-
-
-def _media(placed: Placed, pictures: Mapping[str, bytes], numbers: Numbers) -> tuple[_Medium, ...]:
-    """Each picture and code once, in the order of their numbers."""
-    marks = (mark for page in placed.pages for mark in page.filled)
-    found = {mark_name(mark): mark for mark in marks if not isinstance(mark, Run)}
-    return tuple(
-        _medium(found[name], ident, pictures)
-        for name, ident in numbers.media.items()
-        if name in found
-    )
-
-
-def _medium(mark: Picture | Code, ident: int, pictures: Mapping[str, bytes]) -> _Medium:
-    name = mark_name(mark)
-    if isinstance(mark, Code):
-        return _Medium(number=ident, file=f"{name}.png", format="PNG", data=symbol(mark.rows))
-    jpeg = pictures.get(name, b"")
-    if not jpeg.startswith(JPEG_START):
-        raise PictureError(f"{name}: the picture is missing or no JPEG")
-    return _Medium(number=ident, file=f"{name}.jpg", format="JPEG", data=jpeg)
-
-
-# --- pages ------------------------------------------------------------------------------------
 
 
 def _templates(placed: Placed, numbers: Numbers, fonts: Fonts) -> Iterator[Member]:
@@ -258,7 +169,7 @@ def _contents(placed: Placed, numbers: Numbers, fonts: Fonts) -> Iterator[Member
             for mark, ident in identified(page, numbers.filled[n])
         )
         content = template + _area(placed) + _layer(numbers.layers[n], objects)
-        yield _xml(f"{DOCUMENT}/Pages/Page_{n}/Content.xml", _page(content))
+        yield xml_member(f"{DOCUMENT}/Pages/Page_{n}/Content.xml", _page(content))
 
 
 @lru_cache(maxsize=32)
@@ -278,11 +189,11 @@ def _template(
         else text_object(mark, next(idents), fonts[mark.face], pens)
         for mark in fixed
     )
-    return _xml("", _page(area + _layer(first, objects))).data
+    return xml_member("", _page(area + _layer(first, objects))).data
 
 
 def _area(placed: Placed) -> str:
-    return f"<ofd:Area>{_physical(placed.width_mm, placed.height_mm)}</ofd:Area>"
+    return f"<ofd:Area>{physical_box(placed.width_mm, placed.height_mm)}</ofd:Area>"
 
 
 def _page(content: str) -> str:
@@ -305,7 +216,7 @@ def _filled(mark: Filled, ident: int, fonts: Fonts, numbers: Numbers) -> str:
 def _tags(placed: Placed, numbers: Numbers, names: OfdNames) -> Iterator[Member]:
     """Which objects print which field (结构化数据与版面的关联)."""
     space = escaped(names.tags)
-    yield _xml(
+    yield xml_member(
         f"{DOCUMENT}/Tags/CustomTags.xml",
         f'<ofd:CustomTags {OPENING}><ofd:CustomTag NameSpace="{space}">'
         "<ofd:FileLoc>Tag_Face.xml</ofd:FileLoc></ofd:CustomTag></ofd:CustomTags>",
@@ -314,7 +225,7 @@ def _tags(placed: Placed, numbers: Numbers, names: OfdNames) -> Iterator[Member]
         f'<face:Field Name="{escaped(name)}">{references}</face:Field>'
         for name, references in _references(placed, numbers).items()
     )
-    yield _xml(
+    yield xml_member(
         f"{DOCUMENT}/Tags/Tag_Face.xml",
         f'<face:Face xmlns:face="{space}" {OPENING}>{fields}</face:Face>',
     )
@@ -333,7 +244,7 @@ def _references(placed: Placed, numbers: Numbers) -> Mapping[str, str]:
 
 def _attachment(twin: bytes, created: datetime) -> Iterator[Member]:
     """The face as a file that only programs see."""
-    yield _xml(
+    yield xml_member(
         f"{DOCUMENT}/Attachs/Attachments.xml",
         f'<ofd:Attachments {OPENING}><ofd:Attachment ID="a1" Name="{TWIN}" Format="json"'
         f' CreationDate="{created:%Y-%m-%dT%H:%M:%S}" Visible="false">'

@@ -146,4 +146,4 @@ def _objects(page: Page) -> int:
 
 def _most(page: Page) -> int:
     """Ids for each slot of a page."""
-    return max(IDS_OF_A_SLOT, *Counter(map(mark_name, page.filled)).values(), 0)
+    return max([IDS_OF_A_SLOT, *Counter(map(mark_name, page.filled)).values()])
