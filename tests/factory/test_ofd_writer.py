@@ -211,7 +211,7 @@ def faces(new_face: NewFace, engineers: Versions) -> dict[str, Face]:
     return {
         "constructor": new_face(),
         "cost engineer": new_face(profile=latest),
-        "rare": new_face(name="姜𬭎"),
+        "rare": new_face(name="姜𬭎明"),
         "beyond all": new_face(name="王\U00030003𬭎", profile=latest),
         "long name": new_face(name=LONG_NAME, professions=6),
         "long firm": new_face(enterprise=LONG_FIRM[:60]),
