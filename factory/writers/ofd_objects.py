@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
-from math import inf
+from math import hypot, inf
 
 from factory.ofd.xml import escaped, number
 from factory.page.marks import MM_PER_PT, Code, Colour, Matrix, Path, Picture, Run
@@ -82,12 +82,13 @@ def path_objects(path: Path, idents: Iterator[int]) -> Iterator[str]:
     Every copy has the same data and a matrix (CTM) of its own: as one path with all copies
     worked out a guilloche would not compress.
     """
-    shapes, (left, top, _, _) = _figure(path.data, path.width_mm if path.stroke else 0.0)
+    margin = path.width_mm if path.stroke else 0.0
+    shapes, (left, top, _, _) = _figure(path.data, margin)
     data = " ".join(_operator(name, points, left, top) for name, points in shapes)
     paint = _paint(path)
     for copy in path.copies:
         a, b, c, d, e, f = copy
-        box = _copied(shapes, copy, path.width_mm if path.stroke else 0.0)
+        box = _copied(shapes, copy, margin)
         there = (a, b, c, d, a * left + c * top + e - box[0], b * left + d * top + f - box[1])
         yield (
             f'<ofd:PathObject ID="{next(idents)}" {_boundary(box)}{_matrix(there)}{paint[0]}>'
@@ -142,7 +143,7 @@ def _operator(name: str, points: Iterable[Point], left: float, top: float) -> st
 def _copied(shapes: Iterable[Shape], copy: Matrix, margin: float) -> Box:
     a, b, c, d, e, f = copy
     there = ((a * x + c * y + e, b * x + d * y + f) for x, y in points_of(shapes))
-    return _around(there, margin)
+    return _around(there, margin * max(hypot(a, b), hypot(c, d)))
 
 
 def _around(points: Iterable[Point], margin: float) -> Box:

@@ -467,6 +467,10 @@ def test_a_copy_of_a_figure_stands_where_its_matrix_puts_it(
 
     there = [(a * x + c * y + e, b * x + d * y + f) for x, y in points]
     found = points_on_page(copy)
+    left, top, _, height = numbers(copy.get("Boundary", ""))
+    half = 0.1 * max(a, d, 1)  # of its line, which grows with the figure
+    assert left <= min(x for x, _ in found) - half
+    assert top + height >= max(y for _, y in found) + half
     assert found == [(pytest.approx(x, abs=0.002), pytest.approx(y, abs=0.002)) for x, y in there]
 
 
