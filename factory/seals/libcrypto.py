@@ -47,7 +47,7 @@ def available() -> bool:
     if _library() is None:
         return False
     try:
-        _Key("d2i_PUBKEY", pkcs8.public_key_info(SOME_POINT))
+        _public_key(SOME_POINT)
     except KeyBusyError:
         return False
     return True
@@ -61,7 +61,7 @@ def signing(secret: bytes, point: bytes) -> Callable[[bytes], bytes]:
 
 def fits(point: bytes, digest: bytes, signature: bytes) -> bool:
     """Whether a signature over a digest (e) fits a point of the curve."""
-    key, library = _Key("d2i_PUBKEY", pkcs8.public_key_info(point)), _library()
+    key, library = _public_key(point), _library()
     with _context(key, library.EVP_PKEY_verify_init) as context:
         judged = library.EVP_PKEY_verify(context, signature, len(signature), digest, len(digest))
     return bool(judged == 1)
@@ -79,6 +79,11 @@ class _Key:
 
     def __del__(self) -> None:
         self._free(self.pointer)
+
+
+@lru_cache(maxsize=64)
+def _public_key(point: bytes) -> _Key:
+    return _Key("d2i_PUBKEY", pkcs8.public_key_info(point))
 
 
 def _signed(key: _Key, digest: bytes) -> bytes:

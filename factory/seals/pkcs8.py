@@ -39,7 +39,7 @@ SHA256, AES_256 = "1.2.840.113549.2.9", "2.16.840.1.101.3.4.1.42"
 BLOCK_BITS = 128
 KEY_BYTES = 32
 MOST_ITERATIONS = 10_000_000  #: some seconds
-PUBLIC_KEY = 0xA1  #: [1] of ECPrivateKey
+PARAMETERS, PUBLIC_KEY = 0xA0, 0xA1  #: [0] and [1] of ECPrivateKey
 NULL = bytes((0x05, 0x00))
 ENCRYPTED = "ENCRYPTED PRIVATE KEY"
 WRONG = "the SM2 key file does not open: its passphrase is another, or the file is damaged"
@@ -147,10 +147,12 @@ def _secret(info: bytes) -> tuple[bytes, bytes | None]:
     is_sm2 = kind.oid() == EC_PUBLIC_KEY and [each.oid() for each in curve] == [CURVE]
     _refuse_unless(is_sm2, "holds a key of another kind")
     _one, secret, *others = der.read(key.octets()).parts()
-    if len(secret.octets()) != KEY_BYTES:
-        raise ValueError("a private key has 32 bytes")
-    public = [each.content for each in others if each.tag == PUBLIC_KEY]
-    return secret.octets(), der.read(public[0]).bits() if public else None
+    said = {each.tag: der.read(each.content) for each in others}
+    if len(secret.octets()) != KEY_BYTES or not said.keys() <= {PARAMETERS, PUBLIC_KEY}:
+        raise ValueError("an ECPrivateKey is asked for")
+    if PARAMETERS in said and said[PARAMETERS].oid() != CURVE:
+        raise ValueError("a key of the curve its algorithm names is asked for")
+    return secret.octets(), said[PUBLIC_KEY].bits() if PUBLIC_KEY in said else None
 
 
 def _algorithm(oid: str, parameters: bytes) -> bytes:
