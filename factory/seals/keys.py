@@ -8,7 +8,7 @@ from __future__ import annotations
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from factory.parties import Algorithm
 from factory.seals import sm2
@@ -20,6 +20,7 @@ HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
+_SHA256 = utils.Prehashed(hashes.SHA256())
 UNFIT = "has a key that is not taken: RSA of 2048 bits, P-256, P-384, P-521 or SM2 is asked for"
 
 
@@ -63,6 +64,27 @@ def fits(
         else:
             return False
     except (InvalidSignature, ValueError):  # ValueError: a salt longer than the key has room for
+        return False
+    return True
+
+
+def fits_digest(certificate: x509.Certificate, signature: bytes, digest: bytes) -> bool:
+    """Whether a raw signature of a Signer fits a certificate's key.
+
+    digest: e of SM2 (GB/T 32918.2-2016, 6.1), a SHA-256 value otherwise; 32 bytes.
+    """
+    point = sm2.public_point(certificate)
+    if point is not None:
+        return sm2.fits(point, digest, signature)
+    key = certificate.public_key()
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, digest, padding.PKCS1v15(), _SHA256)
+        elif isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, digest, ec.ECDSA(_SHA256))
+        else:
+            return False
+    except InvalidSignature:
         return False
     return True
 
