@@ -13,12 +13,14 @@ from factory.register import local_day
 from factory.versions import Versions
 from jobs import broker as brokers
 from jobs import opening
+from storage.keyring import OFD, PDF
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
 
 MOST_SKEW_SECONDS = 2.0
 WARN_DAYS = 30
+SUCCESSOR = "have its successor issued, and import it with `certfactory keys import-seal --replace`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +33,12 @@ class Finding:
 
 
 def examine(plant: Plant) -> list[Finding]:
-    """Look at settings, profiles, fonts, keys, parties, database, broker, store and clock."""
+    """Look at profiles, fonts, keys, seals, parties, database, clock, broker and store."""
     looks: list[tuple[str, Callable[[Plant], str]]] = [
         ("profiles", _profiles),
         ("fonts", _fonts),
         ("keys", _keys),
+        ("OFD seals", _ofd_seals),
         ("parties", _parties),
         ("database", _database),
         ("clock", _clock),
@@ -71,14 +74,8 @@ def _fonts(plant: Plant) -> str:
 
 def _keys(plant: Plant) -> str:
     opening.check_keyring(plant.settings)
-    today = local_day(datetime.now(UTC))
-    wanted = {
-        identity
-        for rules in plant.profiles.values()
-        for profile in rules.since(today)
-        for identity in profile.seal.all
-    }
-    there = {summary.name: summary for summary in plant.keyring.identities()}
+    wanted = _identities(plant)
+    there = {each.name: each for each in plant.keyring.identities() if each.format == PDF}
     if missing := wanted - there.keys():
         raise SettingsError(f"the keyring has no signing identity {', '.join(sorted(missing))}")
     for name in wanted:
@@ -88,6 +85,41 @@ def _keys(plant: Plant) -> str:
         raise SettingsError(f"a signing certificate ends in {days} days: install its successor")
     test = any(there[name].test for name in wanted)
     return f"{len(wanted)} in use, the first ends in {days} days" + (" (TEST keys)" * test)
+
+
+def _ofd_seals(plant: Plant) -> str:
+    """The seals of the registers whose certificates are OFD."""
+    opening.check_keyring(plant.settings)
+    wanted = _identities(plant, fmt=OFD)
+    for name in wanted:
+        plant.keyring.ofd_seal(name)  # proves the seal, loads the key and signs once with it
+    there = {each.name: each for each in plant.keyring.identities() if each.format == OFD}
+    ends = sorted((there[name].not_after, name) for name in wanted)
+    if not ends:
+        return "none in use"
+    last, first = ends[0]
+    if last < datetime.now(UTC):
+        raise SettingsError(f"the OFD seal of {first} has ended on {last:%F}: {SUCCESSOR}")
+    days = (last - datetime.now(UTC)).days
+    if days < WARN_DAYS:
+        raise SettingsError(f"the OFD seal of {first} ends in {days} days: {SUCCESSOR}")
+    test = any(there[name].test for name in wanted)
+    return f"{len(wanted)} in use, the first ends in {days} days" + (" (TEST seals)" * test)
+
+
+def _identities(plant: Plant, fmt: str = "") -> set[str]:
+    """Who signs today and from now on.
+
+    fmt: only for certificates of this format.
+    """
+    today = local_day(datetime.now(UTC))
+    return {
+        identity
+        for rules in plant.profiles.values()
+        for profile in rules.since(today)
+        if not fmt or fmt in profile.certificate.formats
+        for identity in profile.seal.all
+    }
 
 
 def _parties(plant: Plant) -> str:

@@ -7,6 +7,7 @@ import click
 from jobs.commands import machine
 from jobs.commands.options import json_option
 from jobs.commands.output import print_json, print_table
+from jobs.commands.seals import import_seal, show_seal
 
 
 @click.group("keys")
@@ -23,10 +24,14 @@ def keys_list(as_json: bool) -> None:
         print_json(found)
     else:
         print_table(
-            ("identity", "algorithm", "ends", "test", "subject", "SHA-256"),
+            ("identity", "format", "algorithm", "ends", "test", "subject", "SHA-256"),
             (
-                (k.name, k.algorithm, f"{k.not_after:%F}", "test" if k.test else "", k.subject,
-                 k.fingerprint[:16] + "…")
+                (k.name, k.format, k.algorithm, f"{k.not_after:%F}", "test" if k.test else "",
+                 k.subject, k.fingerprint[:16] + "…")
                 for k in found
             ),
         )  # fmt: skip
+
+
+keys_group.add_command(import_seal)
+keys_group.add_command(show_seal)

@@ -1,0 +1,161 @@
+"""`keys import-seal`, `keys show-seal`: seals for OFD as their makers issue them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from jobs import seals
+from jobs.commands import machine
+from jobs.commands.exits import REFUSED
+from jobs.commands.options import TEXT, json_option
+from jobs.commands.output import err, local_time, print_json, print_table
+from jobs.seals import MOST_BYTES, Description, KeyFileGiven, ServiceGiven
+from storage.keyring import IDENTITY_NAME
+
+FITS = {True: "fits", False: "DOES NOT FIT", None: "cannot be judged here"}
+FILE = click.File("rb")
+
+
+class _Identity(click.ParamType[str]):
+    """What a signing identity may be called."""
+
+    name = "name"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name.  BadParameter: it is none."""
+        if not IDENTITY_NAME.fullmatch(value):
+            self.fail("small letters, digits and hyphens, 63 at most", param, ctx)
+        return value
+
+
+@click.command("import-seal")
+@click.argument("file", metavar="SEAL.esl", type=FILE)
+@click.option(
+    "--identity", "name", required=True, type=_Identity(), help="Whose seal it is in the keyring."
+)
+@click.option("--certificate", required=True, type=FILE, help="The signer's, PEM or DER.")
+@click.option("--chain", required=True, type=FILE, help="The CAs above signer and seal maker, PEM.")
+@click.option("--key", type=FILE, help="The signer's key: encrypted PKCS#8.")
+@click.option("--passphrase-file", type=FILE, help="What opens the key.")
+@click.option("--service", "url", type=TEXT, help="In place of a key: the seal service's address.")
+@click.option("--service-key", type=TEXT, help="How the service calls the key.")
+@click.option("--token-file", type=FILE, help="The service's token for us.")
+@click.option("--ca-file", type=FILE, help="PEM of the service's own CA.  [default: the system's]")
+@click.option("--test", is_flag=True, help="Mark it as a test seal.")
+@click.option("--replace", is_flag=True, help="It takes the place of the identity's present one.")
+@json_option
+def import_seal(
+    file: BinaryIO,
+    name: str,
+    certificate: BinaryIO,
+    chain: BinaryIO,
+    key: BinaryIO | None,
+    passphrase_file: BinaryIO | None,
+    url: str | None,
+    service_key: str | None,
+    token_file: BinaryIO | None,
+    ca_file: BinaryIO | None,
+    test: bool,
+    replace: bool,
+    as_json: bool,
+) -> None:
+    """Take the issued seal SEAL.esl into the keyring, for certificates in OFD.
+
+    Proved first: the maker's signature, both chains up to a root of the keyring (roots/*.pem),
+    validity, that the seal lists the signer, and that the key is the signer's.
+    """
+    imported = seals.take(
+        machine.plant(),
+        name,
+        seal=_read(file),
+        certificate=_read(certificate),
+        chain=_read(chain),
+        key=_key_given(key, passphrase_file, url, service_key, token_file, ca_file),
+        test=test,
+        replace=replace,
+    )
+    if as_json:
+        print_json(imported)
+        return
+    ends = ("usable until", local_time(imported.ends))
+    print_table(("", ""), [("identity", name), *_rows(imported.seal), ends])
+    err.print("imported; workers that run take it when they are started again", markup=False)
+
+
+@click.command("show-seal")
+@click.argument("file", metavar="SEAL.esl", type=FILE)
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A new PNG file to write its picture to.",
+)
+@json_option
+def show_seal(file: BinaryIO, picture: Path | None, as_json: bool) -> None:
+    """What the seal SEAL.esl says; whether its maker is to be trusted is asked on import.
+
+    No keyring is needed.  Ends with 1 where its maker's signature does not fit.
+    """
+    data = _read(file)
+    found = seals.describe(data)
+    if picture is not None:
+        _write_new(picture, seals.picture(data))
+    if as_json:
+        print_json(found)
+    else:
+        print_table(("", ""), _rows(found))
+    if not found.maker_fits:
+        sys.exit(REFUSED)
+
+
+def _key_given(
+    key: BinaryIO | None,
+    passphrase_file: BinaryIO | None,
+    url: str | None,
+    service_key: str | None,
+    token: BinaryIO | None,
+    ca: BinaryIO | None,
+) -> KeyFileGiven | ServiceGiven:
+    """A key file or a service, each whole and without the other."""
+    if key and passphrase_file and not any((url, service_key, token, ca)):
+        return KeyFileGiven(key=_read(key), passphrase=_read(passphrase_file).strip())
+    if url and service_key and token and not any((key, passphrase_file)):
+        return ServiceGiven(
+            url=url, key=service_key, token=_read(token), ca=_read(ca) if ca else None
+        )
+    raise click.UsageError(
+        "give --key with --passphrase-file, or --service with --service-key and --token-file"
+    )
+
+
+def _read(file: BinaryIO) -> bytes:
+    """One byte more than any of these files has shows that it is none."""
+    return file.read(MOST_BYTES + 1)
+
+
+def _rows(seal: Description) -> Iterator[tuple[str, str]]:
+    """For people."""
+    picture = seal.picture
+    yield "seal", seal.name
+    yield "code", seal.code
+    yield "version", str(seal.version)
+    yield "valid", f"{local_time(seal.valid_from)} to {local_time(seal.valid_until)}"
+    yield "maker", seal.maker
+    yield "maker's signature", FITS[seal.maker_fits]
+    for signer in seal.signers:
+        yield "signer", signer
+    size = f"{picture.width_mm} x {picture.height_mm} mm"
+    yield "picture", f"{picture.type}, {size}, {picture.size_bytes} bytes"
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}", param_hint="--picture") from error
+    err.print(str(path), markup=False)
