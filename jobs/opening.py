@@ -66,6 +66,7 @@ def make_test_keyring(plant: Plant) -> None:
     folder, missing = plant.settings.keyring_dir, _without_seal(plant)
     if folder.exists():
         keyring.add_test_parties(folder, datetime.now(UTC))
+        keyring.add_test_ofd_seals(folder, identities=_authorities(plant), now=datetime.now(UTC))
     if not missing:
         return
     face = font_files(plant.settings.font_dirs).get(UMING.file)
@@ -90,12 +91,16 @@ def _without_seal(plant: Plant) -> Mapping[str, str]:
     if made and not (known and all(each.test for each in known)):
         return {}
     there = {each.name for each in known}
+    return {name: title for name, title in _authorities(plant).items() if name not in there}
+
+
+def _authorities(plant: Plant) -> Mapping[str, str]:
+    """The signing identities of all profiles, with their authorities' names."""
     return {
         identity: profile.authority.name
         for rules in plant.profiles.values()
         for profile in rules.all
         for identity in profile.seal.all
-        if identity not in there
     }
 
 

@@ -6,18 +6,21 @@ Failures are SettingsError that name the file and what to do; never a key or a p
 from __future__ import annotations
 
 import os
+import shutil
 import stat
-from collections.abc import Sequence
+import tempfile
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from factory.errors import SettingsError
+from factory.seals import keys
 from factory.seals.signer import Signer
 from factory.seals.soft import SoftKey
 
@@ -54,19 +57,42 @@ def read_secret(path: Path) -> bytes:
 
 def write(path: Path, data: bytes) -> None:
     """A new file that its owner alone can read, in a folder of the same kind."""
-    path.parent.mkdir(mode=OWNER_FOLDER, parents=True, exist_ok=True)
-    path.parent.chmod(OWNER_FOLDER)
+    make_folder(path.parent)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
+
+
+def make_folder(path: Path) -> None:
+    """A folder that its owner alone can look into, unless it is there."""
+    path.mkdir(mode=OWNER_FOLDER, parents=True, exist_ok=True)
+    path.chmod(OWNER_FOLDER)
+
+
+@contextmanager
+def building(folder: Path, prefix: str) -> Iterator[Path]:
+    """A folder beside its goal, to be filled and renamed; what is left of it goes away."""
+    made = Path(tempfile.mkdtemp(prefix=prefix, dir=folder))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def settings(path: Path) -> dict[str, object]:
+    """What a TOML file says."""
+    try:
+        return tomllib.loads(read(path).decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"keyring file {_where(path)} is not TOML") from error
 
 
 def certificates(path: Path) -> tuple[x509.Certificate, ...]:
     """All certificates of a PEM file."""
     try:
         return tuple(x509.load_pem_x509_certificates(read(path)))
-    except ValueError as error:
-        raise SettingsError(f"keyring file {_where(path)} is not PEM") from error
+    except (ValueError, x509.InvalidVersion) as error:
+        raise SettingsError(f"keyring file {_where(path)} is not PEM of certificates") from error
 
 
 def open_pkcs8(home: Path, passphrase: bytes) -> KeyFile:
@@ -95,24 +121,15 @@ def open_pkcs12(path: Path, passphrase: bytes) -> KeyFile:
     return KeyFile(
         key=_usable(key, path.parent),
         signing_cert=signing_cert,
-        chain=_in_order(signing_cert, others),
+        chain=in_order(signing_cert, others),
     )
 
 
 def prove(signer: Signer, certificate: x509.Certificate, name: str) -> None:
     """Sign once and check with the certificate: a swapped key is found before it is used."""
     [signature] = signer.sign_digests([SELF_TEST])
-    prehashed = utils.Prehashed(hashes.SHA256())
-    public = certificate.public_key()
-    try:
-        if isinstance(public, rsa.RSAPublicKey):
-            public.verify(signature, SELF_TEST, padding.PKCS1v15(), prehashed)
-        elif isinstance(public, ec.EllipticCurvePublicKey):
-            public.verify(signature, SELF_TEST, ec.ECDSA(prehashed))
-    except InvalidSignature as error:
-        raise SettingsError(f"key and certificate of {name} do not belong together") from error
-    if not isinstance(public, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
-        raise SettingsError(f"the certificate of {name} must be RSA or EC")
+    if not keys.fits_digest(certificate, signature, SELF_TEST):
+        raise SettingsError(f"key and certificate of {name} do not belong together")
 
 
 def prove_chain(
@@ -121,7 +138,7 @@ def prove_chain(
     """Each certificate issued the one before it: otherwise nobody could verify a seal."""
     issued = signing_cert
     for issuer in chain:
-        if not _is_issuer(issuer, issued):
+        if not keys.is_issued_by(issued, issuer):
             raise SettingsError(
                 f"the chain of {name} is broken: give the signing certificate's issuers, "
                 "the nearest first"
@@ -129,25 +146,17 @@ def prove_chain(
         issued = issuer
 
 
-def _in_order(
+def in_order(
     signing_cert: x509.Certificate, others: Sequence[x509.Certificate]
 ) -> tuple[x509.Certificate, ...]:
     """The issuers from the nearest on; a PKCS#12 file holds them in any order."""
     chain: list[x509.Certificate] = []
     issued, left = signing_cert, list(others)
-    while issuers := [each for each in left if each != issued and _is_issuer(each, issued)]:
+    while issuers := [each for each in left if each != issued and keys.is_issued_by(issued, each)]:
         issued = issuers[0]
         left.remove(issued)
         chain.append(issued)
     return tuple(chain)
-
-
-def _is_issuer(issuer: x509.Certificate, issued: x509.Certificate) -> bool:
-    try:
-        issued.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
 
 
 def _usable(key: object, home: Path) -> SoftKey:

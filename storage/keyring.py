@@ -8,6 +8,9 @@ identities/<name>/identity.toml width of the seal's picture, whether it is a tes
                   key.p8        encrypted PKCS#8, opened with
                   passphrase    unless a passphrase file is given
                   seal.png      the seal's picture
+                  ofd/          the seal that OFD gets, see ofd_seals.py; one of both is enough
+issuers/*.pem                   CAs between the roots and OFD seals, which are not in the files;
+                                of seals that were replaced too
 parties/<trust>/*.pem           roots of the CAs that issue the parties' certificates
 outside/                        of a test keyring: the test CA that plays those CAs
 
@@ -20,10 +23,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import shutil
-import tempfile
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -34,10 +34,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from factory.errors import SettingsError
-from factory.seals.keys import fingerprint
-from factory.seals.signer import SealIdentity
+from factory.parties import Algorithm
+from factory.seals.keys import algorithm_of, fingerprint
+from factory.seals.signer import SealIdentity, SesIdentity
 from factory.seals.soft import SoftKey, SoftSigner
-from storage import keyfiles, outside, testca
+from storage import keyfiles, ofd_seals, outside, testca
 from storage.keyfiles import KeyFile
 from storage.sealed import KEY_BYTES, MasterKeys
 
@@ -45,6 +46,7 @@ SEAL_WIDTH_MM = 42.0  #: of a round seal of a government body
 WIDEST_MM = 100.0
 IDENTITY_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 TEST_ROOT = "test-root.pem"
+PDF, OFD = "pdf", "ofd"
 PEM = serialization.Encoding.PEM
 
 
@@ -53,9 +55,10 @@ class IdentitySummary:
     """What may be shown of a signing identity."""
 
     name: str
+    format: str  #: of the documents that it seals
     subject: str
     algorithm: str
-    not_after: datetime
+    not_after: datetime  #: the end of its certificate, and of an OFD seal itself
     fingerprint: str  #: SHA-256 of the certificate, hex
     test: bool
 
@@ -69,6 +72,7 @@ class Keyring:
     def __init__(self, folder: Path, *, passphrase_file: Path | None = None) -> None:
         self._folder, self._passphrase_file = folder, passphrase_file
         self.identity = cache(self._identity)
+        self.ofd_seal = cache(self._ofd_seal)
         self._opened = cache(self._open)
 
     def _identity(self, name: str) -> SealIdentity:
@@ -77,7 +81,9 @@ class Keyring:
         SettingsError: a file is missing or broken, or key and certificate do not match.
         """
         home = self._home(name)
-        about, opened = _toml(home / "identity.toml"), self._opened(name)
+        if not _seals_pdf(home):
+            raise SettingsError(f"the keyring has no seal for PDF of {name}, only one for OFD")
+        about, opened = keyfiles.settings(home / "identity.toml"), self._opened(name)
         signer = SoftSigner(opened.key)
         keyfiles.prove(signer, opened.signing_cert, name)
         keyfiles.prove_chain(opened.signing_cert, opened.chain, name)
@@ -91,11 +97,38 @@ class Keyring:
             test=bool(about.get("test", False)),
         )
 
+    def _ofd_seal(self, name: str) -> SesIdentity:
+        """The identity's seal for OFD, proved in all that the day does not change.
+
+        SettingsError: there is none, a file is missing or broken, key and certificate do not
+        match, or the seal is not its maker's, not to be used with the certificate, or not trusted.
+        """
+        home = self._home(name) / ofd_seals.HOME
+        if not home.is_dir():
+            raise SettingsError(
+                f"the keyring has no seal for OFD of {name}: import it with"
+                " `certfactory keys import-seal`"
+            )
+        return ofd_seals.load(home, name, self._trust(), self._passphrase)
+
+    def import_ofd_seal(
+        self, name: str, given: ofd_seals.Given, *, now: datetime, replace: bool
+    ) -> SesIdentity:
+        """Take an issued seal in for OFD, whole or not at all, once everything of it is proved.
+
+        replace: whether it may take the place of the identity's present one.
+        SealRefusedError: it cannot be used.  ConflictError: there is one.
+        """
+        check_name(name)
+        home = self._folder / "identities" / name
+        return ofd_seals.install(
+            home, given, self._trust(), self._passphrase, now=now, replace=replace
+        )
+
     def identities(self) -> list[IdentitySummary]:
-        """What the keyring has, by name."""
-        folder = self._folder / "identities"
-        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-        return [self._summary(name) for name in names]
+        """What the keyring has, by name; an identity may have a seal of each format."""
+        homes = sorted((self._folder / "identities").glob("*/"))
+        return [summary for home in homes for summary in self._summaries(home)]
 
     def trust_roots(self) -> tuple[x509.Certificate, ...]:
         """The certificates a chain must end in.  SettingsError: there is none."""
@@ -103,6 +136,14 @@ class Keyring:
         if not files:
             raise SettingsError("the keyring has no trust root: put one into roots/*.pem")
         return tuple(certificate for file in files for certificate in keyfiles.certificates(file))
+
+    def seal_issuers(self) -> tuple[x509.Certificate, ...]:
+        """CAs between the roots and seals: a finished OFD names them and does not hold them.
+
+        They are known, and trusted only where they lead to a root.
+        """
+        files = sorted((self._folder / "issuers").glob("*.pem"))
+        return tuple(each for file in files for each in keyfiles.certificates(file))
 
     def party_roots(self, trust: str) -> tuple[x509.Certificate, ...]:
         """The certificates that the chain of a party's certificate must end in.
@@ -129,6 +170,9 @@ class Keyring:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SettingsError("keyring file master.json is not what it should be") from error
 
+    def _trust(self) -> ofd_seals.Trust:
+        return ofd_seals.Trust(roots=self.trust_roots(), issuers=self.seal_issuers())
+
     def _home(self, name: str) -> Path:
         home = self._folder / "identities" / name
         if not IDENTITY_NAME.fullmatch(name) or not home.is_dir():
@@ -137,7 +181,7 @@ class Keyring:
 
     def _open(self, name: str) -> KeyFile:
         home = self._home(name)
-        bundle = _toml(home / "identity.toml").get("pkcs12")
+        bundle = keyfiles.settings(home / "identity.toml").get("pkcs12")
         passphrase = self._passphrase(home)
         if bundle is None:
             return keyfiles.open_pkcs8(home, passphrase)
@@ -156,17 +200,22 @@ class Keyring:
             return keyfiles.certificates(beside)[0]
         return self._opened(name).signing_cert
 
+    def _summaries(self, home: Path) -> Iterator[IdentitySummary]:
+        if _seals_pdf(home):
+            yield self._summary(home.name)
+        if (home / ofd_seals.HOME).is_dir():
+            yield self._ofd_summary(home.name)
+
     def _summary(self, name: str) -> IdentitySummary:
         home = self._home(name)
         certificate = self._certificate(name)
-        return IdentitySummary(
-            name=name,
-            subject=certificate.subject.rfc4514_string(),
-            algorithm=_algorithm(certificate),
-            not_after=certificate.not_valid_after_utc,
-            fingerprint=fingerprint(certificate),
-            test=bool(_toml(home / "identity.toml").get("test", False)),
-        )
+        return _summary(name, PDF, certificate, certificate.not_valid_after_utc, home)
+
+    def _ofd_summary(self, name: str) -> IdentitySummary:
+        """Without opening the key."""
+        home = self._home(name) / ofd_seals.HOME
+        seal, certificate = ofd_seals.described(home, name)
+        return _summary(name, OFD, certificate, ofd_seals.ends(seal, certificate), home)
 
 
 def create_test_keyring(
@@ -184,12 +233,9 @@ def create_test_keyring(
     if folder.exists():
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with keyfiles.building(folder.parent, f".{folder.name}-") as building:
         _build(building, identities, now, draw_seal, algorithm)
         building.rename(folder)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 def _build(
@@ -212,18 +258,40 @@ def add_test_parties(folder: Path, now: datetime) -> None:
     if (folder / "parties").exists() or not _all_test(folder):
         return
     outside.create(folder / "outside", now)
-    building = Path(tempfile.mkdtemp(prefix=".parties-", dir=folder))
-    try:
+    with keyfiles.building(folder, ".parties-") as building:
         for trust, root in outside.roots(folder / "outside").items():
             keyfiles.write(building / trust / TEST_ROOT, root.public_bytes(PEM))
         building.rename(folder / "parties")
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+
+
+def add_test_ofd_seals(folder: Path, *, identities: Mapping[str, str], now: datetime) -> None:
+    """A test seal for OFD beside each test seal for PDF that has none, with the same picture.
+
+    identities: name -> the authority's name.  Nothing where one of the seals is real.
+    """
+    homes = {name: folder / "identities" / name for name in identities}
+    wanted = {
+        name: identities[name]
+        for name, home in homes.items()
+        if _seals_pdf(home) and not (home / ofd_seals.HOME).exists()
+    }
+    if not wanted or not _all_test(folder):
+        return
+    pictures = {name: keyfiles.read(homes[name] / "seal.png") for name in wanted}
+    with keyfiles.building(folder, ".added-") as building:
+        ofd_seals.issue_tests(building, wanted, pictures, now)
+        _move_trust(building, folder)
+        for name in wanted:
+            (building / "identities" / name / ofd_seals.HOME).rename(homes[name] / ofd_seals.HOME)
 
 
 def _all_test(folder: Path) -> bool:
-    abouts = (folder / "identities").glob("*/identity.toml")
-    return all(_toml(about).get("test", False) for about in abouts)
+    abouts = (
+        about
+        for pattern in ("*/identity.toml", f"*/{ofd_seals.HOME}/identity.toml")
+        for about in (folder / "identities").glob(pattern)
+    )
+    return all(keyfiles.settings(about).get("test", False) for about in abouts)
 
 
 def add_test_identities(
@@ -233,15 +301,19 @@ def add_test_identities(
 
     identities: name -> the authority's name; none of them is there yet.
     """
-    building = Path(tempfile.mkdtemp(prefix=".added-", dir=folder))
-    try:
+    with keyfiles.building(folder, ".added-") as building:
         _issue(building, identities, now, draw_seal, "p256")
-        root = building / "roots" / TEST_ROOT
-        root.rename(folder / "roots" / f"test-root-{secrets.token_hex(4)}.pem")
+        _move_trust(building, folder)
         for name in identities:
             (building / "identities" / name).rename(folder / "identities" / name)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+
+
+def _move_trust(building: Path, folder: Path) -> None:
+    """Roots and issuers first, each under a name that nothing has: a seal never lacks them."""
+    for kind in ("roots", "issuers"):
+        keyfiles.make_folder(folder / kind)
+        for file in (building / kind).glob("*.pem"):
+            file.rename(folder / kind / f"{file.stem}-{secrets.token_hex(4)}.pem")
 
 
 def _issue(
@@ -264,6 +336,10 @@ def _issue(
         keyfiles.write(home / "key.p8", _encrypted(issued.key, secret))
         keyfiles.write(home / "passphrase", secret)
         keyfiles.write(home / "seal.png", draw_seal(authority))
+    pictures = {
+        name: keyfiles.read(folder / "identities" / name / "seal.png") for name in identities
+    }
+    ofd_seals.issue_tests(folder, identities, pictures, now)
 
 
 def _new_master() -> str:
@@ -286,15 +362,37 @@ def _width_mm(about: dict[str, object], name: str) -> float:
     return float(width)
 
 
+def check_name(name: str) -> None:
+    """SettingsError unless an identity may be called so."""
+    if not IDENTITY_NAME.fullmatch(name):
+        raise SettingsError(
+            "a signing identity is called by small letters, digits and hyphens, 63 at most"
+        )
+
+
+def _seals_pdf(home: Path) -> bool:
+    """Whether a folder of an identity holds anything but a seal for OFD."""
+    return home.is_dir() and {each.name for each in home.iterdir()} != {ofd_seals.HOME}
+
+
+def _summary(
+    name: str, fmt: str, certificate: x509.Certificate, not_after: datetime, home: Path
+) -> IdentitySummary:
+    return IdentitySummary(
+        name=name,
+        format=fmt,
+        subject=certificate.subject.rfc4514_string(),
+        algorithm=_algorithm(certificate),
+        not_after=not_after,
+        fingerprint=fingerprint(certificate),
+        test=bool(keyfiles.settings(home / "identity.toml").get("test", False)),
+    )
+
+
 def _algorithm(certificate: x509.Certificate) -> str:
+    if algorithm_of(certificate) is Algorithm.SM2:
+        return "SM2"
     public = certificate.public_key()
     if isinstance(public, rsa.RSAPublicKey):
         return f"RSA-{public.key_size}"
     return public.curve.name if isinstance(public, ec.EllipticCurvePublicKey) else "unknown"
-
-
-def _toml(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(keyfiles.read(path).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"keyring file {path.name} is not TOML") from error

@@ -76,15 +76,15 @@ def fits_digest(certificate: x509.Certificate, signature: bytes, digest: bytes) 
     point = sm2.public_point(certificate)
     if point is not None:
         return sm2.fits(point, digest, signature)
-    key = certificate.public_key()
     try:
+        key = certificate.public_key()
         if isinstance(key, rsa.RSAPublicKey):
             key.verify(signature, digest, padding.PKCS1v15(), _SHA256)
         elif isinstance(key, ec.EllipticCurvePublicKey):
             key.verify(signature, digest, ec.ECDSA(_SHA256))
         else:
             return False
-    except InvalidSignature:
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         return False
     return True
 

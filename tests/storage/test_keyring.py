@@ -4,6 +4,7 @@ import shutil
 import stat
 from collections.abc import Callable
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
+from PIL import Image
 
 from factory.errors import SettingsError
 from storage.keyring import Keyring, add_test_identities, create_test_keyring
@@ -24,20 +26,32 @@ SEALS = {"example-one": "示例市住房和城乡建设委员会", "example-two"
 
 def new_keyring(folder: Path, algorithm: str = "p256") -> Path:
     create_test_keyring(
-        folder, identities=SEALS, now=NOW, draw_seal=lambda _: b"picture", algorithm=algorithm
+        folder, identities=SEALS, now=NOW, draw_seal=lambda _: picture(), algorithm=algorithm
     )
     return folder
 
 
+def picture() -> bytes:
+    """A square PNG."""
+    drawn = BytesIO()
+    Image.new("RGBA", (8, 8), "red").save(drawn, "PNG")
+    return drawn.getvalue()
+
+
 def add(
-    folder: Path, seals: dict[str, str], draw: Callable[[str], bytes] = lambda _: b"picture"
+    folder: Path, seals: dict[str, str], draw: Callable[[str], bytes] = lambda _: picture()
 ) -> None:
     add_test_identities(folder, identities=seals, now=NOW, draw_seal=draw)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return new_keyring(tmp_path_factory.mktemp("made") / "keyring")
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return new_keyring(tmp_path / "keyring")
+def folder(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "keyring"))
 
 
 @pytest.mark.parametrize("algorithm", ["p256", "rsa2048"])
@@ -52,8 +66,14 @@ def test_every_identity_of_a_new_keyring_signs(tmp_path: Path, algorithm: str) -
 def test_test_seals_say_so_in_subject_and_summary(folder: Path) -> None:
     summaries = Keyring(folder).identities()
 
-    assert [each.name for each in summaries] == ["example-one", "example-two"]
+    assert [(each.name, each.format) for each in summaries] == [
+        ("example-one", "pdf"),
+        ("example-one", "ofd"),
+        ("example-two", "pdf"),
+        ("example-two", "ofd"),
+    ]
     assert all(each.test and "TEST" in each.subject for each in summaries)
+    assert [each.algorithm for each in summaries] == ["secp256r1", "SM2"] * 2
 
 
 def test_only_the_owner_can_read_a_keyring(folder: Path) -> None:
@@ -81,7 +101,8 @@ def test_a_test_seal_is_added_with_a_root_of_its_own(folder: Path) -> None:
     keyring = Keyring(folder)
     assert {each.name for each in keyring.identities()} == {*SEALS, "example-three"}
     assert keyring.identity("example-three").test
-    assert len(keyring.trust_roots()) == len(before) + 1
+    assert keyring.ofd_seal("example-three").test
+    assert len(keyring.trust_roots()) == len(before) + 2
     assert set(before) < set(keyring.trust_roots())
 
 
@@ -169,7 +190,7 @@ def test_an_identity_may_be_one_pkcs12_file(folder: Path) -> None:
 
     assert keyring.identity("example-one").signing_cert == before.signing_cert
     assert keyring.identity("example-one").chain[0] == before.chain[0]
-    assert [each.name for each in keyring.identities()] == ["example-one", "example-two"]
+    assert {each.name for each in keyring.identities()} == {"example-one", "example-two"}
 
 
 def test_a_pkcs12_file_with_another_passphrase_says_so(folder: Path) -> None:
