@@ -76,16 +76,16 @@ def verify(
     trust_roots: Sequence[x509.Certificate],
     party_roots: Mapping[str, Sequence[x509.Certificate]] = NOBODY,
     *,
-    maker_roots: Sequence[x509.Certificate] | None = None,
+    issuers: Sequence[x509.Certificate] = (),
 ) -> Verdict:
     """The verdict on a PDF or an OFD; never raises for what the bytes are.
 
     trust_roots: what a seal's certificate must lead to, of any algorithm.
     party_roots: field -> what the certificate of the party that signs there must lead to.
-    maker_roots: what the maker of an electronic seal must lead to; None: the trust roots.
+    issuers:     CAs that may stand between a root and an OFD's seal, which carries none.
     """
     if data.startswith(ZIP):
-        return verify_ofd.verify_ofd(data, trust_roots, maker_roots)
+        return verify_ofd.verify_ofd(data, trust_roots, issuers=issuers)
     if PDF in data[:MOST_BEFORE]:
         return verify_pdf(data, trust_roots, party_roots)
     return _unreadable("is neither a PDF nor an OFD")

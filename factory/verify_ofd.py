@@ -67,19 +67,21 @@ def verify_ofd(
     data: bytes,
     trust_roots: Sequence[x509.Certificate],
     maker_roots: Sequence[x509.Certificate] | None = None,
+    *,
+    issuers: Sequence[x509.Certificate] = (),
 ) -> Verdict:
     """The verdict on an OFD file; never raises for what the bytes are.
 
-    trust_roots: what a signer's certificate must lead to.  The file carries no certificate
-        between the two: a CA below a root must stand here too.
+    trust_roots: what a signer's certificate must lead to.
     maker_roots: the same for the maker of the seal (制章者); None: the same ones.
+    issuers:     CAs that may stand between, since the file carries none; they are not trusted.
     """
     makers = trust_roots if maker_roots is None else maker_roots
     try:
         document = read_document(opened(data))
     except PackageError as error:
         return _unreadable(error)
-    return _verdict(document, trust_roots, makers)
+    return _verdict(document, _Trust(trust_roots, makers, issuers))
 
 
 def twin(data: bytes) -> bytes | None:
@@ -104,9 +106,16 @@ def _unreadable(error: PackageError) -> Verdict:
     )
 
 
-def _verdict(
-    document: Document, trust_roots: Sequence[x509.Certificate], makers: Sequence[x509.Certificate]
-) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class _Trust:
+    """Where the chains of signers and of seal makers must end, and what may stand between."""
+
+    signers: Sequence[x509.Certificate]
+    makers: Sequence[x509.Certificate]
+    issuers: Sequence[x509.Certificate]
+
+
+def _verdict(document: Document, trust: _Trust) -> Verdict:
     """A list that is named but not there belongs to a document that waits for its seal."""
     name = document.signatures
     if name is None or name not in document.members:
@@ -114,7 +123,7 @@ def _verdict(
     listed = _tried(lambda: read_list(document.members, name))
     if listed.value == ():
         return _unsigned(document)
-    return _judged(_Evidence(document, name, listed, trust_roots, makers))
+    return _judged(_Evidence(document, name, listed, trust))
 
 
 def _unsigned(document: Document) -> Verdict:
@@ -192,11 +201,10 @@ class _Evidence:
         document: Document,
         list_name: str,
         listed: _Tried[tuple[Listed, ...]],
-        trust_roots: Sequence[x509.Certificate],
-        maker_roots: Sequence[x509.Certificate],
+        trust: _Trust,
     ) -> None:
         self.document, self.list_name, self.listed = document, list_name, listed
-        self.trust_roots, self.maker_roots = trust_roots, maker_roots
+        self.trust = trust
         self.digests = _Digests(document.members)
         lines = listed.value or ()
         self.signatures = tuple(_Signature(self, place) for place in range(len(lines)))
@@ -448,7 +456,7 @@ def _unmade(signature: _Signature) -> Iterator[str]:
 def _unknown_maker(signature: _Signature) -> Iterator[str]:
     value = signature.sealed.value
     if value is not None:
-        for problem in _mistrusted(value.seal.maker, signature, signature.evidence.maker_roots):
+        for problem in _mistrusted(value.seal.maker, signature, signature.evidence.trust.makers):
             yield f"the seal's maker: {problem}"
 
 
@@ -466,7 +474,7 @@ def _unfit(signature: _Signature) -> Iterator[str]:
 def _untrusted(signature: _Signature) -> Iterator[str]:
     value = signature.sealed.value
     if value is not None:
-        yield from _mistrusted(value.signer, signature, signature.evidence.trust_roots)
+        yield from _mistrusted(value.signer, signature, signature.evidence.trust.signers)
 
 
 def _mistrusted(
@@ -478,7 +486,10 @@ def _mistrusted(
         yield "the certificate cannot be read"
         return
     signed = outside.Signed(
-        certificate=certificate, chain=(), algorithm=Algorithm.SM2, digest_algorithm="sm3"
+        certificate=certificate,
+        chain=tuple(signature.evidence.trust.issuers),
+        algorithm=Algorithm.SM2,
+        digest_algorithm="sm3",
     )
     problem = _tried(lambda: outside.check_trust(signed, roots, value.time)).broken
     if problem:

@@ -239,7 +239,10 @@ def examine(plant: Plant, data: bytes, *, asker: Asker = ANYBODY) -> Finding:
     ForbiddenError: not to whoever asks.
     """
     access.check(asker.viewer, Thing.VERIFICATION, None, own=False)
-    verdict = verify.verify(data, plant.keyring.trust_roots(), forms.all_roots(plant))
+    keys = plant.keyring
+    verdict = verify.verify(
+        data, keys.trust_roots(), forms.all_roots(plant), issuers=keys.seal_issuers()
+    )
     with plant.ledger.read() as tx:
         return _finding(plant, tx, verdict, hashlib.sha256(data).hexdigest())
 

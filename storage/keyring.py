@@ -34,6 +34,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from factory.errors import SettingsError
+from factory.model import Format
 from factory.parties import Algorithm
 from factory.seals.keys import algorithm_of, fingerprint
 from factory.seals.signer import SealIdentity, SesIdentity
@@ -110,6 +111,10 @@ class Keyring:
                 " `certfactory keys import-seal`"
             )
         return ofd_seals.load(home, name, self._trust(), self._passphrase)
+
+    def seal(self, name: str, fmt: Format) -> SealIdentity | SesIdentity:
+        """The seal of an identity for documents of a format.  SettingsError: there is none."""
+        return self.ofd_seal(name) if fmt is Format.OFD else self.identity(name)
 
     def import_ofd_seal(
         self, name: str, given: ofd_seals.Given, *, now: datetime, replace: bool

@@ -100,10 +100,9 @@ def sealed(drawn: Drawn, seal: SesIdentity) -> Made:
 def judged(some: list[Made], folder: Path) -> None:
     """Every judge looks at all of them, and ofd-cli draws a few."""
     ca = authority_ca()
-    roots = [ca.root.certificate, ca.issuing.certificate]
     for number, made in enumerate(some):
         (folder / f"{number}.ofd").write_bytes(made.data)
-        verdict = verify(made.data, roots)
+        verdict = verify(made.data, [ca.root.certificate], issuers=[ca.issuing.certificate])
         assert (verdict.verdict, verdict.reasons) == (VerdictWord.VALID, ())
         assert verdict.licence_id == made.drawn.laid.licence_id
         assert ofd_judges.openssl_accepts(made.data)
@@ -140,5 +139,5 @@ def test_what_was_changed_after_sealing_is_refused_by_those_who_look_at_digests(
     path.write_bytes(changed)
     ca = authority_ca()
 
-    assert verify(changed, [ca.root.certificate, ca.issuing.certificate]).verdict == "altered"
+    assert verify(changed, [ca.root.certificate]).verdict is VerdictWord.ALTERED
     assert judges.ofd_faults(path) != ""
