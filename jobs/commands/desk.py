@@ -45,15 +45,16 @@ def collect(number: str, asker: Asker, as_json: bool) -> None:
 @click.option(
     "--format",
     "fmt",
-    type=click.Choice(Format),
+    type=click.Choice([each.value for each in Format]),
     help="As which kind of file, where there are several; else the first that the profile names.",
 )
 @asking
 @json_option
-def link(number: str, edition: int | None, fmt: Format | None, asker: Asker, as_json: bool) -> None:
+def link(number: str, edition: int | None, fmt: str | None, asker: Asker, as_json: bool) -> None:
     """A signed link that downloads the certificate of registration NUMBER."""
     plant = machine.plant()
-    found = desk.link(plant, number, who=machine.who(), edition=edition, fmt=fmt, asker=asker)
+    chosen = Format(fmt) if fmt else None
+    found = desk.link(plant, number, who=machine.who(), edition=edition, fmt=chosen, asker=asker)
     if as_json:
         print_json(found)
     else:
