@@ -1,14 +1,84 @@
-"""What openssl thinks of the seals in an OFD; it shares no code with what makes or reads them."""
+"""What openssl thinks of the seals in an OFD, and how its XML stands beside the schemas.
+
+It shares no code with what makes or reads them.
+"""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from zipfile import ZipFile
 
+from lxml.etree import QName, fromstring
+
+#: Schemas of GB/T 33190-2016: which children stand in which order; others are not written.
+ORDER = {
+    "OFD": ("DocBody",),
+    "DocBody": ("DocInfo", "DocRoot", "Versions", "Signatures"),
+    "DocInfo": (
+        *("DocID", "Title", "Author", "Subject", "Abstract", "CreationDate", "ModDate"),
+        *("DocUsage", "Cover", "Keywords", "Creator", "CreatorVersion", "CustomDatas"),
+    ),
+    "CustomDatas": ("CustomData",),
+    "Document": (
+        *("CommonData", "Pages", "Outlines", "Permissions", "Actions", "VPreferences"),
+        *("Bookmarks", "Annotations", "CustomTags", "Attachments", "Extensions"),
+    ),
+    "CommonData": ("MaxUnitID", "PageArea", "PublicRes", "DocumentRes", "TemplatePage"),
+    "PageArea": ("PhysicalBox",),
+    "Pages": ("Page",),
+    "Res": ("ColorSpaces", "DrawParams", "Fonts", "MultiMedias", "CompositeGraphicUnits"),
+    "DrawParams": ("DrawParam",),
+    "DrawParam": ("FillColor", "StrokeColor"),
+    "Fonts": ("Font",),
+    "Font": ("FontFile",),
+    "MultiMedias": ("MultiMedia",),
+    "MultiMedia": ("MediaFile",),
+    "Page": ("Template", "PageRes", "Area", "Content", "Actions"),
+    "Area": ("PhysicalBox",),
+    "Content": ("Layer",),
+    "TextObject": ("FillColor", "StrokeColor", "CGTransform", "TextCode"),
+    "PathObject": ("StrokeColor", "FillColor", "AbbreviatedData"),
+    "ImageObject": (),
+    "Attachments": ("Attachment",),
+    "Attachment": ("FileLoc",),
+    "CustomTags": ("CustomTag",),
+    "CustomTag": ("FileLoc",),
+    "Signatures": ("MaxSignId", "Signature"),
+    "Signature": ("SignedInfo", "SignedValue"),
+    "SignedInfo": (
+        *("Provider", "SignatureMethod", "SignatureDateTime", "References", "StampAnnot", "Seal"),
+    ),
+    "References": ("Reference",),
+    "Reference": ("CheckValue",),
+    "Seal": ("BaseLoc",),
+}
+ANY_ORDER = {"Layer": {"TextObject", "PathObject", "ImageObject"}}
+
+FREE = "Tag_Face.xml"  #: tags are free XML, as the standard says
 DISTID = "distid:1234567812345678"
+
+
+def out_of_order(members: Mapping[str, bytes]) -> list[str]:
+    """Which elements have children that the schemas do not have, or have in another order."""
+    return [
+        f"{name}: {QName(parent).localname}"
+        for name, data in members.items()
+        if name.endswith(".xml") and not name.endswith(FREE)
+        for parent in fromstring(data).iter()
+        if not _in_order(parent)
+    ]
+
+
+def _in_order(parent: Any) -> bool:
+    found, name = [QName(child).localname for child in parent], QName(parent).localname
+    if name in ANY_ORDER:
+        return set(found) <= ANY_ORDER[name]
+    order = ORDER.get(name, ())
+    return set(found) <= set(order) and found == sorted(found, key=order.index)
 
 
 def openssl_accepts(data: bytes) -> bool:

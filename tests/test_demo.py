@@ -16,8 +16,10 @@ from PIL import Image
 
 from factory.kinds import KINDS
 from factory.model import Kind
+from factory.ofd.package import opened
+from factory.page.proof import plain
 from jobs.wiring import load_profiles
-from tests import judges
+from tests import judges, ofd_judges
 
 ROOT = Path(__file__).parents[1]
 BEYOND_THE_BMP = "姜𬭎"
@@ -70,6 +72,10 @@ def sealed(documents: list[Document]) -> list[Document]:
     return [doc for doc in documents if doc["verdict"] == "valid"]
 
 
+def of_format(documents: list[Document], fmt: str) -> list[Document]:
+    return [doc for doc in documents if doc["format"] == fmt]
+
+
 def test_links_are_given_for_collected_editions_only(documents: list[Document]) -> None:
     with_link = {doc["state"] for doc in certificates(documents) if doc["link"]}
     without = {doc["state"] for doc in certificates(documents) if not doc["link"]}
@@ -113,7 +119,9 @@ def test_one_of_each_is_on_the_contact_sheet(folder: Path) -> None:
 def test_preflight_finds_nothing_against_archiving_any_of_them(
     folder: Path, documents: list[Document]
 ) -> None:
-    complaints = judges.preflight([folder / doc["file"] for doc in documents])
+    pdfs = of_format(documents, "pdf")
+
+    complaints = judges.preflight([folder / doc["file"] for doc in pdfs])
 
     assert [found for found in complaints if found] == []
 
@@ -130,17 +138,58 @@ def test_documents_of_every_register_are_among_them(documents: list[Document]) -
     assert {doc["profile"] for doc in documents} == set(load_profiles(None))
 
 
-def test_poppler_qpdf_and_openssl_accept_every_document(
+def test_every_certificate_is_there_in_all_formats_of_its_register(
+    documents: list[Document],
+) -> None:
+    found = {
+        (doc["profile"], doc["subject"], doc["revision"]): {
+            other["format"]
+            for other in certificates(documents)
+            if (other["subject"], other["revision"]) == (doc["subject"], doc["revision"])
+        }
+        for doc in certificates(documents)
+    }
+
+    for (profile, _, _), formats in found.items():
+        rules = load_profiles(None)[profile].all[-1]
+        assert formats == {each.value for each in rules.certificate.formats}
+    assert {profile for (profile, _, _), formats in found.items() if "ofd" in formats} == {
+        "gansu-constructor", "shanghai-cost-engineer",
+    }  # fmt: skip
+
+
+def test_openssl_ofd_cli_ofdkit_and_the_schemas_accept_every_ofd(
+    folder: Path, documents: list[Document]
+) -> None:
+    ofds = [folder / doc["file"] for doc in of_format(documents, "ofd")]
+
+    assert judges.ofd_faults(*ofds) == ""
+    for path in ofds:
+        data = path.read_bytes()
+        assert ofd_judges.openssl_accepts(data)
+        assert ofd_judges.out_of_order(opened(data)) == []
+        assert len(judges.ofd_pictures(path, 40)) == 1
+
+
+def test_the_words_of_an_ofd_are_those_of_its_pdf(folder: Path, documents: list[Document]) -> None:
+    for doc in of_format(documents, "ofd"):
+        path = folder / doc["file"]
+        read = sorted(plain(judges.ofd_text(path.read_bytes())))
+        assert read == sorted(plain(judges.text_of(path.with_suffix(".pdf"))))
+
+
+def test_poppler_qpdf_and_openssl_accept_every_pdf(
     folder: Path, documents: list[Document], tmp_path: Path
 ) -> None:
-    [root] = (folder / "data" / "keyring" / "roots").glob("*.pem")
+    root = folder / "data" / "keyring" / "roots" / "test-root.pem"
     anchor = x509.load_pem_x509_certificate(root.read_bytes())
+    pdfs = of_format(documents, "pdf")
 
-    for doc in documents:
+    for doc in pdfs:
         path = folder / doc["file"]
         assert "No syntax or stream encoding errors found" in judges.qpdf(path)
         assert set(judges.embedded_fonts(path)) == {"yes"}
-    for doc in sealed(documents):
+    for doc in sealed(pdfs):
         path = folder / doc["file"]
         opinion = judges.pdfsig(path)
         assert "Signature is Valid" in opinion
@@ -175,7 +224,7 @@ def test_poppler_pyhanko_and_openssl_accept_every_signature_of_every_form(
 
 
 def test_a_name_beyond_the_bmp_can_be_read_back(folder: Path, documents: list[Document]) -> None:
-    texts = [judges.text_of(folder / doc["file"]) for doc in documents]
+    texts = [judges.text_of(folder / doc["file"]) for doc in of_format(documents, "pdf")]
 
     assert any(BEYOND_THE_BMP in text for text in texts)
 
@@ -184,7 +233,15 @@ def test_the_code_on_the_page_leads_to_the_verification(
     folder: Path, documents: list[Document], tmp_path: Path
 ) -> None:
     page = tmp_path / "page"
-    judges.run("pdftoppm", "-r", "150", "-png", "-singlefile", folder / documents[0]["file"], page)
+    judges.run(
+        "pdftoppm",
+        "-r",
+        "150",
+        "-png",
+        "-singlefile",
+        folder / of_format(documents, "pdf")[0]["file"],
+        page,
+    )
 
     [code] = zxingcpp.read_barcodes(Image.open(page.with_suffix(".png")))
 
