@@ -23,12 +23,14 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.serialization import Encoding
 from reportlab.pdfgen.canvas import Canvas
 
 import cli
 from factory import specimen
 from jobs.commands.root import Later
 from jobs.servers import LOOPBACK
+from tests.factory import ofd_forging
 from tests.plants import new_plant
 
 ROOT = Path(__file__).parents[1]
@@ -62,6 +64,10 @@ class Line:
         done = self.run(*words, "--json", stdin=stdin)
         assert done.exit_code == OK, done.stderr
         return json.loads(done.stdout)
+
+    def json_of(self, *words: str) -> Any:
+        """The same of a command that may exit with anything."""
+        return json.loads(self.run(*words, "--json").stdout)
 
     def start(self, *words: str, stdin: bytes = b"", stderr: int = subprocess.PIPE) -> Any:
         """One command, as a shell gives it."""
@@ -1024,6 +1030,36 @@ def test_verify_tells_a_superseded_certificate_from_one_in_force(
 
     assert done.exit_code == NOT_IN_FORCE
     assert "superseded" in done.stdout
+
+
+def test_verify_tells_each_step_of_an_ofd(factory: Line, tmp_path: Path) -> None:
+    """Sealed by a stranger: every step is told, and which roots were asked; then they are ours."""
+    world = ofd_forging.new_world()
+    sealed = ofd_forging.sealed(world, ofd_forging.document())
+    (tmp_path / "x.ofd").write_bytes(ofd_forging.package(sealed))
+
+    stranger = factory.run("verify", str(tmp_path / "x.ofd"))
+    root = factory.data_dir / "keyring" / "roots" / "sm2.pem"
+    root.write_bytes(b"".join(each.public_bytes(Encoding.PEM) for each in world.roots))
+    known = factory.json_of("verify", str(tmp_path / "x.ofd"))
+    root.unlink()
+
+    assert stranger.exit_code == REFUSED
+    assert "untrusted" in stranger.stdout and "The trust roots are those of" in stranger.stderr
+    for step in ("✓ package", "✓ intact", "✓ whole package", "✓ locked", "✓ signature",
+                 "✗ seal maker's trust", "✗ trust", "✓ signing time"):  # fmt: skip
+        assert step in stranger.stdout
+    assert known[0]["word"] == "unrecorded"
+    assert known[0]["verdict"]["verdict"] == "valid"
+
+
+def test_verify_says_of_another_file_that_it_is_neither(factory: Line, tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("hello")
+
+    done = factory.run("verify", str(tmp_path / "x.txt"))
+
+    assert done.exit_code == REFUSED
+    assert "unreadable" in done.stdout and "is neither a PDF nor an OFD" in done.stdout
 
 
 def test_verify_refuses_an_altered_certificate(factory: Line, reissue: Reissue) -> None:
