@@ -322,10 +322,25 @@ def seal_of_version(world: World, version: int) -> bytes:
     at = info.index(der.ia5("ES")) + len(der.ia5("ES"))
     assert info[at : at + 3] == der.integer(4)
     other = info[:at] + der.integer(version) + info[at + 3 :]
-    signature = _signature(world.maker.signer, other)
+    return _made(world, other)
+
+
+def seal_with_digests(world: World) -> bytes:
+    """A seal that lists its signer by digest (certListType 2)."""
+    info = der.read(ses.read_seal(world.seal.esl).info).parts()
+    kind, name, _, _, *times = info[2].parts()
+    digest = der.octets(sm2.sm3(der_of(world.seal.signing_cert)))
+    listed = der.sequence(der.sequence(der.element(der.PRINTABLE, b"SM3"), digest))
+    told = (kind.whole, name.whole, der.integer(2), listed, *(each.whole for each in times))
+    before, after = info[:2], info[3:]
+    parts = (*(e.whole for e in before), der.sequence(*told), *(e.whole for e in after))
+    return _made(world, der.sequence(*parts))
+
+
+def _made(world: World, info: bytes) -> bytes:
     return der.sequence(
-        other,
+        info,
         der.octets(der_of(world.maker.certificate)),
         der.oid(sm2.SM2_WITH_SM3),
-        der.bits(signature),
+        der.bits(_signature(world.maker.signer, info)),
     )

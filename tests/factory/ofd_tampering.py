@@ -8,7 +8,7 @@ BYTES:    changes of the package itself.
 import hashlib
 from base64 import b64encode
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from factory.seals import der, sm2
 from factory.verify import VerdictWord
@@ -414,6 +414,17 @@ def made_by_signer(world: World) -> Members:
     return under(maker=der_of(issuing.certificate), maker_signer=issuing.signer)(world)
 
 
+def made_at(moment: datetime) -> Forged:
+    """A seal whose maker had a certificate of three years from that moment."""
+
+    def forge(world: World) -> Members:
+        maker = replace_seal(world, new_seal(world.ca, moment))
+        certificate = der_of(maker.seal.signing_cert)
+        return under(maker=certificate, maker_signer=maker.signer)(world)
+
+    return forge
+
+
 def made_falsely(world: World) -> Members:
     """A seal that bears the maker's certificate, but not its signature."""
     return under(maker_signer=testca_sm2.make_ca(NOW).maker.signer)(world)
@@ -513,6 +524,16 @@ FORGED: dict[str, tuple[Forged, VerdictWord, str]] = {
     "another ca": (under_other_ca, UNTRUSTED, "has an unknown issuer"),
     "unknown maker": (made_by_stranger, UNTRUSTED, "the seal's maker: "),
     "made by a ca": (made_by_signer, UNTRUSTED, "the seal's maker: the signer's certificate is a"),
+    "made by an expired maker": (
+        made_at(NOW - timedelta(days=1200)),
+        UNTRUSTED,
+        "the seal's maker: the signer's certificate has expired",
+    ),
+    "made by a maker to come": (
+        made_at(NOW + timedelta(days=10)),
+        UNTRUSTED,
+        "the seal's maker: the signer's certificate is not valid yet",
+    ),
     "made by nobody": (made_falsely, ALTERED, "the seal does not fit its maker's certificate"),
     "signed by a ca": (signed_by_ca, UNTRUSTED, "is a CA's"),
     "certificates expired": (expired, UNTRUSTED, "has expired"),

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from hypothesis import strategies as st
 
 from factory import verify
 from factory.ofd.package import opened
+from factory.seals import der
 from factory.verify import VerdictWord
-from factory.verify_ofd import RULES
+from factory.verify_ofd_rules import RULES
 from factory.verify_verdict import Verdict
-from tests.factory.ofd.zipping import DEFLATED, Entry, archive
+from tests.factory.ofd.zipping import DEFLATED, UTF8, Entry, archive, descriptor
 from tests.factory.ofd_forging import (
     AUTHORITY,
     CONTENT,
@@ -32,6 +34,8 @@ from tests.factory.ofd_forging import (
     new_seal,
     new_world,
     package,
+    seal_of_version,
+    seal_with_digests,
     sealed,
     xml,
 )
@@ -160,6 +164,43 @@ def test_a_seal_of_version_1_is_judged_no_less(world: World) -> None:
     altered = old_members(world) | {CONTENT: document()[CONTENT] + b"\n"}
 
     assert judged(altered, world).verdict is VerdictWord.ALTERED
+
+
+def test_a_seal_of_version_5_is_read_as_long_as_no_time_stamp_is_to_be_judged(
+    world: World,
+) -> None:
+    stamped = der.element(der.EXPLICIT_0, der.bits(b"a token"))
+    seal = seal_of_version(world, 5)
+    with_stamp = der.sequence(der.read(seal).content, stamped)
+
+    read = judged(sealed(world, document(), esl=seal, version=5), world)
+    not_judged = judged(sealed(world, document(), esl=with_stamp, version=5), world)
+
+    assert read.verdict is VerdictWord.VALID, said(read)
+    assert not_judged.verdict is VerdictWord.UNVERIFIABLE
+    assert [check.name for check in not_judged.checks if not check.ok] == ["time stamp"]
+
+
+def test_packages_as_streaming_writers_make_them_are_valid_too(
+    honest: Members, world: World
+) -> None:
+    """Folders, data descriptors, dates that there are not."""
+    folders = [Entry(name=f"{name}/".encode(), data=b"", date=0) for name in ("Doc_0", "Doc_0/Res")]
+    files = [
+        Entry(name=name.encode(), data=data, method=DEFLATED, flags=UTF8 | 1 << 3, date=0xFFFF,
+              local={"sums": (0, 0, 0)})
+        for name, data in honest.items()
+    ]  # fmt: skip
+    files = [replace(each, after=descriptor(each)) for each in files]
+
+    assert verify.verify(archive([*folders, *files]), world.roots).verdict is VerdictWord.VALID
+
+
+def test_a_certificate_that_seals_may_be_listed_by_its_digest(world: World) -> None:
+    """certListType 2 (GB/T 38540-2020)."""
+    listed = seal_with_digests(world)
+
+    assert judged(sealed(world, document(), esl=listed), world).verdict is VerdictWord.VALID
 
 
 def test_two_signatures_are_judged_each(world: World) -> None:

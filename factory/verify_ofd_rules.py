@@ -1,0 +1,312 @@
+"""The steps of an OFD's verification: what must hold, and what it means where it does not.
+
+GB/T 33190-2016, 18; GB/T 38540-2020; GM/T 0031.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from cryptography import x509
+
+from factory.ofd.reading import plain
+from factory.ofd.signatures import SEAL, Description, moments
+from factory.ofd.xml import located
+from factory.parties import Algorithm
+from factory.seals import outside, ses, sm2
+from factory.verify_ofd_evidence import CHECK_METHODS, WEAK, Evidence, Signature, Tried, tried
+from factory.verify_verdict import MAKER_TRUST, NOT_ASKED, TRUST, Check, VerdictWord
+
+MOST_TOLD = 8
+NOT_REACHED = "was not asked: something before it does not hold"
+WHOLE = "whole package"
+SIGNATURE_METHODS = ses.ALGORITHMS
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A step: its name, what speaks against it, what is said otherwise, the verdict on it."""
+
+    name: str
+    complaints: Callable[[Evidence], Iterable[str]]
+    well: str
+    verdict: VerdictWord
+
+    def found(self, evidence: Evidence) -> tuple[tuple[str, ...], bool]:
+        """What speaks against it, and whether it could be asked throughout."""
+        return tuple(islice(self.complaints(evidence), MOST_TOLD)), True
+
+
+@dataclass(frozen=True, slots=True)
+class EachRule:
+    """A step that is asked of every signature that came so far.
+
+    needs: what must be known of a signature before.
+    """
+
+    name: str
+    needs: Callable[[Signature], object]
+    complaints: Callable[[Signature], Iterable[str]]
+    well: str
+    verdict: VerdictWord
+
+    def found(self, evidence: Evidence) -> tuple[tuple[str, ...], bool]:
+        """What speaks against it, and whether it could be asked throughout."""
+        asked = [each for each in evidence.signatures if self.needs(each)]
+        complaints = (f"{each.label}{said}" for each in asked for said in self.complaints(each))
+        complete = len(asked) == len(evidence.signatures) > 0
+        return tuple(islice(complaints, MOST_TOLD)), complete
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A rule and what became of it."""
+
+    rule: Rule | EachRule
+    complaints: tuple[str, ...]
+    asked: bool
+
+    @property
+    def check(self) -> Check:
+        if self.complaints:
+            return Check(name=self.rule.name, ok=False, detail="; ".join(self.complaints))
+        if not self.asked:
+            detail = NOT_ASKED if self.rule.name in (TRUST, MAKER_TRUST) else NOT_REACHED
+            return Check(name=self.rule.name, ok=False, detail=detail)
+        return Check(name=self.rule.name, ok=True, detail=self.rule.well)
+
+
+def _several(evidence: Evidence) -> Iterator[str]:
+    if evidence.document.documents > 1:
+        yield "holds more than one document"
+
+
+def _unresolved(evidence: Evidence) -> Iterator[str]:
+    yield from evidence.document.faults
+
+
+def _misled(evidence: Evidence) -> Iterator[str]:
+    if evidence.listed.broken:
+        yield f"the list of signatures cannot be read: {evidence.listed.broken}"
+    for each in evidence.signatures:
+        if each.described.broken:
+            yield f"{each.label}its description cannot be read: {each.described.broken}"
+
+
+def _unknown(signature: Signature) -> Iterator[str]:
+    """What is not known here is never taken for valid."""
+    if signature.listed.kind != SEAL:
+        yield "is not made with a seal, and no other kind is judged here"
+    described = signature.described.value
+    if described is not None:
+        if described.check_method not in CHECK_METHODS:
+            yield "its members have digests of a kind unknown here (CheckMethod)"
+        if described.signature_method not in SIGNATURE_METHODS:
+            yield "is made by a method unknown here (SignatureMethod)"
+    for each in (signature.sealed, signature.made, signature.fits):
+        if each.unknown:
+            yield each.unknown
+
+
+def _weak(signature: Signature) -> Iterator[str]:
+    described = signature.described.value
+    if described is not None and described.check_method in WEAK:
+        yield "its members have digests that are no longer safe (MD5, SHA-1)"
+
+
+def _changed(signature: Signature) -> Iterator[str]:
+    described = signature.described.value
+    references = described.references if described else ()
+    if not references:
+        yield "protects nothing"
+    if len(signature.protected) != len(references):
+        yield "protects a file twice"
+        return
+    for each in references:
+        if each.member not in signature.members:
+            yield f"a protected file is not there: {plain(each.member)}"
+        elif described and not _agrees(signature, described, each.member, each.digest):
+            yield f"was changed after it was sealed: {plain(each.member)}"
+
+
+def _agrees(
+    signature: Signature, described: Description, member: str, digest: bytes | None
+) -> bool:
+    return signature.evidence.digests.of(member, described.check_method) == digest
+
+
+def _uncovered(signature: Signature) -> Iterator[str]:
+    evidence = signature.evidence
+    later = evidence.signatures[signature.place + 1 :]
+    brought = frozenset[str]().union(*(each.brought for each in later))
+    free = signature.own | signature.protected | brought | {evidence.list_name}
+    for name in signature.members:
+        if name not in free:
+            yield f"no seal covers a file: {plain(name)}"
+
+
+def _unlocked(signature: Signature) -> Iterator[str]:
+    if signature.is_last and signature.evidence.list_name not in signature.protected:
+        yield "does not protect the list of signatures: another could still be added"
+
+
+def _unreadable(signature: Signature) -> Iterator[str]:
+    if signature.sealed.broken:
+        yield signature.sealed.broken
+
+
+def _other_description(signature: Signature) -> Iterator[str]:
+    value, described = signature.sealed.value, signature.described.value
+    if value is None or described is None:
+        return
+    if sm2.sm3(described.data) != value.data_hash:
+        yield "the description of the signature was changed after it was sealed"
+    if tried(lambda: located("", value.property)).value != signature.listed.member:
+        yield "was sealed under the name of another signature"
+
+
+def _other_seal(signature: Signature) -> Iterator[str]:
+    value, described = signature.sealed.value, signature.described.value
+    if value is None or described is None or described.seal is None:
+        return
+    if signature.members.get(described.seal) != value.seal.der:
+        yield "the file with the seal is not the seal that was used"
+
+
+def _unmade(signature: Signature) -> Iterator[str]:
+    if not signature.made.value:
+        yield "the seal does not fit its maker's certificate"
+
+
+def _unknown_maker(signature: Signature) -> Iterator[str]:
+    value = signature.sealed.value
+    if value is not None:
+        for problem in _mistrusted(value.seal.maker, signature, signature.evidence.maker_roots):
+            yield f"the seal's maker: {problem}"
+
+
+def _stranger(signature: Signature) -> Iterator[str]:
+    value = signature.sealed.value
+    if value is not None and not value.seal.lists(value.signer):
+        yield "the signing certificate is not among those that the seal admits"
+
+
+def _unfit(signature: Signature) -> Iterator[str]:
+    if not signature.fits.value:
+        yield "the signature does not fit the signing certificate"
+
+
+def _untrusted(signature: Signature) -> Iterator[str]:
+    value = signature.sealed.value
+    if value is not None:
+        yield from _mistrusted(value.signer, signature, signature.evidence.trust_roots)
+
+
+def _mistrusted(
+    der: bytes, signature: Signature, roots: Sequence[x509.Certificate]
+) -> Iterator[str]:
+    value = signature.sealed.value
+    certificate = tried(lambda: ses.certificate(der)).value
+    if certificate is None or value is None:
+        yield "the certificate cannot be read"
+        return
+    signed = outside.Signed(
+        certificate=certificate, chain=(), algorithm=Algorithm.SM2, digest_algorithm="sm3"
+    )
+    problem = tried(lambda: outside.check_trust(signed, roots, value.time)).broken
+    if problem:
+        yield problem
+
+
+def _untimely(signature: Signature) -> Iterator[str]:
+    value, described = signature.sealed.value, signature.described.value
+    if value is None or described is None:
+        return
+    if not value.seal.valid_from <= value.time <= value.seal.valid_until:
+        yield "the seal was not valid when it was used"
+    if value.time.replace(microsecond=0) not in moments(described.said):
+        yield "names two times at which it was made"
+
+
+def _stamped(signature: Signature) -> Iterator[str]:
+    value = signature.sealed.value
+    if value is not None and (value.time_stamp is not None or value.seal.time_stamp is not None):
+        yield "carries a time stamp, which is not judged here"
+
+
+def _misplaced(signature: Signature) -> Iterator[str]:
+    described = signature.described.value
+    pages = signature.evidence.document.pages
+    for stamp in described.stamps if described else ():
+        page = pages.get(stamp.page)
+        if page is None:
+            yield "the seal stands on a page that there is not"
+        elif stamp.boundary is None or not page.holds(stamp.boundary):
+            yield "the seal does not stand within its page"
+
+
+def _described(signature: Signature) -> object:
+    return signature.described.value
+
+
+def _comparable(signature: Signature) -> object:
+    described = signature.described.value
+    return described and described.check_method in CHECK_METHODS
+
+
+def _expected(signature: Signature) -> object:
+    """Whether a seal's signature is to be expected, whatever is found."""
+    return signature.sealed != Tried()
+
+
+def _sealed(signature: Signature) -> object:
+    return signature.sealed.value
+
+
+PACKAGE = Check(name="package", ok=True, detail="every byte belongs to a member, once")
+
+ALTERED, UNTRUSTED = VerdictWord.ALTERED, VerdictWord.UNTRUSTED
+UNVERIFIABLE = VerdictWord.UNVERIFIABLE
+CHAIN = "the chain ends in a trust root"
+
+RULES: tuple[Rule | EachRule, ...] = (
+    Rule("one document", _several, "the only one", UNTRUSTED),
+    Rule("structure", _unresolved, "whatever it names is there, under one id", UNTRUSTED),
+    Rule("signatures", _misled, "each is listed once and described", ALTERED),
+    EachRule("methods", _described, _unknown, "all are known here", UNVERIFIABLE),
+    EachRule("strong digest", _comparable, _weak, "the digests are strong ones", UNTRUSTED),
+    EachRule("intact", _comparable, _changed, "the digests are the signed ones", ALTERED),
+    EachRule(WHOLE, _described, _uncovered, "every file is protected", ALTERED),
+    EachRule("locked", _described, _unlocked, "no signature can be added", UNTRUSTED),
+    EachRule("seal data", _expected, _unreadable, "can be read (GB/T 38540)", ALTERED),
+    EachRule("description", _sealed, _other_description, "is the signed one", ALTERED),
+    EachRule("seal file", _sealed, _other_seal, "is the seal that was used, if any", ALTERED),
+    EachRule(
+        "seal",
+        lambda it: _sealed(it) and not it.made.unknown,
+        _unmade,
+        "fits its maker's certificate",
+        ALTERED,
+    ),
+    EachRule(MAKER_TRUST, lambda it: it.made.value, _unknown_maker, CHAIN, UNTRUSTED),
+    EachRule("admitted", _sealed, _stranger, "the seal names the signing certificate", UNTRUSTED),
+    EachRule(
+        "signature",
+        lambda it: _sealed(it) and not it.fits.unknown,
+        _unfit,
+        "fits the signing certificate",
+        ALTERED,
+    ),
+    EachRule(TRUST, lambda it: it.fits.value, _untrusted, CHAIN, UNTRUSTED),
+    EachRule(
+        "signing time",
+        _sealed,
+        _untimely,
+        "within the seal's validity, and told once",
+        UNTRUSTED,
+    ),
+    EachRule("time stamp", _sealed, _stamped, "carries none", UNVERIFIABLE),
+    EachRule("stamp", _described, _misplaced, "within its page, where it is shown", UNTRUSTED),
+)
