@@ -42,6 +42,7 @@ class Tried(Generic[T]):
 
 
 def tried(work: Callable[[], T]) -> Tried[T]:
+    """What the work gave, or the refusal that came of it."""
     try:
         return Tried(work())
     except UnknownSealError as error:
