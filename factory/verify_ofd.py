@@ -18,7 +18,7 @@ from factory.ofd.package import opened
 from factory.ofd.reading import Document, read_document
 from factory.ofd.signatures import read_list
 from factory.seals.keys import fingerprint
-from factory.verify_ofd_evidence import Evidence, tried
+from factory.verify_ofd_evidence import Evidence, Trust, tried
 from factory.verify_ofd_rules import PACKAGE, RULES, WHOLE, Step
 from factory.verify_verdict import Check, Verdict, VerdictWord, common_name, worst
 
@@ -29,19 +29,21 @@ def verify_ofd(
     data: bytes,
     trust_roots: Sequence[x509.Certificate],
     maker_roots: Sequence[x509.Certificate] | None = None,
+    *,
+    issuers: Sequence[x509.Certificate] = (),
 ) -> Verdict:
     """The verdict on an OFD file; never raises for what the bytes are.
 
-    trust_roots: what a signer's certificate must lead to.  The file carries no certificate
-        between the two: a CA below a root must stand here too.
+    trust_roots: what a signer's certificate must lead to.
     maker_roots: the same for the maker of the seal (制章者); None: the same ones.
+    issuers:     CAs that may stand between, since the file carries none; they are not trusted.
     """
     makers = trust_roots if maker_roots is None else maker_roots
     try:
         document = read_document(opened(data))
     except PackageError as error:
         return _unreadable(error)
-    return _verdict(document, trust_roots, makers)
+    return _verdict(document, Trust(trust_roots, makers, issuers))
 
 
 def twin(data: bytes) -> bytes | None:
@@ -66,9 +68,7 @@ def _unreadable(error: PackageError) -> Verdict:
     )
 
 
-def _verdict(
-    document: Document, trust_roots: Sequence[x509.Certificate], makers: Sequence[x509.Certificate]
-) -> Verdict:
+def _verdict(document: Document, trust: Trust) -> Verdict:
     """A list that is named but not there belongs to a document that waits for its seal."""
     name = document.signatures
     if name is None or name not in document.members:
@@ -76,7 +76,7 @@ def _verdict(
     listed = tried(lambda: read_list(document.members, name))
     if listed.value == ():
         return _unsigned(document)
-    return _judged(Evidence(document, name, listed, trust_roots, makers))
+    return _judged(Evidence(document, name, listed, trust))
 
 
 def _unsigned(document: Document) -> Verdict:

@@ -63,6 +63,15 @@ def _named(der: bytes) -> x509.Certificate:
     return certificate
 
 
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Where the chains of signers and of seal makers must end, and what may stand between."""
+
+    signers: Sequence[x509.Certificate]
+    makers: Sequence[x509.Certificate]
+    issuers: Sequence[x509.Certificate]
+
+
 class Evidence:
     """A document and its signatures, in the order of their list."""
 
@@ -71,11 +80,10 @@ class Evidence:
         document: Document,
         list_name: str,
         listed: Tried[tuple[Listed, ...]],
-        trust_roots: Sequence[x509.Certificate],
-        maker_roots: Sequence[x509.Certificate],
+        trust: Trust,
     ) -> None:
         self.document, self.list_name, self.listed = document, list_name, listed
-        self.trust_roots, self.maker_roots = trust_roots, maker_roots
+        self.trust = trust
         self.digests = Digests(document.members)
         lines = listed.value or ()
         self.signatures = tuple(Signature(self, place) for place in range(len(lines)))

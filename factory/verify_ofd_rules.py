@@ -183,7 +183,7 @@ def _unmade(signature: Signature) -> Iterator[str]:
 def _unknown_maker(signature: Signature) -> Iterator[str]:
     value = signature.sealed.value
     if value is not None:
-        for problem in _mistrusted(value.seal.maker, signature, signature.evidence.maker_roots):
+        for problem in _mistrusted(value.seal.maker, signature, signature.evidence.trust.makers):
             yield f"the seal's maker: {problem}"
 
 
@@ -201,7 +201,7 @@ def _unfit(signature: Signature) -> Iterator[str]:
 def _untrusted(signature: Signature) -> Iterator[str]:
     value = signature.sealed.value
     if value is not None:
-        yield from _mistrusted(value.signer, signature, signature.evidence.trust_roots)
+        yield from _mistrusted(value.signer, signature, signature.evidence.trust.signers)
 
 
 def _mistrusted(
@@ -213,7 +213,10 @@ def _mistrusted(
         yield "the certificate cannot be read"
         return
     signed = outside.Signed(
-        certificate=certificate, chain=(), algorithm=Algorithm.SM2, digest_algorithm="sm3"
+        certificate=certificate,
+        chain=tuple(signature.evidence.trust.issuers),
+        algorithm=Algorithm.SM2,
+        digest_algorithm="sm3",
     )
     problem = tried(lambda: outside.check_trust(signed, roots, value.time)).broken
     if problem:
