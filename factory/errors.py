@@ -14,6 +14,7 @@
         SignatureRefusedError      a party's signature is not taken: wrong, or not theirs
         PackageError               an OFD package, or XML in it, breaks the rules of its container
         SelfCheckError             the finished document does not verify: a fault of ours
+        SecondReadingError         a second program reads the finished document otherwise
         ConflictError              the state of the thing does not allow this
         NotFoundError              there is no such thing
         SealedDataError            a sealed value does not open under its key
@@ -21,6 +22,7 @@
       TransientError               may pass by itself: try again, later each time
         KeyBusyError               the signing device is busy or away
         StoreUnavailableError      the object store or the database gave no answer
+        ReaderUnavailableError     the second program gave no answer
       SettingsError                the machine is not set up for this: says what to set
 
 Every message says what, which one and where the rule is from.  None carries a name, an
@@ -135,6 +137,10 @@ class SelfCheckError(PermanentError):
     """The finished document does not verify: a fault of ours, never released."""
 
 
+class SecondReadingError(PermanentError):
+    """A second program reads the finished document otherwise than it was placed."""
+
+
 class ConflictError(PermanentError):
     """The state of the thing does not allow this; the message says why."""
 
@@ -167,6 +173,10 @@ class StoreUnavailableError(TransientError):
     """The object store, the database or the broker gave no answer."""
 
 
+class ReaderUnavailableError(TransientError):
+    """The program that reads finished documents again hung, broke down or grew too large."""
+
+
 REASONS: dict[type[FactoryError], str] = {
     InvalidEventError: "invalid_event",
     FieldError: "field",
@@ -181,6 +191,7 @@ REASONS: dict[type[FactoryError], str] = {
     SignatureRefusedError: "signature_refused",
     PackageError: "package",
     SelfCheckError: "self_check",
+    SecondReadingError: "second_reading",
     ConflictError: "conflict",
     AwaitsError: "awaits",
     NotFoundError: "not_found",
@@ -189,4 +200,5 @@ REASONS: dict[type[FactoryError], str] = {
     DigestMismatchError: "digest_mismatch",
     KeyBusyError: "key_busy",
     StoreUnavailableError: "store_unavailable",
+    ReaderUnavailableError: "reader_unavailable",
 }

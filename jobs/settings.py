@@ -188,6 +188,12 @@ class Settings:
         example="4",
         shown="one a core",
     )
+    second_reading_sample: int = setting(
+        whole(0, 1_000_000),
+        "20",
+        "Of so many single OFD files one is read again by easyofd before it is stored, and the"
+        " first of each template in each worker; 0 switches this off",
+    )
     metrics_host: str = setting(
         matching(r"[0-9A-Za-z.:_-]+", "a host name or an address"),
         "127.0.0.1",

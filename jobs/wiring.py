@@ -22,6 +22,7 @@ from factory.page.fonts import FACES, FontBook, assemble
 from factory.profile import Profile
 from factory.register import local_day
 from factory.versions import Versions
+from jobs.canary import Canary
 from jobs.metrics import Metrics
 from jobs.settings import Settings
 from jobs.typefaces import Typefaces
@@ -74,6 +75,11 @@ class Plant:
     def typefaces(self) -> Typefaces:
         """The same, and the faces that were added to them."""
         return Typefaces(self)
+
+    @cached_property
+    def canary(self) -> Canary:
+        """What this process knows of templates that a second program reads as they were meant."""
+        return Canary(sample=self.settings.second_reading_sample)
 
     @cached_property
     def keyring(self) -> Keyring:
