@@ -20,10 +20,12 @@ from factory.errors import FactoryError, PermanentError, SelfCheckError
 from factory.kinds import KINDS
 from factory.kinds.stored import twin
 from factory.making import MAKINGS, Awaiting, Identity, Laid, Making
-from factory.model import ChunkId, Format, Order
+from factory.model import ChunkId, Format, Order, Queue
 from factory.page.lint import check
+from factory.page.marks import Placed
 from factory.register import local_day
 from jobs import typefaces
+from jobs.canary import Finished
 from storage.blobs import Blob
 from storage.ledger import chunks, record
 from storage.ledger.chunks import Claim
@@ -45,6 +47,7 @@ class Work:
     order: Order
     format: Format
     identity: Identity | None = field(repr=False)  #: None: nobody of ours seals it
+    placed: Placed | None = field(default=None, repr=False)
     awaiting: Awaiting | None = field(default=None, repr=False)
     data: bytes = field(default=b"", repr=False)
 
@@ -103,6 +106,7 @@ def produce(plant: Plant, chunk_id: ChunkId) -> None:
             _sign(tally)
         with plant.stage("check"):
             tally.attempt(_checked, list(tally.works))
+            _read_again(plant, claim, tally)
         if not _renewed(plant, claim):
             plant.metrics.refused_delivery()
             return
@@ -154,8 +158,9 @@ def _draw(plant: Plant, work: Work) -> Work:
     """Face -> placed marks -> file, linted and proofed; it lacks the signature, if any."""
     laid = _laid(plant, work.order)
     if work.identity is None:
-        return replace(work, data=work.making.unsealed(laid))
-    return replace(work, awaiting=work.making.sealed(laid, work.identity))
+        return replace(work, placed=laid.placed, data=work.making.unsealed(laid))
+    awaiting = work.making.sealed(laid, work.identity)
+    return replace(work, placed=laid.placed, awaiting=awaiting)
 
 
 def _laid(plant: Plant, order: Order) -> Laid:
@@ -213,6 +218,19 @@ def _checked(work: Work) -> Work:
     if work.identity is not None:
         work.making.self_check(work.data, work.identity)
     return work
+
+
+def _read_again(plant: Plant, claim: Claim, tally: Tally) -> None:
+    """Orders whose OFD a second program reads otherwise leave the line, with all their files."""
+    files = [
+        Finished(order=work.order, placed=work.placed, data=work.data)
+        for work in tally.works
+        if work.format is Format.OFD and work.placed is not None
+    ]
+    stopped = plant.canary.stopped(files, singly=claim.queue is Queue.INTERACTIVE)
+    for order, error in stopped.items():
+        tally.stop([work for work in tally.works if work.order.id == order], error)
+    tally.works = [work for work in tally.works if work.order.id not in stopped]
 
 
 def _renewed(plant: Plant, claim: Claim) -> bool:
