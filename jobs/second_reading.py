@@ -1,6 +1,6 @@
 """Asks the second reader (easyofd): starts it in a folder of its own, and ends it.
 
-One start takes half a second of CPU, each document some hundredths; so all documents of a
+One start takes a quarter of a second of CPU, each document some hundredths; so all documents of a
 question go to one process, which ends with its answer.
 """
 
@@ -24,7 +24,7 @@ from jobs.servers import die_with
 READER = Path(__file__).with_name("second_reader.py")
 SECONDS = 20.0  #: for the start
 SECONDS_EACH = 2.0
-FONT = "song.ttc"
+FONT = "face.ttf"
 NOT_INSTALLED = (
     "easyofd is not installed, which reads finished OFD documents again: install it with"
     " `pip install easyofd`, or switch the reading off with FACTORY_SECOND_READING_SAMPLE=0"

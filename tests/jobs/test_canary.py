@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -15,13 +16,14 @@ from factory.errors import (
     SettingsError,
     TransientError,
 )
-from factory.model import Format, Kind, Order, OrderId, ProfileId
+from factory.model import ChunkId, Format, Kind, Order, OrderId, ProfileId, Queue
 from factory.page.fonts import FontBook
 from factory.page.reread import SeenPage
-from jobs import second_reading
+from jobs import line, second_reading
 from jobs.canary import Canary, Finished
 from jobs.settings import Settings
-from jobs.wiring import load_fonts
+from jobs.wiring import Plant, load_fonts
+from storage.ledger.chunks import Claim
 from tests.finished import NOW, Certificate, certificate
 
 PAGE = "Doc_0/Pages/Page_0/Content.xml"
@@ -245,3 +247,62 @@ def test_a_reader_that_hangs_stops_the_template_and_passes_nothing(
     stopped = canary.stopped([finished(constructor)], singly=False)
 
     assert isinstance(stopped[OrderId(1)], ReaderUnavailableError)
+
+
+# --- the line ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """As much of a plant as the step asks for."""
+
+    canary: Canary
+
+
+def on_the_line(*files: Finished) -> line.Tally:
+    """Each order as OFD and as PDF, checked and not yet stored."""
+    return line.Tally(
+        works=[
+            line.Work(order=each.order, format=fmt, identity=None, placed=placed, data=each.data)
+            for each in files
+            for fmt, placed in ((Format.PDF, None), (Format.OFD, each.placed))
+        ]
+    )
+
+
+def read_again(tally: line.Tally, canary: Canary, queue: Queue = Queue.BULK) -> None:
+    claim = Claim(
+        id=ChunkId(1), fence=1, queue=queue, batch=None, lease_until=NOW, releases=0,
+        correlation="c", orders=(),
+    )  # fmt: skip
+    line._read_again(cast("Plant", Bench(canary)), claim, tally)
+
+
+def test_a_difference_takes_all_files_of_its_template_off_the_line(
+    constructor: Certificate, cost_engineer: Certificate
+) -> None:
+    tally = on_the_line(finished(altered(constructor), 1), finished(cost_engineer, 2))
+
+    read_again(tally, Canary(sample=NEVER))
+
+    assert {work.order.id for work in tally.works} == {2}
+    assert {(held.order, held.error.reason) for held in tally.held} == {(1, "second_reading")}
+    assert tally.later == []
+
+
+def test_what_nobody_could_read_goes_back_for_later(constructor: Certificate) -> None:
+    tally = on_the_line(finished(constructor))
+
+    read_again(tally, Canary(sample=NEVER, read=Reader(error=ReaderUnavailableError("hung"))))
+
+    assert tally.works == tally.held == []
+    assert {error.reason for error in tally.later} == {"reader_unavailable"}
+
+
+def test_what_agrees_stays_on_the_line(constructor: Certificate) -> None:
+    tally = on_the_line(finished(constructor, 1), finished(constructor, 2))
+
+    read_again(tally, Canary(sample=NEVER))
+
+    assert [work.order.id for work in tally.works] == [1, 1, 2, 2]
+    assert tally.held == tally.later == []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from factory.errors import ReaderUnavailableError, SecondReadingError, SettingsError
-from factory.page.fonts import UMING, FontBook
+from factory.page.fonts import WEN_KAI, FontBook
 from factory.page.reread import SeenPage, differences
 from jobs import second_reading
 from jobs.settings import Settings
@@ -240,6 +240,18 @@ def test_a_missing_easyofd_says_what_to_do(tmp_path: Path) -> None:
         second_reading.read([b"any"], program=script(tmp_path, own))
 
 
+def test_the_reader_does_without_pymupdf(made: Certificate, tmp_path: Path) -> None:
+    """Neither reading nor drawing loads it, so it may be missing."""
+    own = second_reading.READER.read_text("utf-8").replace(
+        "    answers.flush()\n    return 0\n",
+        "    answers.flush()\n    return 77 if 'pymupdf' in sys.modules else 0\n",
+    )
+    program = script(tmp_path, own)
+
+    assert second_reading.read([made.data], program=program)[0] is not None
+    assert second_reading.drawn(made.data, font_file(FONTS, WEN_KAI.file), program=program)
+
+
 def test_nothing_of_easyofd_is_loaded_into_our_own_process() -> None:
     doing = "import sys, cli, jobs.worker, jobs.canary; print({'easyofd', 'fitz'} & {*sys.modules})"
 
@@ -252,7 +264,7 @@ def test_nothing_of_easyofd_is_loaded_into_our_own_process() -> None:
 
 
 def test_easyofd_draws_a_certificate_with_its_seal(made: Certificate) -> None:
-    drawn = second_reading.drawn(made.data, font_file(FONTS, UMING.file))
+    drawn = second_reading.drawn(made.data, font_file(FONTS, WEN_KAI.file))
 
     assert drawn.startswith(b"%PDF")
     assert drawn.count(b"/Subtype /Image") >= len(("photo", "code", "seal"))
@@ -262,7 +274,7 @@ def test_a_document_easyofd_cannot_draw_is_refused(made: Certificate) -> None:
     broken = made.changed(PAGE, "</ofd:Page>", "")
 
     with pytest.raises(SecondReadingError, match="cannot draw"):
-        second_reading.drawn(broken.data, font_file(FONTS, UMING.file))
+        second_reading.drawn(broken.data, font_file(FONTS, WEN_KAI.file))
 
 
 def script(folder: Path, text: str) -> Path:
