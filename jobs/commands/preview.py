@@ -1,4 +1,4 @@
-"""`preview`: how a document would look, marked 样张 and never sealed."""
+"""`preview`: how a document would look, marked 样张 and never sealed; how an OFD file looks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import click
 
+from factory.errors import NotFoundError
 from factory.kinds import KINDS
 from factory.model import ApplicationType, Kind
 from factory.page.fonts import WEN_KAI, assemble
@@ -19,15 +20,30 @@ from jobs.commands.output import out, plain, print_json, print_table
 from jobs.commands.progress import bar
 from jobs.gallery import CONTACT_SHEET, Kept, keep, keep_all
 from jobs.preview import Studio, history_of
-from jobs.wiring import font_files, load_profiles
+from jobs.second_look import Look, look
+from jobs.wiring import font_file, font_files, load_profiles
 
+OFD = ".ofd"
 Files = Mapping[str, bytes]
 
 
+class _What(click.ParamType[str | Path]):
+    """A kind of document, or an OFD file by its name."""
+
+    name = "kind or file"
+    kinds = click.Choice([each.value for each in KINDS])
+
+    def convert(
+        self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | Path:
+        """A kind, or the path of a file.  BadParameter: it is neither."""
+        if isinstance(value, Path) or value.lower().endswith(OFD):
+            return Path(value)
+        return self.kinds.convert(value, param, ctx)
+
+
 @click.command("preview")
-@click.argument(
-    "kind", metavar="[KIND]", required=False, type=click.Choice([each.value for each in KINDS])
-)
+@click.argument("what", metavar="[KIND|FILE.ofd]", required=False, type=_What())
 @click.option(
     "--all", "every", is_flag=True,
     help="Every kind of every register, and one picture of their first pages.",
@@ -51,7 +67,7 @@ Files = Mapping[str, bytes]
 @seed_option
 @json_option
 def preview(
-    kind: str | None,
+    what: str | Path | None,
     every: bool,
     profile: str | None,
     asked_type: str | None,
@@ -66,8 +82,19 @@ def preview(
     The files are KIND-PROFILE.pdf and a picture of each page.  No server and no ledger is needed.
 
     What the line would refuse is refused here with the same words.
+
+    Of an OFD FILE the pages are drawn as FILE-1.png and so on, by easyofd, a second program that
+    shares no code with this one: text, pictures and seals in their places, but in one font instead
+    of the embedded ones, and figures as outlines.  `verify` says whether the file is genuine.
     """
-    _check_usage(kind, every=every, told=event is not None, of_one=bool(profile or asked_type))
+    told, of_one = event is not None, bool(profile or asked_type)
+    if isinstance(what, Path):
+        if every or told or of_one:
+            raise click.UsageError("a FILE is what it is: not with --all, --profile or --event")
+        _show_look(_look(what, folder, dpi), as_json=as_json)
+        return
+    kind = what
+    _check_usage(kind, every=every, told=told, of_one=of_one)
     if event is not None and asked_type:
         raise click.UsageError("--type is of a synthetic history, so not with --event")
     history = history_of(event) if event is not None else []
@@ -85,9 +112,18 @@ def preview(
 def _check_usage(kind: str | None, *, every: bool, told: bool, of_one: bool) -> None:
     if every == bool(kind):
         there = ", ".join(KINDS)
-        raise click.UsageError(f"give one KIND ({there}), or --all")
+        raise click.UsageError(f"give one KIND ({there}), an OFD file, or --all")
     if every and (told or of_one):
         raise click.UsageError("--all draws everything: not with --profile, --type or --event")
+
+
+def _look(file: Path, folder: Path, dpi: int) -> Look:
+    """NotFoundError: the file cannot be read."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise NotFoundError(f"{file}: {error.strerror}") from error
+    return look(file, data, folder, dpi, font_file(machine.settings().font_dirs, WEN_KAI.file))
 
 
 def _studio() -> tuple[Studio, Files]:
@@ -124,6 +160,15 @@ def _show(kept: list[Kept], contact: Path | None, *, as_json: bool) -> None:
     )
     if sheet:
         out.print(f"all first pages are in {sheet}", markup=False)
+
+
+def _show_look(found: Look, *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    for picture in found.pictures:
+        out.print(picture, markup=False)
+    out.print(found.note, markup=False)
 
 
 def _notes(kept: Kept) -> str:
