@@ -142,13 +142,12 @@ class Keyring:
             raise SettingsError("the keyring has no trust root: put one into roots/*.pem")
         return tuple(certificate for file in files for certificate in keyfiles.certificates(file))
 
-    def seal_issuers(self) -> tuple[x509.Certificate, ...]:
-        """CAs between the roots and seals: a finished OFD names them and does not hold them.
+    def seal_roots(self) -> tuple[x509.Certificate, ...]:
+        """What signers and makers of OFD seals must lead to: a file holds no CA between.
 
-        They are known, and trusted only where they lead to a root.
+        The trust roots, and the CAs below them of every seal that was ever installed.
         """
-        files = sorted((self._folder / "issuers").glob("*.pem"))
-        return tuple(each for file in files for each in keyfiles.certificates(file))
+        return self._trust().all()
 
     def party_roots(self, trust: str) -> tuple[x509.Certificate, ...]:
         """The certificates that the chain of a party's certificate must end in.
@@ -176,7 +175,9 @@ class Keyring:
             raise SettingsError("keyring file master.json is not what it should be") from error
 
     def _trust(self) -> ofd_seals.Trust:
-        return ofd_seals.Trust(roots=self.trust_roots(), issuers=self.seal_issuers())
+        files = sorted((self._folder / "issuers").glob("*.pem"))
+        issuers = tuple(each for file in files for each in keyfiles.certificates(file))
+        return ofd_seals.Trust(roots=self.trust_roots(), issuers=issuers)
 
     def _home(self, name: str) -> Path:
         home = self._folder / "identities" / name

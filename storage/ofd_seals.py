@@ -59,6 +59,19 @@ class Trust:
     roots: tuple[x509.Certificate, ...]
     issuers: tuple[x509.Certificate, ...]
 
+    def leads(self, certificate: x509.Certificate) -> bool:
+        """Whether a chain from a CA's certificate ends in one of the roots."""
+        moment = certificate.not_valid_before_utc
+        try:
+            chain.refuse_untrusted(certificate, self.issuers, self.roots, moment)
+        except SignatureRefusedError:
+            return False
+        return True
+
+    def all(self) -> tuple[x509.Certificate, ...]:
+        """The roots, and the CAs between that lead to one of them."""
+        return (*self.roots, *(each for each in self.issuers if self.leads(each)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFileGiven:
@@ -147,7 +160,7 @@ def install(
     with keyfiles.building(keyring, ".import-") as building:
         _write(building / home.name / HOME, given, trust.roots)
         proved = _proved(building / home.name / HOME, home.name, known, passphrase, moment=now)
-        _keep_issuers(keyring, given.chain)
+        _keep_issuers(keyring, [each for each in given.chain if known.leads(each)])
         _put(building / home.name, home)
     return proved
 

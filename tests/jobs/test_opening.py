@@ -72,6 +72,30 @@ def test_a_test_keyring_from_before_parties_signed_gets_their_test_ca(tmp_path: 
     assert found.well and found.detail == "1 root(s) of applicants, 1 root(s) of enterprises"
 
 
+def test_a_test_keyring_from_before_ofd_gets_seals_for_it(tmp_path: Path) -> None:
+    opening.make_test_keyring(started(tmp_path))
+    homes = list((tmp_path / "keyring" / "identities").iterdir())
+    for home in homes:
+        shutil.rmtree(home / "ofd")
+
+    opening.make_test_keyring(started(tmp_path))
+
+    keyring = started(tmp_path).keyring
+    assert all(keyring.ofd_seal(home.name).test for home in homes)
+
+
+def test_a_keyring_with_a_real_seal_gets_no_test_seal_for_ofd(tmp_path: Path) -> None:
+    opening.make_test_keyring(started(tmp_path))
+    homes = list((tmp_path / "keyring" / "identities").iterdir())
+    for home in homes:
+        shutil.rmtree(home / "ofd")
+    (homes[0] / "identity.toml").write_text("width_mm = 42.0\n")
+
+    opening.make_test_keyring(started(tmp_path))
+
+    assert not any((home / "ofd").exists() for home in homes)
+
+
 def test_a_keyring_of_real_seals_trusts_no_test_ca_of_parties(tmp_path: Path) -> None:
     opening.make_test_keyring(started(tmp_path))
     shutil.rmtree(tmp_path / "keyring" / "parties")

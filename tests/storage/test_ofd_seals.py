@@ -19,17 +19,18 @@ from factory.errors import (
     FactoryError,
     KeyBusyError,
     SealRefusedError,
+    SelfCheckError,
     SettingsError,
     SignatureRefusedError,
 )
-from factory.seals import der, keys, ses
+from factory.seals import der, keys, ofd_selfcheck, ses
 from factory.seals.ses import Seal
 from factory.seals.sm2_soft import Sm2SoftSigner
 from storage import testca_sm2
 from storage.keyring import Keyring, add_test_ofd_seals, create_test_keyring
 from storage.ofd_seals import Given, KeyFileGiven, ServiceGiven, ends
 from storage.testca_sm2 import Sm2TestCA
-from tests import seal_service
+from tests import seal_making, seal_service
 from tests.seal_service import TOKEN, SealService
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
@@ -297,8 +298,28 @@ def test_the_issuers_of_a_seal_that_was_replaced_stay_known(folder: Path, office
 
     take(folder, later.given, replacing=True)
 
-    known = Keyring(folder).seal_issuers()
+    known = Keyring(folder).seal_roots()
     assert {office.ca.issuing.certificate, later.ca.issuing.certificate} < set(known)
+
+
+def test_a_ca_is_known_as_long_as_its_root_is_trusted(folder: Path, office: Office) -> None:
+    take(folder, office.given)
+    issuing = office.ca.issuing.certificate
+    assert issuing in Keyring(folder).seal_roots()
+
+    (folder / "roots" / "office.pem").unlink()
+
+    assert issuing not in Keyring(folder).seal_roots()
+
+
+def test_a_ca_that_leads_nowhere_is_not_kept(folder: Path, office: Office) -> None:
+    stranger = office_of().ca
+    others = (stranger.issuing.certificate, stranger.root.certificate)
+
+    take(folder, replace(office.given, chain=(*office.given.chain, *others)))
+
+    assert not set(others) & set(Keyring(folder).seal_roots())
+    assert len(list((folder / "issuers").glob("*.pem"))) == 2
 
 
 def test_what_is_imported_only_its_owner_can_read(folder: Path, office: Office) -> None:
@@ -588,6 +609,20 @@ def test_a_seal_whose_key_a_service_holds_is_taken_in_and_signs(
     assert {each.name for each in home.iterdir()} == {
         "identity.toml", "seal.esl", "signing.pem", "chain.pem", "token"
     }  # fmt: skip
+
+
+def test_a_document_is_sealed_with_a_key_behind_a_service(
+    folder: Path, office: Office, service: SealService
+) -> None:
+    take(folder, served(office, service))
+    identity = Keyring(folder).ofd_seal("example-three")
+
+    sealed = seal_making.sealed(by=identity, now=NOW)
+
+    ofd_selfcheck.self_check(sealed, identity)
+    other = Keyring(folder).ofd_seal(NAME)
+    with pytest.raises(SelfCheckError):
+        ofd_selfcheck.self_check(sealed, other)
 
 
 def test_the_same_self_test_is_the_same_request(
