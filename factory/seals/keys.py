@@ -5,6 +5,8 @@ RFC 8017 (RSA), FIPS 186-5 (ECDSA), GB/T 32918 (SM2); sizes: ETSI TS 119 312, 8.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -73,7 +75,7 @@ def fits_digest(certificate: x509.Certificate, signature: bytes, digest: bytes) 
 
     digest: e of SM2 (GB/T 32918.2-2016, 6.1), a SHA-256 value otherwise; 32 bytes.
     """
-    point = sm2.public_point(certificate)
+    point = _sm2_point(certificate)
     if point is not None:
         return sm2.fits(point, digest, signature)
     try:
@@ -87,6 +89,12 @@ def fits_digest(certificate: x509.Certificate, signature: bytes, digest: bytes) 
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         return False
     return True
+
+
+@lru_cache(maxsize=64)
+def _sm2_point(certificate: x509.Certificate) -> bytes | None:
+    """One certificate has many signatures."""
+    return sm2.public_point(certificate)
 
 
 def is_issued_by(issued: x509.Certificate, issuer: x509.Certificate) -> bool:
