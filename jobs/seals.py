@@ -13,14 +13,12 @@ from cryptography import x509
 from factory import pictures
 from factory.errors import PictureError, SealRefusedError, UnknownSealError
 from factory.seals import esl, outside, ses
-from factory.seals.ses import MOST_BYTES, Seal
+from factory.seals.ses import Seal
 from storage import ofd_seals
 from storage.ofd_seals import Given, KeyFileGiven, ServiceGiven
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
-
-__all__ = ["MOST_BYTES", "KeyFileGiven", "ServiceGiven"]
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -36,6 +36,7 @@ MOST_DIGESTS = 100  #: in one request
 MOST_SIGNATURE_BYTES = 1024
 MOST_ANSWER_BYTES = 4096  #: beside the signatures
 PIECE = 65536
+LEAST_WAIT_SECONDS = 0.1
 USUAL_WAIT_SECONDS = 1.0  #: where a busy service does not say how long
 TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
 PLAIN = re.compile(r"[\x21-\x7e]+")
@@ -258,7 +259,9 @@ def _pause(response: urllib3.BaseHTTPResponse) -> float | None:
 
 def _retry_after(said: str) -> float:
     """In seconds (RFC 9110, 10.2.3); a date, which needs two clocks that agree, is not read."""
-    return float(said) if WHOLE_SECONDS.fullmatch(said.strip()) else USUAL_WAIT_SECONDS
+    if not WHOLE_SECONDS.fullmatch(said.strip()):
+        return USUAL_WAIT_SECONDS
+    return max(LEAST_WAIT_SECONDS, float(said))
 
 
 def _most_bytes(count: int) -> int:

@@ -29,8 +29,9 @@ class Asked:
     def say(self, status: int, body: bytes, **headers: str) -> None:
         """A whole HTTP answer."""
         self._handler.send_response(status)
-        length = headers.pop("Content_Length", str(len(body)))
-        for name, value in {"Content-Length": length, **headers}.items():
+        if "Transfer_Encoding" not in headers:
+            headers.setdefault("Content_Length", str(len(body)))
+        for name, value in headers.items():
             self._handler.send_header(name.replace("_", "-"), value)
         self._handler.end_headers()
         self.write(body)
@@ -104,6 +105,22 @@ def halfway(asked: Asked) -> None:
     """The connection breaks within the answer."""
     body = json.dumps(asked.answer).encode()
     asked.say(200, body[: len(body) // 2], Content_Length=str(len(body)))
+    asked.hang_up()
+
+
+def in_pieces(asked: Asked) -> None:
+    """The answer in chunks (RFC 9112, 7.1)."""
+    body = json.dumps(asked.answer).encode()
+    asked.say(200, b"", Transfer_Encoding="chunked")
+    for start in range(0, len(body), 50):
+        piece = body[start : start + 50]
+        asked.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+    asked.write(b"0\r\n\r\n")
+
+
+def no_http(asked: Asked) -> None:
+    """Something that is no HTTP."""
+    asked.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
     asked.hang_up()
 
 

@@ -9,13 +9,15 @@ from typing import BinaryIO
 
 import click
 
+from factory.seals.ses import MOST_BYTES
 from jobs import seals
 from jobs.commands import machine
 from jobs.commands.exits import REFUSED
 from jobs.commands.options import TEXT, json_option
 from jobs.commands.output import err, local_time, print_json, print_table
-from jobs.seals import MOST_BYTES, Description, KeyFileGiven, ServiceGiven
+from jobs.seals import Description
 from storage.keyring import IDENTITY_NAME
+from storage.ofd_seals import KeyFileGiven, ServiceGiven
 
 FITS = {True: "fits", False: "DOES NOT FIT", None: "cannot be judged here"}
 FILE = click.File("rb")

@@ -222,7 +222,8 @@ def test_a_service_that_is_busy_again_and_again_is_left_for_later(
 
 
 @pytest.mark.parametrize(
-    "behaviour", [seal_service.silent, seal_service.lost, seal_service.halfway]
+    "behaviour",
+    [seal_service.silent, seal_service.lost, seal_service.halfway, seal_service.no_http],
 )
 def test_no_answer_is_tried_again_later(
     service: SealService, desk: Desk, behaviour: Behaviour
@@ -317,6 +318,12 @@ def test_signatures_of_another_key_are_a_wrong_answer(
 
     with pytest.raises(KeyBusyError, match="does not fit the certificate"):
         desk.sign()
+
+
+def test_an_answer_in_pieces_is_taken_whole(service: SealService, desk: Desk) -> None:
+    service.behave(seal_service.in_pieces)
+
+    assert desk.fits(desk.sign())
 
 
 def test_a_longer_answer_is_taken_if_it_is_the_right_one(service: SealService, desk: Desk) -> None:
