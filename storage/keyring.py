@@ -142,12 +142,12 @@ class Keyring:
             raise SettingsError("the keyring has no trust root: put one into roots/*.pem")
         return tuple(certificate for file in files for certificate in keyfiles.certificates(file))
 
-    def seal_roots(self) -> tuple[x509.Certificate, ...]:
-        """What signers and makers of OFD seals must lead to: a file holds no CA between.
+    def seal_issuers(self) -> tuple[x509.Certificate, ...]:
+        """CAs between the roots and seals for OFD, whose files hold none.
 
-        The trust roots, and the CAs below them of every seal that was ever installed.
+        Those of every seal that was ever installed; trusted only where they lead to a root.
         """
-        return self._trust().all()
+        return self._trust().issuers
 
     def party_roots(self, trust: str) -> tuple[x509.Certificate, ...]:
         """The certificates that the chain of a party's certificate must end in.

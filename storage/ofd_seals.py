@@ -68,10 +68,6 @@ class Trust:
             return False
         return True
 
-    def all(self) -> tuple[x509.Certificate, ...]:
-        """The roots, and the CAs between that lead to one of them."""
-        return (*self.roots, *(each for each in self.issuers if self.leads(each)))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFileGiven:
