@@ -6,6 +6,7 @@ UV ?= uv
 SEEDS ?= 40
 FACES ?= 2000
 HISTORIES ?= 100
+OFD_ORDERS ?= 20000
 INTERLEAVINGS ?= 500
 SIGNING_KILLS ?= 40
 export PYTHON
@@ -52,10 +53,13 @@ format: setup-test ## Put the code into the one format
 bench: setup-test ## Measure the line, stage by stage
 	@$(PY) -m bench.line
 
-soak: setup-test ## Long campaigns: SEEDS=40, FACES=2000, HISTORIES=100, INTERLEAVINGS=500; logs in docs/soak/
+soak: setup-test ## Long campaigns: SEEDS=40, FACES=2000, OFD_ORDERS=20000, HISTORIES=100, INTERLEAVINGS=500; logs in docs/soak/
 	@mkdir -p docs/soak
 	@set -o pipefail; TEST_FACES_EACH=$(FACES) $(PY) -m pytest tests/factory/test_random_faces.py \
 		-v --no-header --durations=5 --timeout=3600 | tee docs/soak/faces.log
+	@set -o pipefail; TEST_OFD_ORDERS=$(OFD_ORDERS) $(PY) -m pytest -n 2 --dist worksteal \
+		tests/factory/test_random_ofd.py -v --no-header --durations=5 --timeout=14400 \
+		| tee docs/soak/ofd.log
 	@set -o pipefail; TEST_KILL_SEEDS="$$(seq -s ' ' 1 $(SEEDS))" $(PY) -m pytest \
 		tests/jobs/faults/test_kill.py -v --no-header --durations=5 --timeout=3600 \
 		| tee docs/soak/kill.log
