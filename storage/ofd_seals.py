@@ -154,7 +154,7 @@ def install(
     keyring = home.parent.parent
     known = Trust(roots=trust.roots, issuers=(*trust.issuers, *given.chain))
     with keyfiles.building(keyring, ".import-") as building:
-        _write(building / home.name / HOME, given, trust.roots)
+        _write(building / home.name / HOME, given, (*known.issuers, *known.roots))
         proved = _proved(building / home.name / HOME, home.name, known, passphrase, moment=now)
         _keep_issuers(keyring, [each for each in given.chain if known.leads(each)])
         _put(building / home.name, home)
@@ -287,9 +287,12 @@ def _service(home: Path, said: object) -> Service:
     )
 
 
-def _write(home: Path, given: Given, roots: Sequence[x509.Certificate] = ()) -> None:
-    """A new ``ofd`` folder."""
-    issuers = keyfiles.in_order(given.signing_cert, (*given.chain, *roots))
+def _write(home: Path, given: Given, others: Sequence[x509.Certificate] = ()) -> None:
+    """A new ``ofd`` folder.
+
+    others: from which the signer's chain may be completed.
+    """
+    issuers = keyfiles.in_order(given.signing_cert, (*given.chain, *others))
     files = {
         ABOUT: _about(given),
         SEAL: given.seal,

@@ -328,6 +328,14 @@ def test_a_chain_may_hold_its_root_and_come_in_any_order(folder: Path, office: O
     assert Keyring(folder).ofd_seal("example-three").chain == chain[::-1]
 
 
+def test_a_chain_is_completed_from_what_the_keyring_knows(folder: Path, office: Office) -> None:
+    take(folder, office.given)
+
+    take(folder, replace(office.given, chain=()), replacing=True)
+
+    assert Keyring(folder).ofd_seal("example-three").chain[0] == office.ca.issuing.certificate
+
+
 def test_a_passphrase_file_elsewhere_opens_imported_keys(
     folder: Path, office: Office, tmp_path: Path
 ) -> None:
