@@ -24,6 +24,7 @@ CRITICAL = bytes((0x01, 0x01, 0xFF))
 VENDOR = "TEST"
 SEAL_CODE_DIGITS = 12
 SALT_BYTES = 16
+ROUNDS = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,12 +114,16 @@ def issue_test_seal(
 
 
 def encrypted_key(secret: bytes, passphrase: bytes) -> bytes:
-    """The key file of a private key: encrypted PKCS#8 in PEM."""
+    """The key file of a private key: encrypted PKCS#8 in PEM.
+
+    With few rounds: a test keyring's passphrase is drawn, nobody can guess it.
+    """
     return pkcs8.encrypted(
         pkcs8.private_key_info(secret, sm2.public_of(secret)),
         passphrase,
         salt=os.urandom(SALT_BYTES),
         iv=os.urandom(SALT_BYTES),
+        iterations=ROUNDS,
     )
 
 
