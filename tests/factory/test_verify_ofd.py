@@ -15,6 +15,7 @@ from factory import verify
 from factory.ofd.package import opened
 from factory.seals import der
 from factory.verify import VerdictWord
+from factory.verify_ofd import verify_ofd
 from factory.verify_ofd_rules import RULES
 from factory.verify_verdict import Verdict
 from tests.factory.ofd.zipping import DEFLATED, UTF8, Entry, archive, descriptor
@@ -98,9 +99,9 @@ def test_without_roots_or_under_others_nothing_is_trusted(honest: Members, world
 def test_the_maker_may_lead_to_roots_of_its_own(honest: Members, world: World) -> None:
     data = package(honest)
 
-    other = verify.verify(data, world.roots, maker_roots=new_world().roots)
+    other = verify_ofd(data, world.roots, new_world().roots)
 
-    assert verify.verify(data, world.roots, maker_roots=world.roots).verdict is VerdictWord.VALID
+    assert verify_ofd(data, world.roots, world.roots).verdict is VerdictWord.VALID
     assert other.verdict is VerdictWord.UNTRUSTED
     assert [check.name for check in other.checks if not check.ok] == ["seal maker's trust"]
 

@@ -177,6 +177,11 @@ def zeros(size: int) -> Entry:
     return Entry(name=b"zeros.xml", data=bytes(size), method=DEFLATED)
 
 
+def named(entry: Entry, count: int) -> list[Entry]:
+    """So many members of one content."""
+    return [replace(entry, name=b"%d" % n) for n in range(count)]
+
+
 def overlapping() -> bytes:
     """Two members of the directory are one (a bomb of David Fifield's kind)."""
     twice = replace(ENTRY, name=b"twice.x")
@@ -394,11 +399,9 @@ def test_any_bytes_are_refused(data: bytes) -> None:
 
 BOMBS: dict[str, Callable[[], bytes]] = {
     "well packed": lambda: archive([zeros(19 << 20)]),
-    "thousands": lambda: archive([replace(zeros(1 << 26), name=b"%d" % n) for n in range(50)]),
+    "thousands": lambda: archive(named(zeros(1 << 26), 50)),
     "lying": lambda: archive([replace(zeros(1 << 26), size=60_000)]),
-    "overlapping": lambda: archive(
-        [replace(zeros(1 << 22), name=b"%d" % n, offset=0) for n in range(900)]
-    ),
+    "overlapping": lambda: archive(named(replace(zeros(1 << 22), offset=0), 900)),
     "of packages": lambda: archive(
         [Entry(name=b"inner.ofd", data=archive([zeros(1 << 26)]), method=DEFLATED)]
     ),

@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 STORED, DEFLATED = 0, 8
 UTF8 = 1 << 11
@@ -47,13 +48,17 @@ class Entry:
     @property
     def sums(self) -> tuple[int, int, int]:
         told = (self.crc, self.packed_size, self.size)
-        true = (zlib.crc32(self.data), len(self.lying), len(self.data))
+        true = (_crc(self.data), len(self.lying), len(self.data))
         return tuple(t if t is not None else r for t, r in zip(told, true, strict=True))  # type: ignore[return-value]
 
 
+@lru_cache(maxsize=8)  # bombs have one content a thousand times
 def deflated(data: bytes, level: int = 9) -> bytes:
     deflater = zlib.compressobj(level, zlib.DEFLATED, -15)
     return deflater.compress(data) + deflater.flush()
+
+
+_crc = lru_cache(maxsize=8)(zlib.crc32)
 
 
 def archive(
