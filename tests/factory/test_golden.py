@@ -36,7 +36,7 @@ def drawn(rooms: Studio, kind: Kind, name: str, asked: ApplicationType, seed: in
 
 def told(found: Drawn) -> Iterator[str]:
     """What it says, where each word stands and in which face, and what a reader makes of it."""
-    yield f"{found.title}  {found.placed.width_mm:g} x {found.placed.height_mm:g} mm"
+    yield f"{found.laid.title}  {found.placed.width_mm:g} x {found.placed.height_mm:g} mm"
     for number, page in enumerate(found.placed.pages, start=1):
         yield f"--- page {number}: left, baseline, width, size, face, slot, text"
         yield from map(_mark, (mark for mark in page.marks if isinstance(mark, Run)))

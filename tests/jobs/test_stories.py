@@ -10,6 +10,8 @@ import pytest
 from pypdf import PdfReader
 
 from factory.errors import FieldError
+from factory.model import Format
+from factory.ofd.package import opened
 from jobs import enquiry, stories
 from jobs.settings import Settings
 from jobs.wiring import Plant, load_profiles
@@ -72,16 +74,20 @@ def test_photo_and_signature_are_in_every_certificate_of_a_cost_engineer(plant: 
     story = read(FOLDER / "shanghai-cost-engineer.toml")
     tell(plant, story)
 
-    for data in certificates(plant, story):
+    for data in certificates(plant, story, Format.PDF):
         sizes = sorted(each.image.size for each in PdfReader(BytesIO(data)).pages[0].images)
         assert sizes == [(295, 413), (413, 179)]
+    for data in certificates(plant, story, Format.OFD):
+        pictures = {"Doc_0/Res/photo.jpg", "Doc_0/Res/signature.jpg"}
+        assert pictures <= opened(data).keys()
 
 
-def certificates(plant: Plant, story: stories.Story) -> list[bytes]:
-    """Every file that was made, of which there are some."""
+def certificates(plant: Plant, story: stories.Story, fmt: Format) -> list[bytes]:
+    """Every file of that format that was made, of which there are some."""
     numbers = stories.numbers(plant, story)
     found = [enquiry.registration_status(plant, number).registration for number in numbers]
-    files = [file for each in found for edition in each.editions for file in edition.files]
+    made = (file for each in found for edition in each.editions for file in edition.files)
+    files = [file for file in made if file.format == fmt]
     assert files
     return [plant.store.get(file.object_key) for file in files]
 
