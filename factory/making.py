@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from factory.errors import SealRefusedError
+from factory.errors import FieldError, SealRefusedError
 from factory.model import Format
 from factory.ofd.package import Member, packed
 from factory.ofd.proof import proof as ofd_proof
@@ -116,10 +116,30 @@ def _ofd_members(laid: Laid) -> Sequence[Member]:
         twin=laid.twin,
         licence_id=laid.licence_id,
         names=ofd.OfdNames(licence_id=rules.licence_id, tags=rules.tags),
-        metadata={each.name: _line(laid.values[each.field]) for each in rules.data},
+        metadata=_metadata(laid),
     )
     ofd_proof(members, laid.placed)
     return members
+
+
+def _metadata(laid: Laid) -> Mapping[str, str]:
+    """The CustomDatas that the register wants, by their names there.
+
+    FieldError: the certificate's design does not print one of them.
+    """
+    authority = laid.profile.authority
+    said: Mapping[str, Value] = {
+        **laid.values,
+        "title": laid.title,
+        "authority.name": authority.name,
+        "authority.credit_code": authority.credit_code,
+    }
+    for each in laid.profile.ofd.data:
+        if each.field not in said:
+            raise FieldError(
+                "ofd.data", f"profile {laid.profile.id}", f"nothing prints {each.field}"
+            )
+    return {each.name: _line(said[each.field]) for each in laid.profile.ofd.data}
 
 
 def _sealed_ofd(laid: Laid, identity: SesIdentity) -> Awaiting:

@@ -45,7 +45,9 @@ UNANNOUNCED = CANCELLING | {ApplicationType.PAPER_EXCHANGE}  #: unless a profile
 IDENTITY = r"^[a-z0-9][a-z0-9-]{0,62}$"
 Policy = Literal["hold", "ignore"]
 MaterialFormat = Literal["pdf", "jpeg", "png"]
+#: what a certificate prints, by slot, and what it says of itself
 CertificateField = Literal[
+    "title", "authority.name", "authority.credit_code",
     "holder.name", "holder.sex", "holder.birth_date", "professions", "number", "validity",
     "enterprise.name", "issued_on", "edition", "verification_code",
 ]  # fmt: skip
