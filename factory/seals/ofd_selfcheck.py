@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import zlib
 from base64 import b64encode
 from dataclasses import dataclass
 from io import BytesIO
@@ -26,6 +27,11 @@ REFERENCE = re.compile(
 )
 METHOD = b'<ofd:References CheckMethod="1.2.156.10197.1.401">'
 ALGORITHM = bytes.fromhex("06082a811ccf55018375")  #: SM2 with SM3
+#: what zipfile says of broken bytes: RuntimeError of encrypted ones and of unknown compression
+UNREADABLE = (
+    *(BadZipFile, zlib.error, EOFError, RuntimeError),
+    *(KeyError, ValueError, TypeError, IndexError),
+)
 SIGNATURES = re.compile(rb"<ofd:Signatures>/?([^<]+)</ofd:Signatures>")
 TIME = re.compile(rb"<ofd:SignatureDateTime>([^<]+)</ofd:SignatureDateTime>")
 
@@ -60,7 +66,7 @@ def self_check(data: bytes, identity: SesIdentity) -> None:
         _check_references(members, description, listing, folder)
         _check_value(value, members, description, folder)
         _check_identity(value, identity)
-    except (BadZipFile, KeyError, ValueError, TypeError, IndexError) as error:
+    except UNREADABLE as error:
         raise SelfCheckError("sealed package: cannot be read") from error
 
 
