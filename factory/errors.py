@@ -201,4 +201,5 @@ REASONS: dict[type[FactoryError], str] = {
     KeyBusyError: "key_busy",
     StoreUnavailableError: "store_unavailable",
     ReaderUnavailableError: "reader_unavailable",
+    SettingsError: "settings",
 }

@@ -20,7 +20,7 @@ from factory.errors import FactoryError, PermanentError, SelfCheckError
 from factory.kinds import KINDS
 from factory.kinds.stored import twin
 from factory.making import MAKINGS, Awaiting, Identity, Laid, Making
-from factory.model import ChunkId, Format, Order, Queue
+from factory.model import ChunkId, Format, Order, OrderId, Queue
 from factory.page.lint import check
 from factory.page.marks import Placed
 from factory.register import local_day
@@ -64,28 +64,38 @@ class Work:
 
 @dataclass(slots=True)
 class Tally:
-    """What became of a chunk so far: what is on its way, what stopped, what may pass later."""
+    """What became of a chunk so far: what is on its way, what stopped, what may pass later.
+
+    works: of an order all its files or none, so that none is published alone.
+    """
 
     works: list[Work] = field(default_factory=list)
-    held: list[HeldOrder] = field(default_factory=list)
-    later: list[FactoryError] = field(default_factory=list)
+    held: dict[OrderId, FactoryError] = field(default_factory=dict)
+    later: dict[OrderId, FactoryError] = field(default_factory=dict)
 
     def attempt(self, step: Callable[[Work], Work], works: Iterable[Work]) -> None:
-        """Take each file one step on; what fails leaves the line for this time."""
+        """Take each file one step on; an order of which one fails leaves the line."""
         self.works = []
         for work in works:
-            try:
-                self.works.append(step(work))
-            except FactoryError as error:
-                self.stop([work], error)
+            if not self._has_stopped(work):
+                try:
+                    self.works.append(step(work))
+                except FactoryError as error:
+                    self.stop([work.order.id], error)
 
-    def stop(self, works: Iterable[Work], error: FactoryError) -> None:
-        """Take files off the line: for good, or until the next try."""
-        for work in works:
-            if isinstance(error, PermanentError):
-                self.held.append(HeldOrder(order=work.order.id, error=error))
-            else:  # it may pass, or somebody is mending this machine's settings
-                self.later.append(error)
+    def stop(self, orders: Iterable[OrderId], error: FactoryError) -> None:
+        """Take orders off the line with all their files: for good, or until the next try."""
+        # What is not permanent may pass, or somebody is mending this machine's settings.
+        stopped = self.held if isinstance(error, PermanentError) else self.later
+        stopped.update(dict.fromkeys(orders, error))
+        self.works = self.left(self.works)
+
+    def left(self, works: Iterable[Work]) -> list[Work]:
+        """Those whose order is still on the line."""
+        return [work for work in works if not self._has_stopped(work)]
+
+    def _has_stopped(self, work: Work) -> bool:
+        return work.order.id in self.held or work.order.id in self.later
 
 
 def produce(plant: Plant, chunk_id: ChunkId) -> None:
@@ -145,7 +155,7 @@ def _works(plant: Plant, claim: Claim, tally: Tally) -> list[Work]:
         try:
             works += [_work(plant, order, fmt) for fmt in order.formats]
         except FactoryError as error:
-            tally.later.append(error)
+            tally.stop([order.id], error)
     return works
 
 
@@ -190,16 +200,22 @@ def _licence_id(order: Order) -> str | None:
 
 def _sign(tally: Tally) -> None:
     """All digests of one seal go to its signer in one call; then each file is closed."""
-    by_seal: dict[tuple[str, Format], list[Work]] = {}
-    for work in tally.works:
-        if work.identity is not None:
-            by_seal.setdefault((work.identity.name, work.format), []).append(work)
+    by_seal = _by_seal(tally.works)
     tally.works = [work for work in tally.works if work.identity is None]
-    for works in by_seal.values():
-        try:
-            tally.works += _signed(works)
-        except FactoryError as error:
-            tally.stop(works, error)
+    for works in by_seal:
+        if wanted := tally.left(works):
+            try:
+                tally.works += _signed(wanted)
+            except FactoryError as error:
+                tally.stop([work.order.id for work in wanted], error)
+
+
+def _by_seal(works: Iterable[Work]) -> Iterable[list[Work]]:
+    found: dict[tuple[str, Format], list[Work]] = {}
+    for work in works:
+        if work.identity is not None:
+            found.setdefault((work.identity.name, work.format), []).append(work)
+    return found.values()
 
 
 def _signed(works: Sequence[Work]) -> list[Work]:
@@ -221,7 +237,7 @@ def _checked(work: Work) -> Work:
 
 
 def _read_again(plant: Plant, claim: Claim, tally: Tally) -> None:
-    """Orders whose OFD a second program reads otherwise leave the line, with all their files."""
+    """Orders whose OFD a second program reads otherwise leave the line."""
     files = [
         Finished(order=work.order, placed=work.placed, data=work.data)
         for work in tally.works
@@ -229,8 +245,7 @@ def _read_again(plant: Plant, claim: Claim, tally: Tally) -> None:
     ]
     stopped = plant.canary.stopped(files, singly=claim.queue is Queue.INTERACTIVE)
     for order, error in stopped.items():
-        tally.stop([work for work in tally.works if work.order.id == order], error)
-    tally.works = [work for work in tally.works if work.order.id not in stopped]
+        tally.stop([order], error)
 
 
 def _renewed(plant: Plant, claim: Claim) -> bool:
@@ -246,8 +261,7 @@ def _store(plant: Plant, tally: Tally) -> None:
     try:
         created = plant.store.put_all([_blob(work) for work in works])
     except FactoryError as error:
-        tally.works = []
-        tally.stop(works, error)
+        tally.stop([work.order.id for work in works], error)
         return
     there = {work.key for work, new in zip(works, created, strict=True) if not new}
     tally.attempt(lambda work: _adopted(plant, work) if work.key in there else work, works)
@@ -279,26 +293,29 @@ def _adopted(plant: Plant, work: Work) -> Work:
 
 def _record(plant: Plant, claim: Claim, tally: Tally) -> None:
     """One fenced transaction; of two workers on one chunk, one gets to write."""
-    settings = plant.settings
-    exhausted = claim.releases >= settings.max_retries
-    held, again = tally.held, None
-    if tally.later and exhausted:
-        held = held + _given_up(claim, tally)
-    elif tally.later:
+    held, later, again = tally.held, tally.later, None
+    if later and claim.releases >= plant.settings.max_retries:  # a person is needed now
+        held = later | held
+    elif later:
         again = pause_after(claim.releases)
-    made = _made(tally)
-    held = list({hold.order: hold for hold in held}.values())
+    made = [_made_file(work) for work in tally.works]
+    holds = [HeldOrder(order=order, error=error) for order, error in held.items()]
     with plant.ledger.write(WHO, claim.correlation) as tx:
-        kept = record.record(tx, claim, made, held, again_after=again)
+        kept = record.record(tx, claim, made, holds, again_after=again)
     if not kept:
         log.warning("fence lost", chunk=claim.id, correlation=claim.correlation)
         plant.metrics.refused_delivery()
         return
-    plant.metrics.chunk_recorded(claim, made, held, tally.later)
-    _tell(claim, made, held, tally)
+    plant.metrics.chunk_recorded(claim, made, holds, list(later.values()))
+    _tell(claim, made, holds, later.values())
 
 
-def _tell(claim: Claim, made: Sequence[MadeFile], held: Sequence[HeldOrder], tally: Tally) -> None:
+def _tell(
+    claim: Claim,
+    made: Sequence[MadeFile],
+    held: Sequence[HeldOrder],
+    later: Iterable[FactoryError],
+) -> None:
     """One line a chunk; reasons are closed words."""
     log.info(
         "chunk recorded",
@@ -307,17 +324,8 @@ def _tell(claim: Claim, made: Sequence[MadeFile], held: Sequence[HeldOrder], tal
         correlation=claim.correlation,
         files=len(made),
         held=[hold.error.reason for hold in held],
-        later=sorted({error.reason for error in tally.later}),
+        later=sorted({error.reason for error in later}),
     )
-
-
-def _made(tally: Tally) -> list[MadeFile]:
-    """The files of every order that has all its formats."""
-    done: dict[int, list[Work]] = {}
-    for work in tally.works:
-        done.setdefault(work.order.id, []).append(work)
-    whole = [works for works in done.values() if len(works) == len(works[0].order.formats)]
-    return [_made_file(work) for works in whole for work in works]
 
 
 def _made_file(work: Work) -> MadeFile:
@@ -332,15 +340,6 @@ def _made_file(work: Work) -> MadeFile:
         if work.identity
         else None,
     )
-
-
-def _given_up(claim: Claim, tally: Tally) -> list[HeldOrder]:
-    """What was tried too often waits for a person now."""
-    settled = {work.order.id for work in tally.works} | {held.order for held in tally.held}
-    error: FactoryError = tally.later[0]
-    return [
-        HeldOrder(order=order.id, error=error) for order in claim.orders if order.id not in settled
-    ]
 
 
 def pause_after(tries: int) -> timedelta:

@@ -286,8 +286,8 @@ def test_a_difference_takes_all_files_of_its_template_off_the_line(
     read_again(tally, Canary(sample=NEVER))
 
     assert {work.order.id for work in tally.works} == {2}
-    assert {(held.order, held.error.reason) for held in tally.held} == {(1, "second_reading")}
-    assert tally.later == []
+    assert {order: error.reason for order, error in tally.held.items()} == {1: "second_reading"}
+    assert tally.later == {}
 
 
 def test_what_nobody_could_read_goes_back_for_later(constructor: Certificate) -> None:
@@ -295,8 +295,8 @@ def test_what_nobody_could_read_goes_back_for_later(constructor: Certificate) ->
 
     read_again(tally, Canary(sample=NEVER, read=Reader(error=ReaderUnavailableError("hung"))))
 
-    assert tally.works == tally.held == []
-    assert {error.reason for error in tally.later} == {"reader_unavailable"}
+    assert (tally.works, tally.held) == ([], {})
+    assert [error.reason for error in tally.later.values()] == ["reader_unavailable"]
 
 
 def test_what_agrees_stays_on_the_line(constructor: Certificate) -> None:
@@ -305,4 +305,4 @@ def test_what_agrees_stays_on_the_line(constructor: Certificate) -> None:
     read_again(tally, Canary(sample=NEVER))
 
     assert [work.order.id for work in tally.works] == [1, 1, 2, 2]
-    assert tally.held == tally.later == []
+    assert tally.held == tally.later == {}
