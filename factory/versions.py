@@ -58,6 +58,11 @@ class Versions:
         begun = [each for each in self.all if each.effective_from <= day]
         return begun[-1] if begun else self.all[0]
 
+    def called(self, version: str, day: date) -> Profile:
+        """The version of that name, by which something was promised; if it is gone, that day's."""
+        named = (each for each in self.all if each.version == version)
+        return next(named, None) or self.on(day)
+
     def since(self, day: date) -> tuple[Profile, ...]:
         """The version in force on that day, and those that follow."""
         return self.all[self.all.index(self.on(day)) :]

@@ -176,7 +176,8 @@ def _draw(plant: Plant, work: Work) -> Work:
 def _laid(plant: Plant, order: Order) -> Laid:
     """What is printed, each mark in its place, and what goes into the file beside it."""
     kind = KINDS[order.kind]
-    profile = plant.profiles[order.profile].on(local_day(order.signed_at))
+    rules = plant.profiles[order.profile]
+    profile = rules.called(order.profile_version, local_day(order.signed_at))
     sheet, values = kind.sheet(profile, order.face), kind.values(profile, order.face)
     placed = typefaces.placed(plant, sheet, values)
     check(sheet, placed, values)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, case, exists, func, insert, literal, select, update
 
 from factory.errors import ConflictError
 from factory.lifecycle import Turn, after, before
@@ -483,16 +483,25 @@ def turn_all(tx: Tx, registration_id: int, turn: Turn) -> None:
 
 
 def ready_again(tx: Tx, order_id: int) -> ChunkId:
-    """A held order goes back to work in a chunk of its own; its batch is not at an end."""
-    batch = tx.run(
-        select(t.production_order.c.batch_id).where(t.production_order.c.id == order_id)
-    ).scalar_one()
+    """A held order goes back to work in a chunk of its own; its batch is not at an end.
+
+    What we seal is sealed as of now: a seal that was renewed meanwhile is not valid before.
+    """
+    c = t.production_order.c
+    batch = tx.run(select(c.batch_id).where(c.id == order_id)).scalar_one()
     queue = Queue.INTERACTIVE
     chunk = add_chunk(tx, queue, batch)
+    now = tx.now.replace(microsecond=0)
     tx.run(
         update(t.production_order)
-        .where(t.production_order.c.id == order_id)
-        .values(state=OrderState.READY.value, chunk_id=chunk)
+        .where(c.id == order_id)
+        .values(
+            state=OrderState.READY.value,
+            chunk_id=chunk,
+            signed_at=case(
+                (c.identity.is_not(None), literal(now, c.signed_at.type)), else_=c.signed_at
+            ),
+        )
     )
     if batch is not None:
         _reopen(tx, BatchId(batch), order_id)
