@@ -73,6 +73,13 @@ class Canary:
         self._agreed -= refused.keys()
         return {each.order.id: refused[each.template] for each in files if each.template in refused}
 
+    def ask(self) -> None:
+        """Start the reader, with nothing to read.
+
+        SettingsError: it is not installed.  ReaderUnavailableError: it gives no answer.
+        """
+        self._read([])
+
     def _chosen(self, files: Sequence[Finished], *, singly: bool) -> Iterator[Finished]:
         """The first of each template that has not agreed, and the sample."""
         known = set(self._agreed)

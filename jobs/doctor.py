@@ -33,12 +33,13 @@ class Finding:
 
 
 def examine(plant: Plant) -> list[Finding]:
-    """Look at profiles, fonts, keys, seals, parties, database, clock, broker and store."""
+    """Look at profiles, fonts, keys, seals, second reader, parties, database and all servers."""
     looks: list[tuple[str, Callable[[Plant], str]]] = [
         ("profiles", _profiles),
         ("fonts", _fonts),
         ("keys", _keys),
         ("OFD seals", _ofd_seals),
+        ("second reading", _second_reading),
         ("parties", _parties),
         ("database", _database),
         ("clock", _clock),
@@ -105,6 +106,17 @@ def _ofd_seals(plant: Plant) -> str:
         raise SettingsError(f"the OFD seal of {first} ends in {days} days: {SUCCESSOR}")
     test = any(there[name].test for name in wanted)
     return f"{len(wanted)} in use, the first ends in {days} days" + (" (TEST seals)" * test)
+
+
+def _second_reading(plant: Plant) -> str:
+    """Whether easyofd starts, where certificates are OFD."""
+    sample = plant.settings.second_reading_sample
+    if not sample:
+        return "OFD is not read again: FACTORY_SECOND_READING_SAMPLE is 0"
+    if not _identities(plant, fmt=OFD):
+        return "no register's certificates are OFD"
+    plant.canary.ask()
+    return f"easyofd reads the first OFD of each template, and one in {sample} single ones"
 
 
 def _identities(plant: Plant, fmt: str = "") -> set[str]:
