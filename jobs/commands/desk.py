@@ -120,6 +120,11 @@ def _tell_roots(keyring: Path) -> None:
     """Which trust roots were asked, and how to ask others."""
     err.print(f"The trust roots are those of {keyring}.", markup=False, soft_wrap=True)
     err.print(
+        "A root goes into its roots/ as PEM, and a CA between it and seals for OFD, which do not"
+        " hold it, into its issuers/.",
+        markup=False, soft_wrap=True,
+    )  # fmt: skip
+    err.print(
         "For a file that another factory sealed, name its data with FACTORY_DATA_DIR or its keyring"
         f" with FACTORY_KEYRING_DIR; the demonstration's is FACTORY_DATA_DIR={DEMO_DATA}.",
         markup=False, soft_wrap=True,
