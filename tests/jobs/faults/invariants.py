@@ -170,12 +170,12 @@ def _documents_told_once(tx: Tx) -> int:
 
 def files_are_objects(plant: Plant, files: Iterable[Row[Any]]) -> None:
     """I2, I7: the recorded bytes lie in the store and verify."""
-    roots = plant.keyring.trust_roots()
+    roots, issuers = plant.keyring.trust_roots(), plant.keyring.seal_issuers()
     for row in files:
         data = plant.store.get(row.object_key)
         assert hashlib.sha256(data).hexdigest() == row.sha256, row.object_key
         assert len(data) == row.size_bytes, row.object_key
-        verdict = verify.verify_pdf(data, roots)
+        verdict = verify.verify(data, roots, issuers=issuers)
         expected = VerdictWord.VALID if row.signing_cert_sha256 else VerdictWord.UNSIGNED
         assert verdict.verdict is expected, (row.object_key, verdict.reasons)
         assert verdict.signing_cert_sha256 == row.signing_cert_sha256, row.object_key
