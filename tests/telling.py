@@ -16,16 +16,19 @@ from jobs.wiring import Plant
 from tests.plants import migrate, open_chunks
 
 
-def whole_factory(folder: Path, s3: Settings, **changes: Any) -> Plant:
+def whole_factory(
+    folder: Path, s3: Settings, *, db_url: str | None = None, **changes: Any
+) -> Plant:
     """A whole factory but for its processes.
 
-    s3: settings that name an object store.
+    s3:     settings that name an object store.
+    db_url: an empty database; None: one of SQLite.
     """
     settings = replace(
         s3,
         data_dir=folder,
         keyring_dir=folder / "keyring",
-        db_url=f"sqlite:///{folder / 'ledger.sqlite3'}",
+        db_url=db_url or f"sqlite:///{folder / 'ledger.sqlite3'}",
         **changes,
     )
     return opened(Plant(settings))
