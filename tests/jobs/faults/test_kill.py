@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from factory.model import Format
 from jobs.embedded import Embedded
 from jobs.metrics import STAGES
 
@@ -47,12 +48,14 @@ class Rounds:
         self._approve()
         wait_for(lambda: not any(file.exists() for file in files), "every kill was taken")
         self.works.settle_and_check()
+        assert self.works.files(Format.OFD) == 1 + 2 * self.number  # approved, and renamed
 
     def _approve(self) -> None:
         """Most of them at the enterprise that the next round renames."""
         first = self.number * APPROVALS
         middle, end = first + RENAMED, first + APPROVALS
         self.works.approve(range(first, middle), enterprise=self.number)
+        self.works.approve_with_ofd([self.number + 1], enterprise=self.number)
         self.works.approve(range(middle, end), enterprise=ELSEWHERE)
 
 

@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
-from factory import specimen
+from factory import courses, specimen
+from factory.courses import Case
 from factory.errors import StoreUnavailableError
-from factory.model import BatchId, BatchState
+from factory.model import ApplicationType, BatchId, BatchState, Format
 from jobs import bulk, crew, enquiry, intake, opening, waiting
 from jobs.crew import Crew
 from jobs.embedded import Embedded
@@ -35,6 +36,7 @@ from . import killer
 from .invariants import assert_invariants
 
 WHO = "test"
+WITH_OFD, APPROVED = "gansu-constructor", "registration.approved"
 PATIENCE_SECONDS = 180.0  #: liveness only: nothing here is a promise of speed
 
 #: short enough that a lost lease, heartbeat or bell is noticed while a test waits
@@ -74,6 +76,16 @@ class Works:
         outcomes = [self.submit(specimen.approved(seed, enterprise)) for seed in seeds]
         assert {outcome.status for outcome in outcomes} == {Status.ACCEPTED}, outcomes
         return [str(outcome.registration) for outcome in outcomes]
+
+    def approve_with_ofd(self, seeds: Iterable[int], *, enterprise: int) -> None:
+        """Approvals of a register whose certificates are OFD and PDF, at that enterprise."""
+        rules = self.plant.profiles[WITH_OFD].all[-1]
+        firm = specimen.employer(enterprise)
+        for seed in seeds:
+            case = Case(profile=rules, kind=ApplicationType.INITIAL, seed=seed, firm=firm)
+            for event in courses.course(case):
+                if event["type"] == APPROVED or event["data"].get("outcome") == "announced":
+                    assert self.submit(event).status is Status.ACCEPTED
 
     def prepare_rename(self, enterprise: int) -> BatchId:
         """The rename of that enterprise, ready to be confirmed."""
@@ -139,6 +151,12 @@ class Works:
                 select(t.chunk).where(*conditions).order_by(t.chunk.c.id)
             ).all()
             return rows
+
+    def files(self, fmt: Format) -> int:
+        """How many files of that format were made."""
+        with self.plant.ledger.read() as tx:
+            counted = select(func.count()).where(t.file.c.format == fmt)
+            return int(tx.run(counted).scalar_one())
 
     def made(self, number: str) -> bool:
         """Whether the newest edition of a registration is made."""
