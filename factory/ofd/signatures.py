@@ -50,6 +50,7 @@ class Reference:
 class Stamp:
     """Where the seal is shown.  page: that page's id."""
 
+    id: str
     page: str
     boundary: Box | None
 
@@ -138,7 +139,11 @@ def _decoded(said: str) -> bytes | None:
 
 
 def _stamp(element: Any) -> Stamp:
-    return Stamp(page=element.get("PageRef", "").strip(), boundary=box(element.get("Boundary")))
+    return Stamp(
+        id=element.get("ID", "").strip(),
+        page=element.get("PageRef", "").strip(),
+        boundary=box(element.get("Boundary")),
+    )
 
 
 def moments(said: str) -> frozenset[datetime]:

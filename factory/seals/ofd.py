@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from factory.errors import SealRefusedError
 from factory.ofd.package import Member, packed
+from factory.ofd.signatures import SEAL, Description, Listed, read_description, read_list
 from factory.ofd.xml import NAMESPACE, child, children, escaped, located, number, parsed, text
 from factory.page.marks import SignatureBox
 from factory.seals import esl, ses, sm2
@@ -37,7 +38,6 @@ PROVIDER = "Certificate Factory"
 TIME = "%Y%m%d%H%M%SZ"  #: as timeInfo has it, which it must equal
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 NUMBER = re.compile(r"\d{1,9}\Z", re.ASCII)
-SEAL = "Seal"
 
 Members = dict[str, bytes]
 
@@ -56,15 +56,6 @@ class Prepared:
     to_sign: bytes = field(repr=False)
     value: str
     signing_cert: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """A signature as Signatures.xml lists it.  place: its Signature.xml, without a slash."""
-
-    id: str
-    type: str
-    place: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,10 +123,10 @@ def complete(prepared: Prepared, signature: bytes) -> bytes:
 
 def listing(places: Places, listed: Sequence[Listed]) -> bytes:
     """Signatures.xml with one more signature; the largest id in use is its stamp's."""
-    entries = (*listed, Listed(id=places.id, type=SEAL, place=places.description))
+    entries = (*listed, Listed(id=places.id, kind=SEAL, member=places.description))
     lines = "".join(
-        f'<ofd:Signature ID="{escaped(each.id)}" Type="{escaped(each.type)}" '
-        f'BaseLoc="/{escaped(each.place)}"/>'
+        f'<ofd:Signature ID="{escaped(each.id)}" Type="{escaped(each.kind)}" '
+        f'BaseLoc="/{escaped(each.member)}"/>'
         for each in entries
     )
     return _document("Signatures", f"<ofd:MaxSignId>{places.stamp_id}</ofd:MaxSignId>{lines}")
@@ -238,11 +229,13 @@ def _point(certificate: x509.Certificate) -> bytes:
 def _places(members: Members) -> tuple[Places, tuple[Listed, ...]]:
     """Where a next signature goes, and those that are there."""
     name = _named_by_entry(members, "Signatures")
-    listed = _listed(name, members[name]) if name in members else ()
-    ids = [each for found in listed for each in (found.id, *_stamp_ids(members, found))]
-    last = max(map(_number, ids), default=0)
+    listed = read_list(members, name) if name in members else ()
+    ids = [each.id for each in listed]
     for each in listed:
-        _refuse_locked(name, each, members)
+        described = read_description(members, each.member)
+        _refuse_locked(name, described)
+        ids += [stamp.id for stamp in described.stamps]
+    last = max(map(_number, ids), default=0)
     parent = name.rpartition("/")[0]
     taken = {member.rpartition("/")[0] for member in members}
     folders = (f"{parent}/Sign_{n}".removeprefix("/") for n in range(len(taken) + 1))
@@ -265,36 +258,12 @@ def _named_by_entry(members: Members, element: str) -> str:
     return located(ENTRY, said)
 
 
-def _listed(name: str, data: bytes) -> tuple[Listed, ...]:
-    return tuple(
-        Listed(
-            id=each.get("ID", ""),
-            type=each.get("Type", SEAL),
-            place=located(name, each.get("BaseLoc", "")),
-        )
-        for each in children(parsed(data), "Signature")
-    )
-
-
-def _refuse_locked(listing: str, listed: Listed, members: Members) -> None:
-    if listing in _protected(listed.place, members):
+def _refuse_locked(listing: str, described: Description) -> None:
+    if listing in {each.member for each in described.references}:
         raise SealRefusedError(
             "the document is locked: an earlier signature protects the list of signatures "
             "(GB/T 33190-2016, 18.1)"
         )
-
-
-def _protected(place: str, members: Members) -> Iterator[str]:
-    info = child(parsed(_member(members, place)), "SignedInfo")
-    listed = None if info is None else child(info, "References")
-    for each in () if listed is None else children(listed, "Reference"):
-        yield located(place, each.get("FileRef", ""))
-
-
-def _stamp_ids(members: Members, listed: Listed) -> Iterator[str]:
-    info = child(parsed(_member(members, listed.place)), "SignedInfo")
-    for each in () if info is None else children(info, "StampAnnot"):
-        yield each.get("ID", "")
 
 
 def _number(identifier: str) -> int:
