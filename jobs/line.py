@@ -112,13 +112,14 @@ def produce(plant: Plant, chunk_id: ChunkId) -> None:
         tally = Tally()
         with plant.stage("draw"):
             tally.attempt(lambda work: _draw(plant, work), _works(plant, claim, tally))
+        if not _renewed(plant, claim):
+            return
         with plant.stage("sign"):
             _sign(tally)
         with plant.stage("check"):
             tally.attempt(_checked, list(tally.works))
             _read_again(plant, claim, tally)
         if not _renewed(plant, claim):
-            plant.metrics.refused_delivery()
             return
         with plant.stage("store"):
             _store(plant, tally)
@@ -149,19 +150,34 @@ def _given_back_on_fault(plant: Plant, claim: Claim) -> Iterator[None]:
 
 
 def _works(plant: Plant, claim: Claim, tally: Tally) -> list[Work]:
-    """One for each file to make; an order whose seal cannot be had waits."""
+    """One for each file to make; orders whose seals cannot be had wait.
+
+    Each seal is asked for once: one whose key is away is waited for with every question.
+    """
     works = []
-    for order in claim.orders:
+    for (identity, formats), orders in _by_seals(claim.orders).items():
         try:
-            works += [_work(plant, order, fmt) for fmt in order.formats]
+            seals = {fmt: _seal(plant, identity, fmt) for fmt in formats}
         except FactoryError as error:
-            tally.stop([order.id], error)
+            tally.stop([order.id for order in orders], error)
+        else:
+            works += [
+                Work(order=order, format=fmt, identity=seal)
+                for order in orders
+                for fmt, seal in seals.items()
+            ]
     return works
 
 
-def _work(plant: Plant, order: Order, fmt: Format) -> Work:
-    identity = plant.keyring.seal(order.identity, fmt) if order.identity else None
-    return Work(order=order, format=fmt, identity=identity)
+def _by_seals(orders: Iterable[Order]) -> dict[tuple[str | None, tuple[Format, ...]], list[Order]]:
+    found: dict[tuple[str | None, tuple[Format, ...]], list[Order]] = {}
+    for order in orders:
+        found.setdefault((order.identity, order.formats), []).append(order)
+    return found
+
+
+def _seal(plant: Plant, identity: str | None, fmt: Format) -> Identity | None:
+    return plant.keyring.seal(identity, fmt) if identity else None
 
 
 def _draw(plant: Plant, work: Work) -> Work:
@@ -250,10 +266,16 @@ def _read_again(plant: Plant, claim: Claim, tally: Tally) -> None:
 
 
 def _renewed(plant: Plant, claim: Claim) -> bool:
-    """A fresh lease before anything leaves the worker; without it somebody else has the chunk."""
+    """A fresh lease before a signer is waited for, and before anything leaves the worker.
+
+    False: somebody else has the chunk; nothing more is to be done here.
+    """
     with plant.ledger.write(WHO, claim.correlation) as tx:
         lease = timedelta(seconds=plant.settings.lease_seconds)
-        return chunks.renew(tx, claim, lease=lease)
+        kept = chunks.renew(tx, claim, lease=lease)
+    if not kept:
+        plant.metrics.refused_delivery()
+    return kept
 
 
 def _store(plant: Plant, tally: Tally) -> None:

@@ -377,6 +377,43 @@ def test_a_service_is_asked_once_for_all_orders_of_a_chunk(
     assert formats(plant) == ["ofd"] * 6 + ["pdf"] * 6
 
 
+@pytest.mark.usefixtures("hasty")
+def test_a_service_that_is_silent_is_waited_for_once_for_all_orders_of_a_chunk(
+    plant: Plant, service: SealService
+) -> None:
+    rename(plant)
+    plant = restarted(plant)
+    service.asked.clear()
+    service.behave(seal_service.silent)
+
+    produce(plant)
+
+    assert len(service.asked) == 1  # its self-test
+    assert states(plant).count(OrderState.READY) == 3
+    produce(plant)
+    assert states(plant) == [OrderState.MADE] * 6
+
+
+def test_whoever_lost_the_chunk_while_drawing_has_nothing_signed(
+    plant: Plant, service: SealService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approve(plant)
+    plant.keyring.ofd_seal(GANSU)
+    service.asked.clear()
+    laid = line._laid
+
+    def overtaken(plant: Plant, order: Order) -> making.Laid:
+        with plant.ledger.write(WHO) as tx:
+            tx.run(update(t.chunk).values(fence=t.chunk.c.fence + 1))
+        return laid(plant, order)
+
+    monkeypatch.setattr(line, "_laid", overtaken)
+    produce(plant)
+
+    assert service.asked == []
+    assert stored(plant) == []
+
+
 WRONG: dict[str, Behaviour] = {
     "busy": seal_service.busy(503, Retry_After="120"),
     "too many": seal_service.busy(429, Retry_After="120"),
