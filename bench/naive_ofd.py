@@ -32,6 +32,7 @@ Files = Mapping[str, tuple[str, int]]  #: face's name -> (file, number of the fa
 Place = tuple[float, float, float, float]
 
 PIXELS_PER_MODULE = 8
+UNWANTED = [*subset.Options().drop_tables, "BDF ", "FFTM"]  #: fontTools says that it drops them
 FRAME = "M 0 0 L 190 0 L 190 277 L 0 277 C"
 
 
@@ -78,7 +79,7 @@ def _members(placed: Placed, pictures: Mapping[str, bytes], files: Files) -> Ite
 
 def _subset(file: str, index: int, characters: str) -> bytes:
     font = TTFont(file, fontNumber=index)
-    cutter = subset.Subsetter()
+    cutter = subset.Subsetter(subset.Options(drop_tables=UNWANTED))
     cutter.populate(text=characters)
     cutter.subset(font)
     target = BytesIO()

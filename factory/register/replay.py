@@ -1,7 +1,8 @@
 """Replaying a person's facts: the register is their fold, whatever order they arrived in.
 
 Facts are taken in the order of (effective, source, event id).  One that cannot take effect yet
-is tried again after every other, so that what was done on one day needs no order of its own.
+is tried again after every other, so that what was done on one day needs no order of its own;
+what stands is folded again in the order in which it took effect.
 Each is judged by the version of the profile in force on the day it takes effect.
 The outcome is a function of the set of facts alone, but for one thing: what has taken effect,
 and may be in somebody's hands, is never taken back by a fact that comes later.  Such a fact
@@ -10,8 +11,9 @@ waits, with its reason, until the facts that explain it have come too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from types import MappingProxyType
 
 from factory.errors import ConflictError, PermanentError
@@ -107,25 +109,39 @@ def _contrary() -> ConflictError:
 
 def _fold(person: Person, ordered: Sequence[Fact], rules: Versions) -> Replay:
     applied: list[Key] = []
-    waiting = list(ordered)
+    waiting = [(replace(fact, stands=False), fact) for fact in ordered]
     refused: dict[Key, PermanentError] = {}
     while fact := _next(person, waiting, rules, refused):
         person = apply(person, fact, rules.on(fact.day))
         applied.append(fact.key)
-        waiting.remove(fact)
+        waiting = [each for each in waiting if each[1].key != fact.key]
         refused.pop(fact.key, None)
     return Replay(person=person, applied=tuple(applied), refused=refused)
 
 
 def _next(
-    person: Person, waiting: Sequence[Fact], rules: Versions, refused: dict[Key, PermanentError]
+    person: Person,
+    waiting: Sequence[tuple[Fact, Fact]],
+    rules: Versions,
+    refused: dict[Key, PermanentError],
 ) -> Fact | None:
-    """The first fact that can take effect now."""
-    for fact in waiting:
-        try:
-            apply(person, fact, rules.on(fact.day))
-        except PermanentError as error:
-            refused[fact.key] = error
-        else:
-            return fact
+    """The first fact that can take effect now.
+
+    waiting: each as if it were new, and as it is.  Of one day those come first that could take
+             effect as new ones: so they did when they came, and what stands keeps its order.
+    """
+    for _, some in groupby(waiting, key=lambda each: each[1].day):
+        for fact in _by_turns(list(some)):
+            try:
+                apply(person, fact, rules.on(fact.day))
+            except PermanentError as error:
+                refused[fact.key] = error
+            else:
+                return fact
     return None
+
+
+def _by_turns(some: Sequence[tuple[Fact, Fact]]) -> Iterator[Fact]:
+    """All as if they were new, then those that stand."""
+    yield from (new for new, _ in some)
+    yield from (fact for _, fact in some if fact.stands)

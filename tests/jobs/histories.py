@@ -119,6 +119,16 @@ class Move:
     late: int = 0
 
 
+#: a correction that brings one picture, on the day of the approval that brings the other
+ON_ONE_DAY = (
+    Move(what=What.BEGIN),
+    Move(what=What.CHANGE, pick=1, gap=0),
+    Move(what=What.BEGIN),
+    Move(what=What.BEGIN),
+    Move(what=What.BEGIN, pick=1),
+    Move(what=What.CORRECT, pick=2, gap=0),
+)
+
 #: a long life of one person and a short one of another, so that nothing is ever left out
 TOUR = (
     Move(what=What.BEGIN, pick=1, whole=True, ending=Ending.REJECTED),
