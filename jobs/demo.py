@@ -37,6 +37,7 @@ from jobs import (
 )
 from jobs.contact import Specimen, contact_sheet
 from jobs.gallery import CONTACT_DPI, CONTACT_SHEET
+from jobs.kept import locked
 from jobs.settings import Settings
 from jobs.stories import Story
 from jobs.variables import POSTGRESQL
@@ -129,7 +130,7 @@ def run(settings: Settings, examples: Path, out: Path, tell: Teller) -> Shown:
     """Issue the examples, rename an enterprise, collect, download, verify; tell the stories.
 
     out: gets the files, ``summary.json`` and the data of the servers; emptied first.
-    SettingsError: it holds something that no earlier demonstration left.
+    SettingsError: it holds something that no earlier demonstration left, or is in use.
     """
     _empty(out)
     tell.step("starting broker, object store, ledger and workers on loopback")
@@ -187,6 +188,9 @@ def _empty(out: Path) -> None:
     """An empty folder with the demonstration's mark; nobody else's files are ever removed."""
     if out.exists() and any(out.iterdir()) and not (out / MARK).exists():
         raise SettingsError(f"{out} holds other files: choose another folder with --out")
+    if (out / "data").exists():
+        with locked(out / "data"):  # nobody works with what an earlier one left
+            pass
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     (out / MARK).touch()

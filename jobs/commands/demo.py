@@ -75,24 +75,37 @@ def _show_documents(documents: Sequence[demo.Document], folder: Path) -> None:
     """One line for each kind a register gives out; summary.json has them one by one."""
     order = {profile: n for n, profile in enumerate(dict.fromkeys(d.profile for d in documents))}
     documents = sorted(
-        documents, key=lambda doc: (order[doc.profile], list(Kind).index(Kind(doc.kind)))
+        documents,
+        key=lambda doc: (order[doc.profile], list(Kind).index(Kind(doc.kind)), doc.format),
     )
-    groups = groupby(documents, key=lambda doc: (doc.profile, doc.kind))
+    groups = groupby(documents, key=lambda doc: (doc.profile, doc.kind, doc.format))
     print_table(
-        ("register", "document", "文书", "made", "verdict", "linked", "kB", "for example"),
-        (_row(profile, kind, list(group)) for (profile, kind), group in groups),
+        (
+            "register",
+            "document",
+            "文书",
+            "format",
+            "made",
+            "verdict",
+            "linked",
+            "kB",
+            "for example",
+        ),
+        (_row(*of, list(group)) for of, group in groups),
     )
-    out.print(f"\n{len(documents)} documents in {folder}/, each with its link in summary.json")
+    out.print(f"\n{len(documents)} documents in {folder}/; summary.json has each with its link,")
+    out.print("or why there is none: links are for what stands, and is collected")
     out.print(f"one of each on {folder / CONTACT_SHEET}\n")
 
 
-def _row(profile: str, kind: str, documents: Sequence[demo.Document]) -> Sequence[object]:
+def _row(profile: str, kind: str, fmt: str, documents: Sequence[demo.Document]) -> Sequence[object]:
     verdicts = Counter(doc.verdict for doc in documents)
     sizes = sorted(doc.size_bytes for doc in documents)
     return (
         profile,
         kind,
         KINDS[Kind(kind)],
+        fmt,
         len(documents),
         ", ".join(f"{count} {word}" for word, count in verdicts.items()),
         sum(doc.link is not None for doc in documents),

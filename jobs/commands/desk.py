@@ -97,7 +97,9 @@ def _show_finding(path: Path, finding: desk.Finding) -> None:
     if finding.verdict.signer:
         at = finding.verdict.signed_at
         when = f" at {local_time(at)}" if at else ""
-        out.print(f"  sealed by {finding.verdict.signer}{when}", markup=False)
+        proved = finding.verdict.verdict is VerdictWord.VALID
+        said = "sealed by" if proved else "says it was sealed by"
+        out.print(f"  {said} {finding.verdict.signer}{when}", markup=False)
     if finding.verdict.signed_by:
         parties = ", ".join(OWNERS[PARTIES[name]] for name in finding.verdict.signed_by)
         at = finding.verdict.signed_at
