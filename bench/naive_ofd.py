@@ -32,12 +32,8 @@ Files = Mapping[str, tuple[str, int]]  #: face's name -> (file, number of the fa
 Place = tuple[float, float, float, float]
 
 PIXELS_PER_MODULE = 8
-UNWANTED = [
-    *subset.Options().drop_tables,
-    "BDF ",
-    "BDF",
-    "FFTM",
-]  #: fontTools says that it drops them
+#: fontTools would drop these too, and say so
+UNWANTED = [*subset.Options().drop_tables, "BDF ", "BDF", "FFTM"]
 FRAME = "M 0 0 L 190 0 L 190 277 L 0 277 C"
 
 

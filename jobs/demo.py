@@ -147,6 +147,7 @@ def run(settings: Settings, examples: Path, out: Path, tell: Teller) -> Shown:
         stories_ = [stories.parse(path.read_text(encoding="utf-8")) for path in files]
         told = [_tell_story(plant, story, out, tell) for story in stories_]
         numbers += [number for story in stories_ for number in stories.numbers(plant, story)]
+        _collect(plant, numbers)
         tell.step("downloading through signed links and verifying")
         shown = [doc for number in numbers for doc in _certificates(plant, number, out)]
         shown += [doc for story in stories_ for doc in _papers(plant, story, out)]

@@ -81,7 +81,19 @@ def test_links_are_given_for_collected_editions_only(documents: list[Document]) 
     without = {doc["state"] for doc in certificates(documents) if not doc["link"]}
 
     assert with_link == {"collected"}
-    assert without == {"superseded", "revoked", "uncollected"}
+    assert without == {"superseded", "revoked"}
+
+
+def test_a_current_certificate_of_every_register_came_through_its_link(
+    documents: list[Document],
+) -> None:
+    linked = {(doc["profile"], doc["format"]) for doc in certificates(documents) if doc["link"]}
+
+    assert linked == {
+        (name, fmt.value)
+        for name, versions in load_profiles(None).items()
+        for fmt in versions.all[-1].certificate.formats
+    }
 
 
 def test_every_kind_of_document_of_every_register_is_among_them(

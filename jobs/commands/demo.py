@@ -55,6 +55,12 @@ def demo_command(out: Path, examples: Path, as_json: bool) -> None:
         sys.exit(REFUSED)
 
 
+COLUMNS = (
+    *("register", "document", "文书", "format"),
+    *("made", "verdict", "linked", "kB", "for example"),
+)
+
+
 class _Screen:
     """Tells on stderr, with a bar only on a terminal."""
 
@@ -80,17 +86,7 @@ def _show_documents(documents: Sequence[demo.Document], folder: Path) -> None:
     )
     groups = groupby(documents, key=lambda doc: (doc.profile, doc.kind, doc.format))
     print_table(
-        (
-            "register",
-            "document",
-            "文书",
-            "format",
-            "made",
-            "verdict",
-            "linked",
-            "kB",
-            "for example",
-        ),
+        COLUMNS,
         (_row(*of, list(group)) for of, group in groups),
     )
     out.print(f"\n{len(documents)} documents in {folder}/; summary.json has each with its link,")
