@@ -38,7 +38,7 @@ setup-test: ## Prepare what the tests need beside that
 	@bash deploy/setup/ofd_cli.sh
 
 test: setup-test lint ## Prepare, check types, style and imports, and run all tests
-	@$(PY) -m pytest -n 2 --dist loadfile
+	@$(PY) -m pytest -n 3 --dist loadfile
 
 lint: setup-test ## Check style, types and the direction of imports
 	@$(PY) -m ruff check .

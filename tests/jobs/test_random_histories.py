@@ -23,7 +23,7 @@ from tests.jobs.promises import Memory
 
 pytestmark = pytest.mark.usefixtures("stated_signatures", "brief")
 
-HISTORIES = ASKED or 120  #: of each register
+HISTORIES = ASKED or 60  #: of each register
 
 
 @pytest.mark.parametrize("name", sorted(PROFILES))
