@@ -69,8 +69,10 @@ class Canary:
             return {}
         chosen = list(self._chosen(files, singly=singly))
         refused = self._refused(chosen) if chosen else {}
-        self._agreed |= {each.template for each in chosen}
-        self._agreed -= refused.keys()
+        agreed = {each.template for each in chosen} - refused.keys()
+        self._agreed = (self._agreed | agreed) - refused.keys()
+        for template in agreed:
+            log.info("second reading agrees", template=template)
         return {each.order.id: refused[each.template] for each in files if each.template in refused}
 
     def ask(self) -> None:
