@@ -15,7 +15,7 @@ from factory import numbering, plan, register
 from factory.errors import ConflictError
 from factory.events import Applied
 from factory.lifecycle import Turn
-from factory.model import OrderState, Queue, Standing
+from factory.model import EditionState, OrderState, Queue, Standing
 from factory.paperwork import Case, case
 from factory.profile import Profile
 from factory.register import (
@@ -310,6 +310,8 @@ def _keep_editions(desk: _Desk, row_id: int, state: RegistrationState) -> int | 
     row = registers.load(desk.tx, [row_id])[row_id]
     if newest is not None and not _is_due(desk, row, state, newest):
         return None
+    if newest is not None and _is_held_with_its_item(desk, row, newest):
+        return None
     return _order_next(desk, _respelled(desk, row), state, newest)
 
 
@@ -322,6 +324,19 @@ def _is_due(
     before = desk.known.get(row.id)
     rests_on = newest.basis or (ordering.basis(desk.tx, before) if before else None)
     return rests_on != ordering.basis(desk.tx, row)
+
+
+def _is_held_with_its_item(desk: _Desk, row: RegistrationRow, newest: orders.Newest) -> bool:
+    """Whether a bulk event outdated what this fact leaves as it was, and a picture is missing.
+
+    The item of the bulk event says so; whatever else the person is granted does not wait for it.
+    """
+    before = desk.known.get(row.id)
+    if newest.state is not EditionState.OUTDATED or before is None or not before.in_force:
+        return False
+    if ordering.basis(desk.tx, before) != ordering.basis(desk.tx, row):
+        return False
+    return register.lacks_picture(row.view, desk.profile)
 
 
 def _order_next(

@@ -12,7 +12,7 @@ from factory.register.facts import (
     local_day,
     to_json,
 )
-from factory.register.granting import check_pictures
+from factory.register.granting import check_pictures, lacks_picture
 from factory.register.procedure import check_signing
 from factory.register.replay import Replay, replay
 from factory.register.state import (
@@ -49,6 +49,7 @@ __all__ = [
     "effective",
     "fact_of",
     "from_json",
+    "lacks_picture",
     "local_day",
     "replay",
     "table",

@@ -117,6 +117,15 @@ def check_pictures(view: View, profile: Profile) -> None:
         raise PictureError("signature: this register prints the holder's signature; there is none")
 
 
+def lacks_picture(view: View, profile: Profile) -> bool:
+    """Whether the certificate prints a picture that is not there."""
+    try:
+        check_pictures(view, profile)
+    except PictureError:
+        return True
+    return False
+
+
 def _last_photo(person: Person) -> str | None:
     photos = [each.view.photo for each in person.registrations if each.view.photo]
     return photos[-1] if photos else None

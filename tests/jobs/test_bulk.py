@@ -12,8 +12,9 @@ from factory.model import BatchId, BatchState, EditionState
 from jobs import bulk, desk, enquiry, watching
 from jobs.intake import Status
 from jobs.wiring import Plant
-from storage.ledger import status
+from storage.ledger import inbox, status
 from tests.plants import (
+    SOURCE,
     WHO,
     JsonObject,
     approve,
@@ -25,6 +26,9 @@ from tests.plants import (
     start_rename,
     submit,
 )
+
+COST_ENGINEER = "shanghai-cost-engineer"  #: prints a signature; a certificate a profession
+FIRST, SECOND = "土木建筑工程", "安装工程"
 
 
 @pytest.fixture
@@ -271,6 +275,42 @@ def test_who_was_imported_without_a_photo_is_held_alone(plant: Plant) -> None:
     assert (found.state, found.done, found.held) == (BatchState.COMPLETED, 1, 1)
 
 
+def test_another_profession_is_granted_though_a_rename_waits_for_a_signature(plant: Plant) -> None:
+    unsigned(plant)
+
+    outcome = submit(plant, of_cost_engineer(SECOND))
+
+    assert outcome.status is Status.ACCEPTED
+    assert outcome.registration is not None
+    [edition] = enquiry.registration_status(plant, outcome.registration).registration.editions
+    assert edition.is_waiting
+
+
+def test_what_a_rename_could_not_order_is_ordered_when_its_signature_comes(plant: Plant) -> None:
+    number = unsigned(plant)
+
+    outcome = submit(plant, of_cost_engineer(FIRST, kind="renewal"))
+
+    assert outcome.status is Status.ACCEPTED
+    assert enquiry.registration_status(plant, number).registration.editions[-1].is_waiting
+
+
+def test_an_approval_that_prints_a_missing_signature_is_held(plant: Plant) -> None:
+    unsigned(plant)
+    event = of_cost_engineer(FIRST, kind="renewal")
+    del event["data"]["signature"]
+
+    assert submit(plant, event).status is Status.HELD
+
+
+def test_who_is_called_otherwise_waits_for_the_missing_signature(plant: Plant) -> None:
+    unsigned(plant)
+    event = specimen.corrected(1)
+    event["data"] |= {"profile": COST_ENGINEER, "corrected_on": "2024-07-01"}
+
+    assert submit(plant, event).status is Status.HELD
+
+
 def test_a_wrong_check_character_is_held_in_a_rename_too(plant: Plant) -> None:
     submit(plant, doubtful())
     batch = start_rename(plant)
@@ -410,6 +450,46 @@ def pictured(seed: int) -> JsonObject:
     """An import with the photo that the next edition prints."""
     event = specimen.imported(seed)
     event["data"]["photo"] = specimen.approved(seed)["data"]["photo"]
+    return event
+
+
+def unsigned(plant: Plant) -> str:
+    """A cost engineer imported without a signature, whose rename could order nothing for that."""
+    with plant.ledger.write(WHO) as tx:
+        inbox.grant(tx, SOURCE, COST_ENGINEER)
+    event = pictured(1)
+    validity = {"valid_from": "2023-03-01", "valid_to": "2027-02-28"}
+    event["data"] |= {
+        "profile": COST_ENGINEER,
+        "registration_number": "建[造]12233100000001",
+        "professions": [{"name": FIRST} | validity],
+    }
+    number = submit(plant, event).registration
+    assert number is not None
+    batch = start_rename(plant)
+    confirm(plant, batch)
+    run(plant, batch)
+    assert watching.batch(plant, batch).held == 1
+    assert states(plant, number) == [EditionState.OUTDATED]
+    return number
+
+
+def of_cost_engineer(profession: str, *, kind: str = "initial") -> JsonObject:
+    """An approval of the same person with everything that is printed."""
+    event = specimen.approved(1)
+    event["data"] |= {
+        "profile": COST_ENGINEER,
+        "application": event["data"]["application"] | {"type": kind},
+        "signature": event["data"]["photo"],
+        "professions": [
+            {
+                "name": profession,
+                "hours": {"compulsory": 60, "elective": 60},
+                **({"qualified_on": "2017-11-03"} if kind == "initial" else {}),
+            }
+        ],
+        "approved_on": "2024-06-03",
+    }
     return event
 
 
