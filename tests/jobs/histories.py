@@ -129,6 +129,14 @@ ON_ONE_DAY = (
     Move(what=What.CORRECT, pick=2, gap=0),
 )
 
+#: brought in without the signature that is printed, renamed, and granted another profession
+UNSIGNED = (
+    Move(what=What.CHANGE),
+    Move(what=What.RENAME, pick=1),
+    Move(what=What.WORK, pick=3),
+    Move(what=What.BEGIN, pick=1),
+)
+
 #: a long life of one person and a short one of another, so that nothing is ever left out
 TOUR = (
     Move(what=What.BEGIN, pick=1, whole=True, ending=Ending.REJECTED),

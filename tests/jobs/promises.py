@@ -13,7 +13,7 @@ from sqlalchemy import Row, select
 
 from factory import register
 from factory.errors import ConflictError
-from factory.model import ApplicationState, EditionState, OrderState, Standing
+from factory.model import ApplicationState, EditionState, ItemState, OrderState, Standing
 from factory.numbering import number_key
 from factory.profile import Profile
 from factory.register import Person, RegistrationState
@@ -61,7 +61,7 @@ def assert_at_rest(plant: Plant, profile: Profile) -> None:
     with plant.ledger.read() as tx:
         rows = _registrations(tx)
         _numbers_are_used_once(tx, rows)
-        _what_stands_is_current(tx, rows)
+        _what_stands_is_current(tx, profile, rows)
         for holder in tx.run(select(t.holder)).all():
             key = HolderRow(id=holder.id, data_key=holder.data_key_id)
             _register_is_the_fold(tx, plant.profiles[profile.id], key, rows)
@@ -133,13 +133,13 @@ def _nothing_returns(
     memory.over |= over
 
 
-def _what_stands_is_current(tx: Tx, rows: Mapping[int, RegistrationRow]) -> None:
-    """I4 at rest: whatever is in force has its newest edition, or one that waits or is held."""
-    pending = set(
-        tx.run(
-            select(t.batch_item.c.registration_id).where(t.batch_item.c.state == "pending")
-        ).scalars()
-    )
+def _what_stands_is_current(tx: Tx, profile: Profile, rows: Mapping[int, RegistrationRow]) -> None:
+    """I4 at rest: whatever is in force has its newest edition, or one that waits or is held.
+
+    A bulk event that cannot plan an edition, for want of a picture, holds its item instead.
+    """
+    pending = _with_item(tx, ItemState.PENDING)
+    unplanned = _with_item(tx, ItemState.HELD)
     for row in rows.values():
         if row.standing is not Standing.ACTIVE:
             continue
@@ -152,9 +152,19 @@ def _what_stands_is_current(tx: Tx, rows: Mapping[int, RegistrationRow]) -> None
         assert newest is not None, f"registration {row.id} has no edition"
         if newest.order_state == OrderState.WAITING or row.id in pending:
             continue
+        if row.id in unplanned and newest.state == EditionState.OUTDATED:
+            assert register.lacks_picture(row.view, profile), f"registration {row.id} lacks nothing"
+            continue
         assert newest.basis == ordering.basis(tx, row), f"registration {row.id} waits for nothing"
         expected = {EditionState.ORDERED} if newest.order_state == OrderState.HELD else CURRENT
         assert newest.state in expected, f"registration {row.id}: its newest is {newest.state}"
+
+
+def _with_item(tx: Tx, state: ItemState) -> set[int]:
+    """The registrations with an item of a bulk event that stands so, and has no order."""
+    c = t.batch_item.c
+    wanted = select(c.registration_id).where(c.state == state, c.order_id.is_(None))
+    return set(tx.run(wanted).scalars())
 
 
 # --- numbers ----------------------------------------------------------------------------------

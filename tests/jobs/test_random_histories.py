@@ -17,7 +17,7 @@ from factory.model import EditionState, Standing
 from factory.profile import Profile
 from jobs.intake import Status
 from tests.jobs import promises
-from tests.jobs.histories import ON_ONE_DAY, TOUR, Chronicle, Move, Step, moves
+from tests.jobs.histories import ON_ONE_DAY, TOUR, UNSIGNED, Chronicle, Move, Step, moves
 from tests.jobs.living import ASKED, PROFILES, Works, randomly, take, tell
 from tests.jobs.promises import Memory
 
@@ -34,6 +34,7 @@ def test_whatever_happens_the_register_keeps_its_promises(name: str, works: Work
     @given(st.lists(moves(valid=False), min_size=3, max_size=9), st.booleans())
     @example(list(TOUR), True)
     @example(list(ON_ONE_DAY), False)
+    @example(list(UNSIGNED), False)
     def live(history: list[Move], doubtful: bool) -> None:
         works.fresh()
         _live(works, profile, Chronicle(profile, doubtful=doubtful).tell(history))
