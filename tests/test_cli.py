@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+import tracemalloc
 import urllib.parse
 import urllib.request
 from base64 import b64encode
@@ -27,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from reportlab.pdfgen.canvas import Canvas
 
 import cli
-from factory import specimen
+from factory import specimen, verify
 from jobs.commands.root import Later
 from jobs.servers import LOOPBACK
 from tests.factory import ofd_forging
@@ -1062,6 +1063,24 @@ def test_verify_says_of_another_file_that_it_is_neither(factory: Line, tmp_path:
     assert "unreadable" in done.stdout and "is neither a PDF nor an OFD" in done.stdout
 
 
+@pytest.mark.parametrize("start", [b"%PDF-1.7\n", b"PK\x03\x04"])
+def test_verify_reads_no_more_of_a_file_than_it_judges(
+    factory: Line, tmp_path: Path, start: bytes
+) -> None:
+    huge = tmp_path / "huge"
+    huge.write_bytes(start)
+    os.truncate(huge, 3 * 1024**3)
+
+    tracemalloc.start()
+    done = factory.run("verify", str(huge))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert done.exit_code == REFUSED
+    assert "unreadable" in done.stdout and "larger than" in done.stdout
+    assert peak < 5 * verify.MOST_BYTES
+
+
 def test_verify_refuses_an_altered_certificate(factory: Line, reissue: Reissue) -> None:
     data = bytearray(reissue.old_file.read_bytes())
     data[len(data) // 3] ^= 1
@@ -1252,7 +1271,7 @@ def test_completion_is_printed_for_every_shell(factory: Line, shell: str) -> Non
         ("events example no-such-type", USAGE),
         ("verify no-such-file.pdf", NOT_FOUND),
         ("verify README.md", REFUSED),
-        ("verify .", USAGE),
+        ("verify .", NOT_FOUND),
         ("no-such-command", USAGE),
     ],
 )

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import click
 
-from factory.errors import NotFoundError
 from factory.kinds.form_design import FIELDS
 from factory.model import Format
-from factory.verify import MAKER_TRUST, TRUST, VerdictWord
+from factory.verify import MAKER_TRUST, MOST_BYTES, TRUST, VerdictWord
 from jobs import desk
 from jobs.asker import Asker
 from jobs.commands import machine
 from jobs.commands.asking import asking
 from jobs.commands.exits import NOT_IN_FORCE, REFUSED
+from jobs.commands.files import read_file
 from jobs.commands.options import TEXT, json_option
 from jobs.commands.output import err, local_time, out, plain, print_json
 from jobs.wording import KINDS, OWNERS
@@ -62,12 +62,12 @@ def link(number: str, edition: int | None, fmt: str | None, asker: Asker, as_jso
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @json_option
 def verify(files: Sequence[Path], as_json: bool) -> None:
     """Check files: ours or not, intact, which edition, in force or not, sealed by whom."""
     plant = machine.plant()
-    findings = [(path, desk.examine(plant, _read(path))) for path in files]
+    findings = [(path, desk.examine(plant, read_file(path, MOST_BYTES))) for path in files]
     if as_json:
         print_json([{"file": str(path)} | plain(finding) for path, finding in findings])
     else:
@@ -79,13 +79,6 @@ def verify(files: Sequence[Path], as_json: bool) -> None:
         sys.exit(REFUSED)
     if not all(finding.in_force for _, finding in findings):
         sys.exit(NOT_IN_FORCE)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise NotFoundError(f"{path}: {error.strerror}") from error
 
 
 def _show_finding(path: Path, finding: desk.Finding) -> None:

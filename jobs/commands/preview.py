@@ -9,12 +9,13 @@ from typing import BinaryIO
 
 import click
 
-from factory.errors import NotFoundError
 from factory.kinds import KINDS
 from factory.model import ApplicationType, Kind
+from factory.ofd import package
 from factory.page.fonts import WEN_KAI, assemble
 from factory.register import local_day
 from jobs.commands import machine
+from jobs.commands.files import read_file
 from jobs.commands.options import TEXT, application_type_option, json_option, seed_option
 from jobs.commands.output import out, plain, print_json, print_table
 from jobs.commands.progress import bar
@@ -119,10 +120,7 @@ def _check_usage(kind: str | None, *, every: bool, told: bool, of_one: bool) -> 
 
 def _look(file: Path, folder: Path, dpi: int) -> Look:
     """NotFoundError: the file cannot be read."""
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise NotFoundError(f"{file}: {error.strerror}") from error
+    data = read_file(file, package.MOST_BYTES)
     return look(file, data, folder, dpi, font_file(machine.settings().font_dirs, WEN_KAI.file))
 
 

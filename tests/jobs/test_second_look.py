@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import cli
+from factory.ofd import package
 from factory.page import extract
 from factory.page.fonts import WEN_KAI, FontBook
 from factory.page.proof import plain
@@ -93,6 +96,31 @@ def test_what_cannot_be_drawn_is_refused_with_a_reason(
     assert (opened.exit_code, "not a ZIP" in opened.stderr) == (REFUSED, True)
     assert (missing.exit_code, "missing.ofd" in missing.stderr) == (NOT_FOUND, True)
     assert not (tmp_path / "preview").exists()
+
+
+def test_no_more_of_a_file_is_read_than_a_package_has(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    (tmp_path / "huge.ofd").write_bytes(b"PK\x03\x04")
+    os.truncate(tmp_path / "huge.ofd", 3 * 1024**3)
+
+    tracemalloc.start()
+    done = run("huge.ofd")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (done.exit_code, "larger than a package may be" in done.stderr) == (REFUSED, True)
+    assert peak < 5 * package.MOST_BYTES
+
+
+def test_what_is_no_file_is_not_waited_for(run: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "folder.ofd").mkdir()
+    os.mkfifo(tmp_path / "pipe.ofd")
+
+    folder, pipe = run("folder.ofd"), run("pipe.ofd")
+
+    assert (folder.exit_code, "is a folder" in folder.stderr) == (NOT_FOUND, True)
+    assert (pipe.exit_code, "is no regular file" in pipe.stderr) == (NOT_FOUND, True)
 
 
 @pytest.mark.parametrize("words", ["--all", "--profile gansu-constructor", "--type initial"])
