@@ -25,7 +25,7 @@ from pyhanko_certvalidator import ValidationContext
 
 from factory import verify_form, verify_ofd
 from factory.seals.cms import asn1_certificate, run_to_end
-from factory.seals.keys import fingerprint
+from factory.seals.keys import fingerprint, of_others
 from factory.seals.selfcheck import BYTE_RANGE, container, self_check, sole_hole
 from factory.verify_verdict import (
     MAKER_TRUST,
@@ -236,7 +236,7 @@ class _Evidence:
         cls, data: bytes, signatures: Sequence[Any], trust_roots: Sequence[x509.Certificate]
     ) -> _Evidence:
         first = signatures[0]
-        signer = x509.load_der_x509_certificate(first.signer_cert.dump())
+        signer = of_others(x509.load_der_x509_certificate(first.signer_cert.dump()))
         signed_at = in_utc(first.self_reported_timestamp)
         moment = signed_at or signer.not_valid_before_utc  # without a time no rule lets it pass
         return cls(

@@ -12,7 +12,7 @@ from cryptography import x509
 
 from factory import pictures
 from factory.errors import PictureError, SealRefusedError, UnknownSealError
-from factory.seals import esl, outside, ses
+from factory.seals import esl, keys, outside, ses
 from factory.seals.ses import Seal
 from storage import ofd_seals
 from storage.ofd_seals import Given, KeyFileGiven, ServiceGiven
@@ -113,7 +113,7 @@ def picture(data: bytes) -> bytes:
 
 def _certificates(data: bytes) -> Sequence[x509.Certificate]:
     try:
-        return x509.load_pem_x509_certificates(data)
+        return [keys.of_others(each) for each in x509.load_pem_x509_certificates(data)]
     except (ValueError, x509.InvalidVersion) as error:
         raise SealRefusedError("the chain is no PEM file of certificates") from error
 

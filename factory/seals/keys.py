@@ -5,6 +5,8 @@ RFC 8017 (RSA), FIPS 186-5 (ECDSA), GB/T 32918 (SM2); sizes: ETSI TS 119 312, 8.
 
 from __future__ import annotations
 
+import warnings
+from contextlib import suppress
 from functools import lru_cache
 
 from cryptography import x509
@@ -24,6 +26,18 @@ HASHES: dict[str, hashes.HashAlgorithm] = {
 }
 _SHA256 = utils.Prehashed(hashes.SHA256())
 UNFIT = "has a key that is not taken: RSA of 2048 bits, P-256, P-384, P-521 or SM2 is asked for"
+
+
+def of_others(certificate: x509.Certificate) -> x509.Certificate:
+    """The same, its names read once without a warning of how long they are.
+
+    The library counts bytes, where RFC 5280, A.1 bounds characters.  A name that cannot be read
+    raises when it is asked for.
+    """
+    with warnings.catch_warnings(), suppress(ValueError):
+        warnings.filterwarnings("ignore", "Attribute's length", UserWarning)
+        _ = certificate.subject, certificate.issuer
+    return certificate
 
 
 def algorithm_of(certificate: x509.Certificate) -> Algorithm | None:

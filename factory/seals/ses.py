@@ -17,7 +17,7 @@ from asn1crypto import tsp
 from cryptography import x509
 
 from factory.errors import SealRefusedError, SignatureRefusedError, UnknownSealError
-from factory.seals import der, sm2
+from factory.seals import der, keys, sm2
 from factory.seals.der import Element
 from factory.seals.signer import Signer
 
@@ -132,7 +132,7 @@ def signer_fits(signature: SesSignature) -> bool:
 def certificate(data: bytes) -> x509.Certificate:
     """A certificate out of a seal or a seal signature; SealRefusedError: it is none."""
     with foreign("certificate in the seal"):
-        return x509.load_der_x509_certificate(data)
+        return keys.of_others(x509.load_der_x509_certificate(data))
 
 
 def make_seal(

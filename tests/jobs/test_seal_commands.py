@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from factory.versions import Versions
 from jobs import doctor
 from jobs.settings import Settings
 from jobs.wiring import Plant, plant_of
-from storage import testca_sm2
+from storage import testca, testca_sm2
 from storage.keyring import Keyring, create_test_keyring
 from tests import seal_service
 from tests.seal_making import PASSPHRASE, picture, seal
@@ -256,6 +257,20 @@ def test_what_a_seal_says_is_shown_without_a_keyring(desk: Desk) -> None:
 
     assert done.exit_code == OK
     assert all(word in done.stdout for word in (AUTHORITY, "Seal Maker", "42 x 42 mm", "PNG"))
+
+
+def test_a_long_name_of_a_signer_is_shown_without_a_warning(desk: Desk) -> None:
+    name = "示例市" * 11
+    ca = testca.make_ca(NOW)
+    long = testca.issue_enterprise(ca, name, "91310000MA1FL00018").certificate
+    listed = (long.public_bytes(Encoding.DER),)
+    Path(desk.file("seal.esl")).write_bytes(seal(certificates=listed))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = desk.json("keys", "show-seal", desk.file("seal.esl"))
+
+    assert name in found["signers"][0]
 
 
 def test_a_seal_whose_makers_signature_does_not_fit_is_shown_and_refused(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -27,9 +28,9 @@ from seal_making import (
 )
 
 from factory.errors import FactoryError, SealRefusedError, UnknownSealError
-from factory.seals import der, esl, ses, sm2
+from factory.seals import der, esl, keys, ses, sm2
 from factory.seals.sm2_soft import Sm2SoftSigner
-from storage import testca_sm2
+from storage import testca, testca_sm2
 
 SECOND = NOW.replace(microsecond=0)
 HASH = bytes(range(32))
@@ -434,6 +435,16 @@ def check(data: bytes, *, now: datetime = NOW, **changes: Any) -> None:
         "others": identity().chain,
     }
     esl.check_issued(ses.read_seal(data), now=now, **values | changes)
+
+
+def test_a_long_name_in_a_certificate_is_read_without_a_warning() -> None:
+    long = testca.issue_enterprise(testca.make_ca(NOW), "示例" * 20, "91310000MA1FL00018")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read = ses.certificate(der_of(long.certificate))
+        assert "示例" * 20 in read.subject.rfc4514_string()
+        assert not keys.is_issued_by(read, root())
 
 
 def test_an_issued_seal_is_taken() -> None:
