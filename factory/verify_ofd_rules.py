@@ -185,6 +185,8 @@ def _unknown_maker(signature: Signature) -> Iterator[str]:
     if value is not None:
         for problem in _mistrusted(value.seal.maker, signature, signature.evidence.trust.makers):
             yield f"the seal's maker: {problem}"
+        if ses.maker_signs(value.seal, value.signer):
+            yield "the seal's maker: is one who may sign with the seal"
 
 
 def _stranger(signature: Signature) -> Iterator[str]:

@@ -40,6 +40,11 @@ def check_issued(
             "the electronic seal is not as its maker issued it: the maker's signature does not fit"
         )
     _check_maker(seal, maker_roots, now, others)
+    if ses.maker_signs(seal, signing_cert.public_bytes(Encoding.DER)):
+        raise SealRefusedError(
+            "the electronic seal was made by one who may sign with it: its maker (制章者) must be "
+            "another than its signers (GB/T 38540-2020)"
+        )
     check_use(seal, signing_cert, now)
     check_picture(seal)
 

@@ -120,6 +120,16 @@ def maker_fits(seal: Seal) -> bool:
     return _fits(seal.maker, seal.algorithm, seal.signed, seal.signature)
 
 
+def maker_signs(seal: Seal, signer: bytes) -> bool:
+    """Whether the maker's key is also that of one who may sign with the seal.
+
+    signer: DER of the certificate it is used with, which a list of digests does not hold.
+    UnknownSealError: the maker's key is not of SM2.
+    """
+    key = _point(seal.maker)  # stands in each certificate as it is (RFC 5280, 4.1.2.7)
+    return seal.lists(seal.maker) or any(key in each for each in (signer, *seal.certificates))
+
+
 def signer_fits(signature: SesSignature) -> bool:
     """Whether the signer's signature fits what it signs and the certificate beside it.
 

@@ -322,11 +322,16 @@ def seal_of_version(world: World, version: int) -> bytes:
     at = info.index(der.ia5("ES")) + len(der.ia5("ES"))
     assert info[at : at + 3] == der.integer(4)
     other = info[:at] + der.integer(version) + info[at + 3 :]
-    return _made(world, other)
+    return _made(_maker(world), other)
 
 
-def seal_with_digests(world: World) -> bytes:
-    """A seal that lists its signer by digest (certListType 2)."""
+def seal_with_digests(
+    world: World, maker: tuple[x509.Certificate, Sm2SoftSigner] | None = None
+) -> bytes:
+    """A seal that lists its signer by digest (certListType 2).
+
+    maker: its certificate and key; None: the world's.
+    """
     info = der.read(ses.read_seal(world.seal.esl).info).parts()
     kind, name, _, _, *times = info[2].parts()
     digest = der.octets(sm2.sm3(der_of(world.seal.signing_cert)))
@@ -334,13 +339,18 @@ def seal_with_digests(world: World) -> bytes:
     told = (kind.whole, name.whole, der.integer(2), listed, *(each.whole for each in times))
     before, after = info[:2], info[3:]
     parts = (*(e.whole for e in before), der.sequence(*told), *(e.whole for e in after))
-    return _made(world, der.sequence(*parts))
+    return _made(maker or _maker(world), der.sequence(*parts))
 
 
-def _made(world: World, info: bytes) -> bytes:
+def _maker(world: World) -> tuple[x509.Certificate, Sm2SoftSigner]:
+    return world.maker.certificate, world.maker.signer
+
+
+def _made(maker: tuple[x509.Certificate, Sm2SoftSigner], info: bytes) -> bytes:
+    certificate, signer = maker
     return der.sequence(
         info,
-        der.octets(der_of(world.maker.certificate)),
+        der.octets(der_of(certificate)),
         der.oid(sm2.SM2_WITH_SM3),
-        der.bits(_signature(world.maker.signer, info)),
+        der.bits(_signature(signer, info)),
     )

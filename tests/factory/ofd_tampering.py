@@ -32,6 +32,7 @@ from tests.factory.ofd_forging import (
     package,
     page,
     seal_of_version,
+    seal_with_digests,
     sealed,
     xml,
 )
@@ -425,6 +426,25 @@ def made_at(moment: datetime) -> Forged:
     return forge
 
 
+def made_by_itself(world: World) -> Members:
+    """A seal that its signer issued: the same CA certified both to sign."""
+    return under(maker=der_of(world.seal.signing_cert), maker_signer=world.signer)(world)
+
+
+def made_by_itself_for_a_digest(world: World) -> Members:
+    """The same, where the seal lists its signer by digest."""
+    own = (world.seal.signing_cert, world.signer)
+    return sealed(world, document(), esl=seal_with_digests(world, own))
+
+
+def made_by_another_signer(world: World) -> Members:
+    """A seal whose maker is another of those who may sign with it."""
+    other = replace_seal(world, new_seal(world.ca))
+    certificate = der_of(other.seal.signing_cert)
+    listed = (der_of(world.seal.signing_cert), certificate)
+    return under(certificates=listed, maker=certificate, maker_signer=other.signer)(world)
+
+
 def made_falsely(world: World) -> Members:
     """A seal that bears the maker's certificate, but not its signature."""
     return under(maker_signer=testca_sm2.make_ca(NOW).maker.signer)(world)
@@ -533,6 +553,17 @@ FORGED: dict[str, tuple[Forged, VerdictWord, str]] = {
         made_at(NOW + timedelta(days=10)),
         UNTRUSTED,
         "the seal's maker: the signer's certificate is not valid yet",
+    ),
+    "made by its signer": (made_by_itself, UNTRUSTED, "the seal's maker: is one who may sign"),
+    "made by its signer, by digest": (
+        made_by_itself_for_a_digest,
+        UNTRUSTED,
+        "the seal's maker: is one who may sign",
+    ),
+    "made by another signer": (
+        made_by_another_signer,
+        UNTRUSTED,
+        "the seal's maker: is one who may sign",
     ),
     "made by nobody": (made_falsely, ALTERED, "the seal does not fit its maker's certificate"),
     "signed by a ca": (signed_by_ca, UNTRUSTED, "is a CA's"),

@@ -395,13 +395,13 @@ def test_a_seal_of_another_maker_than_the_trusted_one_is_refused(
 
 
 def test_a_seal_that_lists_another_signer_is_refused(folder: Path, office: Office) -> None:
-    given = replace(office.given, seal=seal_of(office.ca, office.ca.maker.certificate))
+    given = replace(office.given, seal=seal_of(office.ca, office_of().given.signing_cert))
 
     refused(folder, given, "does not list the signing certificate", SealRefusedError)
 
 
 def test_a_seal_that_lists_two_signers_takes_either(folder: Path, office: Office) -> None:
-    listed = (office.ca.maker.certificate, office.given.signing_cert)
+    listed = (office_of().given.signing_cert, office.given.signing_cert)
 
     take(folder, replace(office.given, seal=seal_of(office.ca, *listed)))
 

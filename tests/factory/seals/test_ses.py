@@ -18,6 +18,7 @@ from seal_making import (
     AUTHORITY,
     DAY,
     NOW,
+    OTHER_AUTHORITY,
     authority_ca,
     der_of,
     identity,
@@ -483,6 +484,23 @@ def test_a_maker_who_is_a_ca_is_refused() -> None:
         check(seal(maker=der_of(ca.certificate), maker_signer=ca.signer))
 
 
+def test_a_maker_who_may_sign_with_the_seal_is_refused() -> None:
+    own = identity()
+
+    with refused("made by one who may sign with it"):
+        check(seal(maker=der_of(own.signing_cert), maker_signer=own.signer))
+
+
+def test_a_maker_who_is_another_signer_of_the_seal_is_refused() -> None:
+    other = identity(OTHER_AUTHORITY)
+    made = {"maker": der_of(other.signing_cert), "maker_signer": other.signer}
+    listed = (der_of(identity().signing_cert), der_of(other.signing_cert))
+
+    check(seal(**made))
+    with refused("made by one who may sign with it"):
+        check(seal(certificates=listed, **made))
+
+
 def test_a_makers_certificate_that_has_expired_is_refused() -> None:
     with refused("maker is not trusted.*expired"):
         check(seal(valid_until=NOW + 9999 * DAY), now=NOW + 4000 * DAY)
@@ -499,7 +517,7 @@ def test_a_seal_is_not_used_outside_its_validity(now: datetime) -> None:
 
 def test_a_certificate_that_the_seal_does_not_list_is_refused() -> None:
     with refused("does not list"):
-        check(seal(certificates=(der_of(authority_ca().maker.certificate),)))
+        check(seal(certificates=(der_of(identity(OTHER_AUTHORITY).signing_cert),)))
 
 
 @pytest.mark.parametrize(
