@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from factory.errors import FactoryError, SettingsError
+from factory.errors import FactoryError, KeyBusyError, SettingsError
 from factory.kinds import KINDS
 from factory.register import local_day
 from factory.versions import Versions
@@ -93,7 +93,7 @@ def _ofd_seals(plant: Plant) -> str:
     opening.check_keyring(plant.settings)
     wanted = _identities(plant, fmt=OFD)
     for name in wanted:
-        plant.keyring.ofd_seal(name)  # proves the seal, loads the key and signs once with it
+        _prove_ofd_seal(plant, name)
     there = {each.name: each for each in plant.keyring.identities() if each.format == OFD}
     ends = sorted((there[name].not_after, name) for name in wanted)
     if not ends:
@@ -106,6 +106,16 @@ def _ofd_seals(plant: Plant) -> str:
         raise SettingsError(f"the OFD seal of {first} ends in {days} days: {SUCCESSOR}")
     test = any(there[name].test for name in wanted)
     return f"{len(wanted)} in use, the first ends in {days} days" + (" (TEST seals)" * test)
+
+
+def _prove_ofd_seal(plant: Plant, name: str) -> None:
+    """Proves the seal, loads the key and signs once with it."""
+    try:
+        plant.keyring.ofd_seal(name)
+    except KeyBusyError as error:
+        raise KeyBusyError(
+            f"the OFD seal of {name}: {error}; its documents wait until it signs again"
+        ) from error
 
 
 def _second_reading(plant: Plant) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 
 from factory import pictures
-from factory.errors import PictureError, SealRefusedError, UnknownSealError
+from factory.errors import KeyBusyError, PictureError, SealRefusedError, UnknownSealError
 from factory.seals import esl, keys, outside, ses
 from factory.seals.ses import Seal
 from storage import ofd_seals
@@ -85,7 +85,10 @@ def take(
     signing_cert, *others = outside.certificates(certificate)
     above = (*others, *_certificates(chain))
     given = Given(seal=seal, signing_cert=signing_cert, chain=above, key=key, test=test)
-    found = plant.keyring.import_ofd_seal(name, given, now=datetime.now(UTC), replace=replace)
+    try:
+        found = plant.keyring.import_ofd_seal(name, given, now=datetime.now(UTC), replace=replace)
+    except KeyBusyError as error:
+        raise KeyBusyError(f"{error}; nothing was imported: import it again later") from error
     read = ses.read_seal(found.seal)
     ends = ofd_seals.ends(read, found.signing_cert)
     return Imported(identity=name, test=test, ends=ends, seal=_described(read))

@@ -194,8 +194,7 @@ def _proved(
     with _foreign():
         seal, signing_cert, issuers = _fitting(home, trust, moment)
     keyfiles.prove_chain(signing_cert, issuers, name)
-    signer = _signer(home, about, signing_cert, passphrase)
-    keyfiles.prove(signer, signing_cert, name)
+    signer = _signer(home, name, about, signing_cert, passphrase)
     return SesIdentity(
         name=name,
         seal=seal.der,
@@ -264,14 +263,20 @@ def _issuers(home: Path) -> tuple[x509.Certificate, ...]:
 
 def _signer(
     home: Path,
+    name: str,
     about: Mapping[str, object],
     signing_cert: x509.Certificate,
     passphrase: Passphrase,
 ) -> Signer:
+    """The key, once it has signed and that fits the certificate."""
     said = about.get("service")
     if said is not None:
-        return ServiceSigner(_service(home, said), signing_cert)
-    return Sm2SoftSigner(keyfiles.read_secret(home / KEY), passphrase(home))
+        served = ServiceSigner(_service(home, said), signing_cert)
+        served.prove()
+        return served
+    held = Sm2SoftSigner(keyfiles.read_secret(home / KEY), passphrase(home))
+    keyfiles.prove(held, signing_cert, name)
+    return held
 
 
 def _service(home: Path, said: object) -> Service:

@@ -90,6 +90,11 @@ class Service:
                 "alone, and no password in it) and the name of its key: letters, digits and ._:-"
             )
 
+    @property
+    def label(self) -> str:
+        """Which one it is, in messages: no token and no password is in it."""
+        return f"the seal service at {self.url} (key {self.key})"
+
 
 class ServiceSigner:
     """A Signer whose key a seal service holds; threads may share it.
@@ -109,6 +114,16 @@ class ServiceSigner:
         self._patience, self._wait = patience or Patience(), wait
         self._pool = _pool(service, self._patience)
 
+    def prove(self) -> None:
+        """SettingsError: the service's key is not that of the certificate."""
+        with _named(self._service):
+            [signature] = self._answered([keyfiles.SELF_TEST])
+        if not keys.fits_digest(self._certificate, signature, keyfiles.SELF_TEST):
+            raise SettingsError(
+                f"{self._service.label}: the service's key is not that of the certificate: check "
+                "both"
+            )
+
     def sign_digests(self, digests: Sequence[bytes]) -> list[bytes]:
         """One raw signature a digest (32 bytes), in order; see Signer.
 
@@ -118,9 +133,18 @@ class ServiceSigner:
         batches = (
             digests[start : start + MOST_DIGESTS] for start in range(0, len(digests), MOST_DIGESTS)
         )
-        return [signature for batch in batches for signature in self._signed(batch)]
+        with _named(self._service):
+            return [signature for batch in batches for signature in self._signed(batch)]
 
     def _signed(self, digests: Sequence[bytes]) -> list[bytes]:
+        signatures = self._answered(digests)
+        for digest, signature in zip(digests, signatures, strict=True):
+            if not keys.fits_digest(self._certificate, signature, digest):
+                _refuse_answer("a signature that does not fit the certificate")
+        return signatures
+
+    def _answered(self, digests: Sequence[bytes]) -> list[bytes]:
+        """What the service says, a signature each; no key is asked yet whether they fit."""
         request = request_id(self._service.key, digests)
         asked = {
             "request": request,
@@ -128,11 +152,7 @@ class ServiceSigner:
             "digests": [each.hex() for each in digests],
         }
         answer = self._asked(json.dumps(asked).encode(), _most_bytes(len(digests)))
-        signatures = _signatures(answer, request, len(digests))
-        for digest, signature in zip(digests, signatures, strict=True):
-            if not keys.fits_digest(self._certificate, signature, digest):
-                _refuse_answer("a signature that does not fit the certificate")
-        return signatures
+        return _signatures(answer, request, len(digests))
 
     def _asked(self, body: bytes, most_bytes: int) -> bytes:
         """The answer of a service that may ask to wait for a while."""
@@ -143,7 +163,7 @@ class ServiceSigner:
                 if pause is None:
                     return _read(response, most_bytes, limit)
             if time.monotonic() + pause > limit:
-                raise KeyBusyError("the seal service is busy: tried again later")
+                raise KeyBusyError("is busy")
             self._wait(pause)
 
     @contextmanager
@@ -216,6 +236,15 @@ def _token(path: Path) -> str:
 
 
 @contextmanager
+def _named(service: Service) -> Iterator[None]:
+    """Whatever may pass says which service it is of; what follows says who asked."""
+    try:
+        yield
+    except KeyBusyError as error:
+        raise KeyBusyError(f"{service.label} {error}") from error
+
+
+@contextmanager
 def _connection_errors() -> Iterator[None]:
     """The one edge at which HTTP fails."""
     try:
@@ -227,9 +256,7 @@ def _connection_errors() -> Iterator[None]:
     except LocationValueError as error:
         raise SettingsError("the url of the seal service is none") from error
     except (HTTPError, OSError) as error:
-        raise KeyBusyError(
-            f"the seal service gives no answer ({type(error).__name__}): tried again later"
-        ) from error
+        raise KeyBusyError(f"gives no answer ({type(error).__name__})") from error
 
 
 def _no_tls(error: SSLError) -> FactoryError:
@@ -238,7 +265,7 @@ def _no_tls(error: SSLError) -> FactoryError:
         return SettingsError(
             "the TLS certificate of the seal service is not trusted: check its url and ca_file"
         )
-    return KeyBusyError("the seal service gives no answer (TLS): tried again later")
+    return KeyBusyError("gives no answer (TLS)")
 
 
 def _pause(response: urllib3.BaseHTTPResponse) -> float | None:
@@ -253,7 +280,7 @@ def _pause(response: urllib3.BaseHTTPResponse) -> float | None:
     if what := WHAT_TO_SET.get(response.status):
         raise SettingsError(f"the seal service {what}")
     if response.status in AWAY:
-        raise KeyBusyError(f"the seal service is out of order ({response.status})")
+        raise KeyBusyError(f"is out of order ({response.status})")
     return _refuse_answer(f"status {response.status}")
 
 
@@ -276,7 +303,7 @@ def _read(response: urllib3.BaseHTTPResponse, most_bytes: int, limit: float) -> 
         if len(data) > most_bytes:
             _refuse_answer("too large a one")
         if time.monotonic() > limit:
-            raise KeyBusyError("the seal service answers too slowly: tried again later")
+            raise KeyBusyError("answers too slowly")
     response.release_conn()
     return data
 
@@ -313,4 +340,4 @@ def _signature(said: object) -> bytes:
 
 
 def _refuse_answer(what: str) -> NoReturn:
-    raise KeyBusyError(f"the seal service gave a wrong answer: {what}")
+    raise KeyBusyError(f"gave a wrong answer: {what}")

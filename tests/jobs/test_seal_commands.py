@@ -24,7 +24,7 @@ from jobs.wiring import Plant, plant_of
 from storage import testca, testca_sm2
 from storage.keyring import Keyring, create_test_keyring
 from tests import seal_service
-from tests.seal_making import PASSPHRASE, picture, seal
+from tests.seal_making import PASSPHRASE, identity, picture, seal
 from tests.seal_service import SealService
 
 OK, REFUSED, USAGE, NOT_SET_UP, CONFLICT, UNAVAILABLE = 0, 1, 2, 3, 5, 6
@@ -243,11 +243,25 @@ def test_a_key_file_and_a_service_are_not_given_together(desk: Desk, service: Se
     assert desk.run(*both).exit_code == USAGE
 
 
-def test_a_busy_service_is_asked_again_later(desk: Desk, service: SealService) -> None:
+def test_a_busy_service_is_to_be_asked_again_later(desk: Desk, service: SealService) -> None:
     service.behave(seal_service.busy(503, Retry_After="3600"))
 
-    assert desk.run(*served(desk, service)).exit_code == UNAVAILABLE
+    done = desk.run(*served(desk, service))
+
+    said = " ".join(done.stderr.split())
+    assert done.exit_code == UNAVAILABLE
+    assert f"the seal service at {service.url} (key seal-1) is busy; nothing was imported" in said
     assert desk.took(desk.run(*served(desk, service)))
+
+
+def test_a_service_with_another_key_is_a_setting_to_mend(desk: Desk) -> None:
+    other = identity().signer
+    assert isinstance(other, Sm2SoftSigner)
+    with seal_service.running({"seal-1": other}) as running:
+        done = desk.run(*served(desk, running))
+
+    assert done.exit_code == NOT_SET_UP
+    assert "key is not that of the certificate" in " ".join(done.stderr.split())
 
 
 def test_what_a_seal_says_is_shown_without_a_keyring(desk: Desk) -> None:
@@ -370,6 +384,18 @@ def test_the_doctor_counts_the_days_of_the_seals_in_use(desk: Desk) -> None:
 
 def without_seal(desk: Desk) -> None:
     shutil.rmtree(desk.keyring / "identities" / NAME / "ofd")
+
+
+def test_the_doctor_says_that_documents_wait_for_a_busy_service(
+    desk: Desk, service: SealService
+) -> None:
+    assert desk.took(desk.run(*served(desk, service, identity=NAME), "--replace"), NAME)
+    service.behave(seal_service.busy(503, Retry_After="3600"))
+
+    found = finding(desk)
+
+    assert not found.well
+    assert "is busy; its documents wait" in found.detail
 
 
 def with_a_broken_one(desk: Desk) -> None:

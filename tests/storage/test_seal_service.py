@@ -320,6 +320,28 @@ def test_signatures_of_another_key_are_a_wrong_answer(
         desk.sign()
 
 
+def test_the_first_signature_proves_whose_key_it_is(service: SealService, desk: Desk) -> None:
+    desk.signer().prove()
+
+
+def test_a_service_with_another_key_than_the_certificates_is_a_setting_to_mend(
+    service: SealService, keys_held: dict[str, Held], desk: Desk
+) -> None:
+    other = replace(desk, certificate=keys_held["another"].certificate)
+
+    with pytest.raises(SettingsError, match="key is not that of the certificate"):
+        other.signer().prove()
+
+
+def test_what_may_pass_says_which_service_it_is_of(service: SealService, desk: Desk) -> None:
+    service.behave(busy(503, Retry_After="3600"), busy(502))
+
+    for said in ("is busy", "is out of order (502)"):
+        with pytest.raises(KeyBusyError) as caught:
+            desk.sign()
+        assert str(caught.value) == f"the seal service at {service.url} (key sm2) {said}"
+
+
 def test_an_answer_in_pieces_is_taken_whole(service: SealService, desk: Desk) -> None:
     service.behave(seal_service.in_pieces)
 
