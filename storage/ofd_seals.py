@@ -248,7 +248,9 @@ def _refuse_unfit(
         chain.refuse_unfit_signer(signing_cert, moment)
         chain.refuse_untrusted(signing_cert, between, trust.roots, moment)
     except SignatureRefusedError as error:
-        raise SealRefusedError(f"{error}; {WHAT_TO_DO}") from error
+        raise SealRefusedError(
+            f"the electronic seal's signer is not trusted: {error}; {WHAT_TO_DO}"
+        ) from error
     esl.check_issued(seal, signing_cert, trust.roots, moment, others=between)
 
 

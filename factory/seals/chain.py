@@ -27,8 +27,8 @@ KNOWN = frozenset(
     }
 )
 UNKNOWN_ISSUER = (
-    "the signer's certificate has an unknown issuer: no chain of the certificates given leads to "
-    "a CA that is trusted for this party (RFC 5280, 6.1)"
+    "the certificate has an unknown issuer: no chain of the certificates given leads to a CA that "
+    "is trusted here (RFC 5280, 6.1)"
 )
 STRONG = frozenset({"sha256", "sha384", "sha512"})
 
@@ -42,7 +42,7 @@ def refuse_unfit_signer(certificate: x509.Certificate, moment: datetime) -> None
         _not_valid(certificate, moment) or _not_for_signing(certificate) or _not_strong(certificate)
     )
     if problem:
-        raise SignatureRefusedError(f"the signer's certificate {problem}")
+        raise SignatureRefusedError(f"the certificate {problem}")
 
 
 def refuse_untrusted(
@@ -65,7 +65,7 @@ def refuse_untrusted(
     if not _leads(certificate, others, roots, _anyhow):
         raise SignatureRefusedError(UNKNOWN_ISSUER)
     if not _leads(certificate, others, roots, passes):
-        raise SignatureRefusedError(f"a certificate above the signer's {obstacles[0]}")
+        raise SignatureRefusedError(f"a certificate above it {obstacles[0]}")
 
 
 def _anyhow(_issued: x509.Certificate, _issuer: x509.Certificate, _height: int) -> bool:

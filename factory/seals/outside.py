@@ -266,7 +266,7 @@ def _check_named(named: Any, digest: str, der: bytes) -> None:
 def _check_signature(signer: Any, certificate: x509.Certificate, digest: str) -> Algorithm:
     algorithm = keys.algorithm_of(certificate)
     if algorithm is None:
-        raise SignatureRefusedError(f"the signer's certificate {keys.UNFIT}")
+        raise SignatureRefusedError(f"the certificate {keys.UNFIT}")
     named = signer["signature_algorithm"]
     kind, own_digest = SIGNATURES.get(named["algorithm"].dotted, (None, None))
     _refuse_unless(kind is algorithm, "is signed in another way than the certificate's key signs")

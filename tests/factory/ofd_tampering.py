@@ -543,16 +543,16 @@ FORGED: dict[str, tuple[Forged, VerdictWord, str]] = {
     "signed by another": (by_stranger_under_its_name, ALTERED, "does not fit the signing"),
     "another ca": (under_other_ca, UNTRUSTED, "has an unknown issuer"),
     "unknown maker": (made_by_stranger, UNTRUSTED, "the seal's maker: "),
-    "made by a ca": (made_by_signer, UNTRUSTED, "the seal's maker: the signer's certificate is a"),
+    "made by a ca": (made_by_signer, UNTRUSTED, "the seal's maker: the certificate is a"),
     "made by an expired maker": (
         made_at(NOW - timedelta(days=1200)),
         UNTRUSTED,
-        "the seal's maker: the signer's certificate has expired",
+        "the seal's maker: the certificate has expired",
     ),
     "made by a maker to come": (
         made_at(NOW + timedelta(days=10)),
         UNTRUSTED,
-        "the seal's maker: the signer's certificate is not valid yet",
+        "the seal's maker: the certificate is not valid yet",
     ),
     "made by its signer": (made_by_itself, UNTRUSTED, "the seal's maker: is one who may sign"),
     "made by its signer, by digest": (

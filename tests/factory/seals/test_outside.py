@@ -495,8 +495,8 @@ def test_a_chain_with_a_gap_is_refused(person: Made, root: Made) -> None:
 @pytest.mark.parametrize(
     ("moment", "words"),
     [
-        (NOW - DAY - timedelta(seconds=1), "the signer's certificate is not valid yet"),
-        (NOW + 365 * DAY + timedelta(seconds=1), "the signer's certificate has expired"),
+        (NOW - DAY - timedelta(seconds=1), "the certificate is not valid yet"),
+        (NOW + 365 * DAY + timedelta(seconds=1), "the certificate has expired"),
     ],
 )
 def test_a_certificate_counts_in_its_validity_only(
@@ -511,8 +511,8 @@ def test_a_certificate_counts_in_its_validity_only(
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"last": NOW - timedelta(seconds=1)}, "above the signer's has expired"),
-        ({"first": NOW + timedelta(seconds=1)}, "above the signer's is not valid yet"),
+        ({"last": NOW - timedelta(seconds=1)}, "above it has expired"),
+        ({"first": NOW + timedelta(seconds=1)}, "above it is not valid yet"),
         ({"ca": False}, "may not issue certificates"),
         ({"ca": None}, "may not issue certificates"),
         ({"usage": ["digital_signature", "crl_sign"]}, "may not issue certificates"),
@@ -520,7 +520,7 @@ def test_a_certificate_counts_in_its_validity_only(
         ({"extensions": [("1.2.3.4", b"\x05\x00", True)]}, "critical extension"),
         (
             {"key": WEAK},
-            "above the signer's has a key that is not taken",
+            "above it has a key that is not taken",
         ),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
@@ -538,7 +538,7 @@ def test_a_ca_that_may_not_issue_is_refused(
 def test_a_root_that_has_expired_is_refused() -> None:
     old = authority("root", last=NOW - timedelta(seconds=1))
 
-    with refused("above the signer's has expired"):
+    with refused("above it has expired"):
         trusted(certify("person", old), [], old)
 
 
