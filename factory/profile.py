@@ -7,7 +7,7 @@ start and not the ten-thousandth certificate.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
@@ -592,16 +592,37 @@ def parse(text: str) -> Profile:
         raise ProfileError(f"profile file is not TOML: {error}") from error
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
-        raise ProfileError("; ".join(map(_fault, found))) from error
+        raise ProfileError("; ".join(map(_fault, _own(found)))) from error
+
+
+def _own(errors: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """All but lists that are too short only because something in them is wrong."""
+    inner = {error["loc"][:-1] for error in errors}
+    return (e for e in errors if e["type"] != "too_short" or e["loc"] not in inner)
 
 
 def _fault(error: ErrorDetails) -> str:
     where = ".".join(str(part) for part in error["loc"])
-    rule = _RULES.get(error["type"], error["msg"].removeprefix("Value error, "))
+    rule = _rule(error)
     return f"profile field {where}: {rule}" if where else f"profile: {rule}"
 
 
+def _rule(error: ErrorDetails) -> str:
+    if error["type"] in _CHOICES:
+        return f"is none of {_allowed(error)}"
+    return _RULES.get(error["type"], error["msg"].removeprefix("Value error, "))
+
+
+def _allowed(error: ErrorDetails) -> str:
+    """The words a field may be: pdf, ofd."""
+    said: str = error.get("ctx", {}).get("expected", "")
+    return said.replace("'", "").replace(" or ", ", ")
+
+
+_CHOICES = {"enum", "literal_error"}
 _RULES = {
     "missing": "is missing",
     "extra_forbidden": "is no field of a profile; is it misspelt?",
+    "tuple_type": "is a list, in [ ]",
+    "too_short": "has too few entries",
 }

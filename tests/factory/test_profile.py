@@ -195,6 +195,32 @@ def test_a_broken_profile_is_refused_by_the_name_of_its_field(
 
 
 @pytest.mark.parametrize(
+    ("formats", "said"),
+    [
+        ('["OFD"]', "certificate.formats.0: is none of pdf, ofd"),
+        ('["docx"]', "certificate.formats.0: is none of pdf, ofd"),
+        ('["pdf", "docx"]', "certificate.formats.1: is none of pdf, ofd"),
+        ('"ofd"', "certificate.formats: is a list, in [ ]"),
+        ("[]", "certificate.formats: has too few entries"),
+    ],
+)
+def test_formats_that_there_are_not_are_refused_with_those_that_there_are(
+    formats: str, said: str
+) -> None:
+    with pytest.raises(ProfileError) as caught:
+        parse(SHANGHAI.replace('formats = ["pdf"]', f"formats = {formats}"))
+
+    assert str(caught.value) == f"profile field {said}"
+
+
+@pytest.mark.parametrize("formats", [("ofd",), ("ofd", "pdf")])
+def test_a_register_may_have_one_format_or_both(formats: tuple[str, ...]) -> None:
+    found = parse(SHANGHAI.replace('formats = ["pdf"]', f"formats = {list(formats)}"))
+
+    assert found.certificate.formats == formats
+
+
+@pytest.mark.parametrize(
     ("text", "right", "wrong", "rule"), CONTRADICTIONS, ids=[row[-1] for row in CONTRADICTIONS]
 )
 def test_a_profile_that_contradicts_itself_is_refused_by_both_fields(
