@@ -1256,6 +1256,8 @@ def test_completion_is_printed_for_every_shell(factory: Line, shell: str) -> Non
         ("link no-such-number", NOT_FOUND),
         ("link 沪2312016202400001 --edition 99", NOT_FOUND),
         ("link 沪2312016202400001 --edition x", USAGE),
+        ("link no-such-number --format OFD", NOT_FOUND),
+        ("link no-such-number --format docx", USAGE),
         ("bulk show 999", NOT_FOUND),
         ("bulk show 0", USAGE),
         ("bulk show 99999999999999999999", USAGE),

@@ -45,7 +45,7 @@ def collect(number: str, asker: Asker, as_json: bool) -> None:
 @click.option(
     "--format",
     "fmt",
-    type=click.Choice([each.value for each in Format]),
+    type=click.Choice([each.value for each in Format], case_sensitive=False),
     help="As which kind of file, where there are several; else the first that the profile names.",
 )
 @asking

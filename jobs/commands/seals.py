@@ -129,6 +129,8 @@ def _key_given(
         return ServiceGiven(
             url=url, key=service_key, token=_read(token), ca=_read(ca) if ca else None
         )
+    if key and url:
+        raise click.UsageError("a key or a service, not both: --key or --service")
     raise click.UsageError(
         "give --key with --passphrase-file, or --service with --service-key and --token-file"
     )

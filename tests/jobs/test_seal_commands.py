@@ -240,7 +240,10 @@ def test_a_service_that_does_not_serve_is_refused(
 def test_a_key_file_and_a_service_are_not_given_together(desk: Desk, service: SealService) -> None:
     both = [*served(desk, service), "--key", desk.file("key.p8")]
 
-    assert desk.run(*both).exit_code == USAGE
+    done = desk.run(*both)
+
+    assert done.exit_code == USAGE
+    assert "a key or a service, not both" in done.stderr
 
 
 def test_a_busy_service_is_to_be_asked_again_later(desk: Desk, service: SealService) -> None:
