@@ -25,12 +25,16 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A seal's picture, without its bytes."""
+    """A seal's picture, without its bytes.
+
+    fault: why it cannot be used; None: it can.
+    """
 
     type: str
     width_mm: int
     height_mm: int
     size_bytes: int
+    fault: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +140,7 @@ def _described(seal: Seal) -> Description:
             width_mm=seal.width_mm,
             height_mm=seal.height_mm,
             size_bytes=len(seal.picture),
+            fault=_picture_fault(seal),
         ),
     )
 
@@ -145,6 +150,14 @@ def _subject(certificate: bytes) -> str:
         return ses.certificate(certificate).subject.rfc4514_string()
     except (SealRefusedError, ValueError):
         return "a certificate that cannot be read"
+
+
+def _picture_fault(seal: Seal) -> str | None:
+    try:
+        esl.check_picture(seal)
+    except SealRefusedError as error:
+        return str(error)
+    return None
 
 
 def _maker_fits(seal: Seal) -> bool | None:

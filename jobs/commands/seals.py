@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -147,13 +148,24 @@ def _rows(seal: Description) -> Iterator[tuple[str, str]]:
     yield "seal", seal.name
     yield "code", seal.code
     yield "version", str(seal.version)
-    yield "valid", f"{local_time(seal.valid_from)} to {local_time(seal.valid_until)}"
+    validity = f"{local_time(seal.valid_from)} to {local_time(seal.valid_until)}"
+    yield "valid", validity + _when(seal)
     yield "maker", seal.maker
     yield "maker's signature", FITS[seal.maker_fits]
     for signer in seal.signers:
         yield "signer", signer
     size = f"{picture.width_mm} x {picture.height_mm} mm"
     yield "picture", f"{picture.type}, {size}, {picture.size_bytes} bytes"
+    if picture.fault:
+        yield "", picture.fault
+
+
+def _when(seal: Description) -> str:
+    """Whether it is valid now, where it is not."""
+    now = datetime.now(UTC)
+    if now > seal.valid_until:
+        return ": HAS EXPIRED"
+    return ": NOT VALID YET" if now < seal.valid_from else ""
 
 
 def _write_new(path: Path, data: bytes) -> None:

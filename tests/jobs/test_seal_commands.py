@@ -300,6 +300,44 @@ def test_a_seal_whose_makers_signature_does_not_fit_is_shown_and_refused(desk: D
     assert "DOES NOT FIT" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [(-2, -1, "HAS EXPIRED"), (1, 2, "NOT VALID YET"), (-1, 1, None)],
+)
+def test_a_seal_that_is_not_valid_now_is_shown_as_such(
+    desk: Desk, first: int, last: int, said: str | None
+) -> None:
+    valid = {"valid_from": NOW + timedelta(days=first), "valid_until": NOW + timedelta(days=last)}
+    Path(desk.file("seal.esl")).write_bytes(seal(**valid))
+
+    done = desk.run("keys", "show-seal", desk.file("seal.esl"))
+
+    shown = [each for each in ("HAS EXPIRED", "NOT VALID YET") if each in done.stdout]
+    assert (done.exit_code, shown) == (OK, [said] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"picture": b"no picture"}, "the electronic seal's picture"),
+        ({"picture": b"<svg/>", "picture_type": "SVG"}, "is neither PNG nor JPG"),
+        ({}, None),
+    ],
+    ids=str,
+)
+def test_a_picture_that_cannot_be_read_is_said(
+    desk: Desk, change: dict[str, Any], fault: str | None
+) -> None:
+    Path(desk.file("seal.esl")).write_bytes(seal(**change))
+
+    shown = desk.run("keys", "show-seal", desk.file("seal.esl"))
+    told = desk.json("keys", "show-seal", desk.file("seal.esl"))["picture"]["fault"]
+
+    assert shown.exit_code == OK
+    assert (told is None) if fault is None else (fault in told)
+    assert told is None or told in " ".join(shown.stdout.split())
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_the_picture_of_a_seal_is_written_as_png(desk: Desk, kind: str) -> None:
     Path(desk.file("seal.esl")).write_bytes(seal(picture=picture(kind), picture_type=kind))
