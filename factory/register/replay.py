@@ -2,7 +2,7 @@
 
 Facts are taken in the order of (effective, source, event id).  One that cannot take effect yet
 is tried again after every other, so that what was done on one day needs no order of its own;
-what stands is folded again in the order in which it took effect.
+what stands is folded again in the order in which it took effect, wherever that can be.
 Each is judged by the version of the profile in force on the day it takes effect.
 The outcome is a function of the set of facts alone, but for one thing: what has taken effect,
 and may be in somebody's hands, is never taken back by a fact that comes later.  Such a fact
@@ -11,7 +11,7 @@ waits, with its reason, until the facts that explain it have come too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from types import MappingProxyType
@@ -21,6 +21,9 @@ from factory.register.effects import apply
 from factory.register.facts import Fact, Key
 from factory.register.state import Person
 from factory.versions import Versions
+
+#: in which turns the facts that wait are tried
+Turns = Callable[[Sequence[Fact]], Iterable[Fact]]
 
 NONE: frozenset[Key] = frozenset()
 NOTHING: Mapping[Key, str] = MappingProxyType({})
@@ -59,9 +62,10 @@ def replay(
     told |= {key: replace(fact, stands=True) for key, fact in told.items() if key in standing}
     ordered = sorted(told.values(), key=lambda fact: fact.order)
     nobody = Person(numbers=numbers)
-    whole = _fold(nobody, ordered, rules)
-    if _keeps(whole, standing, ended):
-        return whole
+    for turns in (_as_they_came, _as_they_stand):
+        whole = _fold(nobody, ordered, rules, turns)
+        if _keeps(whole, standing, ended):
+            return whole
     return _around(nobody, ordered, rules, standing, ended, whole)
 
 
@@ -107,41 +111,42 @@ def _contrary() -> ConflictError:
     return ConflictError("register: contradicts what has taken effect since; is more to come?")
 
 
-def _fold(person: Person, ordered: Sequence[Fact], rules: Versions) -> Replay:
+def _as_they_stand(waiting: Sequence[Fact]) -> Iterable[Fact]:
+    """In their order; what stands is let off what is asked of whoever registers."""
+    return waiting
+
+
+def _as_they_came(waiting: Sequence[Fact]) -> Iterator[Fact]:
+    """Of one day first those that could take effect as new ones, as they did when they came."""
+    for _, some in groupby(waiting, key=lambda fact: fact.day):
+        of_day = list(some)
+        yield from (replace(fact, stands=False) for fact in of_day)
+        yield from (fact for fact in of_day if fact.stands)
+
+
+def _fold(
+    person: Person, ordered: Sequence[Fact], rules: Versions, turns: Turns = _as_they_stand
+) -> Replay:
     applied: list[Key] = []
-    waiting = [(replace(fact, stands=False), fact) for fact in ordered]
+    waiting = list(ordered)
     refused: dict[Key, PermanentError] = {}
-    while fact := _next(person, waiting, rules, refused):
+    while fact := _next(person, turns(waiting), rules, refused):
         person = apply(person, fact, rules.on(fact.day))
         applied.append(fact.key)
-        waiting = [each for each in waiting if each[1].key != fact.key]
+        waiting.remove(fact)
         refused.pop(fact.key, None)
     return Replay(person=person, applied=tuple(applied), refused=refused)
 
 
 def _next(
-    person: Person,
-    waiting: Sequence[tuple[Fact, Fact]],
-    rules: Versions,
-    refused: dict[Key, PermanentError],
+    person: Person, turns: Iterable[Fact], rules: Versions, refused: dict[Key, PermanentError]
 ) -> Fact | None:
-    """The first fact that can take effect now.
-
-    waiting: each as if it were new, and as it is.  Of one day those come first that could take
-             effect as new ones: so they did when they came, and what stands keeps its order.
-    """
-    for _, some in groupby(waiting, key=lambda each: each[1].day):
-        for fact in _by_turns(list(some)):
-            try:
-                apply(person, fact, rules.on(fact.day))
-            except PermanentError as error:
-                refused[fact.key] = error
-            else:
-                return fact
+    """The first fact that can take effect now."""
+    for fact in turns:
+        try:
+            apply(person, fact, rules.on(fact.day))
+        except PermanentError as error:
+            refused[fact.key] = error
+        else:
+            return fact
     return None
-
-
-def _by_turns(some: Sequence[tuple[Fact, Fact]]) -> Iterator[Fact]:
-    """All as if they were new, then those that stand."""
-    yield from (new for new, _ in some)
-    yield from (fact for _, fact in some if fact.stands)
