@@ -51,7 +51,7 @@ BROKEN = {
     "unknown word": (
         'renewal_from = "approval"',
         'renewal_from = "birthday"',
-        ("validity.renewal_from", "'old_end' or 'approval'"),
+        ("validity.renewal_from", "is none of old_end, approval"),
     ),
     "wrong check character": (
         '"11990000MB0F999003"',
