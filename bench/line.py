@@ -29,7 +29,8 @@ from factory import specimen
 from factory.model import BatchId, BatchState
 from factory.page.fonts import UMING
 from factory.seals.picture import draw_test_seal
-from jobs import bulk, crew, embedded, intake, logs, opening, waiting, watching
+from jobs import crew, embedded, intake, logs, opening, waiting, watching
+from jobs.bulk import confirming, progress
 from jobs.metrics import STAGES
 from jobs.settings import Settings
 from jobs.variables import POSTGRESQL, database
@@ -227,9 +228,9 @@ def _renames(plant: Plant, count: int, rounds: int) -> Iterator[Run]:
         batch = _prepared_rename(plant, turn)
         before = _stages(plant.settings)
         with metered() as meter:
-            bulk.confirm(plant, batch, who=WHO, why="measured")
+            confirming.confirm(plant, batch, who=WHO, why="measured")
             waiting.settle(plant, seconds=PATIENCE)
-        found = watching.batch(plant, batch)
+        found = progress.progress(plant, batch)
         _must_be(found.done, count, f"done of batch {batch}")
         assert found.completed_at is not None
         assert found.confirmed_at is not None

@@ -16,6 +16,8 @@
         SelfCheckError             the finished document does not verify: a fault of ours
         SecondReadingError         a second program reads the finished document otherwise
         ConflictError              the state of the thing does not allow this
+        AwaitsError                something that must come first has not come yet
+          BatchRunningError        a bulk event of the same people is under way
         NotFoundError              there is no such thing
         SealedDataError            a sealed value does not open under its key
         DigestMismatchError        stored bytes are not those that were recorded
@@ -149,6 +151,10 @@ class AwaitsError(PermanentError):
     """Something that must come first has not come yet: it is taken up by itself when it has."""
 
 
+class BatchRunningError(AwaitsError):
+    """A bulk event of the same people is under way: taken up by itself when it has ended."""
+
+
 class NotFoundError(PermanentError):
     """There is no such thing."""
 
@@ -194,6 +200,7 @@ REASONS: dict[type[FactoryError], str] = {
     SecondReadingError: "second_reading",
     ConflictError: "conflict",
     AwaitsError: "awaits",
+    BatchRunningError: "batch_running",
     NotFoundError: "not_found",
     ForbiddenError: "forbidden",
     SealedDataError: "sealed_data",

@@ -31,6 +31,7 @@ class Turn(StrEnum):
     MAKE_ASKED = "make_asked"  #: the same, once its holder has asked for it (领证时生成)
     COLLECT = "collect"  #: 领证
     OUTDATE = "outdate"  #: the register has moved on
+    GIVE_UP = "give_up"  #: its bulk event was cancelled before it was made
     REPLACE = "replace"  #: a newer edition is made
     REVOKE = "revoke"  #: its registration is cancelled
 
@@ -58,6 +59,7 @@ EDITION: Mapping[tuple[EditionState | None, Turn], EditionState] = MappingProxyT
         (_E.ORDERED, Turn.MAKE_ASKED): _E.COLLECTED,
         (_E.UNCOLLECTED, Turn.COLLECT): _E.COLLECTED,
         **{(each, Turn.OUTDATE): _E.OUTDATED for each in _STANDING},
+        (_E.ORDERED, Turn.GIVE_UP): _E.SUPERSEDED,
         **{(each, Turn.REPLACE): _E.SUPERSEDED for each in _NOT_ENDED},
         **{(each, Turn.REVOKE): _E.REVOKED for each in _NOT_ENDED},
     }

@@ -144,7 +144,10 @@ class BatchState(StrEnum):
     PREPARING = "preparing"
     AWAITING = "awaiting_confirmation"
     RUNNING = "running"
+    PAUSED = "paused"  #: by a person
+    STOPPED = "stopped"  #: by the brake; a person lets it go on, or cancels it
     COMPLETED = "completed"
+    CANCELLED = "cancelled"
 
 
 class ItemState(StrEnum):
@@ -208,6 +211,18 @@ class Enterprise:
 
     credit_code: str  #: 统一社会信用代码, GB 32100-2015
     name: str
+
+
+BRACKETS = str.maketrans("（）", "()")
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names of an enterprise are one: full-width and half-width brackets are alike.
+
+    >>> same_name("甲（上海）公司", "甲(上海)公司")
+    True
+    """
+    return one.translate(BRACKETS) == other.translate(BRACKETS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

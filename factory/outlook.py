@@ -16,6 +16,7 @@ from factory import numbering, paperwork, plan, specimen
 from factory.errors import ConflictError, FieldError, NotFoundError
 from factory.events import (
     Applied,
+    BulkData,
     EnterpriseRenamed,
     Event,
     HolderCorrected,
@@ -133,6 +134,10 @@ def after(history: Sequence[Event], rules: Versions) -> Outlook:
     last = history[-1]
     if isinstance(last.data, EnterpriseRenamed):
         return _renamed(history, last.data, rules)
+    if isinstance(last.data, BulkData):
+        raise ConflictError(
+            f"{last.type}: concerns a whole register; see `certfactory bulk preview`"
+        )
     gathered: dict[str, bytes] = {}
     facts = [_fact(event, rules, gathered) for event in _of_person(history, last.data)]
     done = replay(facts, rules)
@@ -233,7 +238,7 @@ def doubts(outlook: Outlook) -> list[FieldError]:
 def _of_person(history: Sequence[Event], last: PersonData) -> list[Event]:
     """Those about the same person, by any identity paper that a correction connects."""
     papers = {_paper(last.holder)}
-    about = [event for event in history if not isinstance(event.data, EnterpriseRenamed)]
+    about = [event for event in history if not isinstance(event.data, BulkData)]
     for event in reversed(about):
         if isinstance(event.data, HolderCorrected):
             two = {_paper(event.data.holder), _paper(event.data.corrected)}
@@ -241,7 +246,7 @@ def _of_person(history: Sequence[Event], last: PersonData) -> list[Event]:
     return [
         event
         for event in about
-        if not isinstance(event.data, EnterpriseRenamed) and _paper(event.data.holder) in papers
+        if not isinstance(event.data, BulkData) and _paper(event.data.holder) in papers
     ]
 
 
@@ -284,7 +289,7 @@ def _printed(state: RegistrationState, person: Person) -> tuple[object, ...]:
 
 def _renamed(history: Sequence[Event], data: EnterpriseRenamed, rules: Versions) -> Outlook:
     """The first person's, who is registered there, and everybody else's there."""
-    told = [each for each in history[:-1] if not isinstance(each.data, EnterpriseRenamed)]
+    told = [each for each in history[:-1] if not isinstance(each.data, BulkData)]
     seen = [after(mine, rules) for mine in _by_person(told)]
     there = [(each, _with_name(each.person, data)) for each in seen]
     there = [(each, person) for each, person in there if person != each.person]
@@ -308,7 +313,7 @@ def _by_person(told: Sequence[Event]) -> Iterator[list[Event]]:
     """Everybody's events, in the order in which they are first spoken of."""
     done: set[tuple[str, str]] = set()
     for event in told:
-        if (event.source, event.id) not in done and not isinstance(event.data, EnterpriseRenamed):
+        if (event.source, event.id) not in done and not isinstance(event.data, BulkData):
             mine = _of_person(told, event.data)
             done |= {(each.source, each.id) for each in mine}
             yield mine

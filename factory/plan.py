@@ -14,14 +14,12 @@ from factory import codes, numbering
 from factory.errors import ConflictError, FieldError
 from factory.events import RegistrationImported
 from factory.kinds import certificate
-from factory.model import Enterprise, Holder, Registration
+from factory.model import Enterprise, Holder, Registration, same_name
 from factory.numbering import LicenceId
 from factory.profile import Authority, Profile
 from factory.register import Fact, RegistrationState, professions
 
 SERIAL_LENGTH = 32
-
-BRACKETS = str.maketrans("（）", "()")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +57,9 @@ def employer(given: Enterprise, names: EmployerNames) -> Enterprise:
     half-width brackets make no other name.
     ConflictError: a name the register never heard of for this credit code.
     """
-    if _bare(given.name) in map(_bare, (names.current, *names.former)):
+    if any(same_name(given.name, known) for known in (names.current, *names.former)):
         return Enterprise(credit_code=given.credit_code, name=names.current)
     raise ConflictError("enterprise.name: differs from the register; a rename comes as an event")
-
-
-def _bare(name: str) -> str:
-    return name.translate(BRACKETS)
 
 
 def doubts(holder: Holder, enterprise: Enterprise, profile: Profile) -> list[FieldError]:

@@ -373,6 +373,26 @@ class Policies(_Part):
     rename_confirmation: Literal["operations", "enterprise", "automatic"]
 
 
+class BulkRules(_Part):
+    """What bulk events of this register need before they take effect (批量换发).
+
+    automatic_below:       a batch with fewer registrations of this register confirms itself,
+                           where its other registers agree; 0: never for its size.
+    second_operator_above: a batch with more registrations needs two operators with tokens.
+    open_applications:     whether a rename is taken while somebody of the enterprise has an
+                           application under way (未办结).
+    evidence:              whether a rename must bring the number of its notice (更名通知书).
+    collect_again:         whether certificates issued anew for a new seal, name of the authority
+                           or design must be collected again (领证) by who has collected them.
+    """
+
+    automatic_below: int = Field(default=0, ge=0)
+    second_operator_above: int = Field(default=10_000, ge=1)
+    open_applications: Literal["allow", "refuse"] = "allow"
+    evidence: Literal["optional", "required"] = "optional"
+    collect_again: bool = True
+
+
 class Profile(_Part):
     """One dated version of a profile file; frozen and whole.
 
@@ -398,6 +418,7 @@ class Profile(_Part):
     signing: SigningRules = SigningRules()
     seal: Seal
     policy: Policies
+    bulk: BulkRules = BulkRules()
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Profile:

@@ -14,7 +14,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -215,6 +215,20 @@ def renamed(seed: int, enterprise: int = 1) -> JsonObject:
     return _event("enterprise.renamed", seed, {"enterprise": names, "effective_on": "2024-06-01"})
 
 
+def of_version(kind: str, seed: int) -> JsonObject:
+    """A bulk event that names an installed version of the profile."""
+    reason = {"authority.seal_replaced": "印章更换", "authority.renamed": "机构更名"}
+    data = {"profile": PROFILE, "version": "2024-01", "reason": reason.get(kind, "证书式样更新")}
+    return _event(kind, seed, data)
+
+
+def reissue(seed: int) -> JsonObject:
+    """A ``reissue.requested`` event for two registrations."""
+    numbers = ["沪1312023202400001", "沪1312023202400002"]
+    data = {"profile": PROFILE, "numbers": numbers, "reason": "证书照片模糊"}
+    return _event("reissue.requested", seed, data)
+
+
 EVENTS: Mapping[str, Callable[[int], JsonObject]] = {
     "registration.imported": imported,
     "application.saved": saved,
@@ -227,6 +241,10 @@ EVENTS: Mapping[str, Callable[[int], JsonObject]] = {
     "registration.resumed": resumed,
     "holder.corrected": corrected,
     "enterprise.renamed": renamed,
+    "authority.seal_replaced": partial(of_version, "authority.seal_replaced"),
+    "authority.renamed": partial(of_version, "authority.renamed"),
+    "design.revised": partial(of_version, "design.revised"),
+    "reissue.requested": reissue,
 }
 
 

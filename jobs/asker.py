@@ -10,7 +10,13 @@ from pydantic import ValidationError
 from factory import access, events
 from factory.access import Thing, Viewer
 from factory.errors import FieldError, ForbiddenError
-from factory.events import Applied, EnterpriseRenamed, HolderReference, RegistrationImported
+from factory.events import (
+    Applied,
+    BulkData,
+    EnterpriseRenamed,
+    HolderReference,
+    RegistrationImported,
+)
 from factory.model import ProfileId
 from factory.profile import Profile
 from storage.ledger import Tx, applications, inbox, people, registers, status
@@ -116,6 +122,8 @@ def about_event(tx: Tx, received: Received) -> Concerned:
     data = events.parse(inbox.body(tx, received.id)).data
     if isinstance(data, EnterpriseRenamed):
         return Concerned(employers=frozenset({data.enterprise.credit_code}))
+    if isinstance(data, BulkData):
+        return Concerned(profile=data.profile)
     holder = people.find(tx, ProfileId(data.profile), data.holder.id_type, data.holder.id_number)
     if holder is None:
         return Concerned(profile=data.profile)

@@ -57,17 +57,20 @@ class Canary:
         self._sample, self._read = sample, read
         self._agreed: set[Template] = set()
 
-    def stopped(self, files: Sequence[Finished], *, singly: bool) -> Mapping[OrderId, FactoryError]:
+    def stopped(
+        self, files: Sequence[Finished], *, singly: bool, anew: bool = False
+    ) -> Mapping[OrderId, FactoryError]:
         """The orders that may not go on, and why; empty where everything may.
 
         singly: these are single issues, of which a sample is read again too.
+        anew:   these are the first of a bulk event: all are read again.
         SecondReadingError in it: the template is read otherwise, and is held.
         ReaderUnavailableError: nobody read it, so it waits: unread is not agreed.
         SettingsError: easyofd is not installed; it waits until it is, or is switched off.
         """
         if not self._sample:
             return {}
-        chosen = list(self._chosen(files, singly=singly))
+        chosen = list(files if anew else self._chosen(files, singly=singly))
         refused = self._refused(chosen) if chosen else {}
         agreed = {each.template for each in chosen} - refused.keys()
         self._agreed = (self._agreed | agreed) - refused.keys()

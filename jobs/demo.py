@@ -24,7 +24,6 @@ from factory.page import extract
 from factory.page.fonts import WEN_KAI
 from factory.verify import VerdictWord
 from jobs import (
-    bulk,
     crew,
     desk,
     documents,
@@ -35,6 +34,7 @@ from jobs import (
     stories,
     waiting,
 )
+from jobs.bulk import confirming
 from jobs.contact import Specimen, contact_sheet
 from jobs.gallery import CONTACT_DPI, CONTACT_SHEET
 from jobs.kept import locked
@@ -256,7 +256,7 @@ def _rename(plant: Plant, event: Path, tell: Teller) -> None:
         raise ConflictError(f"{event.name}: {outcome.status}")
     batch = BatchId(outcome.batch)
     waiting.until_state(plant, batch, BatchState.AWAITING, seconds=PATIENCE_SECONDS)
-    bulk.confirm(plant, batch, who=WHO, why="the demonstration's rename")
+    confirming.confirm(plant, batch, who=WHO, why="the demonstration's rename")
     waiting.settle(plant, seconds=PATIENCE_SECONDS, tell=tell.left)
 
 

@@ -14,7 +14,7 @@ from factory.errors import ConflictError, ForbiddenError, NotFoundError
 from factory.events import ApplicationClosed
 from factory.model import ApplicationType
 from factory.profile import MOST_MATERIAL_BYTES
-from jobs import standing, watching
+from jobs import standing
 from jobs.asker import (
     ANYBODY,
     COUNTER,
@@ -24,6 +24,7 @@ from jobs.asker import (
     about_event,
     about_registration,
 )
+from jobs.bulk.progress import stand as batch_stand
 from jobs.standing import Stand
 from storage.ledger import Tx, applications, batches, facts, holds, inbox, status
 from storage.ledger.applications import ApplicationRow
@@ -179,7 +180,7 @@ def _event_status(plant: Plant, tx: Tx, received: Received, asker: Asker) -> Eve
             )
         ),
         batch=batches.get(tx, batch) if batch is not None else None,
-        batch_stand=watching.stand(plant, tx, batch) if batch is not None else None,
+        batch_stand=batch_stand(plant, tx, batch) if batch is not None else None,
         held=held,
     )
 

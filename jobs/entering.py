@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 from factory import acceptance, plan
 from factory.errors import ConflictError, PermanentError
-from factory.events import Applied, EnterpriseRenamed, Event, RegistrationImported
-from factory.model import Enterprise, ProfileId
+from factory.events import Applied, BulkData, Event, RegistrationApproved, RegistrationImported
+from factory.model import ApplicationType, ProfileId
 from factory.profile import Profile
 from factory.register import fact_of
 from jobs import registering, standing
-from storage.ledger import Tx, applications, batches, facts, inbox, people
+from jobs.bulk import beginning
+from storage.ledger import Tx, applications, facts, people, registers
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
 
-RENAME = "enterprise.renamed"
 RENAMED_SINCE = "the enterprise was renamed since: its current name is printed"
 
 Pictures = Mapping[str, bytes | PermanentError]
@@ -62,12 +62,14 @@ class Entered:
 def enter(entry: Entry) -> Entered:
     """Apply the event.  PermanentError: it cannot be, and a person must look at it."""
     data = entry.event.data
-    if isinstance(data, EnterpriseRenamed):
-        return _rename(entry, data)
+    if isinstance(data, BulkData):
+        batch, note = beginning.begin(entry.plant, entry.tx, entry.event, entry.inbox_id)
+        return Entered(batch=batch, notes=(note,) if note else ())
     holder = entry.holder
     assert holder is not None  # noqa: S101 - every event but a rename speaks of one
     rules = entry.plant.profiles[data.profile]
     notes = _check_employer(entry.tx, rules.id, data)
+    _check_transfer(entry.tx, rules.id, holder, data)
     _check_acceptance_number(entry.tx, rules.id, holder, data)
     fact = fact_of(entry.event, rules, _kept(entry, holder))
     facts.put(entry.tx, rules.id, holder, fact, entry.inbox_id)
@@ -104,6 +106,17 @@ def _check_employer(tx: Tx, profile: ProfileId, data: object) -> tuple[str, ...]
     return (RENAMED_SINCE,) if renamed else ()
 
 
+def _check_transfer(tx: Tx, profile: ProfileId, holder: people.HolderRow, data: object) -> None:
+    """BatchRunningError: nobody comes to or leaves an enterprise while it is renamed."""
+    if not isinstance(data, RegistrationApproved):
+        return
+    if data.application.type is not ApplicationType.CHANGE:
+        return
+    employers = registers.employers_of(tx, holder.id)
+    if employers - {data.enterprise.credit_code}:
+        beginning.check_transfers(tx, profile, employers | {data.enterprise.credit_code})
+
+
 def _check_acceptance_number(
     tx: Tx, profile: ProfileId, holder: people.HolderRow, data: object
 ) -> None:
@@ -123,36 +136,3 @@ def _contradiction(profile: Profile, data: object) -> tuple[str, ...]:
     said = data.application
     found = acceptance.contradiction(profile, said.type, said.acceptance_number)
     return (found,) if found else ()
-
-
-def _rename(entry: Entry, data: EnterpriseRenamed) -> Entered:
-    """A bulk event: a batch over the profiles its source may submit for."""
-    tx, subject = entry.tx, data.enterprise
-    granted = inbox.grants(tx, entry.event.source)
-    profiles = [rules.id for name, rules in entry.plant.profiles.items() if name in granted]
-    given = Enterprise(credit_code=subject.credit_code, name=subject.old_name)
-    # Locked first: of two renames at once, the second waits here and then sees the batch.
-    rows = [people.enterprise(tx, profile, given) for profile in profiles]
-    for row in rows:
-        if row.name == subject.new_name and subject.old_name not in row.former_names:
-            people.remember_name(tx, row, subject.old_name, inbox_id=entry.inbox_id)
-    running = batches.under_way(tx, RENAME, "credit_code", subject.credit_code)
-    if running is not None:
-        raise ConflictError(f"enterprise: batch {running} renames it already; wait for its end")
-    if all(row.name == subject.new_name for row in rows):
-        return Entered(notes=("the register knows the new name already",))
-    if any(row.name not in {subject.old_name, subject.new_name} for row in rows):
-        raise ConflictError("enterprise.old_name: the register knows it by another name")
-    batch = batches.add(
-        tx,
-        RENAME,
-        inbox_id=entry.inbox_id,
-        subject={
-            "credit_code": subject.credit_code,
-            "old_name": subject.old_name,
-            "new_name": subject.new_name,
-            "effective_on": data.effective_on.isoformat(),
-        },
-        profiles=profiles,
-    )
-    return Entered(batch=batch)

@@ -25,10 +25,11 @@ from factory.errors import (
     PermanentError,
     PictureError,
 )
-from factory.events import ApplicationSigned, EnterpriseRenamed, Event, InlinePhoto, Photo
+from factory.events import ApplicationSigned, BulkData, EnterpriseRenamed, Event, InlinePhoto, Photo
 from factory.register import check_day
 from factory.versions import installed_are
 from jobs import materials, signatures
+from jobs.bulk import beginning
 from jobs.entering import Entered, Entry, Pictures, enter
 from jobs.registering import acceptance_number
 from jobs.signatures import Finished
@@ -203,9 +204,9 @@ def _signed(plant: Plant, event: Event) -> Finished | None:
 def _check_source(plant: Plant, event: Event) -> None:
     """FieldError: an unknown profile, or one this source may not submit for."""
     with plant.ledger.read() as tx:
-        granted = inbox.grants(tx, event.source)
+        granted = beginning.granted(plant, tx, event.source)
     if isinstance(event.data, EnterpriseRenamed):
-        if not granted & plant.profiles.keys():
+        if not granted:
             raise FieldError("source", "certfactory sources", "may not submit for any profile")
         return
     profile = event.data.profile
@@ -217,10 +218,10 @@ def _check_source(plant: Plant, event: Event) -> None:
 
 
 def _check_day(plant: Plant, event: Event) -> None:
-    """FieldError: it says what happens after tomorrow."""
+    """FieldError: it says what happens after tomorrow, or names no version to issue by."""
     with plant.ledger.read() as tx:
-        today = plant.today(tx)
-    check_day(event, today)
+        check_day(event, plant.today(tx))
+        beginning.check_version(plant, tx, event)
 
 
 def _refused(event: Event, error: FieldError) -> Outcome:
@@ -347,7 +348,7 @@ def _repeated(event: Event, known: inbox.Received, digest: str) -> Outcome:
 
 
 def _holder(plant: Plant, tx: Tx, event: Event) -> people.HolderRow | None:
-    if isinstance(event.data, EnterpriseRenamed):
+    if isinstance(event.data, BulkData):
         return None
     paper = event.data.holder
     profile = plant.profiles[event.data.profile].id

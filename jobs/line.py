@@ -24,6 +24,7 @@ from factory.model import ChunkId, Format, Order, OrderId, Queue
 from factory.page.lint import check
 from factory.page.marks import Placed
 from factory.register import local_day
+from factory.verify_verdict import VerdictWord
 from jobs import typefaces
 from jobs.canary import Finished
 from storage.blobs import Blob
@@ -118,6 +119,8 @@ def produce(plant: Plant, chunk_id: ChunkId) -> None:
             _sign(tally)
         with plant.stage("check"):
             tally.attempt(_checked, list(tally.works))
+            if claim.canary:
+                tally.attempt(lambda work: _judged(plant, work), list(tally.works))
             _read_again(plant, claim, tally)
         if not _renewed(plant, claim):
             return
@@ -253,6 +256,20 @@ def _checked(work: Work) -> Work:
     return work
 
 
+def _judged(plant: Plant, work: Work) -> Work:
+    """The first certificates of a batch are verified whole, as anybody would who was sent them.
+
+    SelfCheckError: the verdict is not ``valid``.
+    """
+    keys = plant.keyring
+    verdict = verify.verify(work.data, keys.trust_roots(), issuers=keys.seal_issuers())
+    if verdict.verdict is not VerdictWord.VALID:
+        raise SelfCheckError(
+            f"first certificate, {work.format}: {verdict.verdict}: {'; '.join(verdict.reasons)}"
+        )
+    return work
+
+
 def _read_again(plant: Plant, claim: Claim, tally: Tally) -> None:
     """Orders whose OFD a second program reads otherwise leave the line."""
     files = [
@@ -260,7 +277,9 @@ def _read_again(plant: Plant, claim: Claim, tally: Tally) -> None:
         for work in tally.works
         if work.format is Format.OFD and work.placed is not None
     ]
-    stopped = plant.canary.stopped(files, singly=claim.queue is Queue.INTERACTIVE)
+    stopped = plant.canary.stopped(
+        files, singly=claim.queue is Queue.INTERACTIVE, anew=claim.canary
+    )
     for order, error in stopped.items():
         tally.stop([order], error)
 
@@ -324,7 +343,7 @@ def _record(plant: Plant, claim: Claim, tally: Tally) -> None:
     made = [_made_file(work) for work in tally.works]
     holds = [HeldOrder(order=order, error=error) for order, error in held.items()]
     with plant.ledger.write(WHO, claim.correlation) as tx:
-        kept = record.record(tx, claim, made, holds, again_after=again)
+        kept = record.record(tx, claim, made, holds, brake=plant.brake, again_after=again)
     if not kept:
         log.warning("fence lost", chunk=claim.id, correlation=claim.correlation)
         plant.metrics.refused_delivery()

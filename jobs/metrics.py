@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from factory.errors import FactoryError, StoreUnavailableError
 from factory.model import ItemState, Queue
-from storage.ledger import batches, holds, outbox, status
+from storage.ledger import holds, items, outbox, status
 
 if TYPE_CHECKING:
     from storage.ledger import Ledger
@@ -113,7 +113,7 @@ class LedgerCollector:
                     "factory_batch_items",
                     "Items of bulk events by state",
                     ["kind", "state"],
-                    _filled(batches.counts(tx)).items(),
+                    _filled(items.all_counts(tx)).items(),
                 ),
                 _gauge(
                     "factory_held",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -12,16 +13,16 @@ from factory import plan
 from factory.kinds import KINDS, certificate
 from factory.model import Format, Kind, Registration
 from factory.numbering import CODE_BYTES, LicenceId
+from factory.plan import Brought
 from factory.profile import Profile
 from factory.register import check_pictures
-from storage.ledger import Tx, holds, orders
+from storage.ledger import Tx, holds, orders, registers
 from storage.ledger.documents import NewDocument
 from storage.ledger.registers import RegistrationRow
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
 
-RENAMED = "enterprise.renamed"
 UID_BYTES = 16
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -45,12 +46,14 @@ def new_order(
     cause: str,
     issued_on: date,
     inbox_id: int,
-    brought: plan.Brought | None,
+    brought: Brought | None,
     waits_for: str | None = None,
+    collected: bool = False,
 ) -> orders.NewOrder:
     """The order of a registration's next edition, with everything that will be printed.
 
     brought: the edition it was taken over with, whose licence id the next ones continue.
+    collected: whether its holder has it as soon as it is made, without asking again.
     PictureError: a picture that the certificate prints is not there.
     """
     profile = plant.profile(tx, row.profile)
@@ -66,7 +69,7 @@ def new_order(
     )
     return orders.NewOrder(
         kind=Kind.CERTIFICATE,
-        subject=_edition(tx, row, planned, cause),
+        subject=_edition(tx, row, planned, cause, collected=collected),
         profile_version=profile.version,
         inbox_id=inbox_id,
         data_key=row.data_key,
@@ -82,7 +85,7 @@ def new_order(
 
 
 def _edition(
-    tx: Tx, row: RegistrationRow, planned: plan.EditionPlan, cause: str
+    tx: Tx, row: RegistrationRow, planned: plan.EditionPlan, cause: str, *, collected: bool
 ) -> orders.NewEdition:
     return orders.NewEdition(
         registration_id=row.id,
@@ -93,7 +96,26 @@ def _edition(
         cause=cause,
         basis=basis(tx, row),
         valid_until=planned.valid_until,
+        collected=collected,
     )
+
+
+def respelled(plant: Plant, tx: Tx, row: RegistrationRow) -> RegistrationRow:
+    """The registration, its number in the spelling the next edition prints, from now on."""
+    rules = plant.profile(tx, row.profile)
+    found = respelled_by(rules, row)
+    if found is not row:
+        authority = rules.authority.credit_code
+        registers.respell(tx, row.id, authority, row.value.number, found.value.number)
+    return found
+
+
+def respelled_by(rules: Profile, row: RegistrationRow) -> RegistrationRow:
+    """The same, as it would be by these rules."""
+    printed = plan.printed_number(rules, row.value.number)
+    if printed == row.value.number:
+        return row
+    return replace(row, value=replace(row.value, number=printed))
 
 
 def new_document(

@@ -20,9 +20,9 @@ WHO = "reconciler"
 
 
 def ring_due(ledger: Ledger) -> int:
-    """Ring for what has rested long enough and for what was left leased; how many."""
+    """Ring for what has rested long enough, was left leased, or may go on; how many."""
     with ledger.write(WHO) as tx:
-        return care.ring_due(tx)
+        return care.ring_due(tx) + care.ring_hungry(tx)
 
 
 def reconcile(ledger: Ledger, broker: brokers.Broker, *, after: timedelta) -> int:

@@ -312,7 +312,7 @@ def _keep_editions(desk: _Desk, row_id: int, state: RegistrationState) -> int | 
         return None
     if newest is not None and _is_held_with_its_item(desk, row, newest):
         return None
-    return _order_next(desk, _respelled(desk, row), state, newest)
+    return _order_next(desk, ordering.respelled(desk.plant, desk.tx, row), state, newest)
 
 
 def _is_due(
@@ -344,7 +344,7 @@ def _order_next(
 ) -> int | None:
     tx = desk.tx
     waits = newest is not None and newest.order_state is OrderState.WAITING
-    number = newest.number + (0 if waits else 1) if newest else 1
+    number = newest.last + (0 if waits else 1) if newest else 1
     lazy = desk.profile.certificate.generate_on == COLLECTION
     order = ordering.new_order(
         desk.plant,
@@ -413,16 +413,6 @@ def _take_over(desk: _Desk, row_id: int, state: RegistrationState) -> None:
         valid_until=max(each.validity.last for each in value.professions),
     )
     orders.add_foreign_edition(desk.tx, edition, medium=state.foreign.medium)
-
-
-def _respelled(desk: _Desk, row: RegistrationRow) -> RegistrationRow:
-    """The registration, its number in the spelling the next edition prints."""
-    printed = plan.printed_number(desk.profile, row.value.number)
-    if printed == row.value.number:
-        return row
-    authority = desk.profile.authority.credit_code
-    registers.respell(desk.tx, row.id, authority, row.value.number, printed)
-    return registers.load(desk.tx, [row.id])[row.id]
 
 
 # --- facts ------------------------------------------------------------------------------------

@@ -188,6 +188,15 @@ class Settings:
         example="4",
         shown="one a core",
     )
+    brake_percent: int = setting(
+        whole(1, 100), "5", "Unforeseen failures of a hundred that stop a bulk event"
+    )
+    brake_minimum: int = setting(
+        whole(1, 1_000_000), "20", "Failures that there must be before their share stops it"
+    )
+    signer_per_second: int = setting(
+        whole(0, 1_000_000), "0", "Signatures a second that bulk events ask of the signers; 0: all"
+    )
     second_reading_sample: int = setting(
         whole(0, 1_000_000),
         "20",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
@@ -60,9 +60,12 @@ REGISTRATIONS: Mapping[Standing, str] = MappingProxyType(
 BATCHES: Mapping[BatchState, str] = MappingProxyType(
     {
         BatchState.PREPARING: "准备中",
-        BatchState.AWAITING: "待确认更名",
+        BatchState.AWAITING: "待确认",
         BatchState.RUNNING: "换发中",
+        BatchState.PAUSED: "已暂停",
+        BatchState.STOPPED: "已制动",
         BatchState.COMPLETED: "已完成",
+        BatchState.CANCELLED: "已取消",
     }
 )
 NO_ITEMS: Mapping[ItemState, int] = MappingProxyType({})
@@ -155,26 +158,27 @@ def of_held(held: Sequence[Held]) -> Stand:
 
 
 def of_batch(
-    state: BatchState, confirmed_by: Set[str], items: Mapping[ItemState, int] = NO_ITEMS
+    state: BatchState,
+    confirmed_by: str,
+    items: Mapping[ItemState, int] = NO_ITEMS,
+    why: str = "",
 ) -> Stand:
     """How a bulk event stands.
 
-    confirmed_by: who confirms a rename (确认更名) in each of its registers, as their profiles
-                  say; the enterprise is waited for where none leaves it to operations.
+    confirmed_by: who confirms it (确认更名): the enterprise, or operations.
+    why:          it was stopped or cancelled.
     """
     label = BATCHES[state]
-    if state is BatchState.COMPLETED:
-        return Stand(label=label)
+    if state in {BatchState.COMPLETED, BatchState.CANCELLED}:
+        return Stand(label=label, why=why)
     if state is BatchState.AWAITING:
-        return Stand(label=label, owner=_who_confirms(confirmed_by))
+        return Stand(label=label, owner=confirmed_by)
+    if state in {BatchState.PAUSED, BatchState.STOPPED}:
+        return Stand(label=label, owner="operations", why=why)
     open_ = items.get(ItemState.PENDING, 0) + items.get(ItemState.ORDERED, 0)
     if items.get(ItemState.HELD) and not open_:
         return Stand(label=label, owner="operations", why=f"{items[ItemState.HELD]} held")
     return Stand(label=label, owner="factory")
-
-
-def _who_confirms(rules: Set[str]) -> str:
-    return "enterprise" if "enterprise" in rules and "operations" not in rules else "operations"
 
 
 def is_over(edition: EditionView, today: date) -> bool:

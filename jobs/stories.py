@@ -24,8 +24,10 @@ from factory.access import Viewer
 from factory.errors import FactoryError, FieldError, NotFoundError
 from factory.model import SHANGHAI, BatchId, Party
 from factory.register import EFFECTIVE
-from jobs import bulk, desk, documents, enquiry, intake, outsiders, signing, watching
+from jobs import desk, documents, enquiry, intake, outsiders, signing
 from jobs.asker import Asker
+from jobs.bulk import confirming
+from jobs.bulk.progress import progress
 from jobs.enquiry import RegistrationStatus
 from jobs.intake import Status
 from jobs.standing import of_document
@@ -326,7 +328,7 @@ def _do(stage: _Stage, step: Step) -> dict[str, str]:
     elif step.do == "prepare" and step.party is not None:
         stage.prepared[step.party] = _prepare(stage, step, step.party)
     elif step.do == "confirm":
-        bulk.confirm(plant, BatchId(stage.batch or 0), who=WHO, why=step.title)
+        confirming.confirm(plant, BatchId(stage.batch or 0), who=WHO, why=step.title)
     return {"outcome": "accepted", "says": says}
 
 
@@ -440,7 +442,7 @@ def _look(stage: _Stage, step: Step) -> dict[str, str]:
         seen |= _seen(stage, step, row_ids)
     if stage.batch is not None:
         batch = BatchId(stage.batch)
-        seen["batch"] = watching.batch(stage.plant, batch).state
+        seen["batch"] = progress(stage.plant, batch).state
         seen["lists"] = "; ".join(map(_document, documents.of_batch(stage.plant, batch)))
     return seen
 

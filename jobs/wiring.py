@@ -17,6 +17,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from factory import versions
+from factory.brake import Brake
 from factory.errors import ProfileError, SettingsError
 from factory.page.fonts import FACES, FontBook, assemble
 from factory.profile import Profile
@@ -75,6 +76,11 @@ class Plant:
     def typefaces(self) -> Typefaces:
         """The same, and the faces that were added to them."""
         return Typefaces(self)
+
+    @property
+    def brake(self) -> Brake:
+        """When a bulk event stops itself."""
+        return Brake(percent=self.settings.brake_percent, minimum=self.settings.brake_minimum)
 
     @cached_property
     def canary(self) -> Canary:

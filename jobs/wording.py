@@ -36,6 +36,10 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "registration.resumed": "暂扣发还",
         "holder.corrected": "持证人信息更正",
         "enterprise.renamed": "企业更名",
+        "authority.seal_replaced": "印章更换",
+        "authority.renamed": "发证机关更名",
+        "design.revised": "证书式样更新",
+        "reissue.requested": "指定换发",
         "application.saved": "申请保存",
         "application.signed": "申请签名",
         "application.attached": "申报材料",
@@ -104,6 +108,7 @@ TURNS: Mapping[Turn, str] = MappingProxyType(
         Turn.MAKE_ASKED: "领证时生成",
         Turn.COLLECT: "领证",
         Turn.OUTDATE: "登记内容已变",
+        Turn.GIVE_UP: "批次取消",
         Turn.REPLACE: "新版生成",
         Turn.REVOKE: "注销",
     }

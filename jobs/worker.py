@@ -14,7 +14,8 @@ import structlog
 
 from factory.model import BatchId, ChunkId, Queue
 from jobs import broker as brokers
-from jobs import bulk, line, logs
+from jobs import line, logs
+from jobs.bulk import steps
 from jobs.servers import die_with
 from jobs.settings import Settings
 from jobs.wiring import Plant, plant_of
@@ -47,4 +48,4 @@ def start_with(plant: Callable[[], Plant]) -> None:
 
     @dramatiq.actor(actor_name=brokers.ADVANCE, queue_name=Queue.CONTROL.value, broker=broker)
     def advance(batch: int) -> None:
-        bulk.advance(plant(), BatchId(batch))
+        steps.advance(plant(), BatchId(batch))

@@ -15,7 +15,8 @@ from sqlalchemy import NullPool, create_engine, make_url
 from factory import specimen
 from factory.errors import PermanentError
 from factory.model import BatchId, ChunkId, Format, OrderId
-from jobs import bulk, intake, opening
+from jobs import intake, opening
+from jobs.bulk import steps
 from jobs.intake import Outcome
 from jobs.settings import Settings
 from jobs.wiring import Plant
@@ -188,7 +189,7 @@ def start_rename(plant: Plant, enterprise: int = 1, event: int = 1) -> BatchId:
     assert outcome.batch is not None, outcome
     batch = BatchId(outcome.batch)
     for _ in range(20):
-        bulk.advance(plant, batch)
+        steps.advance(plant, batch)
     return batch
 
 

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from factory.model import BatchId, ChunkId
-from jobs import bulk, line, opening, stories, watching
+from jobs import line, opening, stories
+from jobs.bulk import progress, steps
 from jobs.settings import Settings
 from jobs.stories import Story, Told
 from jobs.wiring import Plant
@@ -71,8 +72,8 @@ def faults(told: Sequence[Told]) -> list[str]:
 def work(plant: Plant) -> None:
     """Everything that is open, as the workers would do it; a batch is listed when it has ended."""
     for _ in range(2):
-        for batch in watching.batches(plant):
+        for batch in progress.all_progress(plant):
             for _ in range(4):
-                bulk.advance(plant, BatchId(batch.id))
+                steps.advance(plant, BatchId(batch.id))
         for chunk in open_chunks(plant):
             line.produce(plant, ChunkId(chunk))

@@ -41,9 +41,10 @@ from factory.events.parts import (
     StoredPhoto,
     counted,
     distinct,
+    distinct_numbers,
 )
 from factory.events.text import Day, Instant, Text, broken
-from factory.model import CANCELLING, ApplicationType, Party, Standing
+from factory.model import CANCELLING, ApplicationType, Party, Standing, same_name
 
 #: types in which every profession is newly qualified
 QUALIFYING = frozenset(
@@ -55,6 +56,7 @@ BEGINNING = frozenset({ApplicationType.INITIAL, ApplicationType.REREGISTRATION})
 WHOLE = frozenset({ApplicationType.CHANGE, ApplicationType.PAPER_EXCHANGE})
 #: validation context of data whose pictures are kept elsewhere
 PICTURES_APART = {"pictures": "apart"}
+MOST_NUMBERS = 20_000  #: of a list to issue anew; the event holds no more than a MiB
 MOST_SIGNATURE_BYTES = 64 * 1024  #: a CMS with a chain has some thousands
 AT_MOST: dict[str, JsonValue] = {"maxItems": MAX_PROFESSIONS}
 
@@ -369,6 +371,8 @@ class RenamedEnterpriseData(Part):
     def _another_name(self) -> RenamedEnterpriseData:
         if self.old_name == self.new_name:
             raise broken("old_name and new_name are the same")
+        if same_name(self.old_name, self.new_name):
+            raise broken("old_name and new_name differ in the width of brackets alone: no rename")
         return self
 
 
@@ -377,6 +381,43 @@ class EnterpriseRenamed(Part):
 
     enterprise: RenamedEnterpriseData
     effective_on: Day = Field(description="First day of the new name (更名日期)")
+    evidence: Annotated[Text, Field(max_length=80)] | None = Field(
+        default=None, description="Number of the notice of change (更名通知书文号)"
+    )
+
+
+class _OfVersion(Part):
+    """A version of a register's profile that was installed: what it changes is issued anew."""
+
+    profile: ProfileId
+    version: Annotated[Text, Field(max_length=32)] = Field(
+        description="The version of the profile to issue by; it is installed"
+    )
+    reason: Reason = Field(description="Why (原因)")
+
+
+class SealReplaced(_OfVersion):
+    """The authority's seal was replaced (印章更换): certificates are sealed anew."""
+
+
+class AuthorityRenamed(_OfVersion):
+    """The authority changed its name (发证机关更名): certificates are issued anew."""
+
+
+class DesignRevised(_OfVersion):
+    """Design, format or numbering changed (证书式样更新): certificates are issued anew."""
+
+
+class ReissueRequested(Part):
+    """Certificates are issued anew one by one (指定换发): a list of numbers, and why."""
+
+    profile: ProfileId
+    numbers: Annotated[
+        tuple[RegistrationNumber, ...],
+        Field(min_length=1, max_length=MOST_NUMBERS),
+        AfterValidator(distinct_numbers),
+    ] = Field(description="Registration numbers (注册编号)")
+    reason: Reason = Field(description="Why (原因)")
 
 
 #: What is said of one person in one register.
@@ -392,7 +433,10 @@ PersonData = (
     | RegistrationResumed
     | HolderCorrected
 )
-Data = PersonData | EnterpriseRenamed
+VersionData = SealReplaced | AuthorityRenamed | DesignRevised
+#: What concerns many at once.
+BulkData = EnterpriseRenamed | SealReplaced | AuthorityRenamed | DesignRevised | ReissueRequested
+Data = PersonData | BulkData
 
 EVENT_TYPES: Mapping[str, type[Data]] = MappingProxyType(
     {
@@ -407,5 +451,9 @@ EVENT_TYPES: Mapping[str, type[Data]] = MappingProxyType(
         "registration.resumed": RegistrationResumed,
         "holder.corrected": HolderCorrected,
         "enterprise.renamed": EnterpriseRenamed,
+        "authority.seal_replaced": SealReplaced,
+        "authority.renamed": AuthorityRenamed,
+        "design.revised": DesignRevised,
+        "reissue.requested": ReissueRequested,
     }
 )

@@ -253,6 +253,13 @@ def distinct(professions: tuple[N, ...]) -> tuple[N, ...]:
     return professions
 
 
+def distinct_numbers(numbers: tuple[str, ...]) -> tuple[str, ...]:
+    """The numbers, each named once."""
+    if len(set(numbers)) < len(numbers):
+        raise broken("names one registration twice")
+    return numbers
+
+
 #: An acceptance number (受理编号): opaque text.
 AcceptanceNumber = Annotated[Text, Field(max_length=64)]
 RegistrationNumber = Annotated[Text, Field(max_length=64)]

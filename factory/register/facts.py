@@ -16,6 +16,7 @@ from factory.errors import FieldError
 from factory.events import (
     EVENT_TYPES,
     PICTURES_APART,
+    BulkData,
     EnterpriseRenamed,
     Event,
     PersonData,
@@ -71,6 +72,8 @@ class Fact:
 
 def check_day(event: Event, today: date) -> None:
     """FieldError: it says what happens after tomorrow; one day is left for clocks."""
+    if isinstance(event.data, BulkData) and not isinstance(event.data, EnterpriseRenamed):
+        return  # they say of no day; a version has its own
     if isinstance(event.data, EnterpriseRenamed):
         field, day = "effective_on", event.data.effective_on
     else:
@@ -81,7 +84,7 @@ def check_day(event: Event, today: date) -> None:
 
 def fact_of(event: Event, rules: Versions, pictures: Mapping[str, str] | None = None) -> Fact:
     """What an event says of a person, its professions by the names of the register."""
-    assert not isinstance(event.data, EnterpriseRenamed)  # noqa: S101 - it speaks of no person
+    assert not isinstance(event.data, BulkData)  # noqa: S101 - it speaks of no person
     day = local_day(effective(event.type, event.data))
     return Fact(
         source=event.source,

@@ -1,33 +1,33 @@
-"""`bulk`: batches are listed, confirmed and followed."""
+"""`bulk`: bulk events are planned, confirmed, followed and steered."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
 from factory.model import BatchId, BatchState
-from jobs import bulk, watching
+from jobs import operators
+from jobs.bulk import confirming, progress, steering
+from jobs.bulk.progress import Progress
 from jobs.commands import machine
 from jobs.commands.exits import REFUSED
-from jobs.commands.options import IDENT, json_option, reason_option
-from jobs.commands.output import err, print_json, print_table
+from jobs.commands.options import IDENT, json_option, reason_option, token_option
+from jobs.commands.output import err, out, print_json, print_table
 from jobs.commands.progress import bar
 from jobs.standing import BATCHES
 from jobs.wording import EVENTS, OWNERS
 
-
-@click.group("bulk")
-def bulk_group() -> None:
-    """Bulk events: see what is affected, confirm, watch."""
+MOST_PRIORITY = 9
 
 
-@bulk_group.command("list")
+@click.command("list")
 @json_option
 def bulk_list(as_json: bool) -> None:
     """All batches, newest first."""
-    found = watching.batches(machine.plant())
+    found = progress.all_progress(machine.plant())
     if as_json:
         print_json(found)
     else:
@@ -41,45 +41,148 @@ def bulk_list(as_json: bool) -> None:
         )  # fmt: skip
 
 
-@bulk_group.command("show")
+@click.command("show")
 @click.argument("batch", type=IDENT)
 @json_option
 def bulk_show(batch: int, as_json: bool) -> None:
-    """One batch: what it is about, and its items by state."""
-    _show_batch(watching.batch(machine.plant(), BatchId(batch)), as_json=as_json)
+    """One batch: what it is about, its items by state, and how to take a rename back."""
+    _show_batch(progress.progress(machine.plant(), BatchId(batch)), as_json=as_json)
 
 
-@bulk_group.command("confirm")
+@click.command("confirm")
 @click.argument("batch", type=IDENT)
 @reason_option
+@token_option
 @json_option
-def bulk_confirm(batch: int, reason: str, as_json: bool) -> None:
-    """Let a prepared batch take effect: the register changes now, new editions follow."""
+def bulk_confirm(batch: int, reason: str, token_file: Path | None, as_json: bool) -> None:
+    """Let a prepared batch take effect: the register changes now, new editions follow.
+
+    Above the size that its profiles set (bulk.second_operator_above), two operators confirm it,
+    each with a token of their own; the first only agrees.
+    """
     plant = machine.plant()
-    bulk.confirm(plant, BatchId(batch), who=machine.who(), why=reason)
-    _show_batch(watching.batch(plant, BatchId(batch)), as_json=as_json)
+    operator = operators.authenticated(plant, token_file)
+    name = operator.name if operator else None
+    ident = BatchId(batch)
+    done = confirming.confirm(plant, ident, who=machine.who(), why=reason, operator=name)
+    if done.state is BatchState.AWAITING:
+        err.print(f"{name} agrees; a second operator must confirm it too")
+    _show_batch(progress.progress(plant, ident), as_json=as_json)
 
 
-@bulk_group.command("watch")
+@click.command("watch")
 @click.argument("batch", type=IDENT)
 @json_option
 def bulk_watch(batch: int, as_json: bool) -> None:
-    """Follow a batch until it ends; exit code 1 if items are held."""
+    """Follow a batch until it ends or waits for somebody: rate, time left, failures by class.
+
+    Exit code 1 if items are held.
+    """
     plant = machine.plant()
-    with bar(f"batch {batch}") as progress:
-        for found in watching.follow(plant, BatchId(batch)):
-            progress.update(progress.task_ids[0], total=found.total, completed=found.done)
-            if found.state is BatchState.AWAITING:
-                err.print(f"waits for: certfactory bulk confirm {batch} --reason …")
+    with bar(f"batch {batch}") as moving:
+        for found in progress.follow(plant, BatchId(batch)):
+            settled = found.done + found.skipped + found.held
+            moving.update(
+                moving.task_ids[0],
+                total=found.total,
+                completed=settled,
+                description=f"batch {batch} {_pace(found)}",
+            )
+    if found.state is BatchState.AWAITING:
+        err.print(f"waits for: certfactory bulk confirm {batch} --reason …")
+    if found.state in {BatchState.PAUSED, BatchState.STOPPED}:
+        err.print(f"waits for: certfactory bulk resume {batch} --reason …")
     _show_batch(found, as_json=as_json)
     if found.held:
         sys.exit(REFUSED)
 
 
-def _show_batch(found: watching.Progress, *, as_json: bool) -> None:
+def _pace(found: Progress) -> str:
+    parts = [f"{found.per_minute:,.0f}/min" if found.per_minute else str(found.state)]
+    if found.seconds_left:
+        parts.append(f"{found.seconds_left / 60:,.1f} min left")
+    parts += [f"{count} {reason}" for reason, count in sorted(found.failures.items())]
+    return ", ".join(parts)
+
+
+@click.command("pause")
+@click.argument("batch", type=IDENT)
+@reason_option
+@json_option
+def bulk_pause(batch: int, reason: str, as_json: bool) -> None:
+    """Begin nothing more of it; what is at work is finished, at most a chunk a worker."""
+    plant = machine.plant()
+    steering.pause(plant, BatchId(batch), who=machine.who(), why=reason)
+    _show_batch(progress.progress(plant, BatchId(batch)), as_json=as_json)
+
+
+@click.command("resume")
+@click.argument("batch", type=IDENT)
+@reason_option
+@json_option
+def bulk_resume(batch: int, reason: str, as_json: bool) -> None:
+    """Let a paused or stopped batch go on; the brake counts failures from here."""
+    plant = machine.plant()
+    steering.resume(plant, BatchId(batch), who=machine.who(), why=reason)
+    _show_batch(progress.progress(plant, BatchId(batch)), as_json=as_json)
+
+
+@click.command("cancel")
+@click.argument("batch", type=IDENT)
+@reason_option
+@json_option
+def bulk_cancel(batch: int, reason: str, as_json: bool) -> None:
+    """End it: what is not made never will be; what is made stays, and so does a new name."""
+    plant = machine.plant()
+    steering.cancel(plant, BatchId(batch), who=machine.who(), why=reason)
+    _show_batch(progress.progress(plant, BatchId(batch)), as_json=as_json)
+
+
+@click.command("rate")
+@click.argument("batch", type=IDENT)
+@click.option(
+    "--per-minute", type=click.IntRange(0, 1_000_000),
+    help="Certificates a minute at most; 0: as fast as it goes.",
+)  # fmt: skip
+@click.option(
+    "--priority", type=click.IntRange(-MOST_PRIORITY, MOST_PRIORITY),
+    help="Batches that run with a higher one go first.  [default when planned: 0]",
+)  # fmt: skip
+@reason_option
+@json_option
+def bulk_rate(
+    batch: int, per_minute: int | None, priority: int | None, reason: str, as_json: bool
+) -> None:
+    """How fast it may go, and before which others; from its next chunk on."""
+    if per_minute is None and priority is None:
+        raise click.UsageError("give --per-minute or --priority")
+    plant, ident, who = machine.plant(), BatchId(batch), machine.who()
+    if per_minute is not None:
+        steering.set_rate(plant, ident, per_minute or None, who=who, why=reason)
+    if priority is not None:
+        steering.set_priority(plant, ident, priority, who=who, why=reason)
+    _show_batch(progress.progress(plant, ident), as_json=as_json)
+
+
+@click.command("retry-failed")
+@click.argument("batch", type=IDENT)
+@reason_option
+@json_option
+def bulk_retry_failed(batch: int, reason: str, as_json: bool) -> None:
+    """Try everything of it that is held once more, and nothing else."""
+    plant = machine.plant()
+    count = steering.retry_failed(plant, BatchId(batch), who=machine.who(), why=reason)
+    if not as_json:
+        out.print(f"{count} to work again")
+    _show_batch(progress.progress(plant, BatchId(batch)), as_json=as_json)
+
+
+def _show_batch(found: Progress, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
     shown = asdict(found) | {"owner": OWNERS[found.owner]}
     rows = [(name, value) for name, value in shown.items() if not isinstance(value, dict)]
-    print_table(("", ""), rows + [(f"  {name}", value) for name, value in found.subject.items()])
+    for name in ("failures", "skips", "subject"):
+        rows += [(f"{name}: {key}", value) for key, value in shown[name].items()]
+    print_table(("", ""), [(name, value) for name, value in rows if value is not None])

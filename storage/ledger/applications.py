@@ -99,6 +99,17 @@ def taken(tx: Tx, profiles: Sequence[str], number: str) -> bool:
     return tx.run(wanted.limit(1)).first() is not None
 
 
+def are_open(tx: Tx, profile: str, credit_code: str) -> bool:
+    """Whether somebody at that enterprise has an application under way (未办结)."""
+    c = t.application.c
+    wanted = select(c.id).where(
+        c.profile == profile,
+        c.state.not_in([state.value for state in register.FINAL]),
+        c.view["employer"].as_string() == credit_code,
+    )
+    return tx.run(wanted.limit(1)).first() is not None
+
+
 def of_holder(tx: Tx, holder_id: int) -> list[ApplicationRow]:
     """The applications of a person, oldest first."""
     rows = tx.run(

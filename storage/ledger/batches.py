@@ -1,4 +1,7 @@
-"""Bulk events (批次): the affected set as items, taken by cursor, slice by slice."""
+"""Bulk events (批次): their lives, from the event to the last item.
+
+What each item of a batch comes to is in ``items``; what a batch concerns, in ``affected``.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, func, insert, literal, select, update
-from sqlalchemy.sql.selectable import Select
+from sqlalchemy import Row, exists, func, insert, select, update
 
 from factory.errors import ConflictError, NotFoundError
-from factory.lifecycle import Turn, after, before
-from factory.model import BatchId, BatchState, EditionState, ItemState, OrderState
+from factory.model import BatchId, BatchState, ChunkState
 from storage import tables as t
 from storage.ledger import audit, outbox
 from storage.ledger.base import Tx
-from storage.ledger.people import EnterpriseRow
+
+HALTED = (BatchState.PAUSED, BatchState.STOPPED)
+UNDER_WAY = (BatchState.RUNNING, *HALTED)  #: it has taken effect, and has not ended
+ENDED = (BatchState.COMPLETED, BatchState.CANCELLED)
+NO_CANARY, CANARY_ORDERED, CANARY_PASSED = "none", "ordered", "passed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """One bulk event: of which kind, about what, how far."""
+    """One bulk event: of which kind, about what, how far.
+
+    rate:        items a minute at most; None: as fast as it goes.
+    forgiven:    failures by reason that a person has let pass; the brake counts from there.
+    approved_by: the first of two operators, where two are needed.
+    """
 
     id: BatchId
     kind: str
@@ -32,6 +42,16 @@ class Batch:
     cursor: int
     expanded: bool
     listed: bool  #: whether its result list is ordered, once it has ended
+    canary: str
+    priority: int
+    rate: int | None
+    paced_until: datetime | None
+    forgiven: Mapping[str, int]
+    stop_reason: str | None
+    approved_by: str | None
+    approved_at: datetime | None
+    merkle_root: str | None
+    merkle_size: int | None
     created_at: datetime
     confirmed_at: datetime | None
     confirmed_by: str | None
@@ -40,19 +60,8 @@ class Batch:
     correlation: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of one item: the edition it was given, or why none."""
-
-    registration_id: int
-    state: ItemState
-    reason: str | None
-    edition: int | None
-    edition_state: EditionState | None
-
-
 def add(
-    tx: Tx, kind: str, *, inbox_id: int, subject: Mapping[str, str], profiles: Sequence[str]
+    tx: Tx, kind: str, *, inbox_id: int, subject: Mapping[str, object], profiles: Sequence[str]
 ) -> BatchId:
     """A new batch that is being prepared; its first step is rung."""
     result = tx.run(
@@ -89,236 +98,205 @@ def all_batches(tx: Tx, limit: int = 100) -> list[Batch]:
     ]
 
 
-def under_way(tx: Tx, kind: str, subject_key: str, value: str) -> BatchId | None:
-    """A batch of that kind about the same subject that has not ended."""
-    rows = tx.run(
-        select(t.batch).where(t.batch.c.kind == kind, t.batch.c.state != BatchState.COMPLETED)
-    )
-    return next((BatchId(row.id) for row in rows if row.subject.get(subject_key) == value), None)
+def not_ended(tx: Tx, *kinds: str) -> list[Batch]:
+    """Batches of these kinds that are at work or wait for somebody, oldest first."""
+    c = t.batch.c
+    wanted = select(t.batch).where(c.kind.in_(kinds), c.state.not_in(ENDED)).order_by(c.id)
+    return [_batch(row) for row in tx.run(wanted)]
 
 
-def add_items(tx: Tx, batch: Batch, *, after: int, limit: int | None = None) -> tuple[int, int]:
-    """The next slice of the affected set becomes items: (how many looked at, the new cursor)."""
-    wanted = _affected(batch).where(t.registration.c.id > after)
-    slice_ = wanted.order_by(t.registration.c.id)
-    rows = tx.run(slice_.limit(limit) if limit else slice_).all()
-    if rows:
-        tx.run(
-            tx.insert(t.batch_item).on_conflict_do_nothing(),
-            [dict(row._mapping) for row in rows],
-        )
-    return len(rows), rows[-1].registration_id if rows else after
-
-
-def add_late_items(tx: Tx, batch: Batch) -> None:
-    """Whoever came into the affected set since it was prepared becomes an item too."""
-    columns = ["batch_id", "registration_id", "profile", "expected_edition_id", "state"]
-    tx.run(tx.insert(t.batch_item).from_select(columns, _affected(batch)).on_conflict_do_nothing())
-
-
-def _affected(batch: Batch) -> Select[Any]:
-    """Registrations in force of that enterprise, each with the newest edition it has."""
-    newest = (
-        select(func.max(t.edition.c.id))
-        .where(t.edition.c.registration_id == t.registration.c.id)
-        .correlate(t.registration)
-        .scalar_subquery()
-    )
-    return (
-        select(
-            literal(batch.id).label("batch_id"),
-            t.registration.c.id.label("registration_id"),
-            t.registration.c.profile,
-            newest.label("expected_edition_id"),
-            literal(ItemState.PENDING.value).label("state"),
-        )
-        .join(t.enterprise, t.enterprise.c.id == t.registration.c.enterprise_id)
-        .where(
-            t.registration.c.state == "active",
-            t.enterprise.c.credit_code == batch.subject["credit_code"],
-            t.enterprise.c.profile.in_(batch.profiles),
-        )
-    )
-
-
-def enterprises(tx: Tx, batch: Batch) -> list[EnterpriseRow]:
-    """The renamed enterprise in each profile of the batch, locked."""
-    rows = tx.run(
-        tx.locked(
-            select(t.enterprise)
-            .where(
-                t.enterprise.c.credit_code == batch.subject["credit_code"],
-                t.enterprise.c.profile.in_(batch.profiles),
-            )
-            .order_by(t.enterprise.c.id)
-        )
-    )
-    return [EnterpriseRow(id=row.id, name=row.name, former_names=frozenset()) for row in rows]
-
-
-def outdate(tx: Tx, batch: BatchId) -> int:
-    """Every standing edition of an affected registration stops being current; how many.
-
-    One that waits to be made prints whatever the register says when it is.
-    """
-    affected = select(t.batch_item.c.registration_id).where(t.batch_item.c.batch_id == batch)
-    waits = select(t.production_order.c.edition_id).where(
-        t.production_order.c.state == OrderState.WAITING,
-        t.production_order.c.edition_id.is_not(None),
-    )
-    result = tx.run(
-        update(t.edition)
-        .where(
-            t.edition.c.registration_id.in_(affected),
-            t.edition.c.state.in_(before(Turn.OUTDATE)),
-            t.edition.c.id.not_in(waits),
-        )
-        .values(state=after(Turn.OUTDATE).value)
-    )
-    return int(result.rowcount)
-
-
-def move(tx: Tx, batch: BatchId, *, cursor: int, ring: bool) -> None:
-    """Store the high-water mark; ring for the next slice in the same transaction."""
-    tx.run(
+def move(tx: Tx, batch: BatchId, *, since: int, cursor: int) -> bool:
+    """Store the high-water mark and ring for the next slice; False: somebody else was there."""
+    c = t.batch.c
+    moved = tx.run(
         update(t.batch)
-        .where(t.batch.c.id == batch)
-        .values(cursor=cursor, rung_at=tx.now if ring else None)
+        .where(c.id == batch, c.cursor == since, c.state == BatchState.PREPARING)
+        .values(cursor=cursor, rung_at=tx.now)
     )
-    if ring:
-        outbox.ring_batch(tx, batch)
+    return bool(moved.rowcount)
 
 
 def prepared(tx: Tx, batch: BatchId) -> None:
     """All items stand: wait for whoever confirms."""
-    tx.run(
-        update(t.batch)
-        .where(t.batch.c.id == batch)
-        .values(state=BatchState.AWAITING.value, cursor=0, rung_at=None)
-    )
+    _set(tx, batch, state=BatchState.AWAITING.value, cursor=0, rung_at=None)
+
+
+def approve(tx: Tx, batch: BatchId, *, by: str, why: str) -> None:
+    """The first of two operators has agreed."""
+    _set(tx, batch, approved_by=by, approved_at=tx.now)
+    audit.note(tx, "batch approved", ("batch", batch), why=why)
 
 
 def start(tx: Tx, batch: BatchId, *, why: str) -> None:
     """Confirmed: run from the first item.  ConflictError: it is not waiting for this."""
-    result = tx.run(
-        update(t.batch)
-        .where(t.batch.c.id == batch, t.batch.c.state == BatchState.AWAITING)
-        .values(
-            state=BatchState.RUNNING.value,
-            cursor=0,
-            expanded=False,
-            confirmed_at=tx.now,
-            confirmed_by=tx.who,
-            reason=why,
-            rung_at=tx.now,
-        )
+    changed = _turn(
+        tx,
+        batch,
+        (BatchState.AWAITING,),
+        state=BatchState.RUNNING.value,
+        cursor=0,
+        expanded=False,
+        confirmed_at=tx.now,
+        confirmed_by=tx.who,
+        reason=why,
+        rung_at=tx.now,
     )
-    if not result.rowcount:
+    if not changed:
         raise ConflictError(f"batch {batch}: is not waiting for confirmation")
     outbox.ring_batch(tx, batch)
     audit.note(tx, "batch confirmed", ("batch", batch), why=why)
 
 
-def expanded(tx: Tx, batch: BatchId) -> None:
-    """Every item has its order: from here on only the chunks are open."""
-    tx.run(update(t.batch).where(t.batch.c.id == batch).values(expanded=True, rung_at=None))
+def pause(tx: Tx, batch: BatchId, *, why: str) -> None:
+    """Nothing of it is begun until it is resumed.  ConflictError: it does not run."""
+    if not _turn(tx, batch, (BatchState.RUNNING,), state=BatchState.PAUSED.value):
+        raise ConflictError(f"batch {batch}: does not run")
+    audit.note(tx, "batch paused", ("batch", batch), why=why)
 
 
-def listed(tx: Tx, batch: BatchId) -> None:
-    """Its result is listed: nothing of it is left to do."""
-    tx.run(update(t.batch).where(t.batch.c.id == batch).values(listed=True, rung_at=None))
-
-
-def pending_items(tx: Tx, batch: BatchId, *, after: int, limit: int) -> list[int]:
-    """The next registrations of the batch that wait for their order, by cursor."""
-    wanted = (
-        select(t.batch_item.c.registration_id)
-        .where(
-            and_(
-                t.batch_item.c.batch_id == batch,
-                t.batch_item.c.state == ItemState.PENDING,
-                t.batch_item.c.registration_id > after,
-            )
-        )
-        .order_by(t.batch_item.c.registration_id)
-        .limit(limit)
+def stop(tx: Tx, batch: BatchId, *, why: str) -> bool:
+    """The brake: nothing of it is begun until a person lets it go on; False: it does not run."""
+    stopped = _turn(
+        tx, batch, (BatchState.RUNNING,), state=BatchState.STOPPED.value, stop_reason=why
     )
-    return list(tx.run(wanted).scalars())
+    if stopped:
+        audit.note(tx, "batch stopped", ("batch", batch), why=why)
+    return stopped
 
 
-def set_ordered(tx: Tx, batch: BatchId, pairs: Sequence[tuple[int, int]]) -> None:
-    """Items (registration id, order id) have their order now."""
-    statement = (
-        update(t.batch_item)
-        .where(
-            t.batch_item.c.batch_id == batch,
-            t.batch_item.c.registration_id == bindparam("of"),
-        )
-        .values(state=ItemState.ORDERED.value, order_id=bindparam("made"))
+def resume(tx: Tx, batch: BatchId, *, forgiven: Mapping[str, int], why: str) -> None:
+    """It goes on, and what waits of it is rung for.
+
+    forgiven: the failures so far, which the brake no longer counts.
+    ConflictError: it is not halted.
+    """
+    was = get(tx, batch, lock=True)
+    if was.state not in HALTED:
+        raise ConflictError(f"batch {batch}: is neither paused nor stopped")
+    _set(
+        tx,
+        batch,
+        state=BatchState.RUNNING.value,
+        stop_reason=None,
+        forgiven=dict(forgiven),
+        canary=CANARY_PASSED if was.canary == CANARY_PASSED else NO_CANARY,
+        rung_at=tx.now,
     )
-    tx.run(statement, [{"of": of, "made": made} for of, made in pairs])
-
-
-def skip_item(tx: Tx, batch: BatchId, registration_id: int, reason: str) -> None:
-    """Nothing to do for this registration, and why."""
-    _set_item(tx, batch, registration_id, state=ItemState.SKIPPED.value, reason=reason)
-
-
-def hold_item(tx: Tx, batch: BatchId, registration_id: int, reason: str) -> None:
-    """This registration cannot be ordered until a person has mended something."""
-    _set_item(tx, batch, registration_id, state=ItemState.HELD.value, reason=reason)
-
-
-def _set_item(tx: Tx, batch: BatchId, registration_id: int, **values: object) -> None:
+    c = t.chunk.c
     tx.run(
-        update(t.batch_item)
-        .where(
-            t.batch_item.c.batch_id == batch,
-            t.batch_item.c.registration_id == registration_id,
-        )
-        .values(**values)
+        update(t.chunk).where(c.batch_id == batch, c.state == ChunkState.READY).values(rung_at=None)
     )
+    outbox.ring_batch(tx, batch)
+    audit.note(tx, "batch resumed", ("batch", batch), why=why)
 
 
-def outcomes(tx: Tx, batch: BatchId, profile: str) -> list[Outcome]:
-    """What became of each item of one register, in the order of their registrations."""
-    rows = tx.run(
-        select(t.batch_item, t.edition.c.number, t.edition.c.state.label("edition_state"))
-        .outerjoin(t.production_order, t.production_order.c.id == t.batch_item.c.order_id)
-        .outerjoin(t.edition, t.edition.c.id == t.production_order.c.edition_id)
-        .where(t.batch_item.c.batch_id == batch, t.batch_item.c.profile == profile)
-        .order_by(t.batch_item.c.registration_id)
+def cancel(tx: Tx, batch: BatchId, *, why: str) -> None:
+    """Nothing more of it is begun, ever.  ConflictError: it has ended."""
+    unended = tuple(state for state in BatchState if state not in ENDED)
+    changed = _turn(
+        tx,
+        batch,
+        unended,
+        state=BatchState.CANCELLED.value,
+        completed_at=tx.now,
+        expanded=True,
+        stop_reason=why,
+        rung_at=tx.now,
     )
-    return [
-        Outcome(
-            registration_id=row.registration_id,
-            state=ItemState(row.state),
-            reason=row.reason,
-            edition=row.number,
-            edition_state=EditionState(row.edition_state) if row.edition_state else None,
-        )
-        for row in rows
-    ]
+    if not changed:
+        raise ConflictError(f"batch {batch}: has ended")
+    outbox.ring_batch(tx, batch)  # its result is listed next
+    audit.note(tx, "batch cancelled", ("batch", batch), why=why)
 
 
-def progress(tx: Tx, batch: BatchId) -> dict[ItemState, int]:
-    """How many items stand in each state; they always add up to the affected set."""
-    rows = tx.run(
-        select(t.batch_item.c.state, func.count())
-        .where(t.batch_item.c.batch_id == batch)
-        .group_by(t.batch_item.c.state)
+def reopen(tx: Tx, batch: BatchId, *, why: str) -> None:
+    """Items of it are open again, so one that was at its end runs on."""
+    reopened = _turn(
+        tx,
+        batch,
+        (BatchState.COMPLETED,),
+        state=BatchState.RUNNING.value,
+        completed_at=None,
+        listed=False,
+        merkle_root=None,
+        merkle_size=None,
     )
-    return dict.fromkeys(ItemState, 0) | {ItemState(row[0]): row[1] for row in rows}
+    if reopened:
+        audit.note(tx, "batch reopened", ("batch", batch), why=why)
 
 
-def counts(tx: Tx) -> dict[tuple[str, str], int]:
-    """Items of all batches not yet ended, by (kind, state)."""
-    rows = tx.run(
-        select(t.batch.c.kind, t.batch_item.c.state, func.count())
-        .join(t.batch, t.batch.c.id == t.batch_item.c.batch_id)
-        .group_by(t.batch.c.kind, t.batch_item.c.state)
+def steer(tx: Tx, batch: BatchId, *, why: str, **values: object) -> None:
+    """Set its rate or priority, from the next chunk on.  ConflictError: it has ended."""
+    unended = tuple(state for state in BatchState if state not in ENDED)
+    if not _turn(tx, batch, unended, paced_until=None, **values):
+        raise ConflictError(f"batch {batch}: has ended")
+    audit.note(tx, "batch steered", ("batch", batch), why=why, what=values)
+
+
+def pace(tx: Tx, batch: BatchId, until: datetime) -> None:
+    """Nothing more of it is ordered until then."""
+    _set(tx, batch, paced_until=until)
+
+
+def set_canary(tx: Tx, batch: BatchId, canary: str) -> None:
+    """How far its first certificates are."""
+    _set(tx, batch, canary=canary)
+
+
+def expanded(tx: Tx, batch: BatchId, *, yes: bool = True) -> None:
+    """Whether every item has its order, so that only the chunks are open."""
+    _set(tx, batch, expanded=yes, rung_at=None)
+
+
+def listed(tx: Tx, batch: BatchId, *, root: str | None, size: int | None) -> None:
+    """Its result is listed and proved: nothing of it is left to do."""
+    _set(tx, batch, listed=True, rung_at=None, merkle_root=root, merkle_size=size)
+
+
+def open_chunks(tx: Tx, batch: BatchId) -> int:
+    """How many chunks of it are not closed."""
+    c = t.chunk.c
+    wanted = select(func.count()).where(c.batch_id == batch, c.state != ChunkState.CLOSED)
+    return int(tx.run(wanted).scalar_one())
+
+
+def is_outranked(tx: Tx, batch: Batch) -> bool:
+    """Whether another one that runs goes first."""
+    c = t.batch.c
+    higher = exists().where(
+        c.state == BatchState.RUNNING, c.expanded.is_(False), c.priority > batch.priority
     )
-    return {(row[0], row[1]): row[2] for row in rows}
+    return bool(tx.run(select(higher)).scalar_one())
+
+
+def running(tx: Tx) -> int:
+    """How many batches have items left to order."""
+    c = t.batch.c
+    wanted = select(func.count()).where(c.state == BatchState.RUNNING, c.expanded.is_(False))
+    return int(tx.run(wanted).scalar_one())
+
+
+def ring_next(tx: Tx, batch: BatchId) -> None:
+    """A chunk of it has ended: there is room for the next, if any item is left."""
+    c = t.batch.c
+    hungry = tx.run(
+        update(t.batch)
+        .where(c.id == batch, c.state == BatchState.RUNNING, c.expanded.is_(False))
+        .values(rung_at=tx.now)
+    )
+    if hungry.rowcount:
+        outbox.ring_batch(tx, batch)
+
+
+def _set(tx: Tx, batch: BatchId, **values: object) -> None:
+    tx.run(update(t.batch).where(t.batch.c.id == batch).values(**values))
+
+
+def _turn(tx: Tx, batch: BatchId, states: Sequence[BatchState], **values: object) -> bool:
+    """The same, only from one of these states; whether it was in one."""
+    c = t.batch.c
+    changed = tx.run(update(t.batch).where(c.id == batch, c.state.in_(states)).values(**values))
+    return bool(changed.rowcount)
 
 
 def _batch(row: Row[Any]) -> Batch:
@@ -332,6 +310,16 @@ def _batch(row: Row[Any]) -> Batch:
         cursor=row.cursor,
         expanded=row.expanded,
         listed=row.listed,
+        canary=row.canary,
+        priority=row.priority,
+        rate=row.rate,
+        paced_until=row.paced_until,
+        forgiven=row.forgiven,
+        stop_reason=row.stop_reason,
+        approved_by=row.approved_by,
+        approved_at=row.approved_at,
+        merkle_root=row.merkle_root,
+        merkle_size=row.merkle_size,
         created_at=row.created_at,
         confirmed_at=row.confirmed_at,
         confirmed_by=row.confirmed_by,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import exists, or_, select, update
 
 from factory.model import BatchId, BatchState, ChunkId, ChunkState, Queue
 from storage import tables as t
-from storage.ledger import outbox, record
+from storage.ledger import batches, chunks, outbox, record
 from storage.ledger.base import Tx
+
+HUNGRY = timedelta(seconds=1)  #: since it was rung for last
 
 
 def ring_due(tx: Tx, limit: int = 1000) -> int:
@@ -21,7 +23,7 @@ def ring_due(tx: Tx, limit: int = 1000) -> int:
         & (c.lease_until < tx.now)
         & (c.rung_at.is_(None) | (c.rung_at < c.lease_until))
     )
-    return _ring(tx, or_(paused, forsaken), limit)
+    return _ring(tx, or_(paused, forsaken) & chunks.not_halted(), limit)
 
 
 def ring_forgotten(tx: Tx, queue: Queue, *, after: timedelta, limit: int = 1000) -> int:
@@ -38,6 +40,7 @@ def ring_forgotten(tx: Tx, queue: Queue, *, after: timedelta, limit: int = 1000)
             (c.state == ChunkState.READY)
             | ((c.state == ChunkState.LEASED) & (c.lease_until < tx.now))
         )
+        & chunks.not_halted()
     )
     return _ring(tx, forgotten, limit)
 
@@ -64,7 +67,7 @@ def ring_batches(tx: Tx, *, after: timedelta) -> int:
     stepping = (
         (b.state == BatchState.PREPARING)
         | ((b.state == BatchState.RUNNING) & b.expanded.is_(False))
-        | ((b.state == BatchState.COMPLETED) & b.listed.is_(False))
+        | (b.state.in_(batches.ENDED) & b.listed.is_(False))
     )
     rows = (
         tx.run(
@@ -79,6 +82,31 @@ def ring_batches(tx: Tx, *, after: timedelta) -> int:
     for ident in rows:
         outbox.ring_batch(tx, BatchId(ident))
     return len(rows)
+
+
+def ring_hungry(tx: Tx) -> int:
+    """Ring for batches that run, have items left, and nothing in work; how many.
+
+    Those that were slowed down, or let another one go first.
+    """
+    b, c = t.batch.c, t.chunk.c
+    in_work = exists().where(c.batch_id == b.id, c.state != ChunkState.CLOSED)
+    rows = tx.run(
+        update(t.batch)
+        .where(
+            b.state == BatchState.RUNNING,
+            b.expanded.is_(False),
+            or_(b.paced_until.is_(None), b.paced_until <= tx.now),
+            or_(b.rung_at.is_(None), b.rung_at < tx.now - HUNGRY),
+            ~in_work,
+        )
+        .values(rung_at=tx.now)
+        .returning(b.id)
+    ).scalars()
+    ids = rows.all()
+    for ident in ids:
+        outbox.ring_batch(tx, BatchId(ident))
+    return len(ids)
 
 
 def close_batches(tx: Tx) -> None:

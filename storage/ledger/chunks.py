@@ -23,7 +23,7 @@ from factory.model import (
     Queue,
 )
 from storage import tables as t
-from storage.ledger import holds, orders, outbox, promises
+from storage.ledger import batches, holds, orders, outbox, promises
 from storage.ledger.base import Tx
 
 
@@ -35,6 +35,7 @@ class Claim:
     fence: int
     queue: Queue
     batch: BatchId | None
+    canary: bool  #: the first certificates of a batch: judged as an outsider would
     lease_until: datetime
     releases: int
     correlation: str
@@ -54,6 +55,7 @@ def claim(tx: Tx, chunk: ChunkId, *, lease: timedelta, max_deaths: int) -> Claim
         fence=row.fence,
         queue=Queue(row.queue),
         batch=row.batch_id,
+        canary=row.canary,
         lease_until=row.lease_until,
         releases=row.released,
         correlation=row.correlation_id,
@@ -81,7 +83,13 @@ def _to_be_had(tx: Tx) -> ColumnElement[bool]:
     c = t.chunk.c
     free = (c.state == ChunkState.READY) & (c.run_after <= tx.now)
     forsaken = (c.state == ChunkState.LEASED) & (c.lease_until < tx.now)
-    return or_(free, forsaken)
+    return or_(free, forsaken) & not_halted()
+
+
+def not_halted() -> ColumnElement[bool]:
+    """Chunks of no batch, or of one that is neither paused nor stopped."""
+    halted = select(t.batch.c.id).where(t.batch.c.state.in_(batches.HALTED))
+    return t.chunk.c.batch_id.is_(None) | t.chunk.c.batch_id.not_in(halted)
 
 
 def renew(tx: Tx, claim: Claim, *, lease: timedelta) -> bool:
@@ -156,11 +164,12 @@ def _isolate(tx: Tx, row: Row[Any]) -> None:
     middle = len(ids) // 2
     for half in (ids[:middle], ids[middle:]):
         if half:
-            _move(tx, half, Queue(row.queue), row.batch_id)
+            _move(tx, half, row)
 
 
-def _move(tx: Tx, order_ids: Sequence[int], queue: Queue, batch: BatchId | None) -> None:
-    chunk = orders.add_chunk(tx, queue, batch)
+def _move(tx: Tx, order_ids: Sequence[int], row: Row[Any]) -> None:
+    queue = Queue(row.queue)
+    chunk = orders.add_chunk(tx, queue, row.batch_id, canary=row.canary)
     tx.run(
         update(t.production_order)
         .where(t.production_order.c.id.in_(order_ids))

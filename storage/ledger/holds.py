@@ -16,6 +16,7 @@ from storage.ledger import audit
 from storage.ledger.base import Tx
 
 UPSTREAM_REASONS = frozenset({"awaits", "character", "field", "picture", "conflict", "not_found"})
+BY_ITSELF = frozenset({"batch_running"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,8 @@ def _open(tx: Tx, kind: str, ident: int, profile: str, reason: str, detail: str)
 
 
 def _owner(reason: str) -> str:
+    if reason in BY_ITSELF:
+        return "factory"
     return "upstream" if reason in UPSTREAM_REASONS else "operations"
 
 
@@ -148,6 +151,15 @@ def open_holds(tx: Tx, limit: int = 1000) -> Sequence[Held]:
         select(t.hold).where(t.hold.c.closed_at.is_(None)).order_by(t.hold.c.id).limit(limit)
     )
     return [_held(row) for row in rows]
+
+
+def events_held_for(tx: Tx, reason: str) -> list[int]:
+    """Open holds on events for that reason, oldest first."""
+    c = t.hold.c
+    wanted = select(c.id).where(
+        c.closed_at.is_(None), c.subject_kind == "event", c.reason == reason
+    )
+    return list(tx.run(wanted.order_by(c.id)).scalars())
 
 
 def of_event(tx: Tx, inbox_id: int) -> list[Held]:

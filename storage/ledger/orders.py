@@ -7,13 +7,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, case, exists, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, case, func, insert, literal, select, update
 
 from factory.errors import ConflictError
 from factory.lifecycle import Turn, after, before
 from factory.model import (
     BatchId,
-    BatchState,
     ChunkId,
     EditionState,
     Format,
@@ -26,7 +25,7 @@ from factory.model import (
 from factory.numbering import LicenceId
 from factory.plan import Brought
 from storage import tables as t
-from storage.ledger import audit, documents, keys, outbox
+from storage.ledger import audit, batches, documents, keys, outbox
 from storage.ledger.base import Tx
 from storage.ledger.documents import NewDocument
 from storage.sealed import DataKey
@@ -47,6 +46,7 @@ class NewEdition:
     cause: str
     basis: str
     valid_until: date
+    collected: bool = False  #: as soon as it is made: its holder need not ask for it again
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +93,29 @@ class Added:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Newest:
-    """The newest edition of a registration, as the next one is decided by it."""
+    """The newest edition of a registration, as the next one is decided by it.
+
+    One that was given up before it was made is passed over.
+
+    last:            the highest number that any edition has.
+    profile_version: by which it was made; None: elsewhere.
+    """
 
     id: int
     number: int
+    last: int
     medium: str
     state: EditionState
     basis: str | None
+    valid_until: str
     order: int | None
     order_state: OrderState | None
+    profile_version: str | None
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is, or is about to be, what the register says."""
+        return self.state in before(Turn.OUTDATE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,31 +133,6 @@ class Next:
 def face_context(key_stem: str) -> str:
     """What a face is sealed for: it does not open for another order."""
     return f"{FACE}:{key_stem}"
-
-
-def resting_on(tx: Tx, bases: Mapping[int, str]) -> frozenset[int]:
-    """The registrations whose newest edition rests on what is given and is still wanted."""
-    newer = t.edition.alias("newer")
-    rows = tx.run(
-        select(t.edition.c.registration_id, t.edition.c.basis).where(
-            t.edition.c.registration_id.in_(bases),
-            t.edition.c.state.in_(before(Turn.OUTDATE)),
-            ~exists().where(
-                newer.c.registration_id == t.edition.c.registration_id,
-                newer.c.number > t.edition.c.number,
-            ),
-        )
-    )
-    return frozenset(row.registration_id for row in rows if row.basis == bases[row.registration_id])
-
-
-def waiting(tx: Tx, registration_ids: Sequence[int]) -> frozenset[int]:
-    """The registrations with an order that waits."""
-    c = t.production_order.c
-    wanted = select(c.registration_id).where(
-        c.registration_id.in_(registration_ids), c.state == OrderState.WAITING
-    )
-    return frozenset(tx.run(wanted).scalars())
 
 
 def next_edition(tx: Tx, registration_ids: Sequence[int]) -> Mapping[int, Next]:
@@ -183,43 +172,54 @@ def is_shared(tx: Tx, licence: LicenceId, registration_id: int) -> bool:
     return any(found.startswith(f"{stem}.") for found in rows.scalars())
 
 
-def ever_made(tx: Tx, registration_ids: Sequence[int]) -> frozenset[int]:
-    """The registrations of which an edition was made here: somebody has looked at them."""
-    c = t.edition.c
-    wanted = select(c.registration_id).where(
-        c.registration_id.in_(registration_ids), c.made_at.is_not(None)
-    )
-    return frozenset(tx.run(wanted).scalars())
-
-
 def newest(tx: Tx, registration_id: int) -> Newest | None:
     """The newest edition of a registration; None: there is none yet."""
-    row = tx.run(
+    return newest_of(tx, [registration_id]).get(registration_id)
+
+
+def newest_of(tx: Tx, registration_ids: Sequence[int]) -> Mapping[int, Newest]:
+    """The newest edition of each of these registrations that has one."""
+    e, o = t.edition.c, t.production_order.c
+    given_up = after(Turn.GIVE_UP)
+    rows = tx.run(
         select(
-            t.edition.c.id,
-            t.edition.c.number,
-            t.edition.c.medium,
-            t.edition.c.state,
-            t.edition.c.basis,
-            t.production_order.c.id.label("order_id"),
-            t.production_order.c.state.label("order_state"),
+            t.edition,
+            o.id.label("order_id"),
+            o.state.label("order_state"),
+            o.profile_version,
         )
-        .outerjoin(t.production_order, t.production_order.c.edition_id == t.edition.c.id)
-        .where(t.edition.c.registration_id == registration_id)
-        .order_by(t.edition.c.number.desc())
-        .limit(1)
-    ).one_or_none()
-    if row is None:
-        return None
-    return Newest(
-        id=row.id,
-        number=row.number,
-        medium=row.medium,
-        state=EditionState(row.state),
-        basis=row.basis,
-        order=row.order_id,
-        order_state=OrderState(row.order_state) if row.order_state else None,
+        .outerjoin(t.production_order, o.edition_id == e.id)
+        .where(e.registration_id.in_(registration_ids))
+        .order_by(e.registration_id, e.number)
+    ).all()
+    last = {row.registration_id: row.number for row in rows}
+    return {
+        row.registration_id: Newest(
+            id=row.id,
+            number=row.number,
+            last=last[row.registration_id],
+            medium=row.medium,
+            state=EditionState(row.state),
+            basis=row.basis,
+            valid_until=row.valid_until,
+            order=row.order_id,
+            order_state=OrderState(row.order_state) if row.order_state else None,
+            profile_version=row.profile_version,
+        )
+        for row in rows
+        if row.state != given_up
+    }
+
+
+def last_made(tx: Tx, registration_ids: Sequence[int]) -> Mapping[int, int]:
+    """The row of the last edition that was made here, of each registration that has one."""
+    c = t.edition.c
+    wanted = (
+        select(c.registration_id, func.max(c.id))
+        .where(c.registration_id.in_(registration_ids), c.made_at.is_not(None))
+        .group_by(c.registration_id)
     )
+    return {row[0]: row[1] for row in tx.run(wanted)}
 
 
 def is_licence_taken(tx: Tx, licence_id: str) -> bool:
@@ -256,14 +256,21 @@ def licensed(tx: Tx, licence_ids: Collection[str]) -> frozenset[str]:
 
 
 def add(
-    tx: Tx, orders: Sequence[NewOrder], *, queue: Queue, batch: BatchId | None = None
+    tx: Tx,
+    orders: Sequence[NewOrder],
+    *,
+    queue: Queue,
+    batch: BatchId | None = None,
+    canary: bool = False,
 ) -> list[Added]:
     """Write one chunk: what is to be made, orders, the chunk itself and its bell.
 
     Orders that wait (all of them or none) get their chunk when they are released.
+
+    canary: these are the first certificates of a batch.
     """
     waits = {order.waits_for is not None for order in orders} == {True}
-    chunk = None if waits else add_chunk(tx, queue, batch)
+    chunk = None if waits else add_chunk(tx, queue, batch, canary=canary)
     subjects = _add_subjects(tx, [order.subject for order in orders])
     opened = keys.load_all(tx, (order.data_key for order in orders))
     rows = [
@@ -282,12 +289,13 @@ def add(
     ]
 
 
-def add_chunk(tx: Tx, queue: Queue, batch: BatchId | None) -> ChunkId:
+def add_chunk(tx: Tx, queue: Queue, batch: BatchId | None, *, canary: bool = False) -> ChunkId:
     """An empty chunk, ready at once and counted as rung: its bell is in this transaction."""
     result = tx.run(
         insert(t.chunk).values(
             queue=queue.value,
             batch_id=batch,
+            canary=canary,
             state="ready",
             run_after=tx.now,
             rung_at=tx.now,
@@ -337,6 +345,7 @@ def _edition_row(tx: Tx, edition: NewEdition) -> dict[str, object]:
         "basis": edition.basis,
         "valid_until": edition.valid_until.isoformat(),
         "ordered_at": tx.now,
+        "collected_at": tx.now if edition.collected else None,
     }
 
 
@@ -482,6 +491,18 @@ def turn_all(tx: Tx, registration_id: int, turn: Turn) -> None:
     )
 
 
+def give_up(tx: Tx, batch: BatchId, *, why: str) -> None:
+    """What is ordered of a batch and not made never will be; nor its editions."""
+    c = t.production_order.c
+    wanted = select(c.edition_id).where(c.batch_id == batch, c.state.in_(NOT_MADE))
+    tx.run(
+        update(t.edition)
+        .where(t.edition.c.id.in_(wanted), t.edition.c.state.in_(before(Turn.GIVE_UP)))
+        .values(state=after(Turn.GIVE_UP).value)
+    )
+    _void(tx, c.batch_id == batch, why)
+
+
 def ready_again(tx: Tx, order_id: int) -> ChunkId:
     """A held order goes back to work in a chunk of its own; its batch is not at an end.
 
@@ -489,12 +510,31 @@ def ready_again(tx: Tx, order_id: int) -> ChunkId:
     """
     c = t.production_order.c
     batch = tx.run(select(c.batch_id).where(c.id == order_id)).scalar_one()
-    queue = Queue.INTERACTIVE
+    return _ready_again(tx, [order_id], Queue.INTERACTIVE, batch)
+
+
+def all_ready_again(tx: Tx, order_ids: Sequence[int], batch: BatchId, *, why: str) -> ChunkId:
+    """The same of many held orders of a batch, in one chunk; the holds on them end."""
+    tx.run(
+        update(t.hold)
+        .where(
+            t.hold.c.subject_kind == "order",
+            t.hold.c.subject_id.in_(order_ids),
+            t.hold.c.closed_at.is_(None),
+        )
+        .values(closed_at=tx.now, closed_by=tx.who, close_reason=why)
+    )
+    audit.note_all(tx, "tried again", [(("order", each), {}) for each in order_ids], why=why)
+    return _ready_again(tx, order_ids, Queue.BULK, batch)
+
+
+def _ready_again(tx: Tx, order_ids: Sequence[int], queue: Queue, batch: BatchId | None) -> ChunkId:
+    c = t.production_order.c
     chunk = add_chunk(tx, queue, batch)
     now = tx.now.replace(microsecond=0)
     tx.run(
         update(t.production_order)
-        .where(c.id == order_id)
+        .where(c.id.in_(order_ids))
         .values(
             state=OrderState.READY.value,
             chunk_id=chunk,
@@ -504,22 +544,16 @@ def ready_again(tx: Tx, order_id: int) -> ChunkId:
         )
     )
     if batch is not None:
-        _reopen(tx, BatchId(batch), order_id)
+        _reopen(tx, BatchId(batch), order_ids)
     outbox.ring_chunks(tx, queue, [chunk])
     return chunk
 
 
-def _reopen(tx: Tx, batch: BatchId, order_id: int) -> None:
-    """The item is open again, so a batch that was complete no longer is."""
+def _reopen(tx: Tx, batch: BatchId, order_ids: Sequence[int]) -> None:
+    """The items are open again, so a batch that was complete no longer is."""
     tx.run(
         update(t.batch_item)
-        .where(t.batch_item.c.batch_id == batch, t.batch_item.c.order_id == order_id)
+        .where(t.batch_item.c.batch_id == batch, t.batch_item.c.order_id.in_(order_ids))
         .values(state=ItemState.ORDERED.value, reason=None)
     )
-    reopened = tx.run(
-        update(t.batch)
-        .where(t.batch.c.id == batch, t.batch.c.state == BatchState.COMPLETED)
-        .values(state=BatchState.RUNNING.value, completed_at=None, listed=False)
-    )
-    if reopened.rowcount:
-        audit.note(tx, "batch reopened", ("batch", batch), why="a held order is made now")
+    batches.reopen(tx, batch, why="a held order is made now")

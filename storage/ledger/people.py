@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from factory.errors import ConflictError
-from factory.model import Enterprise, Holder, ProfileId, Sex
+from factory.model import Enterprise, Holder, ProfileId, Sex, same_name
 from storage import tables as t
 from storage.ledger import keys
 from storage.ledger.base import Tx
@@ -38,6 +38,14 @@ class EnterpriseRow:
     id: int
     name: str
     former_names: frozenset[str]
+
+    def is_called(self, name: str) -> bool:
+        """Whether that is its name; the width of brackets does not count."""
+        return same_name(self.name, name)
+
+    def has_been_called(self, name: str) -> bool:
+        """Whether that was its name."""
+        return any(same_name(former, name) for former in self.former_names)
 
 
 def holder(tx: Tx, profile: ProfileId, id_type: str, id_number: str) -> HolderRow:
@@ -238,6 +246,27 @@ def enterprises(
     if not set(values) <= found.keys():
         raise ConflictError("enterprise.name: differs from the register")
     return found
+
+
+def renamed_enterprises(tx: Tx, credit_code: str, profiles: Sequence[str]) -> list[EnterpriseRow]:
+    """The enterprise in each of these registers, locked."""
+    c = t.enterprise.c
+    wanted = (
+        select(t.enterprise)
+        .where(c.credit_code == credit_code, c.profile.in_(profiles))
+        .order_by(c.id)
+    )
+    return [
+        EnterpriseRow(id=row.id, name=row.name, former_names=frozenset())
+        for row in tx.run(tx.locked(wanted))
+    ]
+
+
+def profiles_of(tx: Tx, credit_code: str, profiles: Sequence[ProfileId]) -> list[ProfileId]:
+    """Those of the registers that know the enterprise."""
+    c = t.enterprise.c
+    wanted = select(c.profile).where(c.credit_code == credit_code, c.profile.in_(profiles))
+    return [ProfileId(name) for name in tx.run(wanted.order_by(c.profile)).scalars()]
 
 
 def rename(tx: Tx, row: EnterpriseRow, name: str, *, inbox_id: int) -> None:

@@ -8,15 +8,23 @@ from datetime import timedelta
 
 from sqlalchemy import case, exists, insert, select, update
 
+from factory.brake import Brake
 from factory.errors import FactoryError
 from factory.lifecycle import Turn, after, before
 from factory.model import BatchId, BatchState, Format, ItemState, OrderId, OrderState
 from storage import tables as t
-from storage.ledger import audit, chunks, documents, holds, outbox
+from storage.ledger import (
+    audit,
+    batches,
+    braking,
+    chunks,
+    documents,
+    holds,
+    items,
+    outbox,
+)
 from storage.ledger.base import Tx
 from storage.ledger.chunks import Claim
-
-OPEN_ITEMS = (ItemState.PENDING, ItemState.ORDERED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +54,12 @@ def record(
     made: Sequence[MadeFile],
     held: Sequence[HeldOrder],
     *,
+    brake: Brake,
     again_after: timedelta | None = None,
 ) -> bool:
     """Write what became of a chunk; False when the fence is lost and nothing was written.
 
+    brake:       stops the batch of the chunk when too much of it fails.
     again_after: set when some orders were neither made nor held: the chunk is given back.
     """
     kept = (
@@ -65,7 +75,10 @@ def record(
     for item in (each for each in held if each.order in wanted):
         holds.hold_order(tx, item.order, reason=item.error.reason, detail=str(item.error))
     if claim.batch is not None:
+        if held and braking.pull_if_due(tx, claim.batch, brake):
+            return True
         complete_batch(tx, claim.batch)
+        batches.ring_next(tx, claim.batch)
     return True
 
 
@@ -226,7 +239,7 @@ def complete_batch(tx: Tx, batch: int) -> None:
     """Close the batch if no item of it is open any more; exactly one caller does."""
     tx.run(tx.locked(select(t.batch.c.id).where(t.batch.c.id == batch)))
     still_open = exists().where(
-        t.batch_item.c.batch_id == batch, t.batch_item.c.state.in_(OPEN_ITEMS)
+        t.batch_item.c.batch_id == batch, t.batch_item.c.state.in_(items.OPEN)
     )
     closed = tx.run(
         update(t.batch)

@@ -221,6 +221,19 @@ def of_holder(tx: Tx, holder_id: int) -> list[int]:
     return list(tx.run(wanted).scalars())
 
 
+def employers_of(tx: Tx, holder_id: int) -> frozenset[str]:
+    """Credit codes of where a holder is registered now."""
+    wanted = (
+        select(t.enterprise.c.credit_code)
+        .join(t.registration, t.registration.c.enterprise_id == t.enterprise.c.id)
+        .where(
+            t.registration.c.holder_id == holder_id,
+            t.registration.c.state.in_(("active", "suspended")),
+        )
+    )
+    return frozenset(tx.run(wanted).scalars())
+
+
 def of_paper(tx: Tx, profile: str, id_type: str, id_number: str) -> list[int]:
     """The rows of who has, or had, that identity paper, oldest first; nothing is locked."""
     found = people.find(tx, ProfileId(profile), id_type, id_number)

@@ -80,8 +80,9 @@ class RegistrationView:
 
     @property
     def newest(self) -> EditionView | None:
-        """The edition drawn last; None: it had ended before one was due."""
-        return self.editions[-1] if self.editions else None
+        """The edition drawn last, and not given up; None: it had ended before one was due."""
+        given_up = after(Turn.GIVE_UP)
+        return next((e for e in reversed(self.editions) if e.state is not given_up), None)
 
     @property
     def current(self) -> EditionView | None:

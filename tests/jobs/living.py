@@ -18,7 +18,8 @@ from sqlalchemy import select
 
 from factory.errors import ConflictError
 from factory.model import BatchId, BatchState
-from jobs import bulk, desk, intake
+from jobs import desk, intake
+from jobs.bulk import confirming, steps
 from jobs.intake import Outcome
 from jobs.wiring import Plant, load_profiles
 from storage import tables as t
@@ -57,7 +58,7 @@ class Works:
         """Batches go on, and open chunks are made as workers would."""
         for batch in self._batches(BatchState.PREPARING, BatchState.RUNNING):
             for _ in range(2):
-                bulk.advance(self.plant, batch)
+                steps.advance(self.plant, batch)
         for chunk in open_chunks(self.plant)[:most]:
             self.seen["chunk made"] += 1
             finish(self.plant, must_claim(self.plant, chunk))
@@ -66,7 +67,7 @@ class Works:
         """Every rename that waits is confirmed."""
         for batch in self._batches(BatchState.AWAITING):
             try:
-                bulk.confirm(self.plant, batch, who=WHO, why="notice")
+                confirming.confirm(self.plant, batch, who=WHO, why="notice")
                 self.seen["confirmed"] += 1
             except ConflictError:
                 self.seen["confirmation refused"] += 1

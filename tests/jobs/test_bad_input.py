@@ -25,7 +25,8 @@ from sqlalchemy import func, select
 
 from factory import events, pictures, specimen
 from factory.model import BatchId
-from jobs import bulk, desk, enquiry, intake
+from jobs import desk, enquiry, intake
+from jobs.bulk import confirming, steps
 from jobs.intake import Outcome, Status
 from jobs.settings import Settings
 from jobs.wiring import Plant, load_profiles
@@ -302,14 +303,14 @@ def make_all(plant: Plant) -> None:
 def end_rename(plant: Plant) -> None:
     make_all(plant)
     step(plant)
-    bulk.confirm(plant, BatchId(1), who=WHO, why="notice of the registry")
+    confirming.confirm(plant, BatchId(1), who=WHO, why="notice of the registry")
     step(plant)
     make_all(plant)
 
 
 def step(plant: Plant) -> None:
     for _ in range(5):
-        bulk.advance(plant, BatchId(1))
+        steps.advance(plant, BatchId(1))
 
 
 def faulty_scan(fault: str) -> JsonObject:

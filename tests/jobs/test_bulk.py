@@ -9,7 +9,8 @@ import pytest
 from factory import specimen
 from factory.errors import ConflictError, NotFoundError
 from factory.model import BatchId, BatchState, EditionState
-from jobs import bulk, desk, enquiry, watching
+from jobs import desk, enquiry
+from jobs.bulk import confirming, progress, steps
 from jobs.intake import Status
 from jobs.wiring import Plant
 from storage.ledger import inbox, status
@@ -37,13 +38,13 @@ def plant(tmp_path: Path, db_url: str) -> Plant:
 
 
 def confirm(plant: Plant, batch: BatchId) -> None:
-    bulk.confirm(plant, batch, who=WHO, why="notice")
+    confirming.confirm(plant, batch, who=WHO, why="notice")
 
 
 def run(plant: Plant, batch: BatchId) -> None:
     """Every step, and every chunk made."""
     for _ in range(10):
-        bulk.advance(plant, batch)
+        steps.advance(plant, batch)
     for chunk in open_chunks(plant):
         finish(plant, must_claim(plant, chunk))
 
@@ -64,7 +65,7 @@ def test_preparing_counts_the_affected_and_changes_nothing(plant: Plant) -> None
     numbers = [issue(plant, seed) for seed in range(1, 6)]
     issue(plant, 9, enterprise=2)
 
-    found = watching.batch(plant, start_rename(plant))
+    found = progress.progress(plant, start_rename(plant))
 
     assert found.state is BatchState.AWAITING
     assert (found.total, found.pending) == (5, 5)
@@ -90,7 +91,7 @@ def test_after_the_run_everybody_has_a_new_edition_to_collect(plant: Plant) -> N
 
     wanted = [EditionState.SUPERSEDED, EditionState.UNCOLLECTED]
     assert all(states(plant, number) == wanted for number in numbers)
-    found = watching.batch(plant, batch)
+    found = progress.progress(plant, batch)
     assert (found.state, found.done, found.total) == (BatchState.COMPLETED, 5, 5)
 
 
@@ -99,7 +100,7 @@ def test_the_new_edition_prints_the_new_name(plant: Plant) -> None:
     batch = start_rename(plant)
     confirm(plant, batch)
     for _ in range(3):
-        bulk.advance(plant, batch)
+        steps.advance(plant, batch)
 
     [order] = must_claim(plant, open_chunks(plant)[0]).orders
 
@@ -163,7 +164,7 @@ def test_repeating_a_step_changes_nothing_twice(plant: Plant) -> None:
     confirm(plant, batch)
 
     for _ in range(30):
-        bulk.advance(plant, batch)
+        steps.advance(plant, batch)
 
     with plant.ledger.read() as tx:
         assert status.order_counts(tx) == {"made": 5, "ready": 5}
@@ -201,7 +202,7 @@ def test_of_two_renames_at_once_one_becomes_a_batch(plant: Plant) -> None:
         found = list(pool.map(lambda event: submit(plant, event), sent))
 
     assert sorted(each.status for each in found) == [Status.ACCEPTED, Status.HELD]
-    assert len(watching.batches(plant)) == 1
+    assert len(progress.all_progress(plant)) == 1
 
 
 def test_approvals_at_the_moment_of_confirmation_end_under_the_new_name(plant: Plant) -> None:
@@ -259,7 +260,7 @@ def test_what_cannot_be_ordered_is_held_alone(plant: Plant) -> None:
 
     run(plant, batch)
 
-    found = watching.batch(plant, batch)
+    found = progress.progress(plant, batch)
     assert (found.state, found.done, found.held) == (BatchState.COMPLETED, 1, 1)
 
 
@@ -271,7 +272,7 @@ def test_who_was_imported_without_a_photo_is_held_alone(plant: Plant) -> None:
 
     run(plant, batch)
 
-    found = watching.batch(plant, batch)
+    found = progress.progress(plant, batch)
     assert (found.state, found.done, found.held) == (BatchState.COMPLETED, 1, 1)
 
 
@@ -318,7 +319,7 @@ def test_a_wrong_check_character_is_held_in_a_rename_too(plant: Plant) -> None:
 
     run(plant, batch)
 
-    assert watching.batch(plant, batch).held == 1
+    assert progress.progress(plant, batch).held == 1
     assert len(desk.open_holds(plant)) == 2
 
 
@@ -333,7 +334,7 @@ def test_what_a_person_has_let_pass_is_not_held_again(plant: Plant) -> None:
 
     run(plant, batch)
 
-    assert watching.batch(plant, batch).done == 1
+    assert progress.progress(plant, batch).done == 1
     assert desk.open_holds(plant) == []
 
 
@@ -356,7 +357,7 @@ def test_steps_taken_by_many_at_once_change_nothing_twice(plant: Plant) -> None:
     confirm(plant, batch)
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: bulk.advance(plant, batch), range(12)))
+        list(pool.map(lambda _: steps.advance(plant, batch), range(12)))
 
     with plant.ledger.read() as tx:
         assert status.order_counts(tx) == {"made": 5, "ready": 5}
@@ -395,7 +396,7 @@ def test_two_renames_in_a_row_leave_the_last_name(plant: Plant) -> None:
     assert outcome.batch is not None
     second = BatchId(outcome.batch)
     for _ in range(3):
-        bulk.advance(plant, second)
+        steps.advance(plant, second)
 
     confirm(plant, second)
     run(plant, second)
@@ -410,7 +411,7 @@ def test_an_enterprise_without_registrations_completes_at_once(plant: Plant) -> 
 
     run(plant, batch)
 
-    found = watching.batch(plant, batch)
+    found = progress.progress(plant, batch)
     assert (found.state, found.total) == (BatchState.COMPLETED, 0)
 
 
@@ -421,8 +422,8 @@ def test_counts_add_up_at_every_step(plant: Plant) -> None:
     confirm(plant, batch)
 
     for _ in range(4):
-        bulk.advance(plant, batch)
-        found = watching.batch(plant, batch)
+        steps.advance(plant, batch)
+        found = progress.progress(plant, batch)
         assert found.pending + found.ordered + found.done + found.skipped + found.held == 5
 
 
@@ -469,7 +470,7 @@ def unsigned(plant: Plant) -> str:
     batch = start_rename(plant)
     confirm(plant, batch)
     run(plant, batch)
-    assert watching.batch(plant, batch).held == 1
+    assert progress.progress(plant, batch).held == 1
     assert states(plant, number) == [EditionState.OUTDATED]
     return number
 
@@ -497,7 +498,7 @@ def printed(plant: Plant, batch: BatchId) -> dict[tuple[str, int], str]:
     """The employer on every certificate by (number, edition); all are made."""
     found = {}
     for _ in range(10):
-        bulk.advance(plant, batch)
+        steps.advance(plant, batch)
     for chunk in open_chunks(plant):
         claim = must_claim(plant, chunk)
         for order in claim.orders:

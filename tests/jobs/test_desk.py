@@ -10,7 +10,8 @@ from sqlalchemy import select
 from factory import specimen
 from factory.errors import ConflictError, FieldError, NotFoundError
 from factory.model import EditionState, Format
-from jobs import bulk, desk, enquiry
+from jobs import desk, enquiry
+from jobs.bulk import confirming, steps
 from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import tables as t
@@ -337,13 +338,13 @@ def without_photo() -> specimen.JsonObject:
 
 
 def confirm(plant: Plant) -> None:
-    bulk.confirm(plant, start_rename(plant), who=WHO, why="notice")
+    confirming.confirm(plant, start_rename(plant), who=WHO, why="notice")
 
 
 def reissue(plant: Plant) -> None:
     batch = start_rename(plant)
-    bulk.confirm(plant, batch, who=WHO, why="notice")
-    bulk.advance(plant, batch)
+    confirming.confirm(plant, batch, who=WHO, why="notice")
+    steps.advance(plant, batch)
     for chunk in open_chunks(plant):
         finish(plant, must_claim(plant, chunk))
 

@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from factory import specimen
 from factory.errors import ConflictError
-from jobs import bulk, enquiry, watching
+from jobs import enquiry
+from jobs.bulk import progress, steps
 from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import tables as t
@@ -133,8 +134,8 @@ def test_a_number_of_two_registers_tells_of_each_its_own_holds(plant: Plant) -> 
 def test_a_rename_tells_who_must_confirm_it(plant: Plant) -> None:
     event = specimen.renamed(1)
     submit(plant, event | {"source": GRANTED})
-    [batch] = watching.batches(plant)
-    bulk.advance(plant, batch.id)
+    [batch] = progress.all_progress(plant)
+    steps.advance(plant, batch.id)
 
     [found] = enquiry.event_status(plant, event["id"])
 

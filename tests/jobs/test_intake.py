@@ -18,6 +18,7 @@ from factory.model import Sex
 from factory.numbering import parse_licence_id
 from factory.versions import Versions
 from jobs import desk, enquiry, intake
+from jobs.bulk import confirming
 from jobs.intake import Status
 from jobs.rejects import Rejects
 from jobs.settings import Settings
@@ -406,9 +407,8 @@ def test_an_employer_under_an_unheard_of_name_is_held(plant: Plant) -> None:
 
 def test_a_late_approval_prints_the_employers_current_name_and_says_so(plant: Plant) -> None:
     issue(plant, 1)
-    from jobs import bulk
 
-    bulk.confirm(plant, start_rename(plant), who=WHO, why="notice")
+    confirming.confirm(plant, start_rename(plant), who=WHO, why="notice")
 
     late = approve(plant, 2)
 

@@ -24,7 +24,8 @@ from factory.errors import NotFoundError
 from factory.model import ApplicationType, ChunkId, Format, Order, OrderState
 from factory.ofd.package import Member, opened, packed
 from factory.seals.sm2_soft import Sm2SoftSigner
-from jobs import bulk, desk, doctor, line, second_reader, second_reading, watching
+from jobs import desk, doctor, line, second_reader, second_reading
+from jobs.bulk import confirming, progress, steps
 from jobs.canary import Canary
 from jobs.commands import exits
 from jobs.settings import Settings
@@ -359,9 +360,9 @@ def rename(plant: Plant) -> int:
         batch = submit(plant, event).batch
         produce(plant)
     assert batch is not None
-    bulk.advance(plant, batch)
-    bulk.confirm(plant, batch, who=WHO, why="notice")
-    bulk.advance(plant, batch)
+    steps.advance(plant, batch)
+    confirming.confirm(plant, batch, who=WHO, why="notice")
+    steps.advance(plant, batch)
     return batch
 
 
@@ -621,13 +622,13 @@ def test_a_rename_whose_ofd_is_read_otherwise_is_held_whole_and_made_once_it_was
 
     assert reasons(plant) == ["second_reading"] * 3
     assert {held.owner for held in desk.open_holds(plant)} == {"operations"}
-    [shown] = watching.batches(plant)
+    [shown] = progress.all_progress(plant)
     assert (shown.id, shown.held, shown.done) == (batch, 3, 0)
     assert stored(plant) == before
     monkeypatch.undo()
     retry_all(plant)
     assert formats(plant) == ["ofd"] * 6 + ["pdf"] * 6
-    [shown] = watching.batches(plant)
+    [shown] = progress.all_progress(plant)
     assert (shown.held, shown.done) == (0, 3)
 
 

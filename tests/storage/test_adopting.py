@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from factory import acceptance, specimen
 from factory.model import ApplicationState, EditionState, Standing
-from jobs import bulk, enquiry, opening, watching
+from jobs import enquiry, opening
+from jobs.bulk import confirming, progress, steps
 from jobs.intake import Outcome, Status
 from jobs.wiring import Plant
 from storage import schema
@@ -223,10 +224,10 @@ def test_a_new_number_is_none_that_was_given_out(adopted: Plant) -> None:
 
 def test_a_rename_reaches_every_certificate(adopted: Plant) -> None:
     batch = start_rename(adopted)
-    bulk.confirm(adopted, batch, who="test", why="notice 7")
-    bulk.advance(adopted, batch)
+    confirming.confirm(adopted, batch, who="test", why="notice 7")
+    steps.advance(adopted, batch)
 
-    assert watching.batch(adopted, batch).ordered == 3
+    assert progress.progress(adopted, batch).ordered == 3
     for number in (APPROVED, OTHER, IMPORTED):
         assert editions(adopted, number)[-1] is EditionState.ORDERED
 

@@ -10,7 +10,8 @@ from sqlalchemy import func, select, update
 
 from factory.errors import FieldError, SealedDataError
 from factory.model import BatchState, EditionState, OrderState
-from jobs import bulk, desk, enquiry, watching
+from jobs import desk, enquiry
+from jobs.bulk import confirming, progress, steps
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.keyring import create_test_keyring
@@ -177,8 +178,8 @@ def test_an_order_that_does_not_open_is_held_and_the_others_are_made(
     for seed in (1, 2):
         issue(plant, seed)
     batch = start_rename(plant)
-    bulk.confirm(plant, batch, who=WHO, why="notice")
-    bulk.advance(plant, batch)
+    confirming.confirm(plant, batch, who=WHO, why="notice")
+    steps.advance(plant, batch)
     with plant.ledger.write(WHO) as tx:
         broken = select(func.max(t.production_order.c.id)).scalar_subquery()
         tx.run(update(t.production_order).where(t.production_order.c.id == broken).values(values))
@@ -189,7 +190,7 @@ def test_an_order_that_does_not_open_is_held_and_the_others_are_made(
     assert len(found.orders) == 1
     [held] = desk.open_holds(plant)
     assert (held.subject_kind, held.reason, held.owner) == ("order", "sealed_data", "operations")
-    progress = watching.batch(plant, batch)
+    progress = progress.progress(plant, batch)
     assert (progress.state, progress.done, progress.held) == (BatchState.COMPLETED, 1, 1)
 
 
@@ -213,8 +214,8 @@ def test_a_chunk_that_keeps_killing_is_halved(plant: Plant) -> None:
     for seed in range(1, 5):
         issue(plant, seed)
     batch = start_rename(plant)
-    bulk.confirm(plant, batch, who=WHO, why="notice")
-    bulk.advance(plant, batch)
+    confirming.confirm(plant, batch, who=WHO, why="notice")
+    steps.advance(plant, batch)
     [chunk] = open_chunks(plant)
 
     for _ in range(3):

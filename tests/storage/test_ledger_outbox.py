@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from factory import specimen
 from factory.model import BatchId, Queue
-from jobs import bulk
+from jobs.bulk import confirming, steps
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.ledger import care, outbox
@@ -230,8 +230,8 @@ def test_two_services_of_different_names_run_beside_each_other(plant: Plant) -> 
 
 def running(plant: Plant) -> BatchId:
     batch = start_rename(plant)
-    bulk.confirm(plant, batch, who=WHO, why="notice")
-    bulk.advance(plant, batch)
+    confirming.confirm(plant, batch, who=WHO, why="notice")
+    steps.advance(plant, batch)
     return batch
 
 

@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 
 from factory.errors import FieldError
 from factory.model import BatchId, BatchState, EditionState, ItemState
-from jobs import bulk, desk, enquiry, watching
+from jobs import desk, enquiry
+from jobs.bulk import confirming, progress, steps
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.ledger import outbox, record
@@ -90,7 +91,7 @@ def test_an_older_edition_that_comes_late_never_becomes_current(plant: Plant) ->
     number = approved(plant, 1)
     late = must_claim(plant, open_chunks(plant)[0])
     batch = confirmed(plant)
-    bulk.advance(plant, batch)
+    steps.advance(plant, batch)
     for chunk in open_chunks(plant):
         finish(plant, must_claim(plant, chunk))
 
@@ -156,7 +157,7 @@ def test_a_held_order_leaves_the_others_of_its_chunk_alone(plant: Plant) -> None
         refused = record.HeldOrder(order=bad.id, error=UNPRINTABLE)
         record.record(tx, underway, [made(good.id)], [refused])
 
-    found = watching.batch(plant, BatchId(1))
+    found = progress.progress(plant, BatchId(1))
 
     assert (found.state, found.done, found.held) == (BatchState.COMPLETED, 1, 1)
 
@@ -166,14 +167,14 @@ def test_a_batch_is_at_an_end_only_when_its_last_chunk_is(plant: Plant) -> None:
     for seed in (1, 2):
         issue(plant, seed)
     batch = confirmed(plant)
-    bulk.advance(plant, batch)
+    steps.advance(plant, batch)
     first, second = open_chunks(plant)
 
     finish(plant, must_claim(plant, first))
-    between = watching.batch(plant, batch).state
+    between = progress.progress(plant, batch).state
     finish(plant, must_claim(plant, second))
 
-    assert (between, watching.batch(plant, batch).state) == (
+    assert (between, progress.progress(plant, batch).state) == (
         BatchState.RUNNING,
         BatchState.COMPLETED,
     )
@@ -185,10 +186,10 @@ def test_a_batch_whose_held_order_is_made_now_runs_until_it_is(plant: Plant) -> 
     [held] = desk.open_holds(plant)
 
     desk.retry(plant, held.id, who=WHO, why="the face was installed")
-    between = watching.batch(plant, BatchId(1))
+    between = progress.progress(plant, BatchId(1))
     finish(plant, must_claim(plant, open_chunks(plant)[0]))
 
-    after = watching.batch(plant, BatchId(1))
+    after = progress.progress(plant, BatchId(1))
     assert (between.state, between.ordered, between.held) == (BatchState.RUNNING, 1, 0)
     assert (after.state, after.done, after.held) == (BatchState.COMPLETED, 1, 0)
     assert item_reasons(plant) == {(ItemState.DONE.value, None)}
@@ -262,13 +263,13 @@ def approved(plant: Plant, seed: int) -> str:
 def confirmed(plant: Plant) -> BatchId:
     """A rename of enterprise 1 that has just taken effect."""
     batch = start_rename(plant)
-    bulk.confirm(plant, batch, who=WHO, why="notice")
+    confirming.confirm(plant, batch, who=WHO, why="notice")
     return batch
 
 
 def reissue(plant: Plant) -> None:
     """A rename of enterprise 1 to its end."""
-    bulk.advance(plant, confirmed(plant))
+    steps.advance(plant, confirmed(plant))
     for chunk in open_chunks(plant):
         finish(plant, must_claim(plant, chunk))
 
@@ -277,7 +278,7 @@ def bulk_chunk(plant: Plant, size: int) -> Claim:
     """A claimed chunk of a rename, with so many orders."""
     for seed in range(1, size + 1):
         issue(plant, seed)
-    bulk.advance(plant, confirmed(plant))
+    steps.advance(plant, confirmed(plant))
     return must_claim(plant, open_chunks(plant)[0])
 
 

@@ -25,7 +25,7 @@ from types import FrameType
 from typing import Any
 
 from factory.model import BatchId, ChunkId
-from jobs import bulk
+from jobs.bulk import steps
 from jobs.settings import Settings
 from jobs.wiring import Plant
 from jobs.worker import start_with
@@ -88,13 +88,13 @@ def order(folder: Path, name: str, drill: Drill) -> Path:
 def start() -> None:
     """What dramatiq calls in the worker."""
     _watch_claims()
-    advance = bulk.advance
+    advance = steps.advance
 
     def watched(plant: Plant, batch: BatchId) -> None:
         with _stage(ADVANCE):
             advance(plant, batch)
 
-    bulk.advance = watched
+    steps.advance = watched
     start_with(_plant)
 
 

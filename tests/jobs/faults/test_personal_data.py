@@ -19,7 +19,8 @@ from sqlalchemy import select
 
 from factory import specimen
 from jobs import broker as brokers
-from jobs import desk, enquiry, watching
+from jobs import desk, enquiry
+from jobs.bulk import progress
 from jobs.embedded import Embedded
 from storage import tables as t
 
@@ -66,7 +67,7 @@ def day(servers: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         works.confirm(bulk_)
         works.settle()
         texts += _use(works, numbers[:2])
-        texts += [repr(desk.open_holds(works.plant)), repr(watching.batches(works.plant))]
+        texts += [repr(desk.open_holds(works.plant)), repr(progress.all_progress(works.plant))]
         texts += [repr(enquiry.event_status(works.plant, event["id"])) for event in events]
         left = {"answers": "\n".join(texts).encode(), "metrics": works.metrics().encode()}
         left |= _broker(works) | _files(folder) | _files(servers.settings.data_dir / "log")

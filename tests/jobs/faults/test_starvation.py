@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import select
 
 from factory.model import BatchId, BatchState
-from jobs import enquiry, watching
+from jobs import enquiry
+from jobs.bulk import progress
 from jobs.embedded import Embedded
 from storage import tables as t
 
@@ -33,13 +34,13 @@ def test_an_approval_is_made_while_a_bulk_event_runs(works: Works) -> None:
     batch = works.prepare_rename(1)
     gate = works.drill("gate", Hold(queue="bulk", stage="draw", turn=2))
     works.confirm(batch)
-    wait_for(lambda: watching.batch(works.plant, batch).done > 0, "the batch runs")
+    wait_for(lambda: progress.progress(works.plant, batch).done > 0, "the batch runs")
 
     number = works.approve([5_000], enterprise=2)[0]
     wait_for(lambda: works.made(number), "the approval is made")
 
     # Nothing but its own pool can have made it: the others still have work in their hands.
-    assert watching.batch(works.plant, batch).state is BatchState.RUNNING
+    assert progress.progress(works.plant, batch).state is BatchState.RUNNING
     gate.unlink()
     works.settle_and_check()
     made = enquiry.registration_status(works.plant, number).registration.newest.made_at

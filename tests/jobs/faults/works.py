@@ -22,7 +22,8 @@ from factory import courses, specimen
 from factory.courses import Case
 from factory.errors import StoreUnavailableError
 from factory.model import ApplicationType, BatchId, BatchState, Format
-from jobs import bulk, crew, enquiry, intake, opening, waiting
+from jobs import crew, enquiry, intake, opening, waiting
+from jobs.bulk import confirming
 from jobs.crew import Crew
 from jobs.embedded import Embedded
 from jobs.intake import Outcome, Status
@@ -95,7 +96,7 @@ class Works:
 
     def confirm(self, batch: BatchId) -> None:
         """The rename takes effect."""
-        bulk.confirm(self.plant, batch, who=WHO, why="a test")
+        confirming.confirm(self.plant, batch, who=WHO, why="a test")
 
     def until_state(self, batch: BatchId, state: BatchState) -> None:
         """Wait for a batch."""

@@ -10,10 +10,12 @@ from factory.kinds import rename_list
 from factory.model import EditionState, ItemState, Kind, Queue
 from factory.profile import Profile
 from jobs import ordering
+from jobs.bulk.scopes import RENAMED
 from jobs.wording import OUTCOMES, SKIPPED
-from storage.ledger import Tx, batches, documents, keys, orders, registers
-from storage.ledger.batches import Batch, Outcome
+from storage.ledger import Tx, batches, documents, items, keys, orders, registers
+from storage.ledger.batches import Batch
 from storage.ledger.documents import NewDocument
+from storage.ledger.items import Outcome
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -21,17 +23,18 @@ if TYPE_CHECKING:
 RELISTED = "the batch went on since, and is listed anew"
 
 
-def list_result(plant: Plant, tx: Tx, batch: Batch) -> None:
-    """Order the list of each register that gives one out; what it replaces is void."""
+def settle(plant: Plant, tx: Tx, batch: Batch) -> None:
+    """Order the lists of each register that gives them out; what they replace is void."""
     for name in batch.profiles:
         profile = plant.installed(tx, name)
-        if profile is not None and profile.documents.rename_list:
+        listed = batch.kind == RENAMED and batch.confirmed_at is not None
+        if profile is not None and listed and profile.documents.rename_list:
             _list(tx, batch, profile)
-    batches.listed(tx, batch.id)
+    batches.listed(tx, batch.id, root=None, size=None)
 
 
 def _list(tx: Tx, batch: Batch, profile: Profile) -> None:
-    outcomes = batches.outcomes(tx, batch.id, profile.id)
+    outcomes = list(items.outcomes(tx, batch.id, profile=profile.id))
     if not outcomes:
         return
     known = registers.load(tx, [each.registration_id for each in outcomes])

@@ -1,0 +1,55 @@
+"""Forecasts: what is expected to keep an item's certificate from being made.
+
+They are looked at before confirmation, and never decide: at its turn each is planned anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from factory import plan
+from factory.errors import PermanentError
+from factory.register import check_pictures
+from jobs.bulk.scopes import Item, scope_of, why_skip
+from storage.ledger import Tx, orders, registers
+from storage.ledger.batches import Batch
+from storage.ledger.items import Affected
+from storage.ledger.registers import RegistrationRow
+
+if TYPE_CHECKING:
+    from jobs.wiring import Plant
+
+UNPRINTABLE = "unprintable"
+
+
+def forecasts(
+    plant: Plant, tx: Tx, batch: Batch, affected: Sequence[Affected]
+) -> Mapping[int, str]:
+    """By registration, a closed word for why it would be skipped or held; most have none."""
+    ids = [each.registration_id for each in affected]
+    rows, newest = registers.load(tx, ids), orders.newest_of(tx, ids)
+    found = {}
+    for each in affected:
+        ident = each.registration_id
+        item = Item(row=rows[ident], newest=newest.get(ident), expected=each.edition_id)
+        word = why_skip(plant, tx, batch, item)
+        word = word or _why_held(plant, tx, batch, rows[ident], looked_at=ident in newest)
+        if word:
+            found[ident] = word
+    return found
+
+
+def _why_held(
+    plant: Plant, tx: Tx, batch: Batch, row: RegistrationRow, *, looked_at: bool
+) -> str | None:
+    rules, then = scope_of(batch).then(plant, tx, batch, row)
+    try:
+        check_pictures(then.view, rules)
+    except PermanentError as error:
+        return error.reason
+    holder, enterprise = then.value.holder, then.value.enterprise
+    if any(plant.typefaces.book.unprintable(text) for text in (holder.name, enterprise.name)):
+        return UNPRINTABLE
+    doubts = [] if looked_at else plan.doubts(holder, enterprise, rules)
+    return doubts[0].reason if doubts else None

@@ -1,0 +1,110 @@
+"""Whom a bulk event concerns: registrations in force, each with the newest edition it has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.sql.selectable import Select
+
+from factory import numbering
+from storage import tables as t
+from storage.ledger.base import Tx
+from storage.ledger.items import Affected
+
+AT_ONCE = 500  #: values in one question
+
+
+def in_force() -> Select[Any]:
+    """All registrations in force: (registration_id, profile, edition_id)."""
+    newest = (
+        select(func.max(t.edition.c.id))
+        .where(t.edition.c.registration_id == t.registration.c.id)
+        .correlate(t.registration)
+        .scalar_subquery()
+    )
+    return select(
+        t.registration.c.id.label("registration_id"),
+        t.registration.c.profile,
+        newest.label("edition_id"),
+    ).where(t.registration.c.state == "active")
+
+
+def of_enterprise(credit_code: str, profiles: Sequence[str]) -> Select[Any]:
+    """Those at an enterprise, in some registers."""
+    return (
+        in_force()
+        .join(t.enterprise, t.enterprise.c.id == t.registration.c.enterprise_id)
+        .where(t.enterprise.c.credit_code == credit_code, t.enterprise.c.profile.in_(profiles))
+    )
+
+
+def of_register(profile: str) -> Select[Any]:
+    """Those of one register."""
+    return in_force().where(t.registration.c.profile == profile)
+
+
+def slice_of(tx: Tx, affected: Select[Any], *, after: int, limit: int) -> list[Affected]:
+    """The next of them by row id."""
+    c = t.registration.c
+    return _read(tx, affected.where(c.id > after).order_by(c.id).limit(limit))
+
+
+def these(tx: Tx, ids: Sequence[int]) -> list[Affected]:
+    """Those of these rows, in force or not."""
+    newest = (
+        select(t.edition.c.registration_id, func.max(t.edition.c.id).label("edition_id"))
+        .where(t.edition.c.registration_id.in_(ids))
+        .group_by(t.edition.c.registration_id)
+        .subquery()
+    )
+    c = t.registration.c
+    wanted = (
+        select(c.id.label("registration_id"), c.profile, newest.c.edition_id)
+        .outerjoin(newest, newest.c.registration_id == c.id)
+        .where(c.id.in_(ids))
+        .order_by(c.id)
+    )
+    return _read(tx, wanted)
+
+
+def _read(tx: Tx, wanted: Select[Any]) -> list[Affected]:
+    return [
+        Affected(
+            registration_id=row.registration_id, profile=row.profile, edition_id=row.edition_id
+        )
+        for row in tx.run(wanted)
+    ]
+
+
+def rows_of(tx: Tx, profile: str, authority: str, numbers: Sequence[str]) -> dict[str, int]:
+    """The rows of a register's registrations by number, in either spelling, also a former one."""
+    keys = {numbering.number_key(number): number for number in numbers}
+    found: dict[str, int] = {}
+    known = list(keys)
+    for start in range(0, len(known), AT_ONCE):
+        part = known[start : start + AT_ONCE]
+        found |= {keys[key]: ident for key, ident in _former(tx, profile, authority, part)}
+        found |= {keys[key]: ident for key, ident in _current(tx, profile, authority, part)}
+    return found
+
+
+def _current(tx: Tx, profile: str, authority: str, keys: Sequence[str]) -> list[tuple[str, int]]:
+    c = t.registration.c
+    wanted = select(c.number_key, c.id).where(
+        c.authority == authority, c.profile == profile, c.number_key.in_(keys)
+    )
+    return [(row[0], row[1]) for row in tx.run(wanted)]
+
+
+def _former(tx: Tx, profile: str, authority: str, keys: Sequence[str]) -> list[tuple[str, int]]:
+    c = t.former_number.c
+    wanted = (
+        select(c.number_key, c.registration_id)
+        .join(t.registration, t.registration.c.id == c.registration_id)
+        .where(
+            c.authority == authority, t.registration.c.profile == profile, c.number_key.in_(keys)
+        )
+    )
+    return [(row[0], row[1]) for row in tx.run(wanted)]
