@@ -24,6 +24,8 @@ COMMANDS = (
           "Upstream systems, and the profiles each may submit for."),
     Later("register", "register:register_group",
           "An existing register: take it over, with its numbers."),
+    Later("simulate", "simulate:simulate_group",
+          "Synthetic registers of any size, to be taken over for trials and measuring."),
     Later("events", "events:events_group",
           "What may be submitted: JSON Schemas and examples."),
     Later("preview", "preview:preview",
