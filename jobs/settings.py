@@ -137,6 +137,13 @@ class Settings:
         example="/run/secrets/keyring",
         shown="none",
     )
+    operator_token_file: Path | None = setting(
+        maybe_path,
+        "",
+        "File that holds the token of the operator who types, closed to everybody else",
+        example="/run/user/1000/operator-token",
+        shown="none",
+    )
     font_dirs: tuple[Path, ...] = setting(
         paths,
         _fonts,

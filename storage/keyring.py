@@ -13,6 +13,7 @@ issuers/*.pem                   CAs between the roots and OFD seals, which are n
                                 of seals that were replaced too
 parties/<trust>/*.pem           roots of the CAs that issue the parties' certificates
 outside/                        of a test keyring: the test CA that plays those CAs
+operators/<name>.json           who approves, and by which tokens, see operators.py
 
 ``pkcs12 = "seal.p12"`` in identity.toml names a PKCS#12 file in place of signing.pem, chain.pem
 and key.p8.  master.json, keys and passphrases must be closed to others (mode 0600 or 0640).
@@ -41,6 +42,7 @@ from factory.seals.signer import SealIdentity, SesIdentity
 from factory.seals.soft import SoftKey, SoftSigner
 from storage import keyfiles, ofd_seals, outside, testca
 from storage.keyfiles import KeyFile
+from storage.operators import Operators
 from storage.sealed import KEY_BYTES, MasterKeys
 
 SEAL_WIDTH_MM = 42.0  #: of a round seal of a government body
@@ -173,6 +175,11 @@ class Keyring:
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SettingsError("keyring file master.json is not what it should be") from error
+
+    @property
+    def operators(self) -> Operators:
+        """Who may approve, known by their tokens."""
+        return Operators(self._folder / "operators")
 
     def _trust(self) -> ofd_seals.Trust:
         files = sorted((self._folder / "issuers").glob("*.pem"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from jobs.commands import machine
+from jobs.commands.operators import operators_group
 from jobs.commands.options import json_option
 from jobs.commands.output import print_json, print_table
 from jobs.commands.seals import import_seal, show_seal
@@ -35,3 +36,4 @@ def keys_list(as_json: bool) -> None:
 
 keys_group.add_command(import_seal)
 keys_group.add_command(show_seal)
+keys_group.add_command(operators_group)

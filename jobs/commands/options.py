@@ -47,6 +47,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 reason_option = click.option(
     "--reason", required=True, type=TEXT, help="Why; it is kept in the audit log with your account."
 )
+token_option = click.option(
+    "--token-file", type=click.Path(path_type=Path),
+    help="File with your operator token (操作员令牌), closed to everybody else; it is never an"
+    " argument.  [default: FACTORY_OPERATOR_TOKEN_FILE]",
+)  # fmt: skip
 
 
 def check_rejects(path: Path, source: Path | None, option: str = "--rejects") -> None:
