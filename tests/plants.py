@@ -153,14 +153,14 @@ def finish(plant: Plant, found: Claim) -> bool:
     """Record every order of a chunk as made; False: the fence was lost."""
     with plant.ledger.write(WHO) as tx:
         files = [made(o.id, key=o.object_key(Format.PDF)) for o in found.orders]
-        return record.record(tx, found, files, [])
+        return record.record(tx, found, files, [], brake=plant.brake)
 
 
 def hold(plant: Plant, found: Claim, error: PermanentError) -> bool:
     """Record every order of a chunk as held."""
     with plant.ledger.write(WHO) as tx:
         held = [HeldOrder(order=order.id, error=error) for order in found.orders]
-        return record.record(tx, found, [], held)
+        return record.record(tx, found, [], held, brake=plant.brake)
 
 
 def issue(plant: Plant, seed: int, enterprise: int = 1) -> str:
@@ -191,6 +191,19 @@ def start_rename(plant: Plant, enterprise: int = 1, event: int = 1) -> BatchId:
     for _ in range(20):
         steps.advance(plant, batch)
     return batch
+
+
+def run_batch(plant: Plant, batch: BatchId) -> None:
+    """Every step of a batch, and every chunk of it made, until nothing more comes."""
+    while True:
+        steps.advance(plant, batch)
+        ready = open_chunks(plant)
+        for chunk in ready:
+            if found := claim(plant, chunk):
+                finish(plant, found)
+        if not ready:
+            steps.advance(plant, batch)
+            return
 
 
 def put(plant: Plant, key: str, data: bytes) -> str:

@@ -24,6 +24,7 @@ from tests.plants import (
     must_claim,
     new_plant,
     open_chunks,
+    run_batch,
     start_rename,
     submit,
 )
@@ -39,14 +40,6 @@ def plant(tmp_path: Path, db_url: str) -> Plant:
 
 def confirm(plant: Plant, batch: BatchId) -> None:
     confirming.confirm(plant, batch, who=WHO, why="notice")
-
-
-def run(plant: Plant, batch: BatchId) -> None:
-    """Every step, and every chunk made."""
-    for _ in range(10):
-        steps.advance(plant, batch)
-    for chunk in open_chunks(plant):
-        finish(plant, must_claim(plant, chunk))
 
 
 def licence_ids(plant: Plant, number: str) -> list[str]:
@@ -87,7 +80,7 @@ def test_after_the_run_everybody_has_a_new_edition_to_collect(plant: Plant) -> N
     batch = start_rename(plant)
     confirm(plant, batch)
 
-    run(plant, batch)
+    run_batch(plant, batch)
 
     wanted = [EditionState.SUPERSEDED, EditionState.UNCOLLECTED]
     assert all(states(plant, number) == wanted for number in numbers)
@@ -114,7 +107,7 @@ def test_others_keep_their_edition(plant: Plant) -> None:
     batch = start_rename(plant)
     confirm(plant, batch)
 
-    run(plant, batch)
+    run_batch(plant, batch)
 
     assert states(plant, other) == [EditionState.UNCOLLECTED]
 
@@ -125,7 +118,7 @@ def test_whoever_came_since_the_preparation_becomes_an_item(plant: Plant) -> Non
     late = issue(plant, 2)
 
     confirm(plant, batch)
-    run(plant, batch)
+    run_batch(plant, batch)
 
     assert states(plant, late) == [EditionState.SUPERSEDED, EditionState.UNCOLLECTED]
 
@@ -150,7 +143,7 @@ def test_a_late_old_edition_does_not_replace_the_new_one(plant: Plant) -> None:
     assert number is not None
     underway = must_claim(plant, open_chunks(plant)[0])
     confirm(plant, batch)
-    run(plant, batch)
+    run_batch(plant, batch)
 
     finish(plant, underway)
 
@@ -227,7 +220,7 @@ def test_a_registration_with_an_old_number_in_no_scheme_is_reissued(plant: Plant
     batch = start_rename(plant)
     confirm(plant, batch)
 
-    run(plant, batch)
+    run_batch(plant, batch)
 
     wanted = [EditionState.SUPERSEDED, EditionState.UNCOLLECTED]
     assert all(states(plant, number) == wanted for number in numbers)
@@ -243,7 +236,7 @@ def test_in_a_rename_the_licence_id_of_an_imported_edition_goes_on(plant: Plant)
     batch = start_rename(plant)
     confirm(plant, batch)
 
-    run(plant, batch)
+    run_batch(plant, batch)
 
     assert number is not None
     assert licence_ids(plant, number) == [f"{foreign}.001.W", f"{foreign}.002.U"]
@@ -258,7 +251,7 @@ def test_what_cannot_be_ordered_is_held_alone(plant: Plant) -> None:
     batch = start_rename(plant)
     confirm(plant, batch)
 
-    run(plant, batch)
+    run_batch(plant, batch)
 
     found = progress.progress(plant, batch)
     assert (found.state, found.done, found.held) == (BatchState.COMPLETED, 1, 1)
@@ -270,7 +263,7 @@ def test_who_was_imported_without_a_photo_is_held_alone(plant: Plant) -> None:
     batch = start_rename(plant)
     confirm(plant, batch)
 
-    run(plant, batch)
+    run_batch(plant, batch)
 
     found = progress.progress(plant, batch)
     assert (found.state, found.done, found.held) == (BatchState.COMPLETED, 1, 1)
@@ -317,7 +310,7 @@ def test_a_wrong_check_character_is_held_in_a_rename_too(plant: Plant) -> None:
     batch = start_rename(plant)
     confirm(plant, batch)
 
-    run(plant, batch)
+    run_batch(plant, batch)
 
     assert progress.progress(plant, batch).held == 1
     assert len(desk.open_holds(plant)) == 2
@@ -332,7 +325,7 @@ def test_what_a_person_has_let_pass_is_not_held_again(plant: Plant) -> None:
     batch = start_rename(plant)
     confirm(plant, batch)
 
-    run(plant, batch)
+    run_batch(plant, batch)
 
     assert progress.progress(plant, batch).done == 1
     assert desk.open_holds(plant) == []
@@ -367,7 +360,7 @@ def test_a_rename_to_the_name_the_register_has_does_nothing(plant: Plant) -> Non
     issue(plant, 1)
     batch = start_rename(plant)
     confirm(plant, batch)
-    run(plant, batch)
+    run_batch(plant, batch)
 
     again = submit(plant, specimen.renamed(2, 1))
 
@@ -409,7 +402,7 @@ def test_an_enterprise_without_registrations_completes_at_once(plant: Plant) -> 
     batch = start_rename(plant)
     confirm(plant, batch)
 
-    run(plant, batch)
+    run_batch(plant, batch)
 
     found = progress.progress(plant, batch)
     assert (found.state, found.total) == (BatchState.COMPLETED, 0)
@@ -469,7 +462,7 @@ def unsigned(plant: Plant) -> str:
     assert number is not None
     batch = start_rename(plant)
     confirm(plant, batch)
-    run(plant, batch)
+    run_batch(plant, batch)
     assert progress.progress(plant, batch).held == 1
     assert states(plant, number) == [EditionState.OUTDATED]
     return number

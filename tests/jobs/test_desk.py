@@ -316,7 +316,7 @@ def stored(plant: Plant, seed: int) -> str:
         signing_cert_sha256="0" * 64,
     )
     with plant.ledger.write(WHO) as tx:
-        record.record(tx, found, [file], [])
+        record.record(tx, found, [file], [], brake=plant.brake)
     return number
 
 

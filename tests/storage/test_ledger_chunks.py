@@ -114,7 +114,7 @@ def test_a_chunk_given_back_rests_before_it_is_to_be_had(plant: Plant) -> None:
     found = must_claim(plant, chunk)
 
     with plant.ledger.write(WHO) as tx:
-        record.record(tx, found, [], [], again_after=timedelta(hours=1))
+        record.record(tx, found, [], [], brake=plant.brake, again_after=timedelta(hours=1))
 
     assert claim(plant, chunk) is None
     with plant.ledger.write(WHO) as tx:
@@ -128,7 +128,7 @@ def test_a_chunk_that_has_rested_is_rung_for_once(plant: Plant) -> None:
         outbox.mark_sent(tx, outbox.unsent(tx))
     found = must_claim(plant, chunk)
     with plant.ledger.write(WHO) as tx:
-        record.record(tx, found, [], [], again_after=NO_TIME)
+        record.record(tx, found, [], [], brake=plant.brake, again_after=NO_TIME)
 
     with plant.ledger.write(WHO) as tx:
         rung = [care.ring_due(tx), care.ring_due(tx)]
@@ -190,8 +190,8 @@ def test_an_order_that_does_not_open_is_held_and_the_others_are_made(
     assert len(found.orders) == 1
     [held] = desk.open_holds(plant)
     assert (held.subject_kind, held.reason, held.owner) == ("order", "sealed_data", "operations")
-    progress = progress.progress(plant, batch)
-    assert (progress.state, progress.done, progress.held) == (BatchState.COMPLETED, 1, 1)
+    shown = progress.progress(plant, batch)
+    assert (shown.state, shown.done, shown.held) == (BatchState.COMPLETED, 1, 1)
 
 
 def test_under_another_keyring_a_chunk_is_left_for_whoever_has_its_own(
@@ -252,10 +252,10 @@ def test_two_files_never_lie_under_one_key(plant: Plant) -> None:
     approve(plant, 2)
     first, second = (must_claim(plant, chunk) for chunk in open_chunks(plant))
     with plant.ledger.write(WHO) as tx:
-        record.record(tx, first, [made(first.orders[0].id, key="same")], [])
+        record.record(tx, first, [made(first.orders[0].id, key="same")], [], brake=plant.brake)
 
     with pytest.raises(Exception, match=r"(?i)unique"), plant.ledger.write(WHO) as tx:
-        record.record(tx, second, [made(second.orders[0].id, key="same")], [])
+        record.record(tx, second, [made(second.orders[0].id, key="same")], [], brake=plant.brake)
 
 
 def test_every_made_edition_is_told_upstream_once(plant: Plant) -> None:

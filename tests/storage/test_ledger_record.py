@@ -143,7 +143,9 @@ def test_what_was_made_is_kept_and_the_rest_of_the_chunk_is_tried_again(plant: P
     underway = bulk_chunk(plant, 3)
     first, *rest = underway.orders
     with plant.ledger.write(WHO) as tx:
-        record.record(tx, underway, [made(first.id)], [], again_after=timedelta(0))
+        record.record(
+            tx, underway, [made(first.id)], [], brake=plant.brake, again_after=timedelta(0)
+        )
 
     again = must_claim(plant, underway.id)
 
@@ -155,7 +157,7 @@ def test_a_held_order_leaves_the_others_of_its_chunk_alone(plant: Plant) -> None
     bad, good = underway.orders
     with plant.ledger.write(WHO) as tx:
         refused = record.HeldOrder(order=bad.id, error=UNPRINTABLE)
-        record.record(tx, underway, [made(good.id)], [refused])
+        record.record(tx, underway, [made(good.id)], [refused], brake=plant.brake)
 
     found = progress.progress(plant, BatchId(1))
 
