@@ -36,6 +36,8 @@ COMMANDS = (
           "Take events from FILE (- for standard input): CloudEvents JSON or JSON Lines."),
     Later("status", "enquiry:status",
           "Where an event, an application or a registration stands, and whose turn it is."),
+    Later("enterprise", "enterprise:enterprise",
+          "How the people of the enterprise CODE stand, and who of a rename has collected (领证)."),
     Later("materials", "enquiry:materials",
           "List the materials (申报材料) of the application NUMBER (受理编号), or get one."),
     Later("material", "material:material_group",

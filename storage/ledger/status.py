@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, func, select, update
+from sqlalchemy.sql.selectable import Select
 
 from factory.errors import ConflictError, NotFoundError
 from factory.lifecycle import Turn, after, before
@@ -254,8 +255,22 @@ def _former_numbers(tx: Tx, registration_ids: Sequence[int]) -> dict[int, list[s
 
 
 def _editions(tx: Tx, registration_ids: Sequence[int]) -> dict[int, list[EditionView]]:
-    order = t.production_order
     rows = tx.run(
+        edition_rows()
+        .where(t.edition.c.registration_id.in_(registration_ids))
+        .order_by(t.edition.c.registration_id, t.edition.c.number)
+    ).all()
+    files = _files(tx, [row.id for row in rows])
+    found: dict[int, list[EditionView]] = {}
+    for row in rows:
+        found.setdefault(row.registration_id, []).append(edition_view(row, files.get(row.id, ())))
+    return found
+
+
+def edition_rows() -> Select[Any]:
+    """Editions, each with its order and the open hold of that, as `edition_view` reads them."""
+    order = t.production_order
+    return (
         select(
             t.edition,
             order.c.state.label("order_state"),
@@ -271,14 +286,7 @@ def _editions(tx: Tx, registration_ids: Sequence[int]) -> dict[int, list[Edition
             & (t.hold.c.subject_id == order.c.id)
             & t.hold.c.closed_at.is_(None),
         )
-        .where(t.edition.c.registration_id.in_(registration_ids))
-        .order_by(t.edition.c.registration_id, t.edition.c.number)
-    ).all()
-    files = _files(tx, [row.id for row in rows])
-    found: dict[int, list[EditionView]] = {}
-    for row in rows:
-        found.setdefault(row.registration_id, []).append(_edition(row, files.get(row.id, ())))
-    return found
+    )
 
 
 def _files(tx: Tx, edition_ids: Sequence[int]) -> dict[int, list[StoredFile]]:
@@ -301,7 +309,8 @@ def stored_file(row: Row[Any]) -> StoredFile:
     )
 
 
-def _edition(row: Row[Any], files: Sequence[StoredFile]) -> EditionView:
+def edition_view(row: Row[Any], files: Sequence[StoredFile] = ()) -> EditionView:
+    """A row of `edition_rows`, with those of its files that were asked for."""
     return EditionView(
         id=row.id,
         number=row.number,

@@ -1,6 +1,7 @@
 """A rename: prepared by cursor, confirmed in one instant, reissued to the last one."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ FIRST, SECOND = "土木建筑工程", "安装工程"
 
 @pytest.fixture
 def plant(tmp_path: Path, db_url: str) -> Plant:
-    return new_plant(tmp_path, db_url, slice_items=2, chunk_items=2)
+    plant = new_plant(tmp_path, db_url, slice_items=2, chunk_items=2)
+    return plant.on(date(2024, 12, 1))  # what examples speak of is in force then
 
 
 def confirm(plant: Plant, batch: BatchId) -> None:
@@ -380,7 +382,7 @@ def test_two_renames_in_a_row_leave_the_last_name(plant: Plant) -> None:
     number = issue(plant, 1)
     first = start_rename(plant)
     confirm(plant, first)
-    run(plant, first)
+    run_batch(plant, first)
     event = renamed("上海又一个名称建设工程有限公司")
     event["data"]["enterprise"]["old_name"] = specimen.renamed(1, 1)["data"]["enterprise"][
         "new_name"
@@ -392,7 +394,7 @@ def test_two_renames_in_a_row_leave_the_last_name(plant: Plant) -> None:
         steps.advance(plant, second)
 
     confirm(plant, second)
-    run(plant, second)
+    run_batch(plant, second)
 
     wanted = [EditionState.SUPERSEDED, EditionState.SUPERSEDED, EditionState.UNCOLLECTED]
     assert states(plant, number) == wanted
