@@ -34,6 +34,7 @@ class Thing(StrEnum):
     MATERIAL = "material"  #: 申报材料
     FILING_SLIP = "filing_slip"  #: 申报告知单, with its query code
     RENAME_LIST = "rename_list"  #: 企业更名结果, with everybody's name
+    BATCH_REPORT = "batch_report"  #: 批次报告, of counts and times alone
     PROGRESS = "progress"  #: 办事进度, by both numbers of the slip
     CERTIFICATE_FILE = "certificate_file"  #: 证书文件
     COLLECTION = "collection"  #: 领证
@@ -64,6 +65,7 @@ TABLE: Mapping[Thing, Mapping[Viewer, Rule]] = MappingProxyType(
         Thing.MATERIAL: _rules(Rule.OWN, Rule.OWN, Rule.ALL, Rule.NEVER),
         Thing.FILING_SLIP: _rules(Rule.OWN, Rule.NEVER, Rule.ALL, Rule.NEVER),
         Thing.RENAME_LIST: _rules(Rule.NEVER, Rule.OWN, Rule.ALL, Rule.NEVER),
+        Thing.BATCH_REPORT: _rules(Rule.NEVER, Rule.OWN, Rule.ALL, Rule.NEVER),
         Thing.PROGRESS: _rules(Rule.ALL, Rule.ALL, Rule.ALL, Rule.ALL),
         Thing.CERTIFICATE_FILE: _rules(Rule.OWN, Rule.BY_PROFILE, Rule.ALL, Rule.NEVER),
         Thing.COLLECTION: _rules(Rule.OWN, Rule.NEVER, Rule.ALL, Rule.NEVER),
@@ -73,7 +75,7 @@ TABLE: Mapping[Thing, Mapping[Viewer, Rule]] = MappingProxyType(
 )
 NEVER: Mapping[Viewer, str] = MappingProxyType(
     {
-        Viewer.HOLDER: "names other people too; it is the enterprise's, and the counter's",
+        Viewer.HOLDER: "is about other people too; it is the enterprise's, and the counter's",
         Viewer.ENTERPRISE: "is the holder's own affair, or the counter's",
         Viewer.PUBLIC: "the public may verify by code, and see no more",
     }

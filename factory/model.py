@@ -35,6 +35,7 @@ class Kind(StrEnum):
     ACCEPTANCE_NOTICE = "acceptance_notice"  #: 行政审批受理通知书
     FILING_SLIP = "filing_slip"  #: 申报告知单
     RENAME_LIST = "rename_list"  #: 企业更名结果
+    BATCH_REPORT = "batch_report"  #: 批次报告
 
 
 class Format(StrEnum):

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from functools import lru_cache
 
-from factory import numbering, paperwork, plan, specimen
+from factory import merkle, numbering, paperwork, plan, specimen
 from factory.errors import ConflictError, FieldError, NotFoundError
 from factory.events import (
     Applied,
@@ -23,8 +23,8 @@ from factory.events import (
     InlinePhoto,
     PersonData,
 )
-from factory.kinds import rename_list
-from factory.model import SHANGHAI, Enterprise, Kind, Registration
+from factory.kinds import batch_report, rename_list
+from factory.model import SHANGHAI, Enterprise, Format, ItemState, Kind, Registration
 from factory.numbering import CODE_BYTES
 from factory.paperwork import Case, Face
 from factory.pictures import NORMALISE
@@ -42,6 +42,7 @@ from factory.register import (
 from factory.versions import Versions
 
 SERIAL = 1  #: of a number that would be drawn
+CONFIRMED_BY = "运维人员"  #: of a batch that nobody confirms
 SAMPLE = bytes(range(7, 7 + CODE_BYTES))  #: in place of random bytes
 SPECIMEN: Mapping[str, Callable[[int], bytes]] = {
     "photo": specimen.portrait,
@@ -210,6 +211,36 @@ def renamed(outlook: Outlook) -> Face:
         batch=SERIAL,
         completed_at=outlook.moment,
         rows=list(_rows(outlook, names.credit_code)),
+    )
+
+
+def reported(outlook: Outlook) -> Face:
+    """The face of the report of the batch, if every edition were made, one a second.
+
+    ConflictError: the last event is no rename.
+    """
+    data = outlook.last.data
+    if not isinstance(data, EnterpriseRenamed):
+        raise ConflictError(f"batch_report: none follows from {outlook.last.type}")
+    leaves = [
+        merkle.leaf(row.number, {}, {Format.PDF: hashlib.sha256(row.number.encode()).hexdigest()})
+        for row in _rows(outlook, data.enterprise.credit_code)
+    ]
+    began = outlook.moment - timedelta(seconds=len(leaves))
+    return batch_report.face(
+        profile=outlook.profile,
+        batch=SERIAL,
+        cause=outlook.last.type,
+        subject=data.enterprise.model_dump() | {"effective_on": data.effective_on},
+        confirmed_by=CONFIRMED_BY,
+        approved_by=None,
+        confirmed_at=began,
+        completed_at=outlook.moment,
+        counts={ItemState.DONE: len(leaves)},
+        reasons=(),
+        made_per_bar=[(began + timedelta(seconds=n), 1) for n, _ in enumerate(leaves)],
+        root=merkle.prove(leaves, 0).root.hex(),
+        size=len(leaves),
     )
 
 

@@ -80,6 +80,7 @@ MAKERS: Mapping[Kind, Maker] = {
         face=lambda seen, _: outlook.paper(seen, Kind.FILING_SLIP), told=_handed_in
     ),
     Kind.RENAME_LIST: Maker(face=lambda seen, _: outlook.renamed(seen), told=courses.renaming),
+    Kind.BATCH_REPORT: Maker(face=lambda seen, _: outlook.reported(seen), told=courses.renaming),
 }
 
 

@@ -69,6 +69,7 @@ KINDS: Mapping[Kind, str] = MappingProxyType(
         Kind.ACCEPTANCE_NOTICE: "受理通知书",
         Kind.FILING_SLIP: "申报告知单",
         Kind.RENAME_LIST: "企业更名结果",
+        Kind.BATCH_REPORT: "批次报告",
     }
 )
 #: what became of an item of a rename, as its list prints it

@@ -8,6 +8,7 @@ from typing import Protocol
 from factory.kinds import (
     acceptance_notice,
     application_form,
+    batch_report,
     certificate,
     filing_slip,
     rename_list,
@@ -43,4 +44,5 @@ KINDS: Mapping[Kind, DocumentKind] = {
     Kind.ACCEPTANCE_NOTICE: acceptance_notice,
     Kind.FILING_SLIP: filing_slip,
     Kind.RENAME_LIST: rename_list,
+    Kind.BATCH_REPORT: batch_report,
 }

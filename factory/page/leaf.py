@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from factory.page.fonts import Style
@@ -25,6 +25,7 @@ from factory.page.rows import (
     LABEL_BOLD_MM,
     VALUE_PT,
     Cell,
+    Figure,
     Image,
     Opinion,
     Row,
@@ -132,6 +133,9 @@ class Leaf:
             self._words(cell, box)
         elif isinstance(cell, Image):
             self._image(cell, box)
+        elif isinstance(cell, Figure):
+            inner = box.centred(cell.width_mm, cell.height_mm)
+            self.labels += (_moved(mark, inner.x_mm, inner.y_mm) for mark in cell.marks)
         elif isinstance(cell, Opinion):
             self._opinion(cell, texts[cell.name], box)
         elif isinstance(cell, Sealed):
@@ -255,6 +259,14 @@ class Leaf:
                 style=style,
             )
         )
+
+
+def _moved(mark: FixedMark, x_mm: float, y_mm: float) -> FixedMark:
+    """A drawing's mark where it stands on the page."""
+    if isinstance(mark, Text):
+        return replace(mark, x_mm=mark.x_mm + x_mm, y_mm=mark.y_mm + y_mm)
+    copies = ((a, b, c, d, e + x_mm, f + y_mm) for a, b, c, d, e, f in mark.copies)
+    return replace(mark, copies=tuple(copies))
 
 
 def _across(cell: Words, box: Box, spread_mm: float | None) -> float:

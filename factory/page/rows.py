@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from factory.page.fonts import Style
-from factory.page.marks import SPEAKS_FREELY, Align, Wording
+from factory.page.marks import SPEAKS_FREELY, Align, FixedMark, Text, Wording
 
 PAGE_WIDTH_MM, PAGE_HEIGHT_MM = 210.0, 297.0  #: A4, GB/T 148-1997
 MARGIN_MM, SIDE_MM = 17.0, 20.0  #: above and below, left and right
@@ -100,6 +100,18 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """Marks of a drawing, in the middle of their cell.
+
+    marks: in millimetres from the drawing's own top left corner.
+    """
+
+    width_mm: float
+    height_mm: float
+    marks: tuple[FixedMark, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
     """Rows beside another cell that is as high as all of them."""
 
@@ -111,7 +123,7 @@ class Stack:
         return max(row.width_mm for row in self.rows)
 
 
-Cell = Words | Field | Image | Opinion | Sealed | Stack
+Cell = Words | Field | Image | Opinion | Sealed | Figure | Stack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +182,8 @@ class Table:
                 yield cell.sign
             elif isinstance(cell, Image):
                 yield cell.empty
+            elif isinstance(cell, Figure):
+                yield from (mark.text for mark in cell.marks if isinstance(mark, Text))
 
     @property
     def wanted(self) -> frozenset[str]:

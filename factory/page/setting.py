@@ -9,7 +9,7 @@ from factory.errors import LintError
 from factory.page.fitting import fit, printable
 from factory.page.fonts import FontBook
 from factory.page.marks import MM_PER_PT, TextSlot, Value
-from factory.page.rows import Cell, Field, Image, Opinion, Row, Sealed, Stack, Words
+from factory.page.rows import Cell, Field, Figure, Image, Opinion, Row, Sealed, Stack, Words
 
 PAD_X_MM, PAD_Y_MM = 2.5, 2.4
 LEADING = 1.45  #: distance of two lines, in ems
@@ -137,11 +137,13 @@ def cell_height(cell: Cell, texts: Texts) -> float:
     return _content_height(cell, texts) + 2 * PAD_Y_MM
 
 
-def _content_height(cell: Words | Image | Setting, texts: Texts) -> float:
+def _content_height(cell: Words | Image | Figure | Setting, texts: Texts) -> float:
     if isinstance(cell, Words):
         return words_height(cell)
     if isinstance(cell, Image):
         return cell.picture_height_mm
+    if isinstance(cell, Figure):
+        return cell.height_mm
     text_mm = texts[cell.name].height_mm
     if isinstance(cell, Opinion):
         return text_mm + BOX_GAP_MM + cell.box_height_mm

@@ -20,6 +20,7 @@ CELLS = {
     Thing.MATERIAL: ({C}, {H, E}, {P}),
     Thing.FILING_SLIP: ({C}, {H}, {E, P}),
     Thing.RENAME_LIST: ({C}, {E}, {H, P}),
+    Thing.BATCH_REPORT: ({C}, {E}, {H, P}),
     Thing.PROGRESS: ({H, E, C, P}, set(), set()),
     Thing.CERTIFICATE_FILE: ({C}, {H}, {P}),
     Thing.SIGNING: ({C}, {H, E}, {P}),

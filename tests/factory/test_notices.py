@@ -81,6 +81,7 @@ def test_only_what_the_authority_vouches_for_is_sealed() -> None:
     assert {kind for kind, module in KINDS.items() if module.SEALED} == {
         Kind.CERTIFICATE,
         Kind.ACCEPTANCE_NOTICE,
+        Kind.BATCH_REPORT,
     }
 
 

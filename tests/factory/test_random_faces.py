@@ -94,7 +94,8 @@ def test_a_document_with_a_character_no_face_has_is_held(rooms: Studio, kind: Ki
     profile = rooms.installed[name].on(TODAY)
 
     with pytest.raises(UnprintableError, match=r"U\+E0C5") as caught:
-        draw(rooms, kind, Case(profile=profile, kind=asked, also={"name": "王小\ue0c5"}))
+        case = Case(profile=profile, kind=asked, also={"name": "王小\ue0c5"}, employer="王\ue0c5")
+        draw(rooms, kind, case)
 
     assert "王" not in str(caught.value)
 

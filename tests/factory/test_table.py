@@ -5,8 +5,8 @@ import pytest
 from factory.errors import LintError, UnprintableError
 from factory.page.fonts import FontBook
 from factory.page.lint import check
-from factory.page.marks import ENTERPRISE_SEAL, Path
-from factory.page.rows import Field, Image, Opinion, Row, Stack, Table, Words
+from factory.page.marks import ENTERPRISE_SEAL, Path, Text
+from factory.page.rows import Field, Figure, Image, Opinion, Row, Stack, Table, Words
 from factory.page.sheet import Placed, Run, Value, layout
 
 WIDTH = 170.0
@@ -177,3 +177,42 @@ def test_a_character_nobody_prints_is_named_without_the_text(fontbook: FontBook)
         drawn(fontbook, rows, {"name": "张\ue0c5"})
 
     assert (caught.value.field, caught.value.code_points) == ("name", ("U+E0C5",))
+
+
+def test_a_figure_stands_in_the_middle_of_its_cell_with_its_words(fontbook: FontBook) -> None:
+    bar = Path(data="M 0 0 L 10 0 L 10 20 L 0 20 C", fill=(1, 2, 3))
+    figure = Figure(
+        width_mm=WIDTH, height_mm=20.0, marks=(bar, Text(text="件", x_mm=5, y_mm=8, size_pt=8))
+    )
+    rows = table(Row(cells=(field("first"),)), Row(cells=(figure,), min_height_mm=40.0))
+
+    placed = drawn(fontbook, rows, {"first": "上"})
+
+    (moved,) = (mark for mark in placed.pages[0].fixed if isinstance(mark, Path) and mark.fill)
+    ((*_, right, down),) = moved.copies
+    (word,) = (mark for mark in placed.pages[0].fixed if isinstance(mark, Run))
+    assert (right, moved.data) == (rows.side_mm, bar.data)
+    assert (word.x_mm, word.y_mm) == pytest.approx((right + 5, down + 8))
+    assert down > top(placed, "first") + 10
+    assert "件" in set(rows.words)
+
+
+def test_a_figure_is_kept_whole_on_the_next_page(fontbook: FontBook) -> None:
+    bar = Path(data="M 0 0 L 10 0 L 10 20 L 0 20 C", fill=(1, 2, 3))
+    figure = Figure(width_mm=WIDTH, height_mm=60.0, marks=(bar,))
+    high = Row(cells=(field("first"),), min_height_mm=220.0)
+
+    placed = drawn(fontbook, table(high, Row(cells=(figure,))), {"first": "上"})
+
+    assert [any(isinstance(m, Path) and m.fill for m in page.fixed) for page in placed.pages] == [
+        False,
+        True,
+    ]
+
+
+def test_a_figure_that_leaves_the_page_is_refused(fontbook: FontBook) -> None:
+    bar = Path(data="M 0 0 L 200 0 L 200 20 L 0 20 C", fill=(1, 2, 3))
+    figure = Figure(width_mm=WIDTH, height_mm=20.0, marks=(bar,))
+
+    with pytest.raises(LintError, match="figure"):
+        drawn(fontbook, table(Row(cells=(figure,))), {})

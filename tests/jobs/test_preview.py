@@ -260,7 +260,7 @@ def test_what_cannot_be_shown_is_said(
 
 
 def test_a_kind_that_a_register_does_not_have_is_told_with_those_it_has(rooms: Studio) -> None:
-    there = "certificate, application_form, rename_list"
+    there = "certificate, application_form, rename_list, batch_report"
 
     with pytest.raises(NotFoundError, match=f"has no filing_slip; its documents are {there}"):
         rooms.of_specimens(Kind.FILING_SLIP, GANSU, None)
