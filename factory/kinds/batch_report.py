@@ -197,7 +197,7 @@ def sheet(profile: Profile, face: Mapping[str, object]) -> Table:  # noqa: ARG00
             *_results(given),
             *_reasons(given),
             _gap(),
-            *_made(given),
+            _made(given),
             _gap(),
             _tree(),
         ),
@@ -324,11 +324,11 @@ def _reasons(face: Face) -> Iterator[Row]:
         yield Row(cells=tuple(cells), min_height_mm=ROW_MM)
 
 
-def _made(face: Face) -> Iterator[Row]:
-    """The rate and the chart, which say when the certificates were made."""
+def _made(face: Face) -> Row:
+    """The rate and, on one page with it, the chart: when the certificates were made."""
     bars = Bars(start=face.bars.start, seconds=face.bars.seconds, counts=face.bars.counts)
-    yield _two("平均速率", "rate", "每柱时长", "stretch")
-    yield Row(cells=(bar_chart.figure(bars, WIDTH_MM, CHART_MM),))
+    chart = Row(cells=(bar_chart.figure(bars, WIDTH_MM, CHART_MM),))
+    return Row(cells=(Stack(rows=(_two("平均速率", "rate", "每柱时长", "stretch"), chart)),))
 
 
 def _tree() -> Row:
