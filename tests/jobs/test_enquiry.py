@@ -140,7 +140,7 @@ def test_a_rename_tells_who_must_confirm_it(plant: Plant) -> None:
     [found] = enquiry.event_status(plant, event["id"])
 
     assert found.batch_stand is not None
-    assert (found.batch_stand.label, found.batch_stand.owner) == ("待确认更名", "enterprise")
+    assert (found.batch_stand.label, found.batch_stand.owner) == ("待确认", "enterprise")
 
 
 # --- opinions ---------------------------------------------------------------------------------

@@ -21,11 +21,11 @@ import cli
 from factory import courses, making
 from factory.courses import Case
 from factory.errors import NotFoundError
-from factory.model import ApplicationType, ChunkId, Format, Order, OrderState
+from factory.model import ApplicationType, BatchState, ChunkId, Format, Order, OrderState
 from factory.ofd.package import Member, opened, packed
 from factory.seals.sm2_soft import Sm2SoftSigner
 from jobs import desk, doctor, line, second_reader, second_reading
-from jobs.bulk import confirming, progress, steps
+from jobs.bulk import confirming, progress, steering, steps
 from jobs.canary import Canary
 from jobs.commands import exits
 from jobs.settings import Settings
@@ -610,7 +610,7 @@ def broken_writer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(making.ofd, "draw", wrong)
 
 
-def test_a_rename_whose_ofd_is_read_otherwise_is_held_whole_and_made_once_it_was_mended(
+def test_a_rename_whose_ofd_is_read_otherwise_is_stopped_and_made_once_it_was_mended(
     plant: Plant, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = rename(plant)
@@ -624,9 +624,13 @@ def test_a_rename_whose_ofd_is_read_otherwise_is_held_whole_and_made_once_it_was
     assert {held.owner for held in desk.open_holds(plant)} == {"operations"}
     [shown] = progress.all_progress(plant)
     assert (shown.id, shown.held, shown.done) == (batch, 3, 0)
+    assert (shown.state, shown.owner) == (BatchState.STOPPED, "operations")
     assert stored(plant) == before
     monkeypatch.undo()
-    retry_all(plant)
+    steering.retry_failed(plant, batch, who=WHO, why="mended")
+    for _ in range(3):
+        steps.advance(plant, batch)
+        produce(plant)
     assert formats(plant) == ["ofd"] * 6 + ["pdf"] * 6
     [shown] = progress.all_progress(plant)
     assert (shown.held, shown.done) == (0, 3)

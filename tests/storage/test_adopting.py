@@ -10,14 +10,14 @@ from sqlalchemy import select
 from factory import acceptance, specimen
 from factory.model import ApplicationState, EditionState, Standing
 from jobs import enquiry, opening
-from jobs.bulk import confirming, progress, steps
+from jobs.bulk import confirming, progress
 from jobs.intake import Outcome, Status
 from jobs.wiring import Plant
 from storage import schema
 from storage import tables as t
 from storage.ledger import facts, registers
 from storage.ledger.facts import FactState
-from tests.plants import JsonObject, issue, start_rename, submit
+from tests.plants import JsonObject, issue, run_batch, start_rename, submit
 from tests.storage import older
 
 APPROVED, OTHER, IMPORTED = "沪2312016202400001", "沪2312016202400002", "沪231192200057"
@@ -225,11 +225,11 @@ def test_a_new_number_is_none_that_was_given_out(adopted: Plant) -> None:
 def test_a_rename_reaches_every_certificate(adopted: Plant) -> None:
     batch = start_rename(adopted)
     confirming.confirm(adopted, batch, who="test", why="notice 7")
-    steps.advance(adopted, batch)
+    run_batch(adopted, batch)
 
-    assert progress.progress(adopted, batch).ordered == 3
+    assert progress.progress(adopted, batch).done == 3
     for number in (APPROVED, OTHER, IMPORTED):
-        assert editions(adopted, number)[-1] is EditionState.ORDERED
+        assert editions(adopted, number)[-1] is EditionState.UNCOLLECTED
 
 
 def test_an_employer_that_was_renamed_before_is_known_by_both_names(plant: Plant) -> None:
