@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BufferedIOBase
@@ -19,8 +19,14 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from factory import plan
-from factory.errors import ConflictError, FieldError, NotFoundError, SettingsError
-from factory.events import tabular, takeover
+from factory.errors import (
+    ConflictError,
+    FieldError,
+    NotFoundError,
+    PermanentError,
+    SettingsError,
+)
+from factory.events import InlinePhoto, Photo, tabular, takeover
 from factory.events.takeover import Format, Origin, Row
 from factory.lifecycle import Turn
 from factory.model import Registration, Standing
@@ -28,7 +34,7 @@ from factory.versions import installed_are
 from jobs import intake, ordering
 from jobs.entering import Entered
 from jobs.intake import CORRELATION_BYTES, Outcome, Status
-from jobs.sifting import CHANGED, Plain, Sifted, naming, said, sift
+from jobs.sifting import CHANGED, Given, Plain, Sifted, naming, said, sift
 from storage.ledger import Tx, audit, importing, inbox
 from storage.ledger.importing import Foreign, Import
 
@@ -39,6 +45,7 @@ log = structlog.get_logger()
 
 SOURCE = "urn:certfactory:import"
 SLICE_ROWS = 2000
+MOST_REMEMBERED = 1000  #: normalised pictures, each at most 30 kB
 MAX_TOLD = 1000  #: problems and holds that a report lists; its counts are of all
 Take = Callable[[Sequence[Row]], Mapping[int, Outcome]]
 Keep = Callable[[bytes], None]
@@ -174,14 +181,16 @@ def rehearse(
     """
 
     def take(slice_: Sequence[Row]) -> Mapping[int, Outcome]:
+        given = album.of(slice_)
         with plant.ledger.read() as tx:
-            sifted = sift(plant, tx, slice_)
+            sifted = sift(plant, tx, slice_, given)
         outcomes = intake.rehearse(plant, [row.body for row in sifted.special], who=who)
         return sifted.outcomes | {
             row.line: replace(_told(origin, outcome), hold=None)  # it was taken back
             for row, outcome in zip(sifted.special, outcomes, strict=True)
         }
 
+    album = _Album(plant)
     watch.begin("rehearsing", rows)
     doubts = _Doubts(plant, origin, tell)
     return _run(plant, stream, origin, watch, take, _forget, doubts=doubts)
@@ -212,6 +221,7 @@ def take_over(
         who=who,
         sha256=_sha256(stream),
         correlation=secrets.token_hex(CORRELATION_BYTES),
+        album=_Album(plant),
     )
     watch.begin("importing", rows)
     doubts = _Doubts(plant, origin, tell)
@@ -338,6 +348,38 @@ class _Doubts:
 # --- what the ledger says --------------------------------------------------------------------
 
 
+class _Album:
+    """The pictures of an import as they are printed; one that comes again is not made again."""
+
+    def __init__(self, plant: Plant) -> None:
+        self._plant = plant
+        self._known: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
+
+    def of(self, rows: Sequence[Row]) -> Given:
+        """Of each row by line."""
+        given = {row.line: intake.shown(said(row)[0]) for row in rows}
+        return {
+            line: {role: self._picture(role, one) for role, one in some.items()}
+            for line, some in given.items()
+        }
+
+    def _picture(self, role: str, given: Photo) -> bytes | PermanentError:
+        name = role, *_named(given)
+        found = self._known.pop(name, None) or intake.picture(self._plant, role, given)
+        if isinstance(found, bytes):
+            self._known[name] = found
+        if len(self._known) > MOST_REMEMBERED:
+            self._known.popitem(last=False)
+        return found
+
+
+def _named(given: Photo) -> tuple[str, ...]:
+    """What tells a picture that comes again."""
+    if isinstance(given, InlinePhoto):
+        return (hashlib.sha256(given.content).hexdigest(),)
+    return given.key, given.sha256
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Import:
     """One import of a file, which audit rows name by its SHA-256."""
@@ -347,6 +389,7 @@ class _Import:
     who: str
     sha256: str
     correlation: str
+    album: _Album
 
     def take(self, rows: Sequence[Row]) -> Mapping[int, Outcome]:
         """Take a slice: what can be in one transaction, the rest one by one."""
@@ -360,8 +403,9 @@ class _Import:
         }
 
     def _write(self, rows: Sequence[Row]) -> Sifted:
+        given = self.album.of(rows)
         with self.plant.ledger.write(self.who, self.correlation) as tx:
-            sifted = sift(self.plant, tx, rows)
+            sifted = sift(self.plant, tx, rows, given)
             importing.write(tx, [_import(tx, each) for each in sifted.plain])
             if sifted.plain:
                 self._note(tx, sifted)
@@ -398,6 +442,7 @@ def _import(tx: Tx, each: Plain) -> Import:
         holder=each.holder,
         state=state,
         edition=_foreign(tx, each),
+        pictures=each.pictures,
     )
 
 

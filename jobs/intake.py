@@ -248,11 +248,17 @@ def _not_taken(event: Event, error: PermanentError) -> Outcome:
 
 def _pictures(plant: Plant, event: Event) -> Pictures:
     """Normalised pictures by role, or why there is none; read before the transaction begins."""
+    return {role: picture(plant, role, one) for role, one in shown(event).items()}
+
+
+def shown(event: Event) -> Mapping[str, Photo]:
+    """The pictures an event brings, by role."""
     given = {role: getattr(event.data, role, None) for role in ("photo", "signature")}
-    return {role: _picture(plant, role, one) for role, one in given.items() if one is not None}
+    return {role: one for role, one in given.items() if one is not None}
 
 
-def _picture(plant: Plant, role: str, given: Photo) -> bytes | PermanentError:
+def picture(plant: Plant, role: str, given: Photo) -> bytes | PermanentError:
+    """A picture as it is printed, or why there is none."""
     try:
         raw = (
             given.content

@@ -19,6 +19,7 @@ from factory.events.takeover import Row
 from factory.model import Holder, ProfileId
 from factory.profile import Profile
 from factory.register import Fact, Person, RegistrationState, effects, fact_of
+from jobs.entering import Pictures
 from jobs.intake import Outcome, Status
 from storage.ledger import Tx, inbox, orders, people, registers
 
@@ -31,6 +32,7 @@ CHANGED = (
 NOBODY = Person()
 AGAIN = Outcome(status=Status.DUPLICATE)
 
+Given = Mapping[int, Pictures]  #: by line
 Values = Collection[tuple[str, ...]]
 #: what one registration alone may have: kind, where it counts, value
 Thing = tuple[str, str, tuple[str, ...]]
@@ -38,7 +40,10 @@ Thing = tuple[str, str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plain:
-    """A row nothing stands in the way of, and what it comes to."""
+    """A row nothing stands in the way of, and what it comes to.
+
+    pictures: normalised, by keyed digest.
+    """
 
     row: Row
     profile: Profile
@@ -46,6 +51,7 @@ class Plain:
     digest: str
     holder: Holder
     state: RegistrationState
+    pictures: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,8 @@ class Sifted:
         }
 
 
-def sift(plant: Plant, tx: Tx, rows: Sequence[Row]) -> Sifted:
+def sift(plant: Plant, tx: Tx, rows: Sequence[Row], given: Given) -> Sifted:
+    """The rows by what is to be done; ``given``: the pictures of those that come with some."""
     found, crowd, today = Sifted(), _Crowd(plant, tx, rows), plant.today(tx)
     for row in rows:
         event, _ = said(row)
@@ -77,7 +84,9 @@ def sift(plant: Plant, tx: Tx, rows: Sequence[Row]) -> Sifted:
         if before is not None:
             found.settled[row.line] = AGAIN if before == digest else _changed(row)
             continue
-        plain = None if crowd.meets(row) else _plain(plant, row, digest, today)
+        shown = _digested(tx, given.get(row.line, {}))
+        meets = shown is None or crowd.meets(row)
+        plain = None if meets else _plain(plant, row, digest, today, shown or {})
         if plain is None:
             found.special.append(row)
         else:
@@ -85,11 +94,23 @@ def sift(plant: Plant, tx: Tx, rows: Sequence[Row]) -> Sifted:
     return found
 
 
-def _plain(plant: Plant, row: Row, digest: str, today: date) -> Plain | None:
+def _digested(tx: Tx, given: Pictures) -> Mapping[str, tuple[str, bytes]] | None:
+    """Role -> keyed digest and picture; None: one cannot be used."""
+    found = {}
+    for role, picture in given.items():
+        if isinstance(picture, PermanentError):
+            return None
+        found[role] = tx.vault.picture_digest(picture), picture
+    return found
+
+
+def _plain(
+    plant: Plant, row: Row, digest: str, today: date, shown: Mapping[str, tuple[str, bytes]]
+) -> Plain | None:
     """What the row comes to for somebody new; None: the register refuses it."""
     event, data = said(row)
     rules = plant.profiles[data.profile]
-    fact = fact_of(event, rules)
+    fact = fact_of(event, rules, {role: key for role, (key, _) in shown.items()})
     profile = rules.on(fact.day)
     if fact.day > today:
         return None
@@ -99,7 +120,15 @@ def _plain(plant: Plant, row: Row, digest: str, today: date) -> Plain | None:
         return None
     [state] = person.registrations
     holder = data.holder.value()
-    return Plain(row=row, profile=profile, fact=fact, digest=digest, holder=holder, state=state)
+    return Plain(
+        row=row,
+        profile=profile,
+        fact=fact,
+        digest=digest,
+        holder=holder,
+        state=state,
+        pictures=dict(shown.values()),
+    )
 
 
 def said(row: Row) -> tuple[Event, RegistrationImported]:
@@ -147,13 +176,7 @@ class _Crowd:
         """Whether the row meets something that is there, or another row of the slice."""
         _, data = said(row)
         things = set(self._things(data))
-        pictured = data.photo is not None or data.signature is not None
-        return (
-            pictured
-            or bool(things & self._often)
-            or bool(things & self._taken)
-            or self._is_renamed(data)
-        )
+        return bool(things & self._often) or bool(things & self._taken) or self._is_renamed(data)
 
     def _is_renamed(self, data: RegistrationImported) -> bool:
         key = data.profile, data.enterprise.credit_code

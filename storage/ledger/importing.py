@@ -43,6 +43,7 @@ class Import:
     digest:      the keyed digest of the event's content.
     raw:         the event's bytes.
     correlation: the event's own, if it came with one.
+    pictures:    normalised, by keyed digest.
     """
 
     profile: ProfileId
@@ -57,10 +58,11 @@ class Import:
     holder: Holder = field(repr=False)
     state: RegistrationState
     edition: Foreign
+    pictures: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 def write(tx: Tx, imports: Sequence[Import]) -> None:
-    """Take them over: keys, holders, events, employers, registrations, facts and editions.
+    """Take them over: keys, holders, pictures, events, employers, registrations, facts, editions.
 
     ConflictError: somebody took a number, a person or an event meanwhile, or renamed an
     employer; the transaction is spent.
@@ -77,6 +79,13 @@ def _write(tx: Tx, imports: Sequence[Import]) -> None:
     own = keys.new_all(tx, len(imports))
     holders = people.add_all(
         tx, [(each.profile, each.holder, key) for each, key in zip(imports, own, strict=True)]
+    )
+    people.add_pictures(
+        tx,
+        [
+            (holder, key, each.pictures)
+            for each, holder, (_, key) in zip(imports, holders, own, strict=True)
+        ],
     )
     events = inbox.add_settled(
         tx, [_settled(each, key) for each, key in zip(imports, own, strict=True)]

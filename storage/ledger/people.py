@@ -187,6 +187,21 @@ def add_picture(tx: Tx, holder: HolderRow, content: bytes) -> str:
     return digest
 
 
+def add_pictures(tx: Tx, of: Iterable[tuple[HolderRow, DataKey, Mapping[str, bytes]]]) -> None:
+    """Keep normalised pictures of many holders, by keyed digest, sealed."""
+    rows = [
+        {
+            "holder_id": holder.id,
+            "digest": digest,
+            "content": key.seal(content, context=picture_context(digest)),
+        }
+        for holder, key, pictures in of
+        for digest, content in pictures.items()
+    ]
+    if rows:
+        tx.run(insert(t.picture), rows)
+
+
 def picture_context(digest: str) -> str:
     """What a picture is sealed for: nothing else opens under it."""
     return f"{PICTURE}:{digest}"

@@ -14,17 +14,18 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from factory import specimen
+from factory import pictures, specimen
 from factory.errors import NotFoundError, SettingsError
 from factory.events.takeover import Format, Origin
 from jobs import importing, intake
 from jobs.importing import Report
 from jobs.intake import Status
+from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import schema
 from storage import tables as t
 from storage.ledger import Tx, audit, facts, holds, inbox, keys, people, registers
-from tests.plants import PROFILE, SOURCE, WHO, approve, new_plant, submit
+from tests.plants import PROFILE, SOURCE, WHO, approve, new_plant, stored, submit
 
 REGISTER = Path(__file__).parents[1] / "examples" / "register.csv"
 TABLE = Origin(format=Format.CSV, source=importing.SOURCE, profile=PROFILE)
@@ -251,7 +252,86 @@ def test_rows_together_come_to_what_each_comes_to_by_itself(plant: Plant, tmp_pa
     assert counts(report) == tally(outcomes)
     assert told(plant) == told(other)
     [what] = noted(plant)
-    assert (what["registrations"], what["one_by_one"]) == (14, 15)
+    assert (what["registrations"], what["one_by_one"]) == (15, 14)
+
+
+def pictured() -> list[JsonObject]:
+    """Rows with pictures: the same, others, right and wrong ones, of people with two numbers."""
+    photos = [{"content": specimen.portrait_text(seed)} for seed in range(3)]
+    signature = {"content": specimen.signature_text(1)}
+    return [
+        row(41, photo=photos[0]),
+        row(42, photo=photos[0], signature=signature),
+        row(43, photo=photos[1], signature=photos[1]),
+        row(44, photo=photos[2], standing="cancelled"),
+        row(45, photo={"content": "bm8="}),
+        row(46, photo=photos[0], signature={"content": "bm8="}),
+        row(47, photo=photos[0]),
+        row(48, photo=photos[1], holder=specimen.holder(47), registration_number="沪建字第00902号"),
+        row(49, photo={"key": "photos/absent.jpg", "sha256": "0" * 64}),
+    ]
+
+
+def test_rows_with_pictures_come_to_what_each_comes_to_by_itself(
+    plant: Plant, tmp_path: Path, s3: Settings
+) -> None:
+    plant.settings = replace(plant.settings, **stored(s3))
+    plant.intake_store.ensure_bucket()
+    other = beside(plant, tmp_path)
+
+    report = take(plant, lines(pictured()))
+    outcomes = [intake.submit(other, body, who=WHO) for body in bodies(pictured())]
+
+    assert counts(report) == tally(outcomes)
+    assert told(plant) == told(other)
+    [what] = noted(plant)
+    assert (what["registrations"], what["one_by_one"]) == (4, 5)
+
+
+def test_a_rehearsal_looks_at_pictures_too(plant: Plant) -> None:
+    report = rehearse(plant, lines(pictured()[:6]))
+
+    assert counts(report) == {"accepted": 4, "held": 2}
+    assert everything(plant)["picture"] == 0
+
+
+def test_a_picture_that_comes_again_is_made_once(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = counted(monkeypatch)
+    photos = [{"content": specimen.portrait_text(seed % 2)} for seed in range(12)]
+    rows = [row(seed, photo=photo) for seed, photo in enumerate(photos)]
+
+    take(plant, lines(rows), slice_rows=4)
+
+    assert len(made) == 2
+    assert everything(plant)["picture"] == 12
+
+
+def test_only_so_many_pictures_are_remembered(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "MOST_REMEMBERED", 2)
+    made = counted(monkeypatch)
+    order = [0, 1, 0, 2, 0, 1]  # 1 is forgotten when 2 comes, 0 has been seen since
+
+    take(plant, lines([row(n, photo={"content": specimen.portrait_text(seed)})
+                       for n, seed in enumerate(order)]))  # fmt: skip
+
+    assert len(made) == 4
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One entry for each photo that is normalised."""
+    made: list[int] = []
+    normalise = pictures.NORMALISE["photo"]
+
+    def counting(raw: bytes) -> bytes:
+        made.append(len(raw))
+        return normalise(raw)
+
+    monkeypatch.setitem(pictures.NORMALISE, "photo", counting)
+    return made
 
 
 def beside(plant: Plant, folder: Path) -> Plant:
