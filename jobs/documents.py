@@ -157,7 +157,9 @@ def _of_application(
 
 
 def _of_batch(tx: Tx, batch: BatchId, asker: Asker) -> Sequence[Seen]:
-    about = Concerned(employers=frozenset({batches.get(tx, batch).subject["credit_code"]}))
+    """Of a rename its enterprise may see the list; other batches are no one enterprise's."""
+    code = batches.get(tx, batch).subject.get("credit_code")
+    about = Concerned(employers=frozenset({code} if code else ()))
     asker.may_see(tx, Thing.RENAME_LIST, about, None)
     return [Seen(document=each, about=about) for each in documents.of_batch(tx, batch)]
 

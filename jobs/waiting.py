@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from jobs.wiring import Plant
 
 LOOK_SECONDS = 0.2
+PATIENCE_SECONDS = 600.0
 
 
 def settle(
@@ -41,6 +42,19 @@ def until_state(plant: Plant, batch: BatchId, state: BatchState, *, seconds: flo
             return batches.get(tx, batch).state is state
 
     _until(there, seconds, f"batch {batch} is not {state.value}")
+
+
+def until_prepared(plant: Plant, batch: BatchId, *, seconds: float = PATIENCE_SECONDS) -> None:
+    """Until all items of the batch stand.
+
+    StoreUnavailableError: time is up; nothing is lost, it goes on being prepared.
+    """
+
+    def there() -> bool:
+        with plant.ledger.read() as tx:
+            return batches.get(tx, batch).state is not BatchState.PREPARING
+
+    _until(there, seconds, f"batch {batch} is still being prepared (is `certfactory up` running?)")
 
 
 def _until(done: Callable[[], bool], seconds: float, what: str) -> None:

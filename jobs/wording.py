@@ -87,9 +87,32 @@ SKIPPED: Mapping[str, str] = MappingProxyType(
     {
         "no longer in force": "已不在册",
         "registration cancelled": "已注销",
-        "made when it is collected, with the new name": "领证时按新名称生成",
-        "its newest edition is right already": "现证书已是新名称",
+        "has expired": "注册已过期",
+        "made when it is collected": "领证时按现行内容生成",
+        "its newest edition is right already": "现证书已符合",
+        "its newest edition is still being made": "新证书正在生成",
+        "is on paper: exchanged when its holder asks": "纸质证书，申请换领时换发",
         "a newer edition is ordered": "已另行换发",
+        "the batch was cancelled": "批次已取消",
+    }
+)
+#: why an item, or anything else, is held
+HELD: Mapping[str, str] = MappingProxyType(
+    {
+        "picture": "缺照片或签名图片",
+        "unprintable": "有字库中没有的字",
+        "character": "有不能印制的字符",
+        "field": "证件号码或信用代码有误",
+        "conflict": "与登记内容不一致",
+        "lint": "版面检查未通过",
+        "self_check": "自检未通过",
+        "second_reading": "复读结果不一致",
+        "seal_refused": "印章不可用",
+        "seal_unknown": "印章版本未知",
+        "sealed_data": "加密数据无法打开",
+        "store_unavailable": "存储无响应",
+        "key_busy": "签章设备无响应",
+        "poison": "多次使制证进程中断",
     }
 )
 FATES: Mapping[Fate, str] = MappingProxyType(

@@ -491,6 +491,7 @@ batch_item = Table(
     Column("reason", String(64)),
     Column("forecast", String(64)),
     Column("replaced_edition_id", Id),
+    Column("number", String(64)),
     PrimaryKeyConstraint("batch_id", "registration_id"),
     Index("ix_batch_item_state", "batch_id", "state", "registration_id"),
     comment="One affected registration of a batch (条目)",

@@ -21,10 +21,12 @@ ENDED = "the batch it waited for has ended"
 def end(plant: Plant, batch: Batch) -> None:
     """Once it has ended, whatever became of it; doing so again changes nothing."""
     _take_up(plant)
+    with plant.ledger.read() as tx:
+        proved = results.prove(tx, batch.id)
     with plant.ledger.write(WHO, batch.correlation) as tx:
         now = batches.get(tx, batch.id, lock=True)
         if now.state in batches.ENDED and not now.listed:
-            results.settle(plant, tx, now)
+            results.settle(plant, tx, now, proved)
 
 
 def _take_up(plant: Plant) -> None:

@@ -1,18 +1,20 @@
-"""The result of a rename (企业更名结果): a list of everybody concerned, once a batch has ended."""
+"""The result of a batch, once it has ended: its proof, a report, and of a rename the list."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from factory.kinds import rename_list
-from factory.model import EditionState, ItemState, Kind, Queue
+from factory import merkle
+from factory.kinds import batch_report, rename_list
+from factory.model import BatchId, EditionState, ItemState, Kind, Queue
 from factory.profile import Profile
 from jobs import ordering
 from jobs.bulk.scopes import RENAMED
-from jobs.wording import OUTCOMES, SKIPPED
-from storage.ledger import Tx, batches, documents, items, keys, orders, registers
+from jobs.wording import HELD, OUTCOMES, SKIPPED
+from storage.ledger import Tx, batches, documents, items, keys, orders, registers, results
 from storage.ledger.batches import Batch
 from storage.ledger.documents import NewDocument
 from storage.ledger.items import Outcome
@@ -23,14 +25,57 @@ if TYPE_CHECKING:
 RELISTED = "the batch went on since, and is listed anew"
 
 
-def settle(plant: Plant, tx: Tx, batch: Batch) -> None:
-    """Order the lists of each register that gives them out; what they replace is void."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proved:
+    """The Merkle tree over what a batch has made; root in hex, None where that is nothing."""
+
+    root: str | None
+    size: int
+
+
+def prove(tx: Tx, batch: BatchId) -> Proved:
+    """The tree over all that is done, in the order of registrations (RFC 6962, 2.1)."""
+    tree = merkle.Tree()
+    for each in results.results(tx, batch, states=(ItemState.DONE,)):
+        tree.add(merkle.leaf(each.number, each.old, each.new))
+    return Proved(root=tree.root().hex() if tree.size else None, size=tree.size)
+
+
+def settle(plant: Plant, tx: Tx, batch: Batch, proved: Proved) -> None:
+    """Order the list and the report of each register; what they replace is void."""
     for name in batch.profiles:
         profile = plant.installed(tx, name)
-        listed = batch.kind == RENAMED and batch.confirmed_at is not None
-        if profile is not None and listed and profile.documents.rename_list:
+        if profile is None or batch.confirmed_at is None:
+            continue
+        if batch.kind == RENAMED and profile.documents.rename_list:
             _list(tx, batch, profile)
-    batches.listed(tx, batch.id, root=None, size=None)
+        _report(tx, batch, profile, proved)
+    batches.listed(tx, batch.id, root=proved.root, size=proved.size)
+
+
+def _report(tx: Tx, batch: Batch, profile: Profile, proved: Proved) -> None:
+    counts = items.counts(tx, batch.id, profile=profile.id)
+    if not sum(counts.values()):
+        return
+    face = batch_report.face(
+        profile=profile,
+        batch=batch.id,
+        cause=batch.kind,
+        subject=batch.subject,
+        confirmed_by=batch.confirmed_by or "",
+        approved_by=batch.approved_by,
+        confirmed_at=batch.confirmed_at or batch.created_at,
+        completed_at=batch.completed_at or tx.now,
+        counts=counts,
+        reasons=[
+            batch_report.Reason(outcome=state, words=reason_word(state, reason), count=count)
+            for (state, reason), count in items.reasons(tx, batch.id, profile=profile.id).items()
+        ],
+        made_per_bar=results.made_at(tx, batch.id, profile.id),
+        root=proved.root,
+        size=proved.size,
+    )
+    _order(tx, batch, profile, Kind.BATCH_REPORT, face, batch_report.file_name(profile, face))
 
 
 def _list(tx: Tx, batch: Batch, profile: Profile) -> None:
@@ -55,19 +100,24 @@ def _list(tx: Tx, batch: Batch, profile: Profile) -> None:
             for each in outcomes
         ],
     )
+    _order(tx, batch, profile, Kind.RENAME_LIST, face, rename_list.file_name(profile, face))
+
+
+def _order(
+    tx: Tx, batch: Batch, profile: Profile, kind: Kind, face: dict[str, object], file_name: str
+) -> None:
     new = NewDocument(
         profile=profile.id,
-        kind=Kind.RENAME_LIST,
+        kind=kind,
         revision=0,
         basis=_digest(face),
-        file_name=rename_list.file_name(profile, face),
+        file_name=file_name,
         batch_id=batch.id,
     )
     old = [each.id for each in documents.of_batch(tx, batch.id) if _is_replaced(each, new)]
     orders.void_documents(tx, old, why=RELISTED)
-    data_key = keys.new(tx)
     order = ordering.new_document(
-        tx, new, face, profile, data_key=data_key, inbox_id=batch.inbox_id
+        tx, new, face, profile, data_key=keys.new(tx), inbox_id=batch.inbox_id
     )
     orders.add(tx, [order], queue=Queue.BULK)
 
@@ -87,3 +137,9 @@ def outcome_word(outcome: Outcome) -> str:
     if outcome.state is ItemState.DONE and outcome.edition_state is EditionState.COLLECTED:
         return "已换发 已领证"
     return OUTCOMES[outcome.state]
+
+
+def reason_word(state: ItemState, reason: str) -> str:
+    """Why an item was skipped or held, as the report prints it."""
+    words = SKIPPED if state is ItemState.SKIPPED else HELD
+    return words.get(reason, OUTCOMES[state])

@@ -19,6 +19,7 @@ from jobs.bulk import scopes
 from jobs.bulk.scopes import Item
 from storage.ledger import Tx, batches, braking, items, orders, record, registers
 from storage.ledger.batches import CANARY_ORDERED, CANARY_PASSED, NO_CANARY, Batch
+from storage.ledger.items import Ordered
 from storage.ledger.orders import Newest
 from storage.ledger.registers import RegistrationRow
 
@@ -145,7 +146,16 @@ def _order_due(
         tx, [new for _, new in planned], queue=Queue.BULK, batch=batch.id, canary=canary
     )
     pairs = [(row, each.order) for (row, _), each in zip(planned, added, strict=True)]
-    items.set_ordered(tx, batch.id, [(row.id, order) for row, order in pairs], made)
+    ordered = [
+        Ordered(
+            registration_id=row.id,
+            order_id=order,
+            number=row.value.number,
+            replaces=made.get(row.id),
+        )
+        for row, order in pairs
+    ]
+    items.set_ordered(tx, batch.id, ordered)
     for row, order in pairs:
         if row.id not in made:
             ordering.hold_if_doubtful(plant, tx, row, order)

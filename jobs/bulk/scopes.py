@@ -16,6 +16,7 @@ from factory.errors import ConflictError
 from factory.events import ReissueRequested
 from factory.model import Enterprise, OrderState
 from factory.profile import Profile
+from factory.versions import Versions
 from jobs import ordering
 from storage.ledger import Tx, affected, inbox, items, people
 from storage.ledger.batches import Batch
@@ -55,6 +56,9 @@ class Scope(Protocol):
         self, plant: Plant, tx: Tx, batch: Batch, *, limit: int
     ) -> tuple[Sequence[Affected], int, bool]:
         """The next it concerns, the cursor after them, and whether they are the last."""
+
+    def concerned(self, plant: Plant, tx: Tx, batch: Batch) -> Select[Any]:
+        """The question whom it concerns now, as ``storage.ledger.affected`` asks it."""
 
     def late(self, tx: Tx, batch: Batch) -> int:
         """Whoever it concerns since it was prepared becomes an item; how many."""
@@ -109,6 +113,10 @@ class _Selected:
         found = affected.slice_of(tx, self.affected(batch), after=batch.cursor, limit=limit)
         cursor = found[-1].registration_id if found else batch.cursor
         return found, cursor, len(found) < limit
+
+    def concerned(self, plant: Plant, tx: Tx, batch: Batch) -> Select[Any]:
+        """All of them."""
+        return self.affected(batch)
 
     def late(self, tx: Tx, batch: Batch) -> int:
         """Those who came since."""
@@ -199,13 +207,22 @@ class Reissue:
         self, plant: Plant, tx: Tx, batch: Batch, *, limit: int
     ) -> tuple[Sequence[Affected], int, bool]:
         """By their place in the list."""
-        data = events.parse(inbox.body(tx, batch.inbox_id)).data
-        assert isinstance(data, ReissueRequested)  # noqa: S101 - of such an event it is the batch
-        part = data.numbers[batch.cursor : batch.cursor + limit]
-        rules = plant.profiles[data.profile]
+        rules, numbers = self._list(plant, tx, batch)
+        part = numbers[batch.cursor : batch.cursor + limit]
         ids = affected.rows_of(tx, rules.id, rules.authority, part).values()
         end = batch.cursor + len(part)
-        return affected.these(tx, sorted(set(ids))), end, end >= len(data.numbers)
+        return affected.read(tx, affected.of_rows(sorted(set(ids)))), end, end >= len(numbers)
+
+    def _list(self, plant: Plant, tx: Tx, batch: Batch) -> tuple[Versions, tuple[str, ...]]:
+        data = events.parse(inbox.body(tx, batch.inbox_id)).data
+        assert isinstance(data, ReissueRequested)  # noqa: S101 - of such an event it is the batch
+        return plant.profiles[data.profile], data.numbers
+
+    def concerned(self, plant: Plant, tx: Tx, batch: Batch) -> Select[Any]:
+        """Those of the list, in force or not."""
+        rules, numbers = self._list(plant, tx, batch)
+        ids = affected.rows_of(tx, rules.id, rules.authority, numbers).values()
+        return affected.of_rows(sorted(set(ids)))
 
     def late(self, tx: Tx, batch: Batch) -> int:
         """A list does not grow."""

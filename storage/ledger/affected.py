@@ -16,8 +16,7 @@ from storage.ledger.items import Affected
 AT_ONCE = 500  #: values in one question
 
 
-def in_force() -> Select[Any]:
-    """All registrations in force: (registration_id, profile, edition_id)."""
+def _all() -> Select[Any]:
     newest = (
         select(func.max(t.edition.c.id))
         .where(t.edition.c.registration_id == t.registration.c.id)
@@ -28,7 +27,17 @@ def in_force() -> Select[Any]:
         t.registration.c.id.label("registration_id"),
         t.registration.c.profile,
         newest.label("edition_id"),
-    ).where(t.registration.c.state == "active")
+    )
+
+
+def in_force() -> Select[Any]:
+    """All registrations in force: (registration_id, profile, edition_id)."""
+    return _all().where(t.registration.c.state == "active")
+
+
+def of_rows(ids: Sequence[int]) -> Select[Any]:
+    """These rows, in force or not: whoever asks for them is told of each."""
+    return _all().where(t.registration.c.id.in_(ids)).order_by(t.registration.c.id)
 
 
 def of_enterprise(credit_code: str, profiles: Sequence[str]) -> Select[Any]:
@@ -48,28 +57,11 @@ def of_register(profile: str) -> Select[Any]:
 def slice_of(tx: Tx, affected: Select[Any], *, after: int, limit: int) -> list[Affected]:
     """The next of them by row id."""
     c = t.registration.c
-    return _read(tx, affected.where(c.id > after).order_by(c.id).limit(limit))
+    return read(tx, affected.where(c.id > after).order_by(c.id).limit(limit))
 
 
-def these(tx: Tx, ids: Sequence[int]) -> list[Affected]:
-    """Those of these rows, in force or not."""
-    newest = (
-        select(t.edition.c.registration_id, func.max(t.edition.c.id).label("edition_id"))
-        .where(t.edition.c.registration_id.in_(ids))
-        .group_by(t.edition.c.registration_id)
-        .subquery()
-    )
-    c = t.registration.c
-    wanted = (
-        select(c.id.label("registration_id"), c.profile, newest.c.edition_id)
-        .outerjoin(newest, newest.c.registration_id == c.id)
-        .where(c.id.in_(ids))
-        .order_by(c.id)
-    )
-    return _read(tx, wanted)
-
-
-def _read(tx: Tx, wanted: Select[Any]) -> list[Affected]:
+def read(tx: Tx, wanted: Select[Any]) -> list[Affected]:
+    """The registrations that a question finds."""
     return [
         Affected(
             registration_id=row.registration_id, profile=row.profile, edition_id=row.edition_id

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Row,
     bindparam,
     exists,
@@ -20,6 +21,7 @@ from sqlalchemy.sql.selectable import Select
 
 from factory.lifecycle import Turn, after, before
 from factory.model import BatchId, EditionState, ItemState, OrderState
+from factory.numbering import number_key
 from storage import tables as t
 from storage.ledger.base import Tx
 
@@ -147,13 +149,22 @@ def canaries(tx: Tx, batch: BatchId, profiles: Sequence[str]) -> dict[int, int |
     return found
 
 
-def set_ordered(
-    tx: Tx, batch: BatchId, pairs: Sequence[tuple[int, int]], replaced: Mapping[int, int]
-) -> None:
-    """Items (registration id, order id) have their order now.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """An item that has its order now.
 
-    replaced: the edition in people's hands that the new one takes the place of.
+    number:   of the registration, as the new edition prints it.
+    replaces: the edition in people's hands that the new one takes the place of.
     """
+
+    registration_id: int
+    order_id: int
+    number: str
+    replaces: int | None
+
+
+def set_ordered(tx: Tx, batch: BatchId, ordered: Sequence[Ordered]) -> None:
+    """Items have their order now."""
     statement = (
         update(t.batch_item)
         .where(
@@ -164,9 +175,14 @@ def set_ordered(
             state=ItemState.ORDERED.value,
             order_id=bindparam("made"),
             replaced_edition_id=bindparam("old"),
+            number=bindparam("printed"),
         )
     )
-    tx.run(statement, [{"of": of, "made": made, "old": replaced.get(of)} for of, made in pairs])
+    rows = [
+        {"of": e.registration_id, "made": e.order_id, "old": e.replaces, "printed": e.number}
+        for e in ordered
+    ]
+    tx.run(statement, rows)
 
 
 def skip(tx: Tx, batch: BatchId, reasons: Mapping[int, str]) -> None:
@@ -279,14 +295,31 @@ def _outcome(row: Row[Any]) -> Outcome:
     )
 
 
-def counts(tx: Tx, batch: BatchId) -> dict[ItemState, int]:
+def counts(tx: Tx, batch: BatchId, *, profile: str | None = None) -> dict[ItemState, int]:
     """How many items stand in each state; they always add up to the affected set."""
     rows = tx.run(
         select(t.batch_item.c.state, func.count())
-        .where(t.batch_item.c.batch_id == batch)
+        .where(*_of(batch, profile))
         .group_by(t.batch_item.c.state)
     )
     return dict.fromkeys(ItemState, 0) | {ItemState(row[0]): row[1] for row in rows}
+
+
+def last_done(tx: Tx, number: str) -> BatchId | None:
+    """The newest batch with a root that made something for that registration number."""
+    c, r = t.batch_item.c, t.registration.c
+    wanted = (
+        select(func.max(c.batch_id))
+        .join(t.registration, r.id == c.registration_id)
+        .join(t.batch, t.batch.c.id == c.batch_id)
+        .where(
+            r.number_key == number_key(number),
+            c.state == ItemState.DONE,
+            t.batch.c.merkle_root.is_not(None),
+        )
+    )
+    found = tx.run(wanted).scalar_one()
+    return BatchId(found) if found is not None else None
 
 
 def by_profile(tx: Tx, batch: BatchId) -> dict[str, int]:
@@ -299,12 +332,19 @@ def by_profile(tx: Tx, batch: BatchId) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def reasons(tx: Tx, batch: BatchId) -> dict[tuple[ItemState, str], int]:
+def _of(batch: BatchId, profile: str | None) -> list[ColumnElement[bool]]:
+    c = t.batch_item.c
+    return [c.batch_id == batch, *([c.profile == profile] if profile else [])]
+
+
+def reasons(
+    tx: Tx, batch: BatchId, *, profile: str | None = None
+) -> dict[tuple[ItemState, str], int]:
     """How many items were skipped or held, by reason."""
     c = t.batch_item.c
     rows = tx.run(
         select(c.state, c.reason, func.count())
-        .where(c.batch_id == batch, c.state.in_((ItemState.SKIPPED, ItemState.HELD)))
+        .where(*_of(batch, profile), c.state.in_((ItemState.SKIPPED, ItemState.HELD)))
         .group_by(c.state, c.reason)
     )
     return {(ItemState(row[0]), row[1] or ""): row[2] for row in rows}

@@ -235,6 +235,13 @@ def enterprise_names(tx: Tx, profile: ProfileId, codes: Iterable[str]) -> Mappin
     return {row.credit_code: row.name for row in tx.run(wanted)}
 
 
+def names_of(tx: Tx, credit_code: str, profiles: Collection[str]) -> frozenset[str]:
+    """What the registers call an enterprise."""
+    c = t.enterprise.c
+    wanted = select(c.name).where(c.credit_code == credit_code, c.profile.in_(profiles))
+    return frozenset(tx.run(wanted).scalars())
+
+
 def enterprises(
     tx: Tx, profile: ProfileId, values: Collection[Enterprise]
 ) -> Mapping[Enterprise, int]:

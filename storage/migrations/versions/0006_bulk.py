@@ -39,6 +39,7 @@ def upgrade() -> None:
     )
     op.add_column("batch_item", sa.Column("forecast", sa.String(length=64), nullable=True))
     op.add_column("batch_item", sa.Column("replaced_edition_id", ID, nullable=True))
+    op.add_column("batch_item", sa.Column("number", sa.String(length=64), nullable=True))
     op.drop_index(INDEX, "batch_item")
     op.create_index(INDEX, "batch_item", ["batch_id", "state", "registration_id"])
 
@@ -49,7 +50,7 @@ def downgrade() -> None:
     op.execute(sa.text("UPDATE batch SET state = 'completed' WHERE state = 'cancelled'"))
     op.drop_index(INDEX, "batch_item")
     op.create_index(INDEX, "batch_item", ["batch_id", "state"])
-    for name in ("forecast", "replaced_edition_id"):
+    for name in ("forecast", "replaced_edition_id", "number"):
         op.drop_column("batch_item", name)
     op.drop_column("chunk", "canary")
     for name, _, _ in reversed(BATCH):

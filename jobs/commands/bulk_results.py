@@ -1,0 +1,105 @@
+"""`bulk report`, `bulk prove`: what became of every item, and that one of them is in the report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from factory.model import BatchId, Kind
+from jobs import documents
+from jobs.bulk import progress, proving
+from jobs.bulk import report as reports
+from jobs.bulk.progress import Progress
+from jobs.bulk.report import Form, Missed
+from jobs.commands import machine
+from jobs.commands.exits import REFUSED
+from jobs.commands.options import IDENT, TEXT
+from jobs.commands.output import err, print_json
+from jobs.commands.progress import bar
+
+TOLD = 20  #: numbers of who was missed that are told on a screen
+
+
+@click.command("report")
+@click.argument("batch", type=IDENT)
+@click.option(
+    "--format", "form", type=click.Choice([each.value for each in Form]),
+    help="JSON Lines or CSV.  [default: by the name of FILE, else jsonl]",
+)  # fmt: skip
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="FILE.")
+@click.option("--failed", is_flag=True, help="Only what is held.")
+@click.option("--sealed", is_flag=True, help="Links to the sealed summaries (PDF) instead.")
+def bulk_report(
+    batch: int, form: str | None, output: Path | None, *, failed: bool, sealed: bool
+) -> None:
+    """What became of every item of a batch, and whether anybody was missed.
+
+    A line an item: registration number, outcome, reason, the editions replaced and made, and the
+    SHA-256 of their files; no names.  Exit code 1 if somebody was missed.
+    """
+    plant, ident = machine.plant(), BatchId(batch)
+    found = progress.progress(plant, ident)
+    if sealed:
+        for profile in _registers(found, plant):
+            given = documents.link(
+                plant, ident, Kind.BATCH_REPORT, who=machine.who(), profile=profile
+            )
+            click.echo(given.url)
+        return
+    chosen = Form(form) if form else _form_of(output)
+    lines = reports.written(reports.rows(plant, ident, failed=failed), chosen)
+    _write(lines, output, found.total)
+    missed = reports.missed(plant, ident)
+    _tell(found, missed)
+    if not missed.nobody:
+        sys.exit(REFUSED)
+
+
+def _registers(found: Progress, plant: Any) -> list[str]:
+    seen = documents.of_batch(plant, found.id)
+    return sorted({each.profile for each in seen if each.kind is Kind.BATCH_REPORT})
+
+
+def _form_of(output: Path | None) -> Form:
+    return Form.CSV if output is not None and output.suffix == ".csv" else Form.JSONL
+
+
+def _write(lines: Iterator[str], output: Path | None, total: int) -> None:
+    if output is None:
+        for line in lines:
+            click.echo(line, nl=False)
+        return
+    with bar(str(output)) as moving, output.open("w", encoding="utf-8", newline="") as file:
+        moving.update(moving.task_ids[0], total=total)
+        for line in lines:
+            file.write(line)
+            moving.advance(moving.task_ids[0])
+
+
+def _tell(found: Progress, missed: Missed) -> None:
+    err.print(
+        f"batch {found.id}: {found.total} items: {found.done} done, {found.skipped} skipped,"
+        f" {found.held} held, {found.pending + found.ordered} open"
+    )
+    if found.merkle_root:
+        err.print(f"root (RFC 6962): {found.merkle_root}")
+    if missed.nobody:
+        err.print("nobody was missed")
+    for what, numbers in (("no item", missed.no_item), ("no file", missed.unfinished)):
+        if numbers:
+            err.print(f"[bold red]{len(numbers)} were missed ({what})[/]:", *numbers[:TOLD])
+
+
+@click.command("prove")
+@click.argument("number", type=TEXT)
+@click.option("--batch", type=IDENT, help="[default: the newest that made a certificate for it]")
+def bulk_prove(number: str, batch: int | None) -> None:
+    """Prove that the result of registration NUMBER is in a batch's report (RFC 6962): JSON.
+
+    docs/check_proof.py checks it offline, with the files and the root that the report prints.
+    """
+    print_json(proving.prove(machine.plant(), number, BatchId(batch) if batch else None))
