@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from factory import plan
 from factory.errors import PermanentError
+from factory.profile import Profile
 from factory.register import check_pictures
 from jobs.bulk.scopes import Item, scope_of, why_skip
 from storage.ledger import Tx, orders, registers
 from storage.ledger.batches import Batch
 from storage.ledger.items import Affected
-from storage.ledger.registers import RegistrationRow
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -32,18 +32,16 @@ def forecasts(
     found = {}
     for each in affected:
         ident = each.registration_id
-        item = Item(row=rows[ident], newest=newest.get(ident), expected=each.edition_id)
-        word = why_skip(plant, tx, batch, item)
-        word = word or _why_held(plant, tx, batch, rows[ident], looked_at=ident in newest)
+        rules, then = scope_of(batch).then(plant, tx, batch, rows[ident])
+        item = Item(row=then, newest=newest.get(ident), expected=each.edition_id)
+        word = why_skip(plant, tx, batch, item) or _why_held(plant, rules, item)
         if word:
             found[ident] = word
     return found
 
 
-def _why_held(
-    plant: Plant, tx: Tx, batch: Batch, row: RegistrationRow, *, looked_at: bool
-) -> str | None:
-    rules, then = scope_of(batch).then(plant, tx, batch, row)
+def _why_held(plant: Plant, rules: Profile, item: Item) -> str | None:
+    then = item.row
     try:
         check_pictures(then.view, rules)
     except PermanentError as error:
@@ -51,5 +49,6 @@ def _why_held(
     holder, enterprise = then.value.holder, then.value.enterprise
     if any(plant.typefaces.book.unprintable(text) for text in (holder.name, enterprise.name)):
         return UNPRINTABLE
+    looked_at = item.newest is not None and item.newest.order is not None
     doubts = [] if looked_at else plan.doubts(holder, enterprise, rules)
     return doubts[0].reason if doubts else None

@@ -17,7 +17,7 @@ from jobs.wording import HELD, OUTCOMES, SKIPPED
 from storage.ledger import Tx, batches, documents, items, keys, orders, registers, results
 from storage.ledger.batches import Batch
 from storage.ledger.documents import NewDocument
-from storage.ledger.items import Outcome
+from storage.ledger.results import Result
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -79,7 +79,7 @@ def _report(tx: Tx, batch: Batch, profile: Profile, proved: Proved) -> None:
 
 
 def _list(tx: Tx, batch: Batch, profile: Profile) -> None:
-    outcomes = list(items.outcomes(tx, batch.id, profile=profile.id))
+    outcomes = [each for each in results.results(tx, batch.id) if each.profile == profile.id]
     if not outcomes:
         return
     known = registers.load(tx, [each.registration_id for each in outcomes])
@@ -130,7 +130,7 @@ def _digest(face: dict[str, object]) -> str:
     return hashlib.sha256(json.dumps(face, sort_keys=True).encode()).hexdigest()
 
 
-def outcome_word(outcome: Outcome) -> str:
+def outcome_word(outcome: Result) -> str:
     """What became of an item, as the list prints it."""
     if outcome.state is ItemState.SKIPPED:
         return SKIPPED.get(outcome.reason or "", OUTCOMES[outcome.state])

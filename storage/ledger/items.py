@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Row,
     bindparam,
     exists,
     func,
@@ -20,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import Select
 
 from factory.lifecycle import Turn, after, before
-from factory.model import BatchId, EditionState, ItemState, OrderState
+from factory.model import BatchId, ItemState, OrderState
 from factory.numbering import number_key
 from storage import tables as t
 from storage.ledger.base import Tx
@@ -36,20 +35,6 @@ class Affected:
     registration_id: int
     profile: str
     edition_id: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of one item: the edition it was given, or why none."""
-
-    registration_id: int
-    number: str
-    profile: str
-    state: ItemState
-    reason: str | None
-    forecast: str | None
-    edition: int | None
-    edition_state: EditionState | None
 
 
 def add(tx: Tx, batch: BatchId, affected: Iterable[Affected], forecasts: Mapping[int, str]) -> None:
@@ -254,45 +239,6 @@ def failures(tx: Tx, batch: BatchId) -> dict[str, int]:
         .group_by(c.reason)
     )
     return {row[0]: row[1] for row in rows}
-
-
-def outcomes(
-    tx: Tx, batch: BatchId, *, profile: str | None = None, failed: bool = False
-) -> Iterator[Outcome]:
-    """What became of each item, in the order of their registrations."""
-    c = t.batch_item.c
-    wanted = (
-        select(
-            t.batch_item,
-            t.registration.c.number.label("registration"),
-            t.edition.c.number,
-            t.edition.c.state.label("edition_state"),
-        )
-        .join(t.registration, t.registration.c.id == c.registration_id)
-        .outerjoin(t.production_order, t.production_order.c.id == c.order_id)
-        .outerjoin(t.edition, t.edition.c.id == t.production_order.c.edition_id)
-        .where(c.batch_id == batch)
-        .order_by(c.registration_id)
-    )
-    if profile is not None:
-        wanted = wanted.where(c.profile == profile)
-    if failed:
-        wanted = wanted.where(c.state == ItemState.HELD)
-    for row in tx.run(wanted.execution_options(yield_per=1000)):
-        yield _outcome(row)
-
-
-def _outcome(row: Row[Any]) -> Outcome:
-    return Outcome(
-        registration_id=row.registration_id,
-        number=row.registration,
-        profile=row.profile,
-        state=ItemState(row.state),
-        reason=row.reason,
-        forecast=row.forecast,
-        edition=row.number,
-        edition_state=EditionState(row.edition_state) if row.edition_state else None,
-    )
 
 
 def counts(tx: Tx, batch: BatchId, *, profile: str | None = None) -> dict[ItemState, int]:
