@@ -98,6 +98,19 @@ def estimate(items: int, *, files: int, pace: Pace, limits: Limits) -> Estimate:
     )
 
 
+def together(parts: Sequence[Estimate]) -> Estimate:
+    """Of parts that are made one after the other, at least one; the longest says what keeps it."""
+    longest = max(parts, key=lambda each: each.usual)
+    return Estimate(
+        least=sum(each.least for each in parts),
+        usual=sum(each.usual for each in parts),
+        most=sum(each.most for each in parts),
+        bottleneck=longest.bottleneck,
+        basis=longest.basis,
+        figures=longest.figures,
+    )
+
+
 def measured(recorded: Sequence[Recorded], workers: int) -> Pace | None:
     """The pace of earlier events, with today's workers; None: nothing that tells was recorded."""
     rates = sorted(rate for run in _runs(recorded) for rate in _rates(run))
