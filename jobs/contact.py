@@ -57,7 +57,7 @@ def contact_sheet(
     for row, height in zip(rows, heights, strict=True):
         for place, each in enumerate(row):
             left = MARGIN_PX + place * (page_px + GAP_PX)
-            _lay(sheet, each.picture, (left, top), page_px)
+            lay(sheet, each.picture, (left, top), page_px)
             _write(sheet, each, (left, top + height + GAP_PX // 3), page_px, words)
         top += height + foot + GAP_PX
     return sheet
@@ -73,7 +73,7 @@ def _height(picture: Image.Image, width_px: int) -> int:
     return round(picture.height * width_px / picture.width)
 
 
-def _lay(sheet: Image.Image, picture: Image.Image, at: tuple[int, int], width_px: int) -> None:
+def lay(sheet: Image.Image, picture: Image.Image, at: tuple[int, int], width_px: int) -> None:
     """The page with a thin edge and a soft shadow."""
     size = (width_px, _height(picture, width_px))
     _shade(sheet, at, size)

@@ -65,7 +65,7 @@ def new_order(
         random_bytes=secrets.token_bytes(CODE_BYTES),
         verify_url=plant.settings.verify_url,
         issued_on=issued_on,
-        continues=_continued(tx, row, brought, number),
+        continues=continued(tx, row, brought, number),
     )
     return orders.NewOrder(
         kind=Kind.CERTIFICATE,
@@ -150,7 +150,7 @@ def new_document(
     )
 
 
-def _continued(
+def continued(
     tx: Tx, row: RegistrationRow, brought: plan.Brought | None, number: int
 ) -> LicenceId | None:
     """The licence id that goes on; None: there is none, or two certificates claim it."""
