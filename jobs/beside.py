@@ -6,10 +6,12 @@ What changes is framed on both pages and numbered; below stands what it says now
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
+from itertools import accumulate
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -45,6 +47,7 @@ SOURCES = {
 COLUMNS = ((0, 56), (56, 300), (372, 690), (1086, 690))  #: left and width, from the margin
 
 ALIKE = 0.4  #: of two values, from which on it is told where they differ
+UNIT = re.compile(r"[0-9A-Za-z]+|.", re.S)  #: what differs as a whole
 NOTHING = "无"
 
 Box = tuple[float, float, float, float]  #: left, top, right, bottom
@@ -327,14 +330,25 @@ def _cells(number: int, change: Change) -> Cells:
 
 
 def _differing(now: str, then: str) -> tuple[frozenset[int], frozenset[int]]:
-    """The places that one has and the other has not; none where little is alike."""
-    compared = SequenceMatcher(None, now, then, autojunk=False)
+    """The places that one has and the other has not; none where little is alike.
+
+    A number or a Latin word differs as a whole.
+    """
+    before, after = UNIT.findall(now), UNIT.findall(then)
+    compared = SequenceMatcher(None, before, after, autojunk=False)
     if compared.ratio() < ALIKE:
         return frozenset(), frozenset()
     apart = [each for each in compared.get_opcodes() if each[0] != "equal"]
-    gone = frozenset(n for _, first, last, _, _ in apart for n in range(first, last))
-    come = frozenset(n for _, _, _, first, last in apart for n in range(first, last))
+    gone = _places(before, [range(first, last) for _, first, last, _, _ in apart])
+    come = _places(after, [range(first, last) for _, _, _, first, last in apart])
     return gone, come
+
+
+def _places(units: Sequence[str], chosen: Iterable[range]) -> frozenset[int]:
+    """Where the characters of the chosen units stand."""
+    begins = list(accumulate(map(len, units), initial=0))
+    spans = (range(begins[each.start], begins[each.stop]) for each in chosen)
+    return frozenset(place for span in spans for place in span)
 
 
 def _high(row: Cells | str, words: Words) -> int:

@@ -243,7 +243,7 @@ def keep_private(picture: Image.Image, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(_private(path), "wb") as file:
-            picture.save(file, "PNG", optimize=True)
+            picture.save(file, "PNG")
     except OSError as error:
         raise SettingsError(f"{path.parent}: cannot be written: {error.strerror}") from error
 

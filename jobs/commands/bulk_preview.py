@@ -148,7 +148,9 @@ def _lasts(found: Outline) -> str:
     expects = found.expects
     if expects is None:
         return "how long it takes cannot be told" if found.to_make else "nothing is to be made"
-    span = f"{_long(expects.least)} to {_long(expects.most)}, most likely {_long(expects.usual)}"
+    bounds = f"{_long(expects.least)} to {_long(expects.most)}, most likely "
+    span = "" if _long(expects.least) == _long(expects.most) else bounds
+    span += f"about {_long(expects.usual)}"
     kept = KEPT[expects.bottleneck].format(workers=found.workers)
     return f"{found.to_make} certificates take {span}; kept to {kept}; {_basis(expects)}"
 
