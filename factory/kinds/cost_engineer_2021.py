@@ -84,12 +84,14 @@ def _labels(employer_label: str) -> tuple[FixedMark, ...]:
 
 
 def _foot(authority: tuple[str, str]) -> tuple[FixedMark, ...]:
+    caption, *last_line = drafting.foot(FIXTURES.code)
     return (
         *drafting.authority(authority, FIXTURES.seal[0], (283, 260), size_pt=14, width=220),
         small("个人签名：", FOOT_X, SIGNATURE),
         small("签发日期：", FOOT_X, ISSUED),
+        caption,  # nearly level with the next, so a reader takes them for one line
         small("签名日期：", FOOT_X, SIGNED),
-        *drafting.foot(FIXTURES.code),
+        *last_line,
     )
 
 

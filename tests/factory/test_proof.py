@@ -14,9 +14,10 @@ from factory.page import extract
 from factory.page.fonts import FontBook
 from factory.page.marks import Page, Placed, Run
 from factory.page.proof import RULES, proof
-from factory.page.sheet import Value
+from factory.page.sheet import Value, layout
 from factory.page.watermark import marked
 from factory.profile import Profile
+from factory.versions import Versions
 from factory.writers.pdf import draw
 from tests.factory.conftest import CREATED
 
@@ -322,3 +323,23 @@ def test_an_outline_has_the_glyph_s_extent(fontbook: FontBook) -> None:
 
     assert outline.startswith("M ") and outline.endswith(" C")
     assert -0.6 < min(heights) < max(heights) < -0.1  # a stroke in the middle, above the baseline
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_certificate_of_every_design_is_read_as_it_was_placed(
+    engineers: Versions,
+    new_face: Callable[..., dict[str, object]],
+    fontbook: FontBook,
+    photo: bytes,
+    signature: bytes,
+    version: int,
+) -> None:
+    """Those of constructors the other tests draw."""
+    profile = engineers.all[version]
+    face = new_face(profile=profile)
+    values = certificate.values(profile, face)
+    placed = layout(certificate.sheet(profile, face), values, fontbook)
+
+    document = draw(placed, {"photo": photo, "signature": signature}, title="", created=CREATED)
+
+    proof(document, placed, values)
