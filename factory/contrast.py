@@ -20,11 +20,13 @@ from factory.profile import Profile
 
 LEVEL_MM = 0.5  #: a label and its value stand on one line
 COLON = "："
+EMPLOYER = "enterprise.name"
 
 #: of what has no label beside it on some page, or is not on the page at all
 LABELS: Mapping[str, str] = {
     "title": "证书名称",
     "employer_label": "单位栏名称",
+    "labels": "其他栏目名称",
     "authority": "发证机关",
     "authority.name": "发证机关全称",
     "enterprise.credit_code": "统一社会信用代码",
@@ -230,6 +232,17 @@ def _design(now: Side, then: Side) -> Iterator[Change]:
     )
     for name, before, after in pairs:
         yield _change(name, before, after, Sort.DESIGN)
+    labels = _other_labels(now, then)
+    old, new = ("、".join(pair[side] for pair in labels) for side in (0, 1))
+    yield _change("labels", old, new, Sort.DESIGN)
+
+
+def _other_labels(now: Side, then: Side) -> list[tuple[str, str]]:
+    """Labels of the same slot that differ; the employer's is the profile's and told by itself."""
+    one, other = (certificate.sheet(each.profile, each.face) for each in (now, then))
+    both = [slot_name(slot) for slot in other.slots if slot_name(slot) in one.wanted]
+    pairs = [(_beside(one, name), _beside(other, name)) for name in both if name != EMPLOYER]
+    return [(old, new) for old, new in pairs if old and new and old != new]
 
 
 def _design_name(design: str) -> str:

@@ -135,6 +135,9 @@ def test_a_later_version_of_the_design_format_and_seal_are_told(
     assert (found["formats"].now, found["formats"].then) == ("PDF", "PDF、OFD")
     assert (found["seal"].now, found["seal"].then) == ("old", "new")
     assert found["version"].then == new.version
+    assert found["labels"].now == "注册专业、注册编号、有效期至"
+    assert found["labels"].then == "专业、证书编号、有效期"
+    assert found["employer_label"].then == new.certificate.employer_label
 
 
 def test_every_design_has_its_name() -> None:
