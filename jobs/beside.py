@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from factory.contrast import Change, Sort, of_sort
 from factory.page.fonts import FACES, WEN_KAI, FontBook, Style
 from factory.page.marks import ASCENT, AUTHORITY_SEAL, MM_PER_PT, Code, Picture, Placed, Run
-from jobs.bulk_samples import Now, Page, Sample
+from jobs.bulk.samples import Now, Page, Sample
 from jobs.contact import lay
 from jobs.standing import EDITIONS
 

@@ -33,6 +33,7 @@ ON_COLLECTION = "made when it is collected"
 RIGHT_ALREADY = "its newest edition is right already"
 UNDER_WAY = "its newest edition is still being made"
 ON_PAPER = "is on paper: exchanged when its holder asks"
+SKIPS = frozenset({NOT_IN_FORCE, EXPIRED, ON_COLLECTION, RIGHT_ALREADY, UNDER_WAY, ON_PAPER})
 PAPER = "paper"
 
 

@@ -14,6 +14,8 @@ COMMANDS = (
           "All batches, newest first."),
     Later("show", "bulk:bulk_show",
           "One batch: what it is about, its items by state, and how to take a rename back."),
+    Later("preview", "bulk_preview:bulk_preview",
+          "What BATCH will do once it is confirmed: how many, how, and how long."),
     Later("confirm", "bulk:bulk_confirm",
           "Let a prepared batch take effect: the register changes now, new editions follow."),
     Later("watch", "bulk:bulk_watch",

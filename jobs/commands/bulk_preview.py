@@ -12,9 +12,9 @@ import click
 from factory.contrast import Change, Sort, of_sort
 from factory.estimate import Basis, Bottleneck, Estimate
 from factory.model import BatchId
-from jobs import bulk_preview as jobs
-from jobs.bulk_preview import Outline, Shown
-from jobs.bulk_samples import Now
+from jobs.bulk import preview as previews
+from jobs.bulk.preview import Outline, Shown
+from jobs.bulk.samples import Now
 from jobs.commands import machine
 from jobs.commands.options import IDENT, json_option
 from jobs.commands.output import out, plain, print_json, print_table
@@ -57,12 +57,11 @@ def bulk_preview(batch: int, samples: int, folder: Path | None, as_json: bool) -
     Samples are drawn beside the present certificates, marked 样张, with what changes framed.
     Nothing is sealed, and nothing is changed.
     """
-    found = jobs.preview(
+    found = previews.preview(
         machine.plant(),
         BatchId(batch),
         folder or Path(f"preview-batch-{batch}"),
         most=samples,
-        then=jobs.as_renamed,
     )
     if as_json:
         print_json(_told(found))

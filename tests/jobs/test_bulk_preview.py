@@ -22,10 +22,11 @@ from factory.estimate import Basis, Bottleneck
 from factory.model import ApplicationType, BatchId, ChunkId, Format
 from factory.profile import Profile
 from factory.sampling import Why
-from jobs import bulk, line
+from jobs import line
 from jobs.beside import Words, beside
-from jobs.bulk_preview import Outline, as_renamed, keep_private, preview
-from jobs.bulk_samples import Now, sample, subject
+from jobs.bulk import confirming, scopes, steps
+from jobs.bulk.preview import Outline, keep_private, preview
+from jobs.bulk.samples import Now, sample, subject
 from jobs.settings import Settings
 from jobs.wiring import Plant, font_files
 from storage import tables as t
@@ -82,12 +83,12 @@ def renamed(plant: Plant, *profiles: str, people: int = 2, made: bool = True) ->
         work(plant)
     tell(plant, courses.renaming(first)[-1:])
     for _ in range(4):
-        bulk.advance(plant, RENAMED)
+        steps.advance(plant, RENAMED)
     return RENAMED
 
 
 def outline(plant: Plant, folder: Path, batch: BatchId = RENAMED, **how: object) -> Outline:
-    given = {"most": 3, "then": as_renamed} | how
+    given = {"most": 3} | how
     return preview(plant, batch, folder, **given)  # type: ignore[arg-type]
 
 
@@ -99,7 +100,7 @@ def rename_again(plant: Plant) -> BatchId:
     batch = submit(plant, told | {"id": "again"}).batch
     assert batch is not None
     for _ in range(3):
-        bulk.advance(plant, BatchId(batch))
+        steps.advance(plant, BatchId(batch))
     return BatchId(batch)
 
 
@@ -182,34 +183,42 @@ def test_what_was_made_elsewhere_has_no_picture_of_now(plant: Plant, tmp_path: P
     assert found.picture is not None
 
 
-def test_a_new_design_is_told(plant: Plant, tmp_path: Path) -> None:
+def test_a_new_design_is_told(
+    plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     renamed(plant, CONSTRUCTORS, people=1)
 
     def in_ofd(
-        plant: Plant, tx: Tx, batch: Batch, row: RegistrationRow
+        _: object, plant: Plant, tx: Tx, batch: Batch, row: RegistrationRow
     ) -> tuple[Profile, RegistrationRow]:
         profile = plant.profile(tx, row.profile)
         rules = profile.certificate.model_copy(update={"formats": (Format.PDF, Format.OFD)})
         return profile.model_copy(update={"certificate": rules, "version": "next"}), row
 
-    found = outline(plant, tmp_path, then=in_ofd)
+    monkeypatch.setattr(scopes.Rename, "then", in_ofd)
+
+    found = outline(plant, tmp_path)
 
     [shown] = found.samples
     assert [each.field for each in of_sort(shown.changes, *REAL)] == ["formats", "version"]
     assert found.counts[0].formats == (Format.PDF, Format.OFD)
 
 
-def test_a_sample_that_cannot_be_drawn_says_why(plant: Plant, tmp_path: Path) -> None:
+def test_a_sample_that_cannot_be_drawn_says_why(
+    plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     renamed(plant, CONSTRUCTORS, people=1)
 
     def unprintable(
-        plant: Plant, tx: Tx, batch: Batch, row: RegistrationRow
+        _: object, plant: Plant, tx: Tx, batch: Batch, row: RegistrationRow
     ) -> tuple[Profile, RegistrationRow]:
         employer = replace(row.value.enterprise, name="示例\ue0c5公司")
         value = replace(row.value, enterprise=employer)
         return plant.profile(tx, row.profile), replace(row, value=value)
 
-    [found] = outline(plant, tmp_path, then=unprintable).samples
+    monkeypatch.setattr(scopes.Rename, "then", unprintable)
+
+    [found] = outline(plant, tmp_path).samples
 
     assert found.picture is None
     assert found.problem is not None
@@ -228,7 +237,7 @@ def test_nothing_is_written_and_everybody_sees_the_same(plant: Plant, tmp_path: 
 
 def test_who_would_be_held_is_listed_and_not_drawn(plant: Plant, tmp_path: Path) -> None:
     renamed(plant, CONSTRUCTORS, people=4)
-    first, second = foresee(plant, "picture", "not in force")
+    first, second = foresee(plant, "picture", "no longer in force")
 
     found = outline(plant, tmp_path, most=9)
 
@@ -256,9 +265,9 @@ def test_samples_tell_how_long_it_takes_until_something_was_measured(
     assert guessed is not None
     assert guessed.basis is Basis.DRAWN
 
-    bulk.confirm(plant, RENAMED, who=WHO, why="notice")
+    confirming.confirm(plant, RENAMED, who=WHO, why="notice")
     for _ in range(3):
-        bulk.advance(plant, RENAMED)
+        steps.advance(plant, RENAMED)
     work(plant)
     later = rename_again(plant)
     known = outline(plant, tmp_path, later).expects
@@ -285,7 +294,7 @@ def test_a_batch_that_is_not_there_has_no_preview(plant: Plant, tmp_path: Path) 
 
 def test_a_batch_that_is_confirmed_has_no_preview(plant: Plant, tmp_path: Path) -> None:
     renamed(plant, CONSTRUCTORS, people=1)
-    bulk.confirm(plant, RENAMED, who=WHO, why="notice")
+    confirming.confirm(plant, RENAMED, who=WHO, why="notice")
 
     with pytest.raises(ConflictError, match="running already"):
         outline(plant, tmp_path)
@@ -328,7 +337,7 @@ def test_the_changed_value_is_framed_on_both_pages(plant: Plant) -> None:
     with plant.ledger.read() as tx:
         batch = batches.get(tx, RENAMED)
         [row] = registers.load(tx, [1]).values()
-        given = subject(plant, tx, *as_renamed(plant, tx, batch, row))
+        given = subject(plant, tx, *scopes.scope_of(batch).then(plant, tx, batch, row))
     found = sample(plant, given)
     words = Words(font_files(plant.settings.font_dirs), plant.typefaces.book)
 

@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from factory.estimate import Recorded
 from factory.model import BatchId, Format, ItemState
-from jobs import bulk
+from jobs.bulk import confirming, steps
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.ledger import forecasts, rates
@@ -89,9 +89,9 @@ def test_approvals_tell_nothing_of_a_bulk_events_pace(plant: Plant) -> None:
 
 
 def test_each_chunk_of_a_bulk_event_is_told(plant: Plant, batch: BatchId) -> None:
-    bulk.confirm(plant, batch, who=WHO, why="notice")
+    confirming.confirm(plant, batch, who=WHO, why="notice")
     for _ in range(3):
-        bulk.advance(plant, batch)
+        steps.advance(plant, batch)
     for chunk in open_chunks(plant):
         finish(plant, must_claim(plant, chunk))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,12 +17,12 @@ from PIL import Image
 from factory.contrast import Change
 from factory.errors import ConflictError, PermanentError, SettingsError
 from factory.estimate import Estimate, Limits, drawn, estimate, measured, together
-from factory.model import BatchId, BatchState, Enterprise, Format, ItemState
+from factory.model import BatchId, BatchState, Format, ItemState
 from factory.page.fonts import FontBook
-from factory.profile import Profile
 from factory.sampling import Candidate, Chosen, Why, chosen
 from jobs.beside import Words, beside
-from jobs.bulk_samples import Now, Sample, sample, subject
+from jobs.bulk import scopes
+from jobs.bulk.samples import Now, Sample, sample, subject
 from jobs.wiring import Plant, font_files
 from storage.ledger import Tx, batches, forecasts, rates, registers
 from storage.ledger.batches import Batch
@@ -31,11 +31,6 @@ from storage.ledger.registers import RegistrationRow
 CANDIDATES = 200  #: of each profile, looked at to find the most telling
 LISTED = 1000  #: who would be held
 LATELY = timedelta(days=7)
-#: forecasts of what is skipped: there is nothing to do
-SKIPS = frozenset({"not in force", "no longer in force", "waits for collection", "right already"})
-
-#: a registration and its rules as they will be once the batch is confirmed
-Then = Callable[[Plant, Tx, Batch, RegistrationRow], tuple[Profile, RegistrationRow]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,23 +110,22 @@ def preview(
     folder: Path,
     *,
     most: int,
-    then: Then,
-    rate: float | None = None,
-    signatures: float | None = None,
 ) -> Outline:
     """What the batch will do; pictures of at most so many samples are written to the folder.
 
-    rate:       items a minute that it is held to.
-    signatures: a second that the signer makes at most.
     NotFoundError: no such batch.  ConflictError: it does not wait for confirmation.
     SettingsError: the folder cannot be written.
     """
     batch = _awaiting(plant, ident)
-    looked = _samples(plant, batch, folder, most, then)
+    looked = _samples(plant, batch, folder, most)
     with plant.ledger.read() as tx:
         counts = _counts(plant, tx, batch, looked)
-        held = forecasts.expected_holds(tx, ident, LISTED, but=SKIPS)
-        limits = Limits(workers=plant.settings.bulk_workers, rate=rate, signatures=signatures)
+        held = forecasts.expected_holds(tx, ident, LISTED, but=scopes.SKIPS)
+        limits = Limits(
+            workers=plant.settings.bulk_workers,
+            rate=batch.rate,
+            signatures=plant.settings.signer_per_second or None,
+        )
         expects = _expected(tx, counts, limits, looked)
     by_outcome = Counter[str]()
     for each in counts:
@@ -151,15 +145,6 @@ def preview(
     )
 
 
-def as_renamed(
-    plant: Plant, tx: Tx, batch: Batch, row: RegistrationRow
-) -> tuple[Profile, RegistrationRow]:
-    """The registration under its enterprise's new name."""
-    code, name = batch.subject["credit_code"], batch.subject["new_name"]
-    renamed = replace(row.value, enterprise=Enterprise(credit_code=code, name=name))
-    return plant.profile(tx, row.profile), replace(row, value=renamed)
-
-
 def _awaiting(plant: Plant, ident: BatchId) -> Batch:
     with plant.ledger.read() as tx:
         batch = batches.get(tx, ident)
@@ -173,14 +158,12 @@ def _awaiting(plant: Plant, ident: BatchId) -> Batch:
 # --- samples ----------------------------------------------------------------------------------
 
 
-def _samples(
-    plant: Plant, batch: Batch, folder: Path, most: int, then: Then
-) -> tuple[_Looked, ...]:
+def _samples(plant: Plant, batch: Batch, folder: Path, most: int) -> tuple[_Looked, ...]:
     picked = _picked(plant, batch, most)
     if not picked:
         return ()
     words = Words(font_files(plant.settings.font_dirs), plant.typefaces.book)
-    return tuple(_looked(plant, batch, each, folder, then, words) for each in picked)
+    return tuple(_looked(plant, batch, each, folder, words) for each in picked)
 
 
 def _picked(plant: Plant, batch: Batch, most: int) -> Sequence[Chosen]:
@@ -206,15 +189,13 @@ def _candidate(row: RegistrationRow, unit: str, book: FontBook) -> Candidate:
     )
 
 
-def _looked(
-    plant: Plant, batch: Batch, which: Chosen, folder: Path, then: Then, words: Words
-) -> _Looked:
+def _looked(plant: Plant, batch: Batch, which: Chosen, folder: Path, words: Words) -> _Looked:
     """The sample with its picture kept, or why there is none."""
     with plant.ledger.read() as tx:
         row = registers.load(tx, [which.registration])[which.registration]
         shown = Shown(registration=row.value.number, profile=row.profile, why=which.why)
         try:
-            profile, later = then(plant, tx, batch, row)
+            profile, later = scopes.scope_of(batch).then(plant, tx, batch, row)
             given = subject(plant, tx, profile, later)
         except PermanentError as error:
             return _Looked(shown=replace(shown, problem=str(error)))
@@ -276,7 +257,7 @@ def _counts(plant: Plant, tx: Tx, batch: Batch, looked: Sequence[_Looked]) -> tu
 
 
 def _outcome(state: ItemState, forecast: str | None) -> str:
-    if state is ItemState.SKIPPED or forecast in SKIPS:
+    if state is ItemState.SKIPPED or forecast in scopes.SKIPS:
         return "skipped"
     return "held" if state is ItemState.HELD or forecast is not None else "made"
 
