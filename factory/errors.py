@@ -11,6 +11,8 @@
         LintError                  the drawn document breaks its kind
         SealRefusedError           this seal may not be put on this document
           UnknownSealError         of a version or algorithm that cannot be judged here
+          SealDeclinedError        an outside seal service will not seal this document
+          SealOverdueError         an outside seal service was waited for long enough
         SignatureRefusedError      a party's signature is not taken: wrong, or not theirs
         PackageError               an OFD package, or XML in it, breaks the rules of its container
         SelfCheckError             the finished document does not verify: a fault of ours
@@ -23,6 +25,7 @@
         DigestMismatchError        stored bytes are not those that were recorded
       TransientError               may pass by itself: try again, later each time
         KeyBusyError               the signing device is busy or away
+        SealPendingError           an outside seal service has not sealed yet: no failure
         StoreUnavailableError      the object store or the database gave no answer
         ReaderUnavailableError     the second program gave no answer
       SettingsError                the machine is not set up for this: says what to set
@@ -32,6 +35,7 @@ identity number, a phone number, a picture or a key; a character is named by its
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 
 class FactoryError(Exception):
@@ -120,6 +124,14 @@ class UnknownSealError(SealRefusedError):
     """A seal of a version or algorithm unknown here: it cannot be judged, so it never counts."""
 
 
+class SealDeclinedError(SealRefusedError):
+    """An outside seal service (签章服务) will not seal this document."""
+
+
+class SealOverdueError(SealRefusedError):
+    """An outside seal service was waited for as long as its seal's patience lasts."""
+
+
 class SignatureRefusedError(PermanentError):
     """A party's signature is not taken: it does not fit, or is not that party's."""
 
@@ -175,6 +187,17 @@ class KeyBusyError(TransientError):
     """The signing device is busy or away."""
 
 
+class SealPendingError(TransientError):
+    """An outside seal service has not sealed yet; it is asked again after ``again_after``.
+
+    No failure: nothing is mended by trying, so it is no try.
+    """
+
+    def __init__(self, message: str, *, again_after: timedelta) -> None:
+        super().__init__(message)
+        self.again_after = again_after
+
+
 class StoreUnavailableError(TransientError):
     """The object store, the database or the broker gave no answer."""
 
@@ -194,6 +217,8 @@ REASONS: dict[type[FactoryError], str] = {
     LintError: "lint",
     SealRefusedError: "seal_refused",
     UnknownSealError: "seal_unknown",
+    SealDeclinedError: "seal_declined",
+    SealOverdueError: "seal_overdue",
     SignatureRefusedError: "signature_refused",
     PackageError: "package",
     SelfCheckError: "self_check",
@@ -206,6 +231,7 @@ REASONS: dict[type[FactoryError], str] = {
     SealedDataError: "sealed_data",
     DigestMismatchError: "digest_mismatch",
     KeyBusyError: "key_busy",
+    SealPendingError: "seal_pending",
     StoreUnavailableError: "store_unavailable",
     ReaderUnavailableError: "reader_unavailable",
     SettingsError: "settings",

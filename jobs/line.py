@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from factory import verify
-from factory.errors import FactoryError, PermanentError, SelfCheckError
+from factory.errors import FactoryError, PermanentError, SealPendingError, SelfCheckError
 from factory.kinds import KINDS
 from factory.kinds.stored import twin
 from factory.making import MAKINGS, Awaiting, Identity, Laid, Making
@@ -24,8 +24,9 @@ from factory.model import ChunkId, Format, Order, OrderId, Queue
 from factory.page.lint import check
 from factory.page.marks import Placed
 from factory.register import local_day
+from factory.seals import signer
 from factory.verify_verdict import VerdictWord
-from jobs import typefaces
+from jobs import sealing, typefaces
 from jobs.canary import Finished
 from storage.blobs import Blob
 from storage.ledger import chunks, record
@@ -91,6 +92,18 @@ class Tally:
         stopped.update(dict.fromkeys(orders, error))
         self.works = self.left(self.works)
 
+    @property
+    def pending(self) -> dict[OrderId, SealPendingError]:
+        """Those of later whose seal has not come yet: they did not fail."""
+        found = self.later.items()
+        return {order: error for order, error in found if isinstance(error, SealPendingError)}
+
+    @property
+    def failing(self) -> dict[OrderId, FactoryError]:
+        """The others of later."""
+        pending = self.pending
+        return {order: error for order, error in self.later.items() if order not in pending}
+
     def left(self, works: Iterable[Work]) -> list[Work]:
         """Those whose order is still on the line."""
         return [work for work in works if not self._has_stopped(work)]
@@ -112,10 +125,12 @@ def produce(plant: Plant, chunk_id: ChunkId) -> None:
     with _given_back_on_fault(plant, claim):
         tally = Tally()
         with plant.stage("draw"):
-            tally.attempt(lambda work: _draw(plant, work), _works(plant, claim, tally))
+            works = sealing.look(plant, tally, _works(plant, claim, tally))
+            tally.attempt(lambda work: _draw(plant, work), works)
         if not _renewed(plant, claim):
             return
         with plant.stage("sign"):
+            sealing.note(plant, claim.correlation, tally)
             _sign(tally)
         with plant.stage("check"):
             tally.attempt(_checked, list(tally.works))
@@ -225,9 +240,11 @@ def _sign(tally: Tally) -> None:
     for works in by_seal:
         if wanted := tally.left(works):
             try:
-                tally.works += _signed(wanted)
+                answers = _answers(wanted)
             except FactoryError as error:
                 tally.stop([work.order.id for work in wanted], error)
+            else:
+                _close(tally, zip(wanted, answers, strict=True))
 
 
 def _by_seal(works: Iterable[Work]) -> Iterable[list[Work]]:
@@ -238,15 +255,27 @@ def _by_seal(works: Iterable[Work]) -> Iterable[list[Work]]:
     return found.values()
 
 
-def _signed(works: Sequence[Work]) -> list[Work]:
-    """Works of one seal, each with its signature in its file."""
+def _answers(works: Sequence[Work]) -> Sequence[bytes | FactoryError]:
+    """Of works of one seal: for each its signature, or why there is none."""
     identity, awaiting = works[0].identity, [work.awaiting for work in works if work.awaiting]
     assert identity is not None  # noqa: S101 - sorted by the caller
-    signatures = identity.signer.sign_digests([each.digest for each in awaiting])
-    return [
-        replace(work, data=each.finish(signature), awaiting=None)
-        for work, each, signature in zip(works, awaiting, signatures, strict=True)
-    ]
+    return signer.answers(identity.signer, [each.digest for each in awaiting])
+
+
+def _close(tally: Tally, answered: Iterable[tuple[Work, bytes | FactoryError]]) -> None:
+    """Each signature goes into its file; orders of which one is missing leave the line."""
+    for work, answer in answered:
+        try:
+            tally.works.append(_closed(work, answer))
+        except FactoryError as error:
+            tally.stop([work.order.id], error)
+
+
+def _closed(work: Work, answer: bytes | FactoryError) -> Work:
+    assert work.awaiting is not None  # noqa: S101 - drawn by the caller
+    if isinstance(answer, FactoryError):
+        raise answer
+    return replace(work, data=work.awaiting.finish(answer), awaiting=None)
 
 
 def _checked(work: Work) -> Work:
@@ -335,21 +364,24 @@ def _adopted(plant: Plant, work: Work) -> Work:
 
 def _record(plant: Plant, claim: Claim, tally: Tally) -> None:
     """One fenced transaction; of two workers on one chunk, one gets to write."""
-    held, later, again = tally.held, tally.later, None
-    if later and claim.releases >= plant.settings.max_retries:  # a person is needed now
-        held = later | held
-    elif later:
-        again = pause_after(claim.releases)
+    held, failing = tally.held, tally.failing
+    if failing and claim.releases >= plant.settings.max_retries:  # a person is needed now
+        held, failing = failing | held, {}
+    pauses = [pause_after(claim.releases)] if failing else []
+    pauses += [error.again_after for error in tally.pending.values()]
     made = [_made_file(work) for work in tally.works]
     holds = [HeldOrder(order=order, error=error) for order, error in held.items()]
     with plant.ledger.write(WHO, claim.correlation) as tx:
-        kept = record.record(tx, claim, made, holds, brake=plant.brake, again_after=again)
+        again = min(pauses, default=None)
+        kept = record.record(
+            tx, claim, made, holds, brake=plant.brake, again_after=again, rests=not failing
+        )
     if not kept:
         log.warning("fence lost", chunk=claim.id, correlation=claim.correlation)
         plant.metrics.refused_delivery()
         return
-    plant.metrics.chunk_recorded(claim, made, holds, list(later.values()))
-    _tell(claim, made, holds, later.values())
+    plant.metrics.chunk_recorded(claim, made, holds, list(tally.failing.values()))
+    _tell(claim, made, holds, tally.later.values())
 
 
 def _tell(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from factory.model import Queue
 from jobs import broker as brokers
-from storage.ledger import care
+from storage.ledger import care, sealings
 
 if TYPE_CHECKING:
     from storage.ledger import Ledger
@@ -26,7 +26,7 @@ def ring_due(ledger: Ledger) -> int:
 
 
 def reconcile(ledger: Ledger, broker: brokers.Broker, *, after: timedelta) -> int:
-    """Ring for what the broker forgot and close what has ended; how many were rung.
+    """Ring for what the broker forgot or nobody wants, close what has ended; how many were rung.
 
     after: how long a bell may be on its way before it counts as lost.
     """
@@ -36,4 +36,5 @@ def reconcile(ledger: Ledger, broker: brokers.Broker, *, after: timedelta) -> in
         if Queue.CONTROL in empty:
             rung += care.ring_batches(tx, after=after)
         care.close_batches(tx)
+        sealings.ring_unwanted(tx)
     return rung

@@ -36,5 +36,7 @@ def _send(broker: brokers.Broker, bell: Bell) -> None:
     body = bell.body
     if bell.topic is Topic.CHUNK:
         brokers.send(broker, Queue(str(body["queue"])), brokers.PRODUCE, int(str(body["chunk"])))
+    elif bell.topic is Topic.SEALING:
+        brokers.send(broker, Queue.CONTROL, brokers.WITHDRAW, int(str(body["sealing"])))
     else:
         brokers.send(broker, Queue.CONTROL, brokers.ADVANCE, int(str(body["batch"])))

@@ -48,6 +48,7 @@ DOCUMENTS: Mapping[DocumentState, Stand] = MappingProxyType(
         DocumentState.VOID: Stand(label="作废"),
     }
 )
+SEALING = Stand(label="待加盖电子公章", owner="authority", why="the seal is asked for")
 EXPIRED = Stand(label="已过期")
 REGISTRATIONS: Mapping[Standing, str] = MappingProxyType(
     {
@@ -81,6 +82,8 @@ def of_edition(registration: RegistrationView, edition: EditionView, today: date
     if edition.hold is not None:
         why = f"hold {edition.hold}: {edition.hold_reason}"
         return Stand(label="需处理", owner=edition.hold_owner or "operations", why=why)
+    if edition.waits_for_seal:
+        return SEALING
     if edition.state is EditionState.OUTDATED:
         return _outdated(registration, edition, today)
     if edition.state in CURRENT or edition.is_waiting:

@@ -14,7 +14,7 @@ import structlog
 
 from factory.model import BatchId, ChunkId, Queue
 from jobs import broker as brokers
-from jobs import line, logs
+from jobs import line, logs, sealing
 from jobs.bulk import steps
 from jobs.servers import die_with
 from jobs.settings import Settings
@@ -49,3 +49,7 @@ def start_with(plant: Callable[[], Plant]) -> None:
     @dramatiq.actor(actor_name=brokers.ADVANCE, queue_name=Queue.CONTROL.value, broker=broker)
     def advance(batch: int) -> None:
         steps.advance(plant(), BatchId(batch))
+
+    @dramatiq.actor(actor_name=brokers.WITHDRAW, queue_name=Queue.CONTROL.value, broker=broker)
+    def withdraw(ident: int) -> None:
+        sealing.withdraw(plant(), ident)

@@ -18,7 +18,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -37,6 +37,7 @@ from factory.seals.ses import Seal
 from factory.seals.signer import SesIdentity, Signer
 from factory.seals.sm2_soft import Sm2SoftSigner
 from storage import keyfiles, testca_sm2
+from storage.seal_later import AsynchronousSigner
 from storage.seal_service import Service, ServiceSigner
 
 HOME = "ofd"
@@ -45,6 +46,8 @@ KEY, PASSPHRASE, TOKEN, CA = "key.p8", "passphrase", "token", "ca.pem"
 TEST_ROOT, TEST_ISSUERS = "test-root-sm2.pem", "test-sm2.pem"
 TEST_WIDTH_MM = 42
 SERVICE = {"url", "key"}
+SYNCHRONOUS, ASYNCHRONOUS = "synchronous", "asynchronous"
+USUAL_PATIENCE_HOURS, MOST_PATIENCE_HOURS = 7 * 24, 366 * 24
 WHAT_TO_DO = "put the root into roots/ of the keyring, or the CAs between into the chain"
 PEM = Encoding.PEM
 
@@ -82,12 +85,14 @@ class ServiceGiven:
     """A key that a seal service holds.
 
     token: of the bearer.  ca: PEM, where the service's TLS certificate is of a CA of its own.
+    mode:  whether it signs at once or seals later.
     """
 
     url: str
     key: str
     token: bytes = field(repr=False)
     ca: bytes | None = None
+    mode: str = SYNCHRONOUS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,24 +278,50 @@ def _signer(
     """The key, once it has signed and that fits the certificate."""
     said = about.get("service")
     if said is not None:
-        served = ServiceSigner(_service(home, said), signing_cert)
-        served.prove()
-        return served
+        return _served(home, said, signing_cert)
     held = Sm2SoftSigner(keyfiles.read_secret(home / KEY), passphrase(home))
     keyfiles.prove(held, signing_cert, name)
     return held
 
 
-def _service(home: Path, said: object) -> Service:
+def _served(home: Path, said: object, signing_cert: x509.Certificate) -> Signer:
+    """The signer that ``[service]`` names, once the service has let us in."""
+    fields = dict(said) if isinstance(said, dict) else {}
+    mode, patience = fields.pop("mode", SYNCHRONOUS), _patience(home, fields)
+    service = _service(home, fields)
+    served: ServiceSigner | AsynchronousSigner
+    if mode == SYNCHRONOUS:
+        served = ServiceSigner(service, signing_cert)
+    elif mode == ASYNCHRONOUS:
+        served = AsynchronousSigner(service, signing_cert, patience=patience)
+    else:
+        raise SettingsError(
+            f"mode in [service] of {home.parent.name} must be {SYNCHRONOUS} or {ASYNCHRONOUS}"
+        )
+    served.prove()
+    return served
+
+
+def _patience(home: Path, fields: dict[str, object]) -> timedelta:
+    """How long a seal is waited for; taken out of the fields."""
+    hours = fields.pop("patience_hours", USUAL_PATIENCE_HOURS)
+    if type(hours) is not int or not 0 < hours <= MOST_PATIENCE_HOURS:
+        raise SettingsError(
+            f"patience_hours in [service] of {home.parent.name} must be a whole number of hours, "
+            f"1 to {MOST_PATIENCE_HOURS}"
+        )
+    return timedelta(hours=hours)
+
+
+def _service(home: Path, fields: Mapping[str, object]) -> Service:
     """What ``[service]`` says; names of files count from its folder."""
-    fields = said if isinstance(said, dict) else {}
     if not all(isinstance(each, str) for each in fields.values()) or not fields.keys() >= SERVICE:
         raise SettingsError(f"[service] of {home.parent.name} must say url and key, each as text")
     return Service(
-        url=fields["url"],
-        key=fields["key"],
-        token_file=home / fields.get("token_file", TOKEN),
-        ca_file=home / fields["ca_file"] if "ca_file" in fields else None,
+        url=str(fields["url"]),
+        key=str(fields["key"]),
+        token_file=home / str(fields.get("token_file", TOKEN)),
+        ca_file=home / str(fields["ca_file"]) if "ca_file" in fields else None,
     )
 
 
@@ -319,6 +350,7 @@ def _about(given: Given) -> bytes:
         lines += ["", "[service]", f"url = {json.dumps(given.key.url)}"]
         lines += [f"key = {json.dumps(given.key.key)}", f"token_file = {json.dumps(TOKEN)}"]
         lines += [f"ca_file = {json.dumps(CA)}"] if given.key.ca is not None else []
+        lines += [f"mode = {json.dumps(given.key.mode)}"] if given.key.mode != SYNCHRONOUS else []
     return "\n".join((*lines, "")).encode()
 
 

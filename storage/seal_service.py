@@ -96,6 +96,33 @@ class Service:
         return f"the seal service at {self.url} (key {self.key})"
 
 
+class Wire:
+    """Requests to a seal service, each with its answer."""
+
+    def __init__(self, service: Service, patience: Patience) -> None:
+        self._service, self._pool = service, _pool(service, patience)
+
+    @contextmanager
+    def sent(self, path: str, body: bytes) -> Iterator[urllib3.BaseHTTPResponse]:
+        """A request and its answer; a connection is kept only when all was read."""
+        token = _token(self._service.token_file)
+        with _connection_errors():
+            response = self._pool.request(
+                "POST",
+                self._service.url.rstrip("/") + path,
+                body=body,
+                headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+            try:
+                yield response
+            finally:
+                response.close()
+
+
 class ServiceSigner:
     """A Signer whose key a seal service holds; threads may share it.
 
@@ -112,11 +139,11 @@ class ServiceSigner:
     ) -> None:
         self._service, self._certificate = service, certificate
         self._patience, self._wait = patience or Patience(), wait
-        self._pool = _pool(service, self._patience)
+        self._wire = Wire(service, self._patience)
 
     def prove(self) -> None:
         """SettingsError: the service's key is not that of the certificate."""
-        with _named(self._service):
+        with named(self._service):
             [signature] = self._answered([keyfiles.SELF_TEST])
         if not keys.fits_digest(self._certificate, signature, keyfiles.SELF_TEST):
             raise SettingsError(
@@ -133,14 +160,14 @@ class ServiceSigner:
         batches = (
             digests[start : start + MOST_DIGESTS] for start in range(0, len(digests), MOST_DIGESTS)
         )
-        with _named(self._service):
+        with named(self._service):
             return [signature for batch in batches for signature in self._signed(batch)]
 
     def _signed(self, digests: Sequence[bytes]) -> list[bytes]:
         signatures = self._answered(digests)
         for digest, signature in zip(digests, signatures, strict=True):
             if not keys.fits_digest(self._certificate, signature, digest):
-                _refuse_answer("a signature that does not fit the certificate")
+                refuse_answer("a signature that does not fit the certificate")
         return signatures
 
     def _answered(self, digests: Sequence[bytes]) -> list[bytes]:
@@ -158,33 +185,13 @@ class ServiceSigner:
         """The answer of a service that may ask to wait for a while."""
         limit = time.monotonic() + self._patience.whole
         while True:
-            with self._sent(body) as response:
-                pause = _pause(response)
-                if pause is None:
-                    return _read(response, most_bytes, limit)
-            if time.monotonic() + pause > limit:
+            with self._wire.sent(PATH, body) as response:
+                wait = pause(response)
+                if wait is None:
+                    return read_answer(response, most_bytes, limit)
+            if time.monotonic() + wait > limit:
                 raise KeyBusyError("is busy")
-            self._wait(pause)
-
-    @contextmanager
-    def _sent(self, body: bytes) -> Iterator[urllib3.BaseHTTPResponse]:
-        """A request and its answer; a connection is kept only when all was read."""
-        token = _token(self._service.token_file)
-        with _connection_errors():
-            response = self._pool.request(
-                "POST",
-                self._service.url.rstrip("/") + PATH,
-                body=body,
-                headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-                retries=False,
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-            )
-            try:
-                yield response
-            finally:
-                response.close()
+            self._wait(wait)
 
 
 def request_id(key: str, digests: Sequence[bytes]) -> str:
@@ -236,7 +243,7 @@ def _token(path: Path) -> str:
 
 
 @contextmanager
-def _named(service: Service) -> Iterator[None]:
+def named(service: Service) -> Iterator[None]:
     """Whatever may pass says which service it is of; what follows says who asked."""
     try:
         yield
@@ -268,7 +275,7 @@ def _no_tls(error: SSLError) -> FactoryError:
     return KeyBusyError("gives no answer (TLS)")
 
 
-def _pause(response: urllib3.BaseHTTPResponse) -> float | None:
+def pause(response: urllib3.BaseHTTPResponse) -> float | None:
     """How long to wait before asking again; None: this is the answer.
 
     KeyBusyError: it may pass by itself.  SettingsError: it does not.
@@ -281,7 +288,7 @@ def _pause(response: urllib3.BaseHTTPResponse) -> float | None:
         raise SettingsError(f"the seal service {what}")
     if response.status in AWAY:
         raise KeyBusyError(f"is out of order ({response.status})")
-    return _refuse_answer(f"status {response.status}")
+    return refuse_answer(f"status {response.status}")
 
 
 def _retry_after(said: str) -> float:
@@ -295,13 +302,13 @@ def _most_bytes(count: int) -> int:
     return MOST_ANSWER_BYTES + count * (4 * MOST_SIGNATURE_BYTES // 3 + 8)
 
 
-def _read(response: urllib3.BaseHTTPResponse, most_bytes: int, limit: float) -> bytes:
+def read_answer(response: urllib3.BaseHTTPResponse, most_bytes: int, limit: float) -> bytes:
     """The whole answer, which is neither large nor without end."""
     data = b""
     while piece := response.read1(PIECE):
         data += piece
         if len(data) > most_bytes:
-            _refuse_answer("too large a one")
+            refuse_answer("too large a one")
         if time.monotonic() > limit:
             raise KeyBusyError("answers too slowly")
     response.release_conn()
@@ -310,34 +317,34 @@ def _read(response: urllib3.BaseHTTPResponse, most_bytes: int, limit: float) -> 
 
 def _signatures(answer: bytes, request: str, count: int) -> list[bytes]:
     """What the answer holds, if it is one to this request."""
-    said = _json_object(answer)
+    said = json_object(answer)
     if said.get("request") != request:
-        _refuse_answer("one to another request")
+        refuse_answer("one to another request")
     listed = said.get("signatures")
     if not isinstance(listed, list) or len(listed) != count:
-        _refuse_answer("not one signature for each digest")
-    return [_signature(each) for each in listed]
+        refuse_answer("not one signature for each digest")
+    return [signature_of(each) for each in listed]
 
 
-def _json_object(answer: bytes) -> dict[str, Any]:
+def json_object(answer: bytes) -> dict[str, Any]:
     try:
         said = json.loads(answer)
     except (ValueError, RecursionError):
-        _refuse_answer("no JSON")
+        refuse_answer("no JSON")
     if not isinstance(said, dict):
-        _refuse_answer("no JSON object")
+        refuse_answer("no JSON object")
     return said
 
 
-def _signature(said: object) -> bytes:
+def signature_of(said: object) -> bytes:
     try:
         signature = b64decode(said, validate=True) if isinstance(said, str) else b""
     except (binascii.Error, ValueError):
         signature = b""
     if not 0 < len(signature) <= MOST_SIGNATURE_BYTES:
-        _refuse_answer("a signature that is no base64")
+        refuse_answer("a signature that is no base64")
     return signature
 
 
-def _refuse_answer(what: str) -> NoReturn:
+def refuse_answer(what: str) -> NoReturn:
     raise KeyBusyError(f"gave a wrong answer: {what}")

@@ -522,6 +522,31 @@ hold = Table(
     comment="What is stopped for a person (挂起), why, and whose turn it is",
 )
 
+sealing = Table(
+    "sealing",
+    metadata,
+    _id(),
+    _profile(),
+    Column("order_id", Id, ForeignKey("production_order.id"), nullable=False),
+    Column("format", String(8), nullable=False),
+    Column("identity", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    _state(),
+    _time("since"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    _time("due_at", null=True),
+    _correlation(),
+    UniqueConstraint("order_id", "format", "digest"),
+    Index(
+        "ix_sealing_unwanted",
+        "identity",
+        "format",
+        postgresql_where=text("state = 'unwanted'"),
+        sqlite_where=text("state = 'unwanted'"),
+    ),
+    comment="What a seal service is asked to seal later (签章申请), until it has or need not",
+)
+
 added_font = Table(
     "added_font",
     metadata,

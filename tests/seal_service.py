@@ -173,19 +173,30 @@ def running(signers: Mapping[str, Signer], tls: Path | None = None) -> Iterator[
     tls: PEM of a key and its certificate, for https.
     """
     service = SealService(signers)
-    server = ThreadingHTTPServer((LOOPBACK, 0), _handler(service))
+    with serving(_handler(service), service.closing, tls) as service.url:
+        yield service
+
+
+@contextmanager
+def serving(
+    handler: type[BaseHTTPRequestHandler], closing: Event, tls: Path | None = None
+) -> Iterator[str]:
+    """A server on this machine; its address.
+
+    closing: set when it ends, for handlers that wait.
+    """
+    server = ThreadingHTTPServer((LOOPBACK, 0), handler)
     server.daemon_threads = True
     if tls is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tls)
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    service.url = f"{'https' if tls else 'http'}://{LOOPBACK}:{server.server_port}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield service
+        yield f"{'https' if tls else 'http'}://{LOOPBACK}:{server.server_port}"
     finally:
-        service.closing.set()
+        closing.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from datetime import timedelta
+from typing import Protocol, runtime_checkable
 
 from cryptography import x509
+
+from factory.errors import FactoryError
 
 
 class Signer(Protocol):
@@ -21,6 +24,35 @@ class Signer(Protocol):
         digests: SHA-256 values, 32 bytes each; for SM2 the values e (GB/T 32918.2-2016, 6.1).
         Returns PKCS#1 v1.5 values for RSA, DER of r and s for EC keys (RFC 3279) and SM2.
         """
+
+
+@runtime_checkable
+class LaterSigner(Signer, Protocol):
+    """A Signer that is asked again, by the same digests, until each has its signature.
+
+    Asking twice for a digest is the same request.  sign_digests raises the first failure.
+    """
+
+    @property
+    def patience(self) -> timedelta:
+        """How long a signature is waited for before a person is asked."""
+
+    def ask(self, digests: Sequence[bytes]) -> list[bytes | FactoryError]:
+        """For each digest, in order, its signature or why there is none.
+
+        SealPendingError: not yet.  SealDeclinedError: never.  SealRefusedError: a wrong one.
+        """
+
+    def pending(self, digests: Sequence[bytes]) -> dict[bytes, FactoryError]:
+        """Those that were asked for and of which there is nothing to be had yet, and why."""
+
+    def withdraw(self, digests: Sequence[bytes]) -> None:
+        """They are no longer wanted; one that was never asked for, or is withdrawn, is none."""
+
+
+def answers(signer: Signer, digests: Sequence[bytes]) -> Sequence[bytes | FactoryError]:
+    """For each digest, in order, its signature; or, of one who signs later, why there is none."""
+    return signer.ask(digests) if isinstance(signer, LaterSigner) else signer.sign_digests(digests)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

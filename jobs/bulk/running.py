@@ -11,14 +11,14 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from factory.errors import PermanentError
-from factory.model import BatchState, EditionState, Queue
+from factory.model import BatchState, EditionState, ItemState, Queue
 from factory.plan import Brought
 from factory.register import local_day
 from jobs import ordering
 from jobs.bulk import scopes
 from jobs.bulk.scopes import Item
 from storage.ledger import Tx, batches, braking, items, orders, record, registers
-from storage.ledger.batches import CANARY_ORDERED, CANARY_PASSED, NO_CANARY, Batch
+from storage.ledger.batches import CANARY_ORDERED, CANARY_PASSED, Batch
 from storage.ledger.items import Ordered
 from storage.ledger.orders import Newest
 from storage.ledger.registers import RegistrationRow
@@ -44,9 +44,10 @@ def run(plant: Plant, batch: Batch) -> bool:
 
 def _send_canary(plant: Plant, tx: Tx, batch: Batch) -> bool:
     """One certificate of each register first, judged as an outsider would judge it."""
-    if batch.canary == CANARY_ORDERED and batches.open_chunks(tx, batch.id):
+    if items.has(tx, batch.id, ItemState.ORDERED):
         return False
-    chosen = items.canaries(tx, batch.id, batch.profiles) if batch.canary == NO_CANARY else {}
+    passed = batch.canary == CANARY_ORDERED and items.has(tx, batch.id, ItemState.DONE)
+    chosen = {} if passed else items.canaries(tx, batch.id, batch.profiles)
     if chosen and _order(plant, tx, batch, chosen, canary=True):
         batches.set_canary(tx, batch.id, CANARY_ORDERED)
         return False

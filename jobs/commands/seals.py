@@ -18,7 +18,7 @@ from jobs.commands.options import TEXT, json_option
 from jobs.commands.output import err, local_time, print_json, print_table
 from jobs.seals import Description
 from storage.keyring import IDENTITY_NAME
-from storage.ofd_seals import KeyFileGiven, ServiceGiven
+from storage.ofd_seals import ASYNCHRONOUS, SYNCHRONOUS, KeyFileGiven, ServiceGiven
 
 FITS = {True: "fits", False: "DOES NOT FIT", None: "cannot be judged here"}
 FILE = click.File("rb")
@@ -49,6 +49,7 @@ class _Identity(click.ParamType[str]):
 @click.option("--service-key", type=TEXT, help="How the service calls the key.")
 @click.option("--token-file", type=FILE, help="The service's token for us.")
 @click.option("--ca-file", type=FILE, help="PEM of the service's own CA.  [default: the system's]")
+@click.option("--later", is_flag=True, help="The service is asynchronous: it seals later.")
 @click.option("--test", is_flag=True, help="Mark it as a test seal.")
 @click.option("--replace", is_flag=True, help="It takes the place of the identity's present one.")
 @json_option
@@ -63,6 +64,7 @@ def import_seal(
     service_key: str | None,
     token_file: BinaryIO | None,
     ca_file: BinaryIO | None,
+    later: bool,
     test: bool,
     replace: bool,
     as_json: bool,
@@ -78,7 +80,7 @@ def import_seal(
         seal=_read(file),
         certificate=_read(certificate),
         chain=_read(chain),
-        key=_key_given(key, passphrase_file, url, service_key, token_file, ca_file),
+        key=_key_given(key, passphrase_file, url, service_key, token_file, ca_file, later),
         test=test,
         replace=replace,
     )
@@ -122,13 +124,18 @@ def _key_given(
     service_key: str | None,
     token: BinaryIO | None,
     ca: BinaryIO | None,
+    later: bool,
 ) -> KeyFileGiven | ServiceGiven:
     """A key file or a service, each whole and without the other."""
-    if key and passphrase_file and not any((url, service_key, token, ca)):
+    if key and passphrase_file and not any((url, service_key, token, ca, later)):
         return KeyFileGiven(key=_read(key), passphrase=_read(passphrase_file).strip())
     if url and service_key and token and not any((key, passphrase_file)):
         return ServiceGiven(
-            url=url, key=service_key, token=_read(token), ca=_read(ca) if ca else None
+            url=url,
+            key=service_key,
+            token=_read(token),
+            ca=_read(ca) if ca else None,
+            mode=ASYNCHRONOUS if later else SYNCHRONOUS,
         )
     if key and url:
         raise click.UsageError("a key or a service, not both: --key or --service")

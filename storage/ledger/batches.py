@@ -17,6 +17,7 @@ from factory.model import BatchId, BatchState, ChunkState
 from storage import tables as t
 from storage.ledger import audit, outbox
 from storage.ledger.base import Tx
+from storage.ledger.status import SEAL
 
 HALTED = (BatchState.PAUSED, BatchState.STOPPED)
 UNDER_WAY = (BatchState.RUNNING, *HALTED)  #: it has taken effect, and has not ended
@@ -254,9 +255,12 @@ def listed(tx: Tx, batch: BatchId, *, root: str | None, size: int | None) -> Non
 
 
 def open_chunks(tx: Tx, batch: BatchId) -> int:
-    """How many chunks of it are not closed."""
-    c = t.chunk.c
-    wanted = select(func.count()).where(c.batch_id == batch, c.state != ChunkState.CLOSED)
+    """How many chunks of it are not closed, and do not merely wait for a seal from outside."""
+    c, o = t.chunk.c, t.production_order.c
+    waits = exists().where(o.chunk_id == c.id, o.waits_for == SEAL)
+    wanted = select(func.count()).where(
+        c.batch_id == batch, c.state != ChunkState.CLOSED, ~((c.state == ChunkState.READY) & waits)
+    )
     return int(tx.run(wanted).scalar_one())
 
 

@@ -124,6 +124,26 @@ def release(tx: Tx, claim: Claim, *, pause: timedelta) -> bool:
     return bool(result.rowcount)
 
 
+def rest(tx: Tx, claim: Claim, *, pause: timedelta) -> bool:
+    """Give the chunk back until an answer from outside is due: that was no try.
+
+    Whoever has come to its end has not died of it: tries and deaths are counted anew.
+    """
+    result = tx.run(
+        update(t.chunk)
+        .where(*_held_by(claim))
+        .values(
+            state=ChunkState.READY.value,
+            attempt=0,
+            released=0,
+            run_after=tx.now + pause,
+            rung_at=None,
+            lease_until=None,
+        )
+    )
+    return bool(result.rowcount)
+
+
 def abandon(tx: Tx, claim: Claim, *, pause: timedelta) -> None:
     """Give the chunk back after a fault of ours: it counts like a death."""
     tx.run(

@@ -17,6 +17,7 @@ from storage.ledger.base import Tx
 
 UPSTREAM_REASONS = frozenset({"awaits", "character", "field", "picture", "conflict", "not_found"})
 BY_ITSELF = frozenset({"batch_running"})
+AUTHORITY_REASONS = frozenset({"seal_declined", "seal_overdue"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class Held:
     subject_id: int
     reason: str
     detail: str
-    owner: str  #: ``upstream`` must send something else, or ``operations`` must mend something
+    owner: str  #: upstream sends something else, operations mend, or the authority seals
     opened_at: datetime
 
 
@@ -101,6 +102,8 @@ def _open(tx: Tx, kind: str, ident: int, profile: str, reason: str, detail: str)
 def _owner(reason: str) -> str:
     if reason in BY_ITSELF:
         return "factory"
+    if reason in AUTHORITY_REASONS:
+        return "authority"
     return "upstream" if reason in UPSTREAM_REASONS else "operations"
 
 

@@ -107,6 +107,12 @@ def pending(tx: Tx, batch: BatchId, *, limit: int) -> dict[int, int | None]:
     return {row[0]: row[1] for row in tx.run(wanted)}
 
 
+def has(tx: Tx, batch: BatchId, state: ItemState) -> bool:
+    """Whether any item of it is in that state."""
+    c = t.batch_item.c
+    return bool(tx.run(select(exists().where(c.batch_id == batch, c.state == state))).scalar_one())
+
+
 def pending_count(tx: Tx, batch: BatchId, *, most: int) -> int:
     """How many wait for their order, counted no further than ``most``."""
     c = t.batch_item.c

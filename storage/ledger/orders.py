@@ -25,7 +25,7 @@ from factory.model import (
 from factory.numbering import LicenceId
 from factory.plan import Brought
 from storage import tables as t
-from storage.ledger import audit, batches, documents, keys, outbox
+from storage.ledger import audit, batches, documents, keys, outbox, sealings
 from storage.ledger.base import Tx
 from storage.ledger.documents import NewDocument
 from storage.sealed import DataKey
@@ -461,6 +461,7 @@ def _void(tx: Tx, whose: ColumnElement[bool], why: str) -> set[BatchId]:
     ids = [row.id for row in rows]
     if not ids:
         return set()
+    sealings.unwant(tx, ids)
     tx.run(
         update(t.hold)
         .where(
@@ -507,6 +508,7 @@ def ready_again(tx: Tx, order_id: int) -> ChunkId:
     """A held order goes back to work in a chunk of its own; its batch is not at an end.
 
     What we seal is sealed as of now: a seal that was renewed meanwhile is not valid before.
+    But what somebody outside was asked to seal is asked for as it was.
     """
     c = t.production_order.c
     batch = tx.run(select(c.batch_id).where(c.id == order_id)).scalar_one()
@@ -532,15 +534,15 @@ def _ready_again(tx: Tx, order_ids: Sequence[int], queue: Queue, batch: BatchId 
     c = t.production_order.c
     chunk = add_chunk(tx, queue, batch)
     now = tx.now.replace(microsecond=0)
+    as_before = [ident for ident in order_ids if sealings.go_on(tx, ident)]
+    sealed_anew = c.identity.is_not(None) & c.id.not_in(as_before)
     tx.run(
         update(t.production_order)
         .where(c.id.in_(order_ids))
         .values(
             state=OrderState.READY.value,
             chunk_id=chunk,
-            signed_at=case(
-                (c.identity.is_not(None), literal(now, c.signed_at.type)), else_=c.signed_at
-            ),
+            signed_at=case((sealed_anew, literal(now, c.signed_at.type)), else_=c.signed_at),
         )
     )
     if batch is not None:

@@ -18,6 +18,7 @@ class Topic(StrEnum):
 
     CHUNK = "chunk"
     BATCH = "batch"
+    SEALING = "sealing"
     NOTIFY = "notify"
 
 
@@ -43,6 +44,11 @@ def ring_batch(tx: Tx, batch: BatchId) -> None:
     tx.run(insert(t.outbox), [_row(tx, Topic.BATCH, {"batch": batch})])
 
 
+def ring_withdrawal(tx: Tx, sealing: int) -> None:
+    """Ask for what is no longer wanted of this seal to be withdrawn."""
+    tx.run(insert(t.outbox), [_row(tx, Topic.SEALING, {"sealing": sealing})])
+
+
 def notify(tx: Tx, notices: Sequence[Mapping[str, object]]) -> None:
     """Tell upstream; bodies carry numbers and states, never personal data."""
     if notices:
@@ -53,7 +59,7 @@ def unsent(tx: Tx, limit: int = 500) -> list[Bell]:
     """The oldest bells not yet sent, locked against other relays."""
     wanted = (
         select(t.outbox)
-        .where(t.outbox.c.sent_at.is_(None), t.outbox.c.topic.in_((Topic.CHUNK, Topic.BATCH)))
+        .where(t.outbox.c.sent_at.is_(None), t.outbox.c.topic != Topic.NOTIFY)
         .order_by(t.outbox.c.id)
         .limit(limit)
     )

@@ -22,6 +22,7 @@ from storage.ledger import (
     holds,
     items,
     outbox,
+    sealings,
 )
 from storage.ledger.base import Tx
 from storage.ledger.chunks import Claim
@@ -56,18 +57,15 @@ def record(
     *,
     brake: Brake,
     again_after: timedelta | None = None,
+    rests: bool = False,
 ) -> bool:
     """Write what became of a chunk; False when the fence is lost and nothing was written.
 
     brake:       stops the batch of the chunk when too much of it fails.
     again_after: set when some orders were neither made nor held: the chunk is given back.
+    rests:       nothing has failed: what is left waits for an answer from outside.
     """
-    kept = (
-        chunks.close(tx, claim)
-        if again_after is None
-        else chunks.release(tx, claim, pause=again_after)
-    )
-    if not kept:
+    if not _given_back(tx, claim, again_after, rests=rests):
         return False
     if made:
         _record_made(tx, claim, made)
@@ -82,6 +80,13 @@ def record(
     return True
 
 
+def _given_back(tx: Tx, claim: Claim, again_after: timedelta | None, *, rests: bool) -> bool:
+    if again_after is None:
+        return chunks.close(tx, claim)
+    give_back = chunks.rest if rests else chunks.release
+    return give_back(tx, claim, pause=again_after)
+
+
 def _record_made(tx: Tx, claim: Claim, made: Sequence[MadeFile]) -> None:
     orders = _subjects_of(tx, {file.order for file in made})
     if not orders:
@@ -91,8 +96,9 @@ def _record_made(tx: Tx, claim: Claim, made: Sequence[MadeFile]) -> None:
     tx.run(
         update(t.production_order)
         .where(t.production_order.c.id.in_(orders))
-        .values(state=OrderState.MADE.value)
+        .values(state=OrderState.MADE.value, waits_for=None)
     )
+    sealings.taken(tx, set(orders))
     switch(tx, [each.edition for each in orders.values() if each.edition is not None])
     documents.made(tx, [each.document for each in orders.values() if each.document is not None])
     tx.run(

@@ -39,7 +39,7 @@ class EditionView:
     """One edition of a registration, with its files.
 
     order_state: of the order it is made by; None where it was made elsewhere.
-    waits_for:   what its order waits for, e.g. ``collection``.
+    waits_for:   what its order waits for, e.g. ``collection`` or ``seal``.
     hold:        the open hold of its order, with whose turn it is and why.
     """
 
@@ -64,6 +64,12 @@ class EditionView:
     def is_waiting(self) -> bool:
         """Whether it is made only when the holder asks for it (领证)."""
         return self.state is EditionState.ORDERED and self.order_state is OrderState.WAITING
+
+    @property
+    def waits_for_seal(self) -> bool:
+        """Whether somebody outside was asked to seal it and has not yet."""
+        ordered = self.state is EditionState.ORDERED and self.order_state is OrderState.READY
+        return ordered and self.waits_for == SEAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +97,7 @@ class RegistrationView:
         return next((e for e in self.editions if e.state in CURRENT), None)
 
 
+SEAL = "seal"  #: what an order waits for that somebody outside was asked to seal
 CURRENT = (EditionState.UNCOLLECTED, EditionState.COLLECTED)
 
 

@@ -23,7 +23,7 @@ from jobs.settings import Settings
 from jobs.wiring import Plant, plant_of
 from storage import testca, testca_sm2
 from storage.keyring import Keyring, create_test_keyring
-from tests import seal_service
+from tests import seal_service, sealing_service
 from tests.seal_making import PASSPHRASE, identity, picture, seal
 from tests.seal_service import SealService
 
@@ -235,6 +235,31 @@ def test_a_service_that_does_not_serve_is_refused(
     assert done.exit_code == code
     assert seal_service.TOKEN not in done.output
     assert not (desk.keyring / "identities" / "shili-bureau").exists()
+
+
+def test_a_seal_whose_service_seals_later_is_imported(desk: Desk, prepared: Path) -> None:
+    signer = Sm2SoftSigner((prepared / "key.p8").read_bytes(), PASSPHRASE)
+    with sealing_service.running({"seal-1": signer}) as centre:
+        address = {"service": centre.url, "service_key": "seal-1"}
+        given = desk.words(key="", passphrase_file="", token_file=desk.file("token"), **address)
+
+        assert desk.took(desk.run(*given, "--later"))
+
+    about = desk.keyring / "identities" / "shili-bureau" / "ofd" / "identity.toml"
+    assert 'mode = "asynchronous"' in about.read_text("utf-8")
+
+
+def test_a_service_that_signs_at_once_is_not_imported_as_one_that_seals_later(
+    desk: Desk, service: SealService
+) -> None:
+    done = desk.run(*served(desk, service), "--later")
+
+    assert done.exit_code == NOT_SET_UP
+    assert "check url and key" in " ".join(done.stderr.split())
+
+
+def test_a_key_file_does_not_seal_later(desk: Desk) -> None:
+    assert desk.run(*desk.words(), "--later").exit_code == USAGE
 
 
 def test_a_key_file_and_a_service_are_not_given_together(desk: Desk, service: SealService) -> None:

@@ -25,12 +25,13 @@ from factory.errors import (
 )
 from factory.seals import der, keys, ofd_selfcheck, ses
 from factory.seals.ses import Seal
+from factory.seals.signer import LaterSigner
 from factory.seals.sm2_soft import Sm2SoftSigner
 from storage import testca_sm2
 from storage.keyring import Keyring, add_test_ofd_seals, create_test_keyring
-from storage.ofd_seals import Given, KeyFileGiven, ServiceGiven, ends
+from storage.ofd_seals import ASYNCHRONOUS, Given, KeyFileGiven, ServiceGiven, ends
 from storage.testca_sm2 import Sm2TestCA
-from tests import seal_making, seal_service
+from tests import seal_making, seal_service, sealing_service
 from tests.seal_service import TOKEN, SealService
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
@@ -659,6 +660,43 @@ def test_a_seal_is_loaded_once_its_service_answers_again(
         keyring.ofd_seal("example-three")
 
     assert keyring.ofd_seal("example-three").name == "example-three"
+
+
+def test_a_seal_whose_service_seals_later_is_taken_in_and_nothing_is_sealed_for_it(
+    folder: Path, office: Office, bureau: Office
+) -> None:
+    assert isinstance(bureau.given.key, KeyFileGiven)
+    signer = Sm2SoftSigner(bureau.given.key.key, PASSPHRASE)
+    with sealing_service.running({"seal-1": signer}) as centre:
+        key = ServiceGiven(url=centre.url, key="seal-1", token=TOKEN.encode(), mode=ASYNCHRONOUS)
+        take(folder, replace(office.given, key=key))
+
+        identity = Keyring(folder).ofd_seal("example-three")
+
+        assert isinstance(identity.signer, LaterSigner)
+        assert identity.signer.patience == timedelta(days=7)
+        assert (centre.known, centre.signed) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ('mode = "sometime"', "mode"),
+        ("mode = 1", "mode"),
+        ('mode = "asynchronous"\npatience_hours = 0', "patience_hours"),
+        ('mode = "asynchronous"\npatience_hours = "7"', "patience_hours"),
+        ('mode = "asynchronous"\npatience_hours = true', "patience_hours"),
+        ('mode = "asynchronous"\npatience_hours = 8785', "patience_hours"),
+    ],
+)
+def test_a_service_that_seals_at_another_time_than_can_be_is_a_setting_to_mend(
+    folder: Path, said: str, wrong: str
+) -> None:
+    about = folder / "identities" / NAME / "ofd" / "identity.toml"
+    about.write_text(f'[service]\nurl = "https://seals.example"\nkey = "a"\n{said}\n')
+
+    with pytest.raises(SettingsError, match=wrong):
+        Keyring(folder).ofd_seal(NAME)
 
 
 @pytest.mark.parametrize(
