@@ -1,6 +1,7 @@
 """The demonstration: the product's main job on example events, from intake to verified links.
 
-After that the story of each register is told, step by step, on the same running factory.
+Then the story of each register is told, step by step, on the same running factory, and at last an
+enterprise is renamed.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from typing import Protocol
 
 from factory import events
 from factory.errors import ConflictError, NotFoundError, SettingsError
-from factory.model import BatchId, BatchState, EditionState, Format, Kind
+from factory.model import BatchId, EditionState, Format, Kind
 from factory.page import extract
 from factory.page.fonts import WEN_KAI
 from factory.verify import VerdictWord
 from jobs import (
     crew,
+    demo_rename,
     desk,
     documents,
     embedded,
@@ -34,8 +36,8 @@ from jobs import (
     stories,
     waiting,
 )
-from jobs.bulk import confirming
 from jobs.contact import Specimen, contact_sheet
+from jobs.demo_rename import Renamed
 from jobs.gallery import CONTACT_DPI, CONTACT_SHEET
 from jobs.kept import locked
 from jobs.settings import Settings
@@ -118,17 +120,20 @@ class Shown:
 
     documents: list[Document]
     stories: list[StoryTold]
+    renamed: Renamed
 
     @property
     def all_well(self) -> bool:
-        """Whether every document is genuine, and every story went as it is told."""
+        """Whether every document is genuine, and all went as it is told."""
         genuine = all(doc.verdict in GENUINE for doc in self.documents)
-        return bool(self.documents) and genuine and not any(told.faults for told in self.stories)
+        faults = [*self.renamed.faults, *(told.faults for told in self.stories if told.faults)]
+        return bool(self.documents) and genuine and not faults
 
 
-def run(settings: Settings, examples: Path, out: Path, tell: Teller) -> Shown:
-    """Issue the examples, rename an enterprise, collect, download, verify; tell the stories.
+def run(settings: Settings, examples: Path, checker: Path, out: Path, tell: Teller) -> Shown:
+    """Issue the examples, tell the stories, rename an enterprise, collect, download, verify.
 
+    checker: docs/check_proof.py, which checks a proof offline.
     out: gets the files, ``summary.json`` and the data of the servers; emptied first.
     SettingsError: it holds something that no earlier demonstration left, or is in use.
     """
@@ -140,13 +145,21 @@ def run(settings: Settings, examples: Path, out: Path, tell: Teller) -> Shown:
         waiting.settle(plant, seconds=PATIENCE_SECONDS, tell=tell.left)
         tell.step("collecting what was issued")
         _collect(plant, numbers)
-        tell.step("renaming an enterprise and reissuing its certificates")
-        _rename(plant, examples / "renamed.json", tell)
-        _collect(plant, numbers)
         files = sorted((examples / "stories").glob("*.toml"))
         stories_ = [stories.parse(path.read_text(encoding="utf-8")) for path in files]
         told = [_tell_story(plant, story, out, tell) for story in stories_]
         numbers += [number for story in stories_ for number in stories.numbers(plant, story)]
+        _collect(plant, numbers)
+        tell.step("renaming an enterprise: preview, confirmation, reissue, report, proof")
+        renamed = demo_rename.rename(
+            plant,
+            examples / "renamed.json",
+            out,
+            checker,
+            who=WHO,
+            patience=PATIENCE_SECONDS,
+            tell=tell.left,
+        )
         _collect(plant, numbers)
         tell.step("downloading through signed links and verifying")
         shown = [doc for number in numbers for doc in _certificates(plant, number, out)]
@@ -154,7 +167,7 @@ def run(settings: Settings, examples: Path, out: Path, tell: Teller) -> Shown:
         shown += list(_lists(plant, out))
     tell.step("laying one of each on a contact sheet")
     _contact_sheet(settings, shown, out)
-    whole = Shown(documents=shown, stories=told)
+    whole = Shown(documents=shown, stories=told, renamed=renamed)
     (out / "summary.json").write_text(
         json.dumps(asdict(whole), ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
     )
@@ -248,16 +261,6 @@ def _collect(plant: Plant, numbers: Sequence[str]) -> None:
         current = enquiry.registration_status(plant, number).registration.current
         if current is not None and current.state is EditionState.UNCOLLECTED:
             desk.collect(plant, number, who=WHO)
-
-
-def _rename(plant: Plant, event: Path, tell: Teller) -> None:
-    outcome = intake.submit(plant, event.read_bytes(), who=WHO)
-    if outcome.batch is None:
-        raise ConflictError(f"{event.name}: {outcome.status}")
-    batch = BatchId(outcome.batch)
-    waiting.until_state(plant, batch, BatchState.AWAITING, seconds=PATIENCE_SECONDS)
-    confirming.confirm(plant, batch, who=WHO, why="the demonstration's rename")
-    waiting.settle(plant, seconds=PATIENCE_SECONDS, tell=tell.left)
 
 
 def _tell_story(plant: Plant, story: Story, out: Path, tell: Teller) -> StoryTold:

@@ -17,6 +17,7 @@ from factory.verify import Verdict, VerdictWord
 from factory.versions import installed_are
 from jobs import forms, intake, registering, standing
 from jobs.asker import ANYBODY, COUNTER, Asker, about_registration
+from jobs.wording import EVENTS
 from storage.ledger import (
     Tx,
     applications,
@@ -205,11 +206,12 @@ def why_none(registration: RegistrationView) -> str:
 
 def why_not(registration: RegistrationView, edition: EditionView) -> str:
     """Why an edition cannot be downloaded, in words a clerk can pass on."""
-    newest = registration.editions[-1].number
+    newest = (registration.newest or registration.editions[-1]).number
+    why = f": {_cause(registration, edition)}"
     words = {
         EditionState.ORDERED: "is being made (生成中)",
-        EditionState.OUTDATED: f"is outdated: edition {newest} replaces it (待换发)",
-        EditionState.SUPERSEDED: f"is superseded by edition {newest} (已作废)",
+        EditionState.OUTDATED: f"is outdated: edition {newest} replaces it (待换发)" + why,
+        EditionState.SUPERSEDED: f"is superseded by edition {newest} (已作废)" + why,
         EditionState.REVOKED: "is revoked (已注销)",
         EditionState.COLLECTED: "is on paper or was issued elsewhere",
         EditionState.UNCOLLECTED: "is not collected yet (未领证)",
@@ -221,6 +223,13 @@ def why_not(registration: RegistrationView, edition: EditionView) -> str:
     if edition.state is EditionState.OUTDATED and edition.number == newest:
         return f"edition {edition.number}: is outdated; a newer one is being ordered (待换发)"
     return f"edition {edition.number}: {words[edition.state]}"
+
+
+def _cause(registration: RegistrationView, edition: EditionView) -> str:
+    """Why there is another edition after this one, e.g. 企业更名."""
+    later = [each for each in registration.editions if each.number > edition.number]
+    cause = later[0].cause if later else ""
+    return EVENTS.get(cause, "批准" if later else "登记内容已变")
 
 
 def _file(edition: EditionView, wanted: Sequence[Format]) -> StoredFile:
@@ -264,13 +273,20 @@ def _finding(plant: Plant, tx: Tx, verdict: Verdict, sha256: str) -> Finding:
     return Finding(
         verdict=verdict,
         word=word,
-        reasons=reasons,
+        reasons=reasons + _why_not_current(registration, edition),
         kind=Kind.CERTIFICATE,
         registration=registration.number,
         profile=registration.profile,
         edition=edition.number,
         state=_state(registration, edition, plant.today(tx)),
     )
+
+
+def _why_not_current(registration: RegistrationView, edition: EditionView) -> tuple[str, ...]:
+    """That another edition is, or will be, in its place, and why."""
+    if edition.state not in {EditionState.SUPERSEDED, EditionState.OUTDATED}:
+        return ()
+    return (why_not(registration, edition),)
 
 
 def _document_finding(tx: Tx, verdict: Verdict, document: DocumentView, sha256: str) -> Finding:

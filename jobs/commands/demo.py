@@ -18,11 +18,13 @@ from jobs.commands.exits import REFUSED
 from jobs.commands.options import json_option
 from jobs.commands.output import err, out, print_json, print_table
 from jobs.commands.progress import bar
+from jobs.demo_rename import Renamed
 from jobs.gallery import CONTACT_SHEET
 from jobs.settings import Settings
 from jobs.wording import KINDS
 
 EXAMPLES = Path(__file__).parents[2] / "tests" / "examples"
+CHECKER = Path(__file__).parents[2] / "docs" / "check_proof.py"
 
 
 @click.command("demo")
@@ -38,19 +40,21 @@ EXAMPLES = Path(__file__).parents[2] / "tests" / "examples"
 def demo_command(out: Path, examples: Path, as_json: bool) -> None:
     """Issue the example certificates, rename an enterprise, collect, download and verify.
 
-    Then tell the story of each register, from the first event to the last state.
+    First the story of each register is told, from the first event to the last state; last comes
+    the rename: previewed, confirmed, watched, reported and proved.
 
     Everything runs on this machine, on loopback, and is stopped at the end.
     """
     logs.configure("error")
     with bar("certificates") as progress:
         settings = Settings.from_env(os.environ)
-        shown = demo.run(settings, examples, out.absolute(), _Screen(progress))
+        shown = demo.run(settings, examples, CHECKER, out.absolute(), _Screen(progress))
     if as_json:
-        print_json({"documents": shown.documents, "stories": shown.stories})
+        print_json(shown)
     else:
         _show_documents(shown.documents, out)
         _show_stories(shown.stories, out)
+        _show_rename(shown.renamed, out)
     if not shown.all_well:
         sys.exit(REFUSED)
 
@@ -123,3 +127,23 @@ def _show_stories(told: Sequence[demo.StoryTold], folder: Path) -> None:
             for each in told
         ),
     )
+
+
+def _show_rename(renamed: Renamed, folder: Path) -> None:
+    """The last act, line by line."""
+    out.print(f"\n企业更名 {renamed.old_name} -> {renamed.new_name} (batch {renamed.batch})")
+    print_table(
+        ("", ""),
+        (
+            ("preview", ", ".join(str(folder / each) for each in renamed.pictures)),
+            ("confirmed", f"{renamed.done} made in {renamed.seconds:.1f} s"),
+            ("items", f"{renamed.total}: {renamed.done} done, {renamed.skipped} skipped,"
+                      f" {renamed.held} held; {renamed.missed} missed"),
+            ("report", folder / renamed.report),
+            ("sealed report", ", ".join(str(folder / each) for each in renamed.sealed)),
+            ("proof, checked offline", renamed.checked),
+            ("the old file", renamed.old_file),
+            ("a link to the old edition", f"none: {renamed.old_link}"),
+            *(("FAULT", fault) for fault in renamed.faults),
+        ),
+    )  # fmt: skip
