@@ -20,8 +20,11 @@ MOST_TOLD = 20
 
 
 def check_version(plant: Plant, tx: Tx, event: Event) -> None:
-    """FieldError: it names a version that is not installed, or was followed by another."""
-    if not isinstance(event.data, VersionData):
+    """FieldError: it names a version that is not installed, or was followed by another.
+
+    An event that was taken before is known again, whatever has followed since.
+    """
+    if not isinstance(event.data, VersionData) or inbox.find(tx, event.source, event.id):
         return
     rules, version = plant.profiles[event.data.profile], event.data.version
     later = scopes.since(plant, event.data.profile, version)
