@@ -72,14 +72,14 @@ def read(tx: Tx, wanted: Select[Any]) -> list[Affected]:
 
 def rows_of(tx: Tx, profile: str, authority: str, numbers: Sequence[str]) -> dict[str, int]:
     """The rows of a register's registrations by number, in either spelling, also a former one."""
-    keys = {numbering.number_key(number): number for number in numbers}
-    found: dict[str, int] = {}
-    known = list(keys)
-    for start in range(0, len(known), AT_ONCE):
-        part = known[start : start + AT_ONCE]
-        found |= {keys[key]: ident for key, ident in _former(tx, profile, authority, part)}
-        found |= {keys[key]: ident for key, ident in _current(tx, profile, authority, part)}
-    return found
+    keys = {number: numbering.number_key(number) for number in numbers}
+    known: dict[str, int] = {}
+    every = list(dict.fromkeys(keys.values()))
+    for start in range(0, len(every), AT_ONCE):
+        part = every[start : start + AT_ONCE]
+        known |= dict(_former(tx, profile, authority, part))
+        known |= dict(_current(tx, profile, authority, part))
+    return {number: known[key] for number, key in keys.items() if key in known}
 
 
 def _current(tx: Tx, profile: str, authority: str, keys: Sequence[str]) -> list[tuple[str, int]]:
