@@ -16,6 +16,7 @@ from jobs.bulk.scopes import Item, scope_of, why_skip
 from storage.ledger import Tx, orders, registers
 from storage.ledger.batches import Batch
 from storage.ledger.items import Affected
+from storage.ledger.registers import RegistrationRow
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -29,19 +30,23 @@ def forecasts(
     """By registration, a closed word for why it would be skipped or held; most have none."""
     ids = [each.registration_id for each in affected]
     rows, newest = registers.load(tx, ids), orders.newest_of(tx, ids)
+    made = orders.last_made(tx, ids)
     found = {}
     for each in affected:
         ident = each.registration_id
         rules, then = scope_of(batch).then(plant, tx, batch, rows[ident])
         item = Item(row=then, newest=newest.get(ident), expected=each.edition_id)
-        word = why_skip(plant, tx, batch, item) or _why_held(plant, rules, item)
+        word = why_skip(plant, tx, batch, item)
+        word = word or _why_held(plant, rules, then, looked_at=ident in made)
         if word:
             found[ident] = word
     return found
 
 
-def _why_held(plant: Plant, rules: Profile, item: Item) -> str | None:
-    then = item.row
+def _why_held(
+    plant: Plant, rules: Profile, then: RegistrationRow, *, looked_at: bool
+) -> str | None:
+    """looked_at: whether one of it was made, so that somebody has let its doubts pass."""
     try:
         check_pictures(then.view, rules)
     except PermanentError as error:
@@ -49,6 +54,5 @@ def _why_held(plant: Plant, rules: Profile, item: Item) -> str | None:
     holder, enterprise = then.value.holder, then.value.enterprise
     if any(plant.typefaces.book.unprintable(text) for text in (holder.name, enterprise.name)):
         return UNPRINTABLE
-    looked_at = item.newest is not None and item.newest.order is not None
     doubts = [] if looked_at else plan.doubts(holder, enterprise, rules)
     return doubts[0].reason if doubts else None

@@ -39,7 +39,7 @@ PAPER = "paper"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A registration at its turn, as the register has it now.
+    """A registration at its turn, as the register has it; in a forecast, as it will have it.
 
     newest:   the newest edition; None: it has none.
     expected: the edition the batch expects to replace.
@@ -134,11 +134,11 @@ class Rename(_Selected):
     def then(
         self, plant: Plant, tx: Tx, batch: Batch, row: RegistrationRow
     ) -> tuple[Profile, RegistrationRow]:
-        """With the new name."""
-        names = batch.subject
+        """With the new name, by today's rules."""
+        names, rules = batch.subject, plant.profile(tx, row.profile)
         employer = Enterprise(credit_code=names["credit_code"], name=names["new_name"])
         renamed = replace(row, value=replace(row.value, enterprise=employer))
-        return plant.profile(tx, row.profile), renamed
+        return rules, ordering.respelled_by(rules, renamed)
 
     def take_effect(self, plant: Plant, tx: Tx, batch: Batch) -> None:
         """The register has the new name, and every standing edition is outdated."""

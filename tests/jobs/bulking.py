@@ -127,6 +127,18 @@ def grant(plant: Plant, *profiles: str, source: str = SOURCE) -> None:
             inbox.grant(tx, source, profile)
 
 
+def of_cost_engineer(seed: int) -> JsonObject:
+    """An approval in the other register."""
+    event = specimen.approved(seed)
+    event["data"] |= {
+        "profile": COST_ENGINEER,
+        "signature": event["data"]["photo"],
+        "professions": [{"name": "土木建筑工程", "qualified_on": "2017-11-03",
+                         "hours": {"compulsory": 60, "elective": 60}}],
+    }  # fmt: skip
+    return event
+
+
 def cancel(plant: Plant, seed: int) -> None:
     """The registration of that person is cancelled."""
     event = specimen.cancelled(seed)

@@ -66,7 +66,7 @@ def test_everybody_in_the_register_is_issued_anew(plant: Plant, kind: str) -> No
 def test_people_of_other_registers_keep_their_certificates(plant: Plant) -> None:
     issued(plant, 1)
     bulking.grant(plant, bulking.COST_ENGINEER)
-    submit(plant, of_cost_engineer(2))
+    submit(plant, bulking.of_cost_engineer(2))
     plant = later(plant)
 
     batch = begin(plant, of_version(DESIGN, LATER))
@@ -257,15 +257,3 @@ def make_ready(plant: Plant) -> None:
     """Whatever waits for a worker is made."""
     for chunk in open_chunks(plant):
         finish(plant, must_claim(plant, chunk))
-
-
-def of_cost_engineer(seed: int) -> bulking.JsonObject:
-    """An approval in the other register."""
-    event = specimen.approved(seed)
-    event["data"] |= {
-        "profile": bulking.COST_ENGINEER,
-        "signature": event["data"]["photo"],
-        "professions": [{"name": "土木建筑工程", "qualified_on": "2017-11-03",
-                         "hours": {"compulsory": 60, "elective": 60}}],
-    }  # fmt: skip
-    return event
