@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from factory import plan
 from factory.errors import PermanentError
+from factory.page.fonts import is_refused
 from factory.profile import Profile
 from factory.register import check_pictures
 from jobs.bulk.scopes import Item, scope_of, why_skip
@@ -21,7 +22,7 @@ from storage.ledger.registers import RegistrationRow
 if TYPE_CHECKING:
     from jobs.wiring import Plant
 
-UNPRINTABLE = "unprintable"
+REFUSED, UNPRINTABLE = "character", "unprintable"  #: as their failures are called
 
 
 def forecasts(
@@ -52,7 +53,10 @@ def _why_held(
     except PermanentError as error:
         return error.reason
     holder, enterprise = then.value.holder, then.value.enterprise
-    if any(plant.typefaces.book.unprintable(text) for text in (holder.name, enterprise.name)):
+    names = holder.name + enterprise.name
+    if any(is_refused(character) for character in names):
+        return REFUSED
+    if plant.typefaces.book.unprintable(names):
         return UNPRINTABLE
     doubts = [] if looked_at else plan.doubts(holder, enterprise, rules)
     return doubts[0].reason if doubts else None

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from factory import specimen
-from factory.errors import UnprintableError
+from factory.errors import RefusedCharacterError, UnprintableError
 from factory.model import BatchState
 from jobs.bulk import preparing, steps
 from jobs.wiring import Plant
@@ -204,6 +204,14 @@ def test_a_name_that_no_font_has_is_foreseen(plant: Plant) -> None:
     batch = begin(plant, rename_to(UNPRINTABLE))
 
     assert forecasts(plant, batch) == ["unprintable"]
+
+
+def test_a_character_of_private_use_is_foreseen_as_what_holds_it(plant: Plant) -> None:
+    issued(plant, 1)
+
+    batch = begin(plant, rename_to("上海\ue0c5建设工程有限公司"))
+
+    assert forecasts(plant, batch) == [RefusedCharacterError("name", {}).reason]
 
 
 def test_a_name_that_fonts_have_is_not(plant: Plant) -> None:
