@@ -78,9 +78,19 @@ def changing(folder: Path, db_url: str, *versions: str, **settings: Any) -> Plan
 
 def with_rules(plant: Plant, profile: str = PROFILE, **rules: object) -> Plant:
     """The plant with other rules for bulk events in one register."""
+    return _with(plant, profile, "bulk", rules)
+
+
+def with_policy(plant: Plant, profile: str = PROFILE, **rules: object) -> Plant:
+    """The plant with another policy in one register."""
+    return _with(plant, profile, "policy", rules)
+
+
+def _with(plant: Plant, profile: str, part: str, rules: Mapping[str, object]) -> Plant:
     every = plant.profiles[profile]
     changed = tuple(
-        each.model_copy(update={"bulk": each.bulk.model_copy(update=rules)}) for each in every.all
+        each.model_copy(update={part: getattr(each, part).model_copy(update=rules)})
+        for each in every.all
     )
     vars(plant)["profiles"] = {**plant.profiles, profile: replace(every, all=changed)}
     return plant
