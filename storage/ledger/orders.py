@@ -441,16 +441,17 @@ def void_open(tx: Tx, registration_id: int, *, why: str) -> set[BatchId]:
 
     Holds on them end, and their items are skipped for that reason.
     """
-    return _void(tx, t.production_order.c.registration_id == registration_id, why)
+    return void(tx, t.production_order.c.registration_id == registration_id, why=why)
 
 
 def void_documents(tx: Tx, ids: Collection[int], *, why: str) -> None:
     """Documents are void (作废); what was not made of them never will be."""
     documents.void(tx, ids)
-    _void(tx, t.production_order.c.document_id.in_(ids), why)
+    void(tx, t.production_order.c.document_id.in_(ids), why=why)
 
 
-def _void(tx: Tx, whose: ColumnElement[bool], why: str) -> set[BatchId]:
+def void(tx: Tx, whose: ColumnElement[bool], *, why: str) -> set[BatchId]:
+    """Those of these orders that are not made never will be; the batches they were of."""
     c = t.production_order.c
     rows = tx.run(
         update(t.production_order)
@@ -501,7 +502,7 @@ def give_up(tx: Tx, batch: BatchId, *, why: str) -> None:
         .where(t.edition.c.id.in_(wanted), t.edition.c.state.in_(before(Turn.GIVE_UP)))
         .values(state=after(Turn.GIVE_UP).value)
     )
-    _void(tx, c.batch_id == batch, why)
+    void(tx, c.batch_id == batch, why=why)
 
 
 def ready_again(tx: Tx, order_id: int) -> ChunkId:

@@ -21,11 +21,14 @@ from storage.ledger import (
     documents,
     holds,
     items,
+    orders,
     outbox,
     sealings,
 )
 from storage.ledger.base import Tx
 from storage.ledger.chunks import Claim
+
+REPLACED = "a newer edition was made"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,26 +91,28 @@ def _given_back(tx: Tx, claim: Claim, again_after: timedelta | None, *, rests: b
 
 
 def _record_made(tx: Tx, claim: Claim, made: Sequence[MadeFile]) -> None:
-    orders = _subjects_of(tx, {file.order for file in made})
-    if not orders:
+    subjects = _subjects_of(tx, {file.order for file in made})
+    if not subjects:
         return
-    files = [_file_row(tx, file, orders[file.order]) for file in made if file.order in orders]
+    files = [_file_row(tx, file, subjects[file.order]) for file in made if file.order in subjects]
     tx.run(insert(t.file), files)
     tx.run(
         update(t.production_order)
-        .where(t.production_order.c.id.in_(orders))
+        .where(t.production_order.c.id.in_(subjects))
         .values(state=OrderState.MADE.value, waits_for=None)
     )
-    sealings.taken(tx, set(orders))
-    switch(tx, [each.edition for each in orders.values() if each.edition is not None])
-    documents.made(tx, [each.document for each in orders.values() if each.document is not None])
+    sealings.taken(tx, set(subjects))
+    editions = [each.edition for each in subjects.values() if each.edition is not None]
+    switch(tx, editions)
+    _void_replaced(tx, editions)
+    documents.made(tx, [each.document for each in subjects.values() if each.document is not None])
     tx.run(
         update(t.batch_item)
-        .where(t.batch_item.c.order_id.in_(orders))
+        .where(t.batch_item.c.order_id.in_(subjects))
         .values(state=ItemState.DONE.value)
     )
-    _tell_editions(tx, claim, [each.edition for each in orders.values() if each.edition])
-    _tell_documents(tx, claim, [each.document for each in orders.values() if each.document])
+    _tell_editions(tx, claim, editions)
+    _tell_documents(tx, claim, [each.document for each in subjects.values() if each.document])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +182,16 @@ def switch(tx: Tx, edition_ids: Sequence[int]) -> None:
     tx.run(
         update(t.edition).where(here, t.edition.c.state.in_(before(Turn.MAKE))).values(state=asked)
     )
+
+
+def _void_replaced(tx: Tx, edition_ids: Sequence[int]) -> None:
+    """What is superseded before it was made never will be; the reconciler ends its batch."""
+    e = t.edition.c
+    here = select(e.registration_id).where(e.id.in_(edition_ids))
+    replaced = select(e.id).where(
+        e.registration_id.in_(here), e.state == after(Turn.REPLACE), e.made_at.is_(None)
+    )
+    orders.void(tx, t.production_order.c.edition_id.in_(replaced), why=REPLACED)
 
 
 def _tell_editions(tx: Tx, claim: Claim, ids: Sequence[int]) -> None:
