@@ -6,6 +6,7 @@ UV ?= uv
 SEEDS ?= 40
 FACES ?= 2000
 HISTORIES ?= 100
+BULK_HISTORIES ?= 1000
 OFD_ORDERS ?= 20000
 INTERLEAVINGS ?= 500
 SIGNING_KILLS ?= 40
@@ -53,7 +54,7 @@ format: setup-test ## Put the code into the one format
 bench: setup-test ## Measure the line, stage by stage
 	@$(PY) -m bench.line
 
-soak: setup-test ## Long campaigns: SEEDS=40, FACES=2000, OFD_ORDERS=20000, HISTORIES=100, INTERLEAVINGS=500; logs in docs/soak/
+soak: setup-test ## Long campaigns: SEEDS=40, FACES=2000, OFD_ORDERS=20000, HISTORIES=100, BULK_HISTORIES=1000, INTERLEAVINGS=500; logs in docs/soak/
 	@mkdir -p docs/soak
 	@set -o pipefail; TEST_FACES_EACH=$(FACES) $(PY) -m pytest tests/factory/test_random_faces.py \
 		-v --no-header --durations=5 --timeout=3600 | tee docs/soak/faces.log
@@ -66,6 +67,9 @@ soak: setup-test ## Long campaigns: SEEDS=40, FACES=2000, OFD_ORDERS=20000, HIST
 	@set -o pipefail; RANDOM_HISTORIES=$(HISTORIES) $(PY) -m pytest -n 2 --dist worksteal \
 		tests/jobs/test_random_histories.py tests/jobs/test_shuffled_histories.py \
 		-v --no-header --durations=5 --timeout=3600 | tee docs/soak/histories.log
+	@set -o pipefail; BULK_HISTORIES=$(BULK_HISTORIES) $(PY) -m pytest -n 2 --dist worksteal \
+		tests/jobs/test_bulk_machine.py -v -rP --no-header --durations=5 --timeout=7200 \
+		| tee docs/soak/bulk-histories.log
 	@set -o pipefail; TEST_INTERLEAVINGS=$(INTERLEAVINGS) TEST_SIGNING_KILLS=$(SIGNING_KILLS) \
 		TEST_RACES=10 $(PY) -m pytest -n 2 --dist worksteal tests/jobs/test_interleavings.py \
 		tests/jobs/test_signing_races.py tests/jobs/faults/test_signing_kill.py \
