@@ -231,7 +231,7 @@ class World:
 
     def bring_in(self, who: int, pick: int, firm: int) -> None:
         """A registration that exists already: on paper or not, with a photo or without."""
-        person = self._person(who)
+        person = self._stranger(who)
         last = (EXPIRY, date(2026, 5, 1), date(2027, 5, 1))[pick % 3]
         medium = ("electronic", "paper")[pick // 3 % 2]
         name = self._professions(person)[0]
@@ -343,7 +343,7 @@ class World:
 
     def advance(self, pick: int) -> None:
         """One step of a batch that has one."""
-        self._of(pick, self._any_batch, lambda batch: steps.advance(self.plant, batch.id))
+        self._of(pick, _is_alive, lambda batch: steps.advance(self.plant, batch.id))
 
     def work(self, most: int) -> None:
         """All batches take a step, and some chunks are made."""
@@ -421,7 +421,7 @@ class World:
 
     def steer(self, pick: int, what: str) -> None:
         """An operator pauses, resumes, cancels, slows or retries a batch."""
-        self._of(pick, self._any_batch, lambda batch: STEER[what](self.plant, batch.id), what)
+        self._of(pick, _is_alive, lambda batch: STEER[what](self.plant, batch.id), what)
 
     def retry_hold(self, pick: int) -> None:
         """Somebody lets what is held go on."""
@@ -576,6 +576,11 @@ class World:
     def _person(self, who: int) -> Person:
         return self.people[who % PEOPLE]
 
+    def _stranger(self, who: int) -> Person:
+        """Somebody who is not registered, if there is one."""
+        turned = [self._person(who + place) for place in range(PEOPLE)]
+        return next((each for each in turned if self._row(each) is None), turned[0])
+
     def _row(self, person: Person) -> RegistrationRow | None:
         """The registration of a person that has not ended, if there is one."""
         with self.plant.ledger.read() as tx:
@@ -729,10 +734,6 @@ class World:
 
     # --- trying -------------------------------------------------------------------------------
 
-    @staticmethod
-    def _any_batch(batch: Batch) -> bool:
-        return batch.state not in batches.ENDED or not batch.listed or batch.id % 2 == 1
-
     def _of(
         self,
         pick: int,
@@ -740,7 +741,8 @@ class World:
         run: Callable[[Batch], object],
         words: str = "stepped",
     ) -> None:
-        found = [batch for batch in self.batches() if which(batch)]
+        known = self.batches()
+        found = [batch for batch in known if which(batch)] or known
         if found:
             batch = found[pick % len(found)]
             self._tried(f"{words} batch {batch.id}", lambda: run(batch))
@@ -755,6 +757,10 @@ class World:
 
     def _note(self, words: str) -> None:
         self.told.append(words)
+
+
+def _is_alive(batch: Batch) -> bool:
+    return batch.state not in batches.ENDED or not batch.listed
 
 
 STEER: Mapping[str, Callable[[Plant, BatchId], object]] = {

@@ -31,8 +31,8 @@ from tests.jobs.promises import digest
 pytestmark = pytest.mark.usefixtures("brief")
 
 ASKED = int(os.environ.get("BULK_HISTORIES", "0"))
-HISTORIES = ASKED or 20
-PARTS = 4 if ASKED else 1  #: for as many processes
+HISTORIES = ASKED or 14
+PARTS = 10 if ASKED else 1  #: so that several processes share them
 STEPS = 60  #: of a history at most
 
 WHO, PICK, TWO = st.integers(0, 7), st.integers(0, 8), st.integers(0, 1)
