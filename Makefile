@@ -10,6 +10,7 @@ BULK_HISTORIES ?= 1000
 OFD_ORDERS ?= 20000
 INTERLEAVINGS ?= 500
 SIGNING_KILLS ?= 40
+CAMPAIGN ?= 100000
 export PYTHON
 # A dozen processes start for every drill and every command: each would compile it all anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -54,7 +55,7 @@ format: setup-test ## Put the code into the one format
 bench: setup-test ## Measure the line, stage by stage
 	@$(PY) -m bench.line
 
-soak: setup-test ## Long campaigns: SEEDS=40, FACES=2000, OFD_ORDERS=20000, HISTORIES=100, BULK_HISTORIES=1000, INTERLEAVINGS=500; logs in docs/soak/
+soak: setup-test ## Long campaigns: SEEDS=40, FACES=2000, OFD_ORDERS=20000, HISTORIES=100, BULK_HISTORIES=1000, INTERLEAVINGS=500, CAMPAIGN=100000; logs in docs/soak/
 	@mkdir -p docs/soak
 	@set -o pipefail; TEST_FACES_EACH=$(FACES) $(PY) -m pytest tests/factory/test_random_faces.py \
 		-v --no-header --durations=5 --timeout=3600 | tee docs/soak/faces.log
@@ -74,6 +75,8 @@ soak: setup-test ## Long campaigns: SEEDS=40, FACES=2000, OFD_ORDERS=20000, HIST
 		TEST_RACES=10 $(PY) -m pytest -n 2 --dist worksteal tests/jobs/test_interleavings.py \
 		tests/jobs/test_signing_races.py tests/jobs/faults/test_signing_kill.py \
 		-v --no-header --durations=5 --timeout=3600 | tee docs/soak/signing.log
+	@set -o pipefail; CAMPAIGN=$(CAMPAIGN) $(PY) -m pytest tests/jobs/faults/test_campaign.py \
+		-v -s --no-header --durations=5 | tee docs/soak/campaign.log
 
 lock: ## Renew requirements.lock and requirements-dev.lock (needs uv; UPGRADE=1: to the newest)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml deploy/setup/build.in -o requirements.lock
