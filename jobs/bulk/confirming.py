@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from factory.access import Viewer
 from factory.errors import ConflictError, ForbiddenError
 from factory.model import BatchId, BatchState
 from factory.profile import Profile
+from jobs.asker import COUNTER, Asker
 from jobs.bulk import scopes
 from storage.ledger import Tx, applications, batches, items
 from storage.ledger.batches import Batch
@@ -29,12 +31,12 @@ def confirm(
     who: str,
     why: str,
     operator: str | None = None,
-    by: str = OPERATIONS,
+    asker: Asker = COUNTER,
 ) -> Batch:
     """The batch takes effect; or the first of the two operators it needs has agreed.
 
     operator: who has shown a token; None: nobody.
-    by:       operations, or the enterprise through upstream.
+    asker:    operations at the counter, or through upstream the enterprise that is renamed.
     NotFoundError: no such batch.  ConflictError: it does not wait for this, the same operator has
     agreed already, or the register has changed.  ForbiddenError: it is not for them to confirm.
     """
@@ -42,18 +44,26 @@ def confirm(
         correlation = batches.get(tx, ident).correlation
     with plant.ledger.write(f"operator:{operator}" if operator else who, correlation) as tx:
         batch = batches.get(tx, ident, lock=True)
-        _check(plant, tx, batch, by)
+        _check(plant, tx, batch, asker)
         if _needs_two(plant, tx, batch) and not _is_second(tx, batch, operator, why):
             return batches.get(tx, ident)
         take_effect(plant, tx, batch, why=why)
         return batches.get(tx, ident)
 
 
-def _check(plant: Plant, tx: Tx, batch: Batch, by: str) -> None:
+def _check(plant: Plant, tx: Tx, batch: Batch, asker: Asker) -> None:
     if batch.state is not BatchState.AWAITING:
         raise ConflictError(f"batch {batch.id}: is not waiting for confirmation")
-    if by == ENTERPRISE and who_confirms(plant, tx, batch) != ENTERPRISE:
-        raise ForbiddenError(f"batch {batch.id}: operations confirm it (policy, see its profiles)")
+    if asker.viewer is Viewer.COUNTER:
+        return
+    if not (
+        asker.viewer is Viewer.ENTERPRISE and batch.subject.get("credit_code") == asker.credit_code
+    ):
+        raise ForbiddenError(f"batch {batch.id}: its enterprise confirms it, or operations")
+    if who_confirms(plant, tx, batch) != ENTERPRISE:
+        raise ForbiddenError(
+            f"batch {batch.id}: operations confirm it (policy.rename_confirmation)"
+        )
 
 
 def _needs_two(plant: Plant, tx: Tx, batch: Batch) -> bool:

@@ -10,9 +10,11 @@ import click
 
 from factory.model import BatchId, BatchState
 from jobs import operators
+from jobs.asker import Asker
 from jobs.bulk import confirming, progress, steering
 from jobs.bulk.progress import Progress
 from jobs.commands import machine
+from jobs.commands.asking import asking
 from jobs.commands.exits import REFUSED
 from jobs.commands.options import IDENT, json_option, reason_option, token_option
 from jobs.commands.output import err, out, print_json, print_table
@@ -53,18 +55,24 @@ def bulk_show(batch: int, as_json: bool) -> None:
 @click.argument("batch", type=IDENT)
 @reason_option
 @token_option
+@asking
 @json_option
-def bulk_confirm(batch: int, reason: str, token_file: Path | None, as_json: bool) -> None:
+def bulk_confirm(
+    batch: int, reason: str, token_file: Path | None, asker: Asker, as_json: bool
+) -> None:
     """Let a prepared batch take effect: the register changes now, new editions follow.
 
     Above the size that its profiles set (bulk.second_operator_above), two operators confirm it,
-    each with a token of their own; the first only agrees.
+    each with a token of their own; the first only agrees.  A rename is the enterprise's to
+    confirm (--as enterprise) where its registers say so (policy.rename_confirmation).
     """
     plant = machine.plant()
     operator = operators.authenticated(plant, token_file)
     name = operator.name if operator else None
     ident = BatchId(batch)
-    done = confirming.confirm(plant, ident, who=machine.who(), why=reason, operator=name)
+    done = confirming.confirm(
+        plant, ident, who=machine.who(), why=reason, operator=name, asker=asker
+    )
     if done.state is BatchState.AWAITING:
         err.print(f"{name} agrees; a second operator must confirm it too")
     _show_batch(progress.progress(plant, ident), as_json=as_json)
@@ -76,7 +84,7 @@ def bulk_confirm(batch: int, reason: str, token_file: Path | None, as_json: bool
 def bulk_watch(batch: int, as_json: bool) -> None:
     """Follow a batch until it ends or waits for somebody: rate, time left, failures by class.
 
-    Exit code 1 if items are held.
+    Exit code 1 if items are held, or the batch was stopped or cancelled.
     """
     plant = machine.plant()
     with bar(f"batch {batch}") as moving:
@@ -93,7 +101,7 @@ def bulk_watch(batch: int, as_json: bool) -> None:
     if found.state in {BatchState.PAUSED, BatchState.STOPPED}:
         err.print(f"waits for: certfactory bulk resume {batch} --reason …")
     _show_batch(found, as_json=as_json)
-    if found.held:
+    if found.held or found.state in {BatchState.STOPPED, BatchState.CANCELLED}:
         sys.exit(REFUSED)
 
 

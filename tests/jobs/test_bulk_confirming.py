@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from factory import specimen
+from factory.access import Viewer
 from factory.errors import ConflictError, ForbiddenError
 from factory.model import BatchId, BatchState, EditionState
+from jobs.asker import Asker
 from jobs.bulk import confirming, steps
 from jobs.wiring import Plant
 from tests.jobs import bulking
@@ -37,8 +39,17 @@ def plant(tmp_path: Path, db_url: str) -> Plant:
 
 def by_enterprise(plant: Plant, batch: BatchId) -> BatchState:
     """Confirmed by the enterprise, through upstream."""
-    by = confirming.ENTERPRISE
-    return confirming.confirm(plant, batch, who="enterprise", why="确认更名", by=by).state
+    asker = Asker(viewer=Viewer.ENTERPRISE, credit_code=specimen.employer(1)["credit_code"])
+    return confirming.confirm(plant, batch, who="portal", why="确认更名", asker=asker).state
+
+
+def test_another_enterprise_is_forbidden(plant: Plant) -> None:
+    issued(plant, 1)
+    batch = begin(plant, rename_to(NEW))
+    asker = Asker(viewer=Viewer.ENTERPRISE, credit_code=specimen.employer(2)["credit_code"])
+
+    with pytest.raises(ForbiddenError, match="its enterprise confirms it"):
+        confirming.confirm(plant, batch, who="portal", why="确认更名", asker=asker)
 
 
 # --- whose turn it is -------------------------------------------------------------------------
