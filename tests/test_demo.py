@@ -108,6 +108,7 @@ def test_every_kind_of_document_of_every_register_is_among_them(
             Kind.ACCEPTANCE_NOTICE: rules.documents.acceptance_notice,
             Kind.FILING_SLIP: rules.application.filing,
             Kind.RENAME_LIST: rules.documents.rename_list,
+            Kind.BATCH_REPORT: True,
         }
         assert {kind for kind in Kind if (name, kind.value) in found} == {
             kind for kind, has in wanted.items() if has
@@ -135,6 +136,45 @@ def test_preflight_finds_nothing_against_archiving_any_of_them(
     complaints = judges.preflight([folder / doc["file"] for doc in pdfs])
 
     assert [found for found in complaints if found] == []
+
+
+def test_it_ends_with_a_rename_that_reaches_everybody_and_is_proved(folder: Path) -> None:
+    renamed = json.loads((folder / "summary.json").read_text("utf-8"))["renamed"]
+
+    assert renamed["done"] == renamed["total"] > 0
+    assert (renamed["held"], renamed["missed"]) == (0, 0)
+    assert renamed["checked"].startswith("PROVEN: ")
+    assert renamed["checked"].endswith("rename/old.pdf: superseded")
+
+
+def test_the_rename_was_looked_at_before_it_was_confirmed(folder: Path) -> None:
+    renamed = json.loads((folder / "summary.json").read_text("utf-8"))["renamed"]
+
+    for name in renamed["pictures"]:
+        with Image.open(folder / name) as picture:
+            assert picture.width > picture.height > 1000  # two pages side by side
+    assert renamed["pictures"]
+
+
+def test_the_old_certificate_of_the_rename_says_by_what_it_is_superseded(folder: Path) -> None:
+    renamed = json.loads((folder / "summary.json").read_text("utf-8"))["renamed"]
+
+    assert renamed["old_file"].startswith("valid; superseded; ")
+    for said in (renamed["old_file"], renamed["old_link"]):
+        assert "is superseded by edition 2" in said
+        assert "企业更名" in said
+
+
+def test_the_root_that_is_proved_is_the_one_the_sealed_report_prints(folder: Path) -> None:
+    renamed = json.loads((folder / "summary.json").read_text("utf-8"))["renamed"]
+    proof = json.loads((folder / renamed["proof"]).read_text("utf-8"))
+
+    [report] = renamed["sealed"]
+    words = subprocess.run(
+        ["pdftotext", str(folder / report), "-"], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert proof["root"] in "".join(words.split())
 
 
 def test_the_story_of_every_register_goes_as_it_is_told(folder: Path) -> None:
