@@ -322,6 +322,8 @@ def _is_due(
     if newest.medium == "paper" and not state.on_paper:
         return True  # exchanged (换领): the same, but electronic
     before = desk.known.get(row.id)
+    if newest.state is EditionState.OUTDATED and before is not None and not before.in_force:
+        return True  # given back (暂扣发还): no bulk event issues it anew
     rests_on = newest.basis or (ordering.basis(desk.tx, before) if before else None)
     return rests_on != ordering.basis(desk.tx, row)
 
