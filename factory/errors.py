@@ -164,7 +164,14 @@ class AwaitsError(PermanentError):
 
 
 class BatchRunningError(AwaitsError):
-    """A bulk event of the same people is under way: taken up by itself when it has ended."""
+    """A bulk event of the same people is under way: taken up by itself when it has ended.
+
+    batch: its number.
+    """
+
+    def __init__(self, message: str, batch: int = 0) -> None:
+        super().__init__(message)
+        self.batch = batch
 
 
 class NotFoundError(PermanentError):

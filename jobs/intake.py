@@ -17,6 +17,7 @@ import structlog
 
 from factory import events, pictures
 from factory.errors import (
+    BatchRunningError,
     ConflictError,
     DigestMismatchError,
     FieldError,
@@ -26,6 +27,7 @@ from factory.errors import (
     PictureError,
 )
 from factory.events import ApplicationSigned, BulkData, EnterpriseRenamed, Event, InlinePhoto, Photo
+from factory.model import BatchId
 from factory.register import check_day
 from factory.versions import installed_are
 from jobs import materials, signatures
@@ -33,7 +35,7 @@ from jobs.bulk import beginning
 from jobs.entering import Entered, Entry, Pictures, enter
 from jobs.registering import acceptance_number
 from jobs.signatures import Finished
-from storage.ledger import Tx, audit, facts, holds, inbox, keys, people
+from storage.ledger import Tx, audit, facts, holds, inbox, keys, outbox, people
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -394,6 +396,8 @@ def _settle(
 
 
 def _hold(entry: Entry, error: PermanentError) -> Entered:
+    if isinstance(error, BatchRunningError):  # which may have ended by the time this is committed
+        outbox.ring_batch(entry.tx, BatchId(error.batch))
     profile = getattr(entry.event.data, "profile", "-")
     hold = holds.hold_event(
         entry.tx, entry.inbox_id, profile, reason=error.reason, detail=str(error)

@@ -109,7 +109,8 @@ def check_free(tx: Tx, codes: Collection[str], profiles: Collection[str]) -> Non
     for batch in batches.not_ended(tx, scopes.RENAMED):
         if batch.subject["credit_code"] in codes and set(batch.profiles) & set(profiles):
             raise BatchRunningError(
-                f"enterprise: batch {batch.id} renames it already; taken up when that has ended"
+                f"enterprise: batch {batch.id} renames it already; taken up when that has ended",
+                batch.id,
             )
 
 
@@ -117,7 +118,8 @@ def _by_version(plant: Plant, tx: Tx, kind: str, data: VersionData, inbox_id: in
     for batch in batches.not_ended(tx, *scopes.VERSIONS):
         if batch.subject["profile"] == data.profile:
             raise BatchRunningError(
-                f"profile: batch {batch.id} issues it anew already; taken up when that has ended"
+                f"profile: batch {batch.id} issues it anew already; taken up when that has ended",
+                batch.id,
             )
     subject = {"profile": data.profile, "version": data.version, "reason": data.reason}
     profile = plant.profiles[data.profile].id
@@ -154,5 +156,6 @@ def check_transfers(tx: Tx, profile: str, codes: Collection[str]) -> None:
         concerned = batch.subject["credit_code"] in codes and profile in batch.profiles
         if concerned and batch.state in batches.UNDER_WAY:
             raise BatchRunningError(
-                f"enterprise: batch {batch.id} renames it; a transfer waits until that has ended"
+                f"enterprise: batch {batch.id} renames it; a transfer waits until that has ended",
+                batch.id,
             )

@@ -20,7 +20,7 @@ ENDED = "the batch it waited for has ended"
 
 def end(plant: Plant, batch: Batch) -> None:
     """Once it has ended, whatever became of it; doing so again changes nothing."""
-    _take_up(plant)
+    take_up(plant)
     with plant.ledger.read() as tx:
         proved = results.prove(tx, batch.id)
     with plant.ledger.write(WHO, batch.correlation) as tx:
@@ -29,7 +29,7 @@ def end(plant: Plant, batch: Batch) -> None:
             results.settle(plant, tx, now, proved)
 
 
-def _take_up(plant: Plant) -> None:
+def take_up(plant: Plant) -> None:
     """Events that waited for a batch are tried again; those of another one go on waiting."""
     with plant.ledger.read() as tx:
         waiting = holds.events_held_for(tx, BatchRunningError("").reason)

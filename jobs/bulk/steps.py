@@ -23,3 +23,5 @@ def advance(plant: Plant, ident: BatchId) -> None:
             pass
     elif batch.state in batches.ENDED and not batch.listed:
         ending.end(plant, batch)
+    elif batch.state in batches.ENDED:
+        ending.take_up(plant)  # an event may have been held while it ended

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from factory import specimen
 from factory.errors import PictureError
 from factory.model import BatchId, EditionState
-from jobs import desk, enquiry
-from jobs.bulk import confirming, steps
+from jobs import desk, enquiry, intake
+from jobs.bulk import confirming, progress, steps
 from jobs.wiring import Plant
+from storage import tables as t
 from tests.plants import (
     WHO,
+    JsonObject,
     approve,
     finish,
     hold,
@@ -77,13 +81,17 @@ def test_what_was_held_stays_held_until_the_newer_edition_is_made(plant: Plant) 
     assert states(plant, number) == [EditionState.ORDERED, EditionState.ORDERED]
 
 
+def going_back() -> JsonObject:
+    """The rename of the example enterprise, the other way round."""
+    event = specimen.renamed(2, 1)
+    names = event["data"]["enterprise"]
+    names |= {"old_name": names["new_name"], "new_name": names["old_name"]}
+    return event
+
+
 def renamed(plant: Plant, *, back: bool = False) -> BatchId:
     """The enterprise is renamed, or renamed back; the batch waits for confirmation."""
-    event = specimen.renamed(2 if back else 1, 1)
-    names = event["data"]["enterprise"]
-    if back:
-        names |= {"old_name": names["new_name"], "new_name": names["old_name"]}
-    outcome = submit(plant, event)
+    outcome = submit(plant, going_back() if back else specimen.renamed(1, 1))
     assert outcome.batch is not None, outcome
     for _ in range(3):
         steps.advance(plant, BatchId(outcome.batch))
@@ -97,6 +105,43 @@ def confirm(plant: Plant, batch: BatchId) -> None:
 def finish_all(plant: Plant) -> None:
     for chunk in open_chunks(plant):
         finish(plant, must_claim(plant, chunk))
+
+
+def test_an_event_held_while_its_batch_ends_is_taken_up(
+    tmp_path: Path, postgresql_db_url: str
+) -> None:
+    plant = new_plant(tmp_path, postgresql_db_url).on(date(2024, 12, 1))
+    issue(plant, 1)
+    batch = renamed(plant)
+    confirm(plant, batch)
+    ready = intake._ready(plant, json.dumps(going_back()).encode())
+    assert isinstance(ready, intake.Ready)
+
+    with plant.ledger.write(WHO) as tx:  # not committed before the batch has ended
+        held = intake._accept(plant, tx, ready)
+        run_batch(plant, batch)
+    steps.advance(plant, batch)  # the bell that was rung with the hold
+
+    assert held.status is intake.Status.HELD
+    assert desk.open_holds(plant) == []
+    assert len(progress.all_progress(plant)) == 2
+
+
+def test_an_event_held_for_a_batch_rings_for_it(plant: Plant) -> None:
+    issue(plant, 1)
+    batch = renamed(plant)
+    before = bells(plant, batch)
+
+    submit(plant, going_back())
+
+    assert bells(plant, batch) == before + 1
+
+
+def bells(plant: Plant, batch: BatchId) -> int:
+    """How often a batch was rung for and the relay has not sent it."""
+    with plant.ledger.read() as tx:
+        rung = tx.run(select(t.outbox)).all()
+    return sum(repr(row).count(f"'batch': {batch}") for row in rung)
 
 
 def test_who_was_suspended_during_a_rename_gets_the_new_name_when_given_back(plant: Plant) -> None:
