@@ -225,7 +225,7 @@ class World:
             if kind not in self.plant.profiles[person.register].all[-1].application.types:
                 kind = Type.RENEWAL
         code = FIRMS[firm % 2]
-        if row is not None and kind is not Type.CHANGE:
+        if row is not None and pick % 4 != 3:  # else a change of the employer, or what is amiss
             code = self._firm_of(row)
         self._send_all(self._announced(self._approval(person, kind, code, row=row, pick=pick)))
 
@@ -258,6 +258,15 @@ class World:
         suspended = row is not None and row.standing is Standing.SUSPENDED
         paused = "resumed" if suspended else "suspended"
         self._happened(who, "cancelled" if ends else paused)
+
+    def move(self, who: int) -> None:
+        """A transfer: cancelled at one enterprise, registered at the other."""
+        person = self._person(who)
+        row = self._row(person)
+        if row is not None:
+            self.end_or_pause(who, ends=True)
+            firm = next(each for each in FIRMS if each != self._firm_of(row))
+            self._send_all(self._announced(self._approval(person, Type.INITIAL, firm)))
 
     def correct(self, who: int, pick: int) -> None:
         """The name, or the identity number, was wrong; a photo may come with it."""
@@ -489,7 +498,8 @@ class World:
             steering.set_rate(self.plant, batch.id, None, **why)
         if batch.state is BatchState.AWAITING:
             self._confirm_or_cancel(batch)
-        steps.advance(self.plant, batch.id)
+        if _is_alive(batch):
+            steps.advance(self.plant, batch.id)
 
     def _confirm_or_cancel(self, batch: Batch) -> None:
         """Two operators try, on a day when every version is in force."""

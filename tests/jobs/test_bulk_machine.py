@@ -31,9 +31,9 @@ from tests.jobs.promises import digest
 pytestmark = pytest.mark.usefixtures("brief")
 
 ASKED = int(os.environ.get("BULK_HISTORIES", "0"))
-HISTORIES = ASKED or 14
-PARTS = 10 if ASKED else 1  #: so that several processes share them
-STEPS = 60  #: of a history at most
+HISTORIES = ASKED or 10
+PARTS = 20 if ASKED else 1  #: so that several processes share them
+STEPS = 50  #: of a history at most
 
 WHO, PICK, TWO = st.integers(0, 7), st.integers(0, 8), st.integers(0, 1)
 OPERATORS = st.sampled_from(["anna", "bert", None])
@@ -67,6 +67,10 @@ class Races(RuleBasedStateMachine):
     @rule(who=WHO, ends=st.sampled_from([False, False, True]))
     def end_or_pause(self, who: int, ends: bool) -> None:
         self.world.end_or_pause(who, ends=ends)
+
+    @rule(who=WHO)
+    def move(self, who: int) -> None:
+        self.world.move(who)
 
     @rule(who=WHO, pick=PICK)
     def correct(self, who: int, pick: int) -> None:
