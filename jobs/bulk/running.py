@@ -35,7 +35,10 @@ def run(plant: Plant, batch: Batch) -> bool:
     """Order the next chunk, if there is room for it; whether there was."""
     with plant.ledger.write(WHO, batch.correlation) as tx:
         now = batches.get(tx, batch.id, lock=True)
-        if now.state is not BatchState.RUNNING or now.expanded:
+        if now.state is not BatchState.RUNNING:
+            return False
+        if now.expanded:  # it was halted while its last chunk was made
+            record.complete_batch(tx, now.id)
             return False
         if now.canary != CANARY_PASSED:
             return _send_canary(plant, tx, now)
@@ -43,11 +46,13 @@ def run(plant: Plant, batch: Batch) -> bool:
 
 
 def _send_canary(plant: Plant, tx: Tx, batch: Batch) -> bool:
-    """One certificate of each register first, judged as an outsider would judge it."""
+    """One certificate of each register first, judged as an outsider would judge it.
+
+    Where one turned out to need nothing, the next one of its register is tried.
+    """
     if items.has(tx, batch.id, ItemState.ORDERED):
         return False
-    passed = batch.canary == CANARY_ORDERED and items.has(tx, batch.id, ItemState.DONE)
-    chosen = {} if passed else items.canaries(tx, batch.id, batch.profiles)
+    chosen = items.canaries(tx, batch.id, batch.profiles)
     if chosen and _order(plant, tx, batch, chosen, canary=True):
         batches.set_canary(tx, batch.id, CANARY_ORDERED)
         return False

@@ -121,10 +121,17 @@ def pending_count(tx: Tx, batch: BatchId, *, most: int) -> int:
 
 
 def canaries(tx: Tx, batch: BatchId, profiles: Sequence[str]) -> dict[int, int | None]:
-    """One pending item of each register, of those that nothing is expected to stop."""
+    """One pending item of each register none of whose items is made or at work.
+
+    Of those that nothing is expected to stop.
+    """
     c = t.batch_item.c
+    tried = select(c.profile).where(
+        c.batch_id == batch, c.state.in_((ItemState.ORDERED, ItemState.DONE))
+    )
+    begun = set(tx.run(tried.distinct()).scalars())
     found: dict[int, int | None] = {}
-    for profile in profiles:
+    for profile in sorted(set(profiles) - begun):
         wanted = (
             select(c.registration_id, c.expected_edition_id)
             .where(
