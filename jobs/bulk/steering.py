@@ -67,7 +67,8 @@ def set_priority(plant: Plant, ident: BatchId, priority: int, *, who: str, why: 
 def retry_failed(plant: Plant, ident: BatchId, *, who: str, why: str) -> int:
     """Everything that is held goes to work again, and nothing else; how many.
 
-    A stopped or completed batch runs on.  NotFoundError: no such batch.
+    A stopped or completed batch runs on, and the brake counts failures from here.
+    NotFoundError: no such batch.
     ConflictError: it has not taken effect, or was cancelled.
     """
     with _locked(plant, ident, who) as (tx, batch):
@@ -82,8 +83,10 @@ def retry_failed(plant: Plant, ident: BatchId, *, who: str, why: str) -> int:
     while part := _retry_some(plant, ident, last, who=who, why=why):
         done, last = done + len(part), part[-1]
     with _locked(plant, ident, who) as (tx, batch):
+        failures = items.failures(tx, ident)
+        batches.forgive(tx, ident, failures)
         if batch.state is BatchState.STOPPED:
-            batches.resume(tx, ident, forgiven=items.failures(tx, ident), why=why)
+            batches.resume(tx, ident, forgiven=failures, why=why)
     return done
 
 

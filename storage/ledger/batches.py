@@ -191,6 +191,11 @@ def resume(tx: Tx, batch: BatchId, *, forgiven: Mapping[str, int], why: str) -> 
     audit.note(tx, "batch resumed", ("batch", batch), why=why)
 
 
+def forgive(tx: Tx, batch: BatchId, failures: Mapping[str, int]) -> None:
+    """The failures so far are no longer counted by the brake."""
+    _set(tx, batch, forgiven=dict(failures))
+
+
 def cancel(tx: Tx, batch: BatchId, *, why: str) -> None:
     """Nothing more of it is begun, ever.  ConflictError: it has ended."""
     unended = tuple(state for state in BatchState if state not in ENDED)
