@@ -300,10 +300,10 @@ def make_all(plant: Plant) -> None:
         finish(plant, must_claim(plant, chunk))
 
 
-def end_rename(plant: Plant) -> None:
+def end_batch(plant: Plant) -> None:
     make_all(plant)
     step(plant)
-    confirming.confirm(plant, BatchId(1), who=WHO, why="notice of the registry")
+    confirming.confirm(plant, BatchId(1), who=WHO, why="notice of the authority")
     step(plant)
     make_all(plant)
 
@@ -327,7 +327,7 @@ def put_faulty_scans(plant: Plant) -> None:
 ACTIONS: Mapping[str, Callable[[Plant], object]] = {
     "the scans with faults are put into the store": put_faulty_scans,
     "the certificates are made": make_all,
-    "the rename is confirmed and ends": end_rename,
+    "the bulk event is confirmed and ends": end_batch,
     "the photo is put into the store": lambda plant: put(plant, "bad/late.png", PLAIN_PHOTO),
     "another photo is put into the store": lambda plant: put(
         plant, "bad/other.jpg", specimen.portrait(1)
