@@ -1,0 +1,199 @@
+"""Bulk events at the keyboard: what each command answers, and the code it ends with."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import cli
+from factory.errors import PictureError
+from factory.model import BatchId
+from jobs import operators
+from jobs.bulk import steps
+from jobs.wiring import Plant
+from tests.jobs import bulking
+from tests.jobs.bulking import (
+    at,
+    begin,
+    confirm,
+    fail_next,
+    issued,
+    make_all,
+    make_next,
+    rename_to,
+    version_text,
+)
+from tests.plants import WHO
+
+OK, REFUSED, USAGE, NOT_FOUND, CONFLICT = 0, 1, 2, 4, 5
+WHY = ("--reason", "by order")
+NEW = "上海示例建设集团股份有限公司"
+STEERING = ("confirm", "pause", "resume", "cancel", "retry-failed")
+
+
+@pytest.fixture
+def plant(tmp_path: Path, sqlite_db_url: str) -> Plant:
+    return bulking.changing(tmp_path, sqlite_db_url)
+
+
+@pytest.fixture
+def waiting(plant: Plant) -> BatchId:
+    """A rename of nine that waits for its confirmation."""
+    issued(plant, *range(1, 10))
+    return begin(plant, rename_to(NEW))
+
+
+@pytest.fixture
+def running(plant: Plant, waiting: BatchId) -> BatchId:
+    """The same, whose first certificate is made."""
+    confirm(plant, waiting)
+    steps.advance(plant, waiting)
+    make_next(plant, waiting)
+    return waiting
+
+
+def run(plant: Plant, *words: str) -> Result:
+    """One command on the plant's ledger."""
+    return CliRunner(env=plant.settings.to_env()).invoke(cli.main, ["bulk", *words])
+
+
+def told(plant: Plant, *words: str) -> Any:
+    """What a command that succeeds prints for programs."""
+    done = run(plant, *words, *WHY, "--json")
+    assert done.exit_code == OK, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_batch_is_confirmed_paused_resumed_and_cancelled(plant: Plant, waiting: BatchId) -> None:
+    batch = str(waiting)
+
+    found = [told(plant, word, batch)["state"] for word in ("confirm", "pause", "resume", "cancel")]
+
+    assert found == ["running", "paused", "running", "cancelled"]
+
+
+def test_a_rate_and_a_priority_are_set_and_shown(plant: Plant, running: BatchId) -> None:
+    found = told(plant, "rate", str(running), "--per-minute", "600", "--priority", "3")
+
+    assert (found["rate"], found["priority"]) == (600, 3)
+
+
+def test_a_rate_of_nothing_is_none(plant: Plant, running: BatchId) -> None:
+    told(plant, "rate", str(running), "--per-minute", "600")
+
+    assert told(plant, "rate", str(running), "--per-minute", "0")["rate"] is None
+
+
+def test_what_has_failed_goes_to_work_again(plant: Plant, running: BatchId) -> None:
+    fail_next(plant, running, PictureError("photo: none"))
+    make_all(plant, running)
+    assert at(plant, running).held == 2
+
+    found = told(plant, "retry-failed", str(running))
+
+    assert (found["state"], found["held"], found["ordered"]) == ("running", 0, 2)
+
+
+def test_people_are_told_how_many(plant: Plant, running: BatchId) -> None:
+    done = run(plant, "retry-failed", str(running), *WHY)
+
+    assert "0 to work again" in done.stdout
+
+
+@pytest.mark.parametrize("word", STEERING)
+def test_a_batch_that_there_is_not_is_not_found(plant: Plant, word: str) -> None:
+    assert run(plant, word, "99", *WHY).exit_code == NOT_FOUND
+
+
+@pytest.mark.parametrize("word", STEERING)
+def test_nothing_is_done_without_a_reason(plant: Plant, waiting: BatchId, word: str) -> None:
+    assert run(plant, word, str(waiting)).exit_code == USAGE
+
+
+@pytest.mark.parametrize("word", ["pause", "resume", "retry-failed"])
+def test_a_state_that_does_not_allow_it_says_so(plant: Plant, waiting: BatchId, word: str) -> None:
+    done = run(plant, word, str(waiting), *WHY)
+
+    assert done.exit_code == CONFLICT
+    assert f"batch {waiting}: " in done.stderr
+
+
+def test_a_rate_for_an_ended_batch_says_so(plant: Plant, running: BatchId) -> None:
+    told(plant, "cancel", str(running))
+
+    assert run(plant, "rate", str(running), "--per-minute", "5", *WHY).exit_code == CONFLICT
+
+
+def test_a_rate_without_a_figure_is_wrong_usage(plant: Plant, running: BatchId) -> None:
+    assert run(plant, "rate", str(running), *WHY).exit_code == USAGE
+
+
+def test_watching_a_batch_with_failures_ends_with_a_code_of_its_own(
+    plant: Plant, running: BatchId
+) -> None:
+    fail_next(plant, running, PictureError("photo: none"))
+    make_all(plant, running)
+
+    assert run(plant, "watch", str(running)).exit_code == REFUSED
+
+
+def test_watching_one_that_is_all_made_ends_well(plant: Plant, running: BatchId) -> None:
+    make_all(plant, running)
+
+    assert run(plant, "watch", str(running)).exit_code == OK
+
+
+def test_watching_one_that_is_paused_says_who_is_waited_for(plant: Plant, running: BatchId) -> None:
+    told(plant, "pause", str(running))
+
+    assert f"certfactory bulk resume {running}" in run(plant, "watch", str(running)).stderr
+
+
+# --- two operators ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def large(tmp_path: Path, plant: Plant) -> str:
+    """A rename of two, in a version of the register in which two are too many for one."""
+    two = ("[policy]", "[bulk]\nsecond_operator_above = 1\n\n[policy]")
+    text = version_text("2024-06", two)
+    (tmp_path / "profiles" / "2024-06.toml").write_text(text, "utf-8")
+    fresh = Plant(plant.settings).on(bulking.BEFORE)
+    issued(fresh, 1, 2)
+    return str(begin(fresh, rename_to(NEW)))
+
+
+def token(plant: Plant, folder: Path, name: str) -> tuple[str, str]:
+    """The option of an operator with a token."""
+    file = folder / name
+    operators.write_token(file, plant, name, who=WHO, days=30)
+    return "--token-file", str(file)
+
+
+def test_without_a_token_a_large_batch_is_refused(plant: Plant, large: str) -> None:
+    done = run(plant, "confirm", large, *WHY)
+
+    assert done.exit_code == REFUSED
+    assert "two operators must confirm it" in done.stderr
+
+
+def test_two_operators_confirm_it_with_a_token_each(
+    plant: Plant, large: str, tmp_path: Path
+) -> None:
+    one, two = (token(plant, tmp_path, name) for name in ("clerk-one", "clerk-two"))
+
+    first = run(plant, "confirm", large, *one, *WHY, "--json")
+    second = run(plant, "confirm", large, *two, *WHY, "--json")
+
+    assert "a second operator must confirm it too" in first.stderr
+    states = [json.loads(done.stdout)["state"] for done in (first, second)]
+    assert states == ["awaiting_confirmation", "running"]
+
+
+def test_one_operator_twice_does_not(plant: Plant, large: str, tmp_path: Path) -> None:
+    one = token(plant, tmp_path, "clerk-one")
+    run(plant, "confirm", large, *one, *WHY)
+
+    assert run(plant, "confirm", large, *one, *WHY).exit_code == CONFLICT
