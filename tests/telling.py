@@ -70,8 +70,11 @@ def faults(told: Sequence[Told]) -> list[str]:
 
 
 def work(plant: Plant) -> None:
-    """Everything that is open, as the workers would do it; a batch is listed when it has ended."""
-    for _ in range(2):
+    """Everything that is open, as the workers would do it.
+
+    A batch makes its first certificates, then the others, then its list.
+    """
+    for _ in range(3):
         for batch in progress.all_progress(plant):
             for _ in range(4):
                 steps.advance(plant, BatchId(batch.id))

@@ -157,12 +157,13 @@ def test_repeating_a_step_changes_nothing_twice(plant: Plant) -> None:
         issue(plant, seed)
     batch = start_rename(plant)
     confirm(plant, batch)
+    make_first(plant, batch)
 
     for _ in range(30):
         steps.advance(plant, batch)
 
     with plant.ledger.read() as tx:
-        assert status.order_counts(tx) == {"made": 5, "ready": 5}
+        assert status.order_counts(tx) == {"made": 6, "ready": 4}
 
 
 def test_a_batch_is_confirmed_once(plant: Plant) -> None:
@@ -350,12 +351,13 @@ def test_steps_taken_by_many_at_once_change_nothing_twice(plant: Plant) -> None:
         issue(plant, seed)
     batch = start_rename(plant)
     confirm(plant, batch)
+    make_first(plant, batch)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: steps.advance(plant, batch), range(12)))
 
     with plant.ledger.read() as tx:
-        assert status.order_counts(tx) == {"made": 5, "ready": 5}
+        assert status.order_counts(tx) == {"made": 6, "ready": 4}
 
 
 def test_a_rename_to_the_name_the_register_has_does_nothing(plant: Plant) -> None:
@@ -420,6 +422,13 @@ def test_counts_add_up_at_every_step(plant: Plant) -> None:
         steps.advance(plant, batch)
         found = progress.progress(plant, batch)
         assert found.pending + found.ordered + found.done + found.skipped + found.held == 5
+
+
+def make_first(plant: Plant, batch: BatchId) -> None:
+    """The first certificate, which the others wait for."""
+    steps.advance(plant, batch)
+    [chunk] = open_chunks(plant)
+    finish(plant, must_claim(plant, chunk))
 
 
 def renamed(new_name: str) -> dict[str, Any]:
