@@ -23,7 +23,7 @@ import click
 from prometheus_client import CollectorRegistry, multiprocess
 from rich.console import Console
 
-from bench import naive_run, ofd_run, processes, report
+from bench import bulk_run, naive_run, ofd_run, processes, report
 from bench.meter import Meter, metered
 from factory import specimen
 from factory.model import BatchId, BatchState
@@ -59,6 +59,12 @@ STAFF = 20  #: certificates at each of the other enterprises
 
 err = Console(stderr=True, highlight=False, quiet=not sys.stderr.isatty())
 
+
+def told(line: str) -> None:
+    """What is measured now, for whoever sits at a terminal."""
+    err.print(f"· {line}")
+
+
 Stages = Mapping[str, tuple[float, float]]  #: stage -> CPU seconds, wall seconds
 
 
@@ -90,22 +96,33 @@ class Intake:
 @click.option("--rename", default=200, show_default=True, help="How many of them are at one firm.")
 @click.option("--rounds", default=3, show_default=True, help="Renames measured beside the first.")
 @click.option("--naive", "sample", default=40, show_default=True, help="Sample, the naive way.")
+@click.option("--small", default=2000, show_default=True, help="Small renames, all at once.")
+@click.option("--large", default=2000, show_default=True, help="Registrations of the large batch.")
 @click.option("--key", type=click.Choice(["p256", "rsa2048"]), default="p256", show_default=True)
 @click.option("--db", default="", help="PostgreSQL for both; else SQLite.", metavar="URL")
 @click.option("--json", "as_json", is_flag=True, help="Print bench.json instead of the tables.")
 def main(
-    approvals: int, rename: int, rounds: int, sample: int, key: str, db: str, as_json: bool
+    approvals: int,
+    rename: int,
+    rounds: int,
+    sample: int,
+    small: int,
+    large: int,
+    key: str,
+    db: str,
+    as_json: bool,
 ) -> None:
     """Measure the line and the naive way in one run; results go to var/bench/bench.json."""
     logs.configure("error")
     shutil.rmtree(PLACE, ignore_errors=True)
     load = os.getloadavg()[0]
-    with embedded.embedded(_settings(db)) as settings:
-        plant = _opened(settings, key)
+    with embedded.embedded(settings_for(db)) as settings:
+        plant = opened(settings, key)
         with crew.at_work(settings) as people:
             _warm_up(plant, settings)
             taken, issued = _approvals(plant, people, approvals, rename)
             renames = list(_renames(plant, rename, rounds))
+            bulk = bulk_run.run(plant, renames=small, large=large, tell=told)
         err.print(f"· making {sample} certificates the naive way")
         workers = settings.bulk_workers
         naive = naive_run.run(plant, PLACE.absolute() / "naive", count=sample, workers=workers)
@@ -114,7 +131,8 @@ def main(
     machine = report.machine(load, "PostgreSQL" if db else "SQLite", settings)
     lines = {"line": [issued], "rename_first": renames[:1], "rename": renames[1:]}
     measured = {name: runs for name, runs in lines.items() if runs}
-    result = report.result(machine, key, taken, measured, naive) | {"ofd": report.ofd(ofd)}
+    result = report.result(machine, key, taken, measured, naive)
+    result |= {"ofd": report.ofd(ofd), "bulk": report.bulk(bulk, naive)}
     text = json.dumps(result, ensure_ascii=False, indent=2)
     (PLACE / "bench.json").write_text(text + "\n", encoding="utf-8")
     if as_json:
@@ -123,7 +141,7 @@ def main(
         report.show(result)
 
 
-def _settings(db: str) -> Settings:
+def settings_for(db: str) -> Settings:
     """All in a place of its own; of the environment only ``OBEYED``."""
     data = PLACE.absolute() / "data"
     settings = Settings.from_env(
@@ -140,7 +158,8 @@ def _settings(db: str) -> Settings:
     return replace(settings, db_url=schema.in_namespace(url, NAMESPACE))
 
 
-def _opened(settings: Settings, algorithm: str) -> Plant:
+def opened(settings: Settings, algorithm: str) -> Plant:
+    """A plant with everything it needs, its keyring made with that algorithm."""
     plant = plant_of(settings)
     face = font_files(settings.font_dirs)[UMING.file]
     keyring.create_test_keyring(

@@ -17,6 +17,7 @@ from rich.table import Table
 from jobs.metrics import STAGES
 
 if TYPE_CHECKING:
+    from bench.bulk_run import BulkRun
     from bench.line import Intake, Run
     from bench.naive_run import NaiveRun
     from bench.ofd_run import OfdRun
@@ -139,6 +140,87 @@ def ofd(run: OfdRun) -> JsonObject:
     }
 
 
+def bulk(run: BulkRun, naive: NaiveRun | None) -> JsonObject:
+    """Bulk events: a firm of hundreds, many small renames at once, a large register."""
+    waits, large = run.renames.waits, run.large
+    made = run.renames.certificates
+    found = {
+        "firms": [
+            {
+                "formats": list(firm.formats),
+                "count": firm.count,
+                "seconds": round(statistics.median(firm.seconds), 2),
+                "most_seconds": round(max(firm.seconds), 2),
+                "times": len(firm.seconds),
+            }
+            for firm in run.firms
+        ],
+        "renames": {
+            "count": len(waits),
+            "certificates": made,
+            "seconds": round(run.renames.seconds, 2),
+            "per_s": round(made / run.renames.seconds, 2),
+            "cpu_ms": round(1000 * run.renames.meter.makers / made, 2),
+            "least_s": round(waits[0], 2),
+            "p50_s": round(waits[len(waits) // 2], 2),
+            "p99_s": round(waits[min(len(waits) - 1, int(0.99 * len(waits)))], 2),
+            "most_s": round(waits[-1], 2),
+            "overtaken": run.renames.overtaken,
+        },
+        "large": {
+            "count": large.count,
+            "workers": large.workers,
+            "prepare_s": round(large.prepare_seconds, 2),
+            "seconds": round(large.seconds, 2),
+            "per_s": round(large.count / large.seconds, 2),
+            "per_minute": round(60 * large.count / large.seconds),
+            "cpu_ms": round(1000 * large.meter.makers / large.count, 2),
+            "servers_ms": round(1000 * large.meter.servers / large.count, 2),
+        },
+    }
+    if naive is not None:
+        cpu_ms = found["large"]["cpu_ms"]
+        found["large"] |= {
+            "naive_ms": round(naive.cpu_ms, 2),
+            "ratio": round(naive.cpu_ms / cpu_ms, 2),
+            "rate_ratio": round(found["large"]["per_s"] / _naive_rate(naive), 2),
+        }
+    return found
+
+
+def bulk_table(bulk: JsonObject) -> Table:
+    """What was asked of each bulk event, and what it took."""
+    table = _table("bulk", "certificates", "seconds", "a minute", "CPU ms each", "remarks")
+    for firm in bulk["firms"]:
+        seconds, count = firm["seconds"], firm["count"]
+        table.add_row(
+            f"a firm, {' and '.join(firm['formats'])}", str(count), f"{seconds:.2f}",
+            f"{60 * count / seconds:.0f}", "-",
+            f"confirmed to all collectable; median of {firm['times']},"
+            f" most {firm['most_seconds']:.2f}",
+        )  # fmt: skip
+    few, large = bulk["renames"], bulk["large"]
+    table.add_row(
+        f"{few['count']} small renames at once", str(few["certificates"]),
+        f"{few['seconds']:.2f}", f"{60 * few['per_s']:.0f}", f"{few['cpu_ms']:.2f}",
+        f"confirmed to collectable: least {few['least_s']:.2f}, p50 {few['p50_s']:.2f},"
+        f" p99 {few['p99_s']:.2f}, most {few['most_s']:.2f} s; overtaken by at most"
+        f" {few['overtaken']}",
+    )  # fmt: skip
+    beside = (
+        f"; naive {large['naive_ms']:.2f} CPU ms, naive CPU / this {large['ratio']:.2f},"
+        f" this rate / naive {large['rate_ratio']:.2f}"
+        if "ratio" in large
+        else ""
+    )
+    table.add_row(
+        "a large batch", str(large["count"]), f"{large['seconds']:.2f}",
+        str(large["per_minute"]), f"{large['cpu_ms']:.2f}",
+        f"prepared in {large['prepare_s']:.2f} s{beside}",
+    )  # fmt: skip
+    return table
+
+
 def show(result: JsonObject) -> None:
     """Tables for a person."""
     out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
@@ -166,6 +248,8 @@ def show(result: JsonObject) -> None:
     )
     for line in _ofd_lines(result["ofd"]):
         out.print(line)
+    out.print("")
+    out.print(bulk_table(result["bulk"]))
     out.print("\neverything: var/bench/bench.json")
 
 

@@ -25,6 +25,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a small run was made, its answer in ``printed``."""
     folder = tmp_path_factory.mktemp("bench")
     sizes = ("--approvals", "8", "--rename", "4", "--rounds", "1", "--naive", "3")
+    sizes += ("--small", "4", "--large", "30")
     done = subprocess.run(
         [sys.executable, "-m", "bench.line", "--json", *sizes],
         cwd=folder,
@@ -78,6 +79,16 @@ def test_stages_cost_something_and_less_than_the_whole(result: Any) -> None:
         assert stages.keys() == STAGES
         assert 0 < stages["draw"]["cpu_ms"] < line["cpu_ms"]
     assert 0 < result["naive"]["lean_cpu_ms"] < result["naive"]["cpu_ms"]
+
+
+def test_bulk_events_are_measured_to_the_last_certificate(result: Any) -> None:
+    bulk = result["bulk"]
+    assert [firm["formats"] for firm in bulk["firms"]] == [["pdf"], ["ofd", "pdf"]]
+    assert all(firm["count"] >= 290 for firm in bulk["firms"])
+    assert bulk["renames"]["count"] == 4
+    assert bulk["renames"]["least_s"] <= bulk["renames"]["p99_s"] <= bulk["renames"]["most_s"]
+    assert 0 < bulk["large"]["count"] <= 30
+    assert bulk["large"]["naive_ms"] == result["naive"]["cpu_ms"]
 
 
 def test_the_naive_way_makes_a_sealed_page_with_the_same_words(place: Path) -> None:
