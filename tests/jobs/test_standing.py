@@ -127,19 +127,11 @@ def test_an_outdated_edition_waits_for_the_authority_while_the_newest_is_suspend
     assert words(found)[0] == ("待换发", "authority")
 
 
-@pytest.mark.parametrize(
-    ("rules", "owner"),
-    [
-        ({"enterprise"}, "enterprise"),
-        ({"enterprise", "automatic"}, "enterprise"),
-        ({"operations"}, "operations"),
-        ({"enterprise", "operations"}, "operations"),
-    ],
-)
-def test_a_rename_waits_for_whoever_the_registers_let_confirm(rules: set[str], owner: str) -> None:
-    found = standing.of_batch(BatchState.AWAITING, rules)
+@pytest.mark.parametrize("owner", ["enterprise", "operations"])
+def test_a_batch_waits_for_whoever_confirms_it(owner: str) -> None:
+    found = standing.of_batch(BatchState.AWAITING, owner)
 
-    assert (found.label, found.owner) == ("待确认更名", owner)
+    assert (found.label, found.owner) == ("待确认", owner)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from tests.plants import (
     must_claim,
     new_plant,
     open_chunks,
+    skip_canary,
     start_rename,
 )
 
@@ -266,6 +267,7 @@ def confirmed(plant: Plant) -> BatchId:
     """A rename of enterprise 1 that has just taken effect."""
     batch = start_rename(plant)
     confirming.confirm(plant, batch, who=WHO, why="notice")
+    skip_canary(plant, batch)
     return batch
 
 
