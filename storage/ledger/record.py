@@ -104,7 +104,7 @@ def _record_made(tx: Tx, claim: Claim, made: Sequence[MadeFile]) -> None:
     sealings.taken(tx, set(subjects))
     editions = [each.edition for each in subjects.values() if each.edition is not None]
     switch(tx, editions)
-    _void_replaced(tx, editions)
+    _void_held(tx, editions)
     documents.made(tx, [each.document for each in subjects.values() if each.document is not None])
     tx.run(
         update(t.batch_item)
@@ -184,14 +184,13 @@ def switch(tx: Tx, edition_ids: Sequence[int]) -> None:
     )
 
 
-def _void_replaced(tx: Tx, edition_ids: Sequence[int]) -> None:
-    """What is superseded before it was made never will be; the reconciler ends its batch."""
-    e = t.edition.c
+def _void_held(tx: Tx, edition_ids: Sequence[int]) -> None:
+    """What is held for an edition that is superseded is over; the reconciler ends its batch."""
+    e, o = t.edition.c, t.production_order.c
     here = select(e.registration_id).where(e.id.in_(edition_ids))
-    replaced = select(e.id).where(
-        e.registration_id.in_(here), e.state == after(Turn.REPLACE), e.made_at.is_(None)
-    )
-    orders.void(tx, t.production_order.c.edition_id.in_(replaced), why=REPLACED)
+    replaced = select(e.id).where(e.registration_id.in_(here), e.state == after(Turn.REPLACE))
+    held = o.edition_id.in_(replaced) & (o.state == OrderState.HELD)
+    orders.void(tx, held, why=REPLACED)
 
 
 def _tell_editions(tx: Tx, claim: Claim, ids: Sequence[int]) -> None:
