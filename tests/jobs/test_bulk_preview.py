@@ -24,7 +24,7 @@ from factory.profile import Profile
 from factory.sampling import Why
 from jobs import line
 from jobs.beside import Words, beside
-from jobs.bulk import confirming, scopes, steps
+from jobs.bulk import confirming, scopes, steering, steps
 from jobs.bulk.preview import Outline, keep_private, preview
 from jobs.bulk.samples import Now, sample, subject
 from jobs.settings import Settings
@@ -140,20 +140,25 @@ def test_a_rename_is_shown_beside_the_present_certificates(plant: Plant, tmp_pat
 
 
 def test_every_register_is_shown(plant: Plant, tmp_path: Path) -> None:
-    renamed(plant, CONSTRUCTORS, ENGINEERS, people=2)
+    renamed(plant, CONSTRUCTORS, GANSU, people=2)
 
     found = outline(plant, tmp_path)
 
-    assert [each.profile for each in found.samples[:2]] == [CONSTRUCTORS, ENGINEERS]
-    assert [(each.profile, each.items) for each in found.counts] == [
-        (CONSTRUCTORS, 2),
-        (ENGINEERS, 2),
-    ]
+    assert {each.profile for each in found.samples[:2]} == {CONSTRUCTORS, GANSU}
+    assert {(each.profile, each.items) for each in found.counts} == {(CONSTRUCTORS, 2), (GANSU, 2)}
+
+
+def test_what_is_made_when_it_is_collected_is_skipped(plant: Plant, tmp_path: Path) -> None:
+    """As cost engineers of Shanghai have it."""
+    renamed(plant, ENGINEERS, people=1)
+
+    found = outline(plant, tmp_path)
+
+    assert (found.samples, found.to_skip, found.to_make) == ((), 1, 0)
 
 
 def test_before_it_is_made_the_order_is_shown(plant: Plant, tmp_path: Path) -> None:
-    """Cost engineers of Shanghai have their certificate made when they collect it."""
-    renamed(plant, ENGINEERS, people=1)
+    renamed(plant, CONSTRUCTORS, people=1, made=False)
 
     [found] = outline(plant, tmp_path).samples
 
@@ -266,9 +271,9 @@ def test_samples_tell_how_long_it_takes_until_something_was_measured(
     assert guessed.basis is Basis.DRAWN
 
     confirming.confirm(plant, RENAMED, who=WHO, why="notice")
-    for _ in range(3):
+    for _ in range(4):
         steps.advance(plant, RENAMED)
-    work(plant)
+        work(plant)
     later = rename_again(plant)
     known = outline(plant, tmp_path, later).expects
 
@@ -279,12 +284,15 @@ def test_samples_tell_how_long_it_takes_until_something_was_measured(
 def test_a_rate_and_a_signer_are_reckoned_with(plant: Plant, tmp_path: Path) -> None:
     renamed(plant, CONSTRUCTORS, people=2)
 
-    slow = outline(plant, tmp_path, rate=1).expects
-    slower = outline(plant, tmp_path, rate=1, signatures=0.001).expects
+    plant.settings = replace(plant.settings, signer_per_second=1)
 
-    assert slow is not None and slower is not None
-    assert (slow.least, slow.bottleneck) == (120, Bottleneck.RATE)
-    assert (slower.least, slower.bottleneck) == (2000, Bottleneck.SIGNER)
+    signed = outline(plant, tmp_path).expects
+    steering.set_rate(plant, RENAMED, 1, who=WHO, why="slowly")
+    paced = outline(plant, tmp_path).expects
+
+    assert signed is not None and paced is not None
+    assert (signed.least, signed.bottleneck) == (2, Bottleneck.SIGNER)
+    assert (paced.least, paced.bottleneck) == (120, Bottleneck.RATE)
 
 
 def test_a_batch_that_is_not_there_has_no_preview(plant: Plant, tmp_path: Path) -> None:

@@ -8,18 +8,16 @@ from sqlalchemy import update
 
 from factory.estimate import Recorded
 from factory.model import BatchId, Format, ItemState
-from jobs.bulk import confirming, steps
+from jobs.bulk import confirming
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.ledger import forecasts, rates
 from tests.plants import (
     PROFILE,
     WHO,
-    finish,
     issue,
-    must_claim,
     new_plant,
-    open_chunks,
+    run_batch,
     start_rename,
 )
 
@@ -90,13 +88,10 @@ def test_approvals_tell_nothing_of_a_bulk_events_pace(plant: Plant) -> None:
 
 def test_each_chunk_of_a_bulk_event_is_told(plant: Plant, batch: BatchId) -> None:
     confirming.confirm(plant, batch, who=WHO, why="notice")
-    for _ in range(3):
-        steps.advance(plant, batch)
-    for chunk in open_chunks(plant):
-        finish(plant, must_claim(plant, chunk))
+    run_batch(plant, batch)
 
     found = sorted(recorded(plant, Format.PDF), key=lambda each: each.at)
 
-    assert [each.items for each in found] == [0, 2, 2, 1]
+    assert [each.items for each in found] == [0, 1, 2, 2]
     assert recorded(plant, Format.PDF, Format.OFD) == []
     assert recorded(plant, Format.PDF, since=timedelta(0)) == []
