@@ -120,6 +120,29 @@ def test_a_word_more_than_was_placed_is_seen(
     assert refused(document, less, values) == "page 1: its text is not what was placed"
 
 
+@pytest.mark.parametrize("code", ["MMFMHDBZMKNCQNGJADHQ", "WMWMWMWMWMWMWMWMWMWM"])
+def test_a_reader_may_take_another_column_before_a_value_s_second_line(
+    new_face: Callable[..., dict[str, object]],
+    place: Callable[[dict[str, object]], Placed],
+    written: Callable[[Placed], bytes],
+    shanghai: Profile,
+    code: str,
+) -> None:
+    """One in thousands of verification codes is so wide: it held its certificate, and its batch."""
+    wide = new_face() | {"verification_code": code}
+    placed = place(wide)
+
+    proof(written(placed), placed, dict(certificate.values(shanghai, wide)))
+
+
+def test_a_word_that_is_read_otherwise_is_seen_wherever_it_stands(
+    placed: Placed, values: Values, written: Callable[[Placed], bytes]
+) -> None:
+    other = with_runs(placed, lambda run: replace(run, text=run.text[::-1]))
+
+    assert "its text is not what was placed" in refused(written(other), placed, values)
+
+
 def test_a_value_may_go_on_on_the_next_page(
     placed: Placed, values: Values, written: Callable[[Placed], bytes]
 ) -> None:
