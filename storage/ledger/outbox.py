@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
@@ -20,6 +21,9 @@ class Topic(StrEnum):
     BATCH = "batch"
     SEALING = "sealing"
     NOTIFY = "notify"
+
+
+BELLS = tuple(topic for topic in Topic if topic is not Topic.NOTIFY)  #: what the broker carries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,16 +61,18 @@ def notify(tx: Tx, notices: Sequence[Mapping[str, object]]) -> None:
 
 def unsent(tx: Tx, limit: int = 500) -> list[Bell]:
     """The oldest bells not yet sent, locked against other relays."""
-    wanted = (
-        select(t.outbox)
-        .where(t.outbox.c.sent_at.is_(None), t.outbox.c.topic != Topic.NOTIFY)
-        .order_by(t.outbox.c.id)
-        .limit(limit)
-    )
+    # A question for each topic: notices, which others send, would be passed over one by one.
+    rows = [row for topic in BELLS for row in tx.run(_unsent_of(tx, topic, limit))]
     return [
         Bell(id=row.id, topic=Topic(row.topic), body=row.body, correlation=row.correlation_id)
-        for row in tx.run(tx.locked(wanted, skip=True))
+        for row in sorted(rows, key=lambda row: int(row.id))[:limit]
     ]
+
+
+def _unsent_of(tx: Tx, topic: Topic, limit: int) -> Any:
+    c = t.outbox.c
+    wanted = select(t.outbox).where(c.sent_at.is_(None), c.topic == topic)
+    return tx.locked(wanted.order_by(c.id).limit(limit), skip=True)
 
 
 def mark_sent(tx: Tx, bells: Sequence[Bell]) -> None:
@@ -79,7 +85,7 @@ def oldest_unsent_seconds(tx: Tx) -> float:
     """Age of the oldest bell that waits for the relay; 0 when none does."""
     oldest = tx.run(
         select(func.min(t.outbox.c.created_at)).where(
-            t.outbox.c.sent_at.is_(None), t.outbox.c.topic != Topic.NOTIFY
+            t.outbox.c.sent_at.is_(None), t.outbox.c.topic.in_(BELLS)
         )
     ).scalar_one()
     return (tx.now - oldest).total_seconds() if oldest else 0.0

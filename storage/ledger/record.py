@@ -162,7 +162,8 @@ def switch(tx: Tx, edition_ids: Sequence[int]) -> None:
     moved on, and a newer edition is on its way.
     """
     newer = t.edition.alias("newer")
-    replaced = exists().where(
+    concerned = select(newer.c.registration_id).where(newer.c.id.in_(edition_ids))
+    replaced = t.edition.c.registration_id.in_(concerned) & exists().where(
         newer.c.id.in_(edition_ids),
         newer.c.registration_id == t.edition.c.registration_id,
         newer.c.number > t.edition.c.number,
