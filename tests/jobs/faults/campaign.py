@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import threading
 import time
@@ -274,10 +275,12 @@ def profiles_with_next_version(folder: Path) -> Path:
     text = source.read_text(encoding="utf-8")
     text = text.replace(f'version = "{FIRST_VERSION}"', f'version = "{VERSION}"')
     text = text.replace("effective_from = 2024-01-01", "effective_from = 2026-01-01")
+    text = re.sub(
+        "second_operator_above = [0-9]+", f"second_operator_above = {SECOND_OPERATOR_ABOVE}", text
+    )
     assert date(2026, 1, 1) < local_day(datetime.now(UTC))
-    bulk = f"\n[bulk]\nsecond_operator_above = {SECOND_OPERATOR_ABOVE}\n"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{PROFILE}-2026.toml").write_text(text + bulk, encoding="utf-8")
+    (folder / f"{PROFILE}-2026.toml").write_text(text, encoding="utf-8")
     return folder
 
 
