@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -122,6 +122,16 @@ def close(tx: Tx, hold_id: int, *, why: str) -> Held:
         raise ConflictError(f"hold {hold_id}: closed already")
     audit.note(tx, "hold closed", (held.subject_kind, held.subject_id), why=why)
     return held
+
+
+def close_orders(tx: Tx, order_ids: Collection[int], *, why: str) -> None:
+    """End the holds on these orders, if there are any."""
+    c = t.hold.c
+    tx.run(
+        update(t.hold)
+        .where(c.subject_kind == "order", c.subject_id.in_(order_ids), c.closed_at.is_(None))
+        .values(closed_at=tx.now, closed_by=tx.who, close_reason=why)
+    )
 
 
 def try_again(tx: Tx, hold_id: int, *, why: str) -> None:

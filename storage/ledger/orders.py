@@ -25,7 +25,7 @@ from factory.model import (
 from factory.numbering import LicenceId
 from factory.plan import Brought
 from storage import tables as t
-from storage.ledger import audit, batches, documents, keys, outbox, sealings
+from storage.ledger import audit, batches, documents, holds, keys, outbox, sealings
 from storage.ledger.base import Tx
 from storage.ledger.documents import NewDocument
 from storage.sealed import DataKey
@@ -463,15 +463,7 @@ def void(tx: Tx, whose: ColumnElement[bool], *, why: str) -> set[BatchId]:
     if not ids:
         return set()
     sealings.unwant(tx, ids)
-    tx.run(
-        update(t.hold)
-        .where(
-            t.hold.c.subject_kind == "order",
-            t.hold.c.subject_id.in_(ids),
-            t.hold.c.closed_at.is_(None),
-        )
-        .values(closed_at=tx.now, closed_by=tx.who, close_reason=why)
-    )
+    holds.close_orders(tx, ids, why=why)
     tx.run(
         update(t.batch_item)
         .where(t.batch_item.c.order_id.in_(ids))
@@ -518,15 +510,7 @@ def ready_again(tx: Tx, order_id: int) -> ChunkId:
 
 def all_ready_again(tx: Tx, order_ids: Sequence[int], batch: BatchId, *, why: str) -> ChunkId:
     """The same of many held orders of a batch, in one chunk; the holds on them end."""
-    tx.run(
-        update(t.hold)
-        .where(
-            t.hold.c.subject_kind == "order",
-            t.hold.c.subject_id.in_(order_ids),
-            t.hold.c.closed_at.is_(None),
-        )
-        .values(closed_at=tx.now, closed_by=tx.who, close_reason=why)
-    )
+    holds.close_orders(tx, order_ids, why=why)
     audit.note_all(tx, "tried again", [(("order", each), {}) for each in order_ids], why=why)
     return _ready_again(tx, order_ids, Queue.BULK, batch)
 
