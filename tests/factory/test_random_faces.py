@@ -30,7 +30,7 @@ from jobs.preview import Drawn, Studio
 from tests.random_cases import DOCUMENTS, cases, draw
 from tests.studios import TODAY, studio
 
-FACES_EACH = int(os.environ.get("TEST_FACES_EACH", "150"))
+FACES_EACH = int(os.environ.get("TEST_FACES_EACH", "80"))
 AT_ONCE = 500  #: documents one pdftotext reads
 LOOKED_AT = FACES_EACH // 50  #: pixel by pixel
 DPI = 250

@@ -30,7 +30,7 @@ from tests.random_cases import cases, draw
 from tests.seal_making import NOW, authority_ca, identity
 from tests.studios import TODAY, studio
 
-ORDERS = int(os.environ.get("TEST_OFD_ORDERS", "500"))
+ORDERS = int(os.environ.get("TEST_OFD_ORDERS", "250"))
 SEEN_EVERY = 20  #: of so many one is drawn by ofd-cli
 AT_ONCE = 50  #: files one ofd-cli checks
 REGISTERS = ("gansu-constructor", "shanghai-cost-engineer")
