@@ -25,7 +25,8 @@ def end(plant: Plant, batch: Batch) -> None:
         proved = results.prove(tx, batch.id)
     with plant.ledger.write(WHO, batch.correlation) as tx:
         now = batches.get(tx, batch.id, lock=True)
-        if now.state in batches.ENDED and not now.listed:
+        is_same_end = now.completed_at == batch.completed_at  # not another one since
+        if now.state in batches.ENDED and not now.listed and is_same_end:
             results.settle(plant, tx, now, proved)
 
 
