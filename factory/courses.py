@@ -33,6 +33,11 @@ TAKEN_OVER = 90_000  #: serials of numbers that were not drawn here
 TAKEN_AT = time(9, 30)  #: when a step is taken
 
 JsonObject = dict[str, Any]
+#: types that issue certificates of a register anew, and speak of nobody
+ANEW = frozenset(
+    {"authority.seal_replaced", "authority.renamed", "design.revised", "reissue.requested"}
+)
+
 
 #: of the steps that may be taken next, the first of these is
 WAY = (
@@ -185,13 +190,25 @@ def example(
     """A life up to its first event of that type, which comes last.
 
     kind: the type of the application; None: the first of the register's that leads there.
+    An event that issues a register anew comes alone: it is no step of anybody's life.
     NotFoundError: the register has no such application, or none that leads there.
     """
+    if event_type in ANEW and kind is None:
+        return [_anew(profile, event_type, seed)]
     for each in (kind,) if kind else profile.application.types:
         told = life(Case(profile=profile, kind=each, seed=seed, first=first))
         if any(event["type"] == event_type for event in told):
             return up_to(event_type, told)
     raise NotFoundError(_missing(profile, event_type, kind))
+
+
+def _anew(profile: Profile, event_type: str, seed: int) -> JsonObject:
+    """The event for this register, by the version in force."""
+    event = specimen.EVENTS[event_type](seed)
+    named = {"profile": profile.id, "version": profile.version}
+    data = {name: named.get(name, value) for name, value in event["data"].items()}
+    [first, *_] = life(Case(profile=profile, kind=profile.application.types[0], seed=seed))
+    return event | {"source": first["source"], "data": data}
 
 
 def _missing(profile: Profile, event_type: str, kind: ApplicationType | None) -> str:

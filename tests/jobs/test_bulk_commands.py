@@ -157,7 +157,7 @@ def test_watching_one_that_is_paused_says_who_is_waited_for(plant: Plant, runnin
 @pytest.fixture
 def large(tmp_path: Path, plant: Plant) -> str:
     """A rename of two, in a version of the register in which two are too many for one."""
-    two = ("[policy]", "[bulk]\nsecond_operator_above = 1\n\n[policy]")
+    two = ("second_operator_above = 10000", "second_operator_above = 1")
     text = version_text("2024-06", two)
     (tmp_path / "profiles" / "2024-06.toml").write_text(text, "utf-8")
     fresh = Plant(plant.settings).on(bulking.BEFORE)

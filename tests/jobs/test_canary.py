@@ -272,7 +272,7 @@ def on_the_line(*files: Finished) -> line.Tally:
 
 def read_again(tally: line.Tally, canary: Canary, queue: Queue = Queue.BULK) -> None:
     claim = Claim(
-        id=ChunkId(1), fence=1, queue=queue, batch=None, lease_until=NOW, releases=0,
+        id=ChunkId(1), fence=1, queue=queue, batch=None, canary=False, lease_until=NOW, releases=0,
         correlation="c", orders=(),
     )  # fmt: skip
     line._read_again(cast("Plant", Bench(canary)), claim, tally)

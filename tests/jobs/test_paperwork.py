@@ -282,10 +282,10 @@ enterprise = "firm"
 def test_a_rename_is_listed_when_it_has_ended(plant: Plant) -> None:
     told(plant, SAVED_AND_MADE, RENAMED, CONFIRMED)
 
-    [found] = documents.of_batch(plant, BatchId(1))
+    found, report = documents.of_batch(plant, BatchId(1))
 
-    assert found.kind is Kind.RENAME_LIST
-    assert found.state is DocumentState.LIVE
+    assert (found.kind, report.kind) == (Kind.RENAME_LIST, Kind.BATCH_REPORT)
+    assert found.state is report.state is DocumentState.LIVE
 
 
 def test_a_rename_that_waits_for_confirmation_is_not_listed(plant: Plant) -> None:

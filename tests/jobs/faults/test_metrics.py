@@ -36,7 +36,9 @@ def works(servers: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def test_documents_are_counted_over_all_processes_dead_or_alive(works: Works) -> None:
-    assert _made(works) == _files(works) == 2 * RENAMED + 1  # and the list of the rename
+    assert (
+        _made(works) == _files(works) == 2 * RENAMED + 2
+    )  # and the list of the rename, and its report
 
     works.signal("interactive-0", signal.SIGKILL)
     number = works.approve([100], enterprise=2)[0]
