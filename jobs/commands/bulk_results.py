@@ -86,7 +86,7 @@ def _tell(found: Progress, missed: Missed) -> None:
         f" {found.held} held, {found.pending + found.ordered} open"
     )
     if found.merkle_root:
-        err.print(f"root (RFC 6962): {found.merkle_root}")
+        err.print(f"root (RFC 6962): {found.merkle_root}", soft_wrap=True)
     if missed.nobody:
         err.print("nobody was missed")
     for what, numbers in (("no item", missed.no_item), ("no file", missed.unfinished)):
