@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
@@ -46,6 +47,15 @@ class Asked:
             self._handler.wfile.write(data)
             self._handler.wfile.flush()
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is said meanwhile goes out at once: it is there when any of it is."""
+        wire, said = self._handler.wfile, BytesIO()
+        self._handler.wfile = said  # type: ignore[assignment]
+        yield
+        self._handler.wfile = wire
+        self.write(said.getvalue())
+
     def hang_up(self) -> None:
         """End the connection after this."""
         self._handler.close_connection = True
@@ -78,8 +88,9 @@ def changed(**changes: object) -> Behaviour:
 
 def twice(asked: Asked) -> None:
     """The answer comes two times over the connection."""
-    asked.tell(asked.answer)
-    asked.tell(asked.answer)
+    with asked.together():
+        asked.tell(asked.answer)
+        asked.tell(asked.answer)
 
 
 def silent(asked: Asked) -> None:

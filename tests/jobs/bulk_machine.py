@@ -22,6 +22,7 @@ from typing import Any
 from sqlalchemy import select
 
 from factory import specimen
+from factory.access import Viewer
 from factory.errors import (
     ConflictError,
     DigestMismatchError,
@@ -43,6 +44,7 @@ from factory.model import (
     Standing,
 )
 from jobs import desk, intake
+from jobs.asker import COUNTER, Asker
 from jobs.bulk import confirming, steering, steps
 from jobs.bulk.beginning import OPERATIONS
 from jobs.intake import Outcome, Status
@@ -166,7 +168,8 @@ def _install_versions(folder: Path) -> None:
             asked = (
                 "automatic_below = 2\n" if version == VERSIONS[-1] else "collect_again = false\n"
             )
-            later += f"\n[bulk]\nsecond_operator_above = 3\n{asked}"
+            later = later[: later.index("[bulk]")]
+            later += f"[bulk]\nsecond_operator_above = 3\n{asked}"
             (folder / f"{name}-{version}.toml").write_text(later, "utf-8")
 
 
@@ -421,9 +424,11 @@ class World:
         """Somebody confirms a batch."""
 
         def run(batch: Batch) -> None:
-            by = confirming.ENTERPRISE if by_enterprise else confirming.OPERATIONS
+            code = batch.subject.get("credit_code", specimen.credit_code(1))
+            theirs = Asker(viewer=Viewer.ENTERPRISE, credit_code=code)
+            asker = theirs if by_enterprise else COUNTER
             confirming.confirm(
-                self.plant, batch.id, who=WHO, why="notice", operator=operator, by=by
+                self.plant, batch.id, who=WHO, why="notice", operator=operator, asker=asker
             )
 
         self._of(pick, lambda each: each.state is BatchState.AWAITING, run)
