@@ -134,4 +134,4 @@ def _of(reasons: Mapping[tuple[ItemState, str], int], state: ItemState) -> dict[
 def _undo(batch: Batch) -> str | None:
     if batch.kind != scopes.RENAMED or batch.confirmed_at is None:
         return None
-    return f"certfactory bulk plan undo {batch.id} --reason …"
+    return f"certfactory bulk plan undo {batch.id}"

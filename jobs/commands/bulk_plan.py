@@ -115,6 +115,8 @@ def reissue(
     All numbers are known, or nothing is begun (exit code 4).
     """
     wanted = [*numbers, *(_listed(source) if source else ())]
+    if not wanted and source:
+        raise click.UsageError(f"{source} holds no registration numbers")
     if not wanted:
         raise click.UsageError("give registration numbers, or --from FILE")
     distinct = list(dict.fromkeys(wanted))

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from factory.errors import ConflictError
 from factory.model import BatchId, Kind
 from jobs import documents
 from jobs.bulk import progress, proving
@@ -39,11 +40,16 @@ def bulk_report(
     """What became of every item of a batch, and whether anybody was missed.
 
     A line an item: registration number, outcome, reason, the editions replaced and made, and the
-    SHA-256 of their files; no names.  Exit code 1 if somebody was missed.
+    SHA-256 of their files; no names.  Exit code 1 if items are held, or
+    somebody was missed.
     """
     plant, ident = machine.plant(), BatchId(batch)
     found = progress.progress(plant, ident)
+    if output is not None and not output.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
     if sealed:
+        if not _registers(found, plant):
+            raise ConflictError(f"batch {batch}: is {found.state}; it has no sealed summary")
         for profile in _registers(found, plant):
             given = documents.link(
                 plant, ident, Kind.BATCH_REPORT, who=machine.who(), profile=profile
@@ -55,7 +61,7 @@ def bulk_report(
     _write(lines, output, found.total)
     missed = reports.missed(plant, ident)
     _tell(found, missed)
-    if not missed.nobody:
+    if found.held or not missed.nobody:
         sys.exit(REFUSED)
 
 
