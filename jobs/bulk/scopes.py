@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -95,12 +96,12 @@ def why_skip(plant: Plant, tx: Tx, batch: Batch, item: Item) -> str | None:
     return scope_of(batch).is_done(plant, tx, batch, item)
 
 
-class _Selected:
+class _Selected(ABC):
     """Concerns what a question to the register finds."""
 
+    @abstractmethod
     def affected(self, batch: Batch) -> Select[Any]:
         """The question."""
-        raise NotImplementedError
 
     def slice_of(
         self,
