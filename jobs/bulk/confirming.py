@@ -42,7 +42,7 @@ def confirm(
     """
     with plant.ledger.read() as tx:
         correlation = batches.get(tx, ident).correlation
-    with plant.ledger.write(f"operator:{operator}" if operator else who, correlation) as tx:
+    with plant.ledger.write(_acts(who, operator, asker), correlation) as tx:
         batch = batches.get(tx, ident, lock=True)
         _check(plant, tx, batch, asker)
         if _needs_two(plant, tx, batch) and not _is_second(tx, batch, operator, why):
@@ -51,9 +51,18 @@ def confirm(
         return batches.get(tx, ident)
 
 
+def _acts(who: str, operator: str | None, asker: Asker) -> str:
+    """Who is kept as having confirmed: who showed a token, the enterprise, or the account."""
+    if operator is not None:
+        return f"operator:{operator}"
+    return f"enterprise:{asker.credit_code}" if asker.viewer is Viewer.ENTERPRISE else who
+
+
 def _check(plant: Plant, tx: Tx, batch: Batch, asker: Asker) -> None:
     if batch.state is not BatchState.AWAITING:
-        raise ConflictError(f"batch {batch.id}: is not waiting for confirmation")
+        raise ConflictError(
+            f"batch {batch.id}: is not waiting for confirmation; it is {batch.state}"
+        )
     if asker.viewer is Viewer.COUNTER:
         return
     if not (

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from factory.errors import ConflictError, NotFoundError
+from factory.codes import credit_code_fault
+from factory.errors import ConflictError, NotFoundError, PermanentError
 from factory.events.data import MOST_NUMBERS
 from factory.events.envelope import understood, written
 from factory.model import BatchId
@@ -23,6 +25,8 @@ from storage.ledger import affected, batches, people
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
+
+MOST_TOLD = 20
 
 
 def rename(
@@ -44,13 +48,24 @@ def rename(
         names = people.names_of(tx, credit_code, list(plant.profiles)) - {new_name}
         day = effective_on or plant.today(tx)
     if not names:
-        raise NotFoundError("enterprise: no register knows this credit code by another name")
+        raise _not_to_be_renamed(plant, credit_code, new_name)
     if len(names) > 1:
         raise ConflictError("enterprise: registers know it by several names; submit it as an event")
     [old] = names
     enterprise = {"credit_code": credit_code, "old_name": old, "new_name": new_name}
     data = {"enterprise": enterprise, "effective_on": day.isoformat()}
     return _ask(plant, scopes.RENAMED, data | ({"evidence": evidence} if evidence else {}), who)
+
+
+def _not_to_be_renamed(plant: Plant, credit_code: str, new_name: str) -> PermanentError:
+    """Why no register has the enterprise under another name than the new one."""
+    with plant.ledger.read() as tx:
+        if new_name in people.names_of(tx, credit_code, list(plant.profiles)):
+            return ConflictError("enterprise: has that name already")
+    fault = credit_code_fault(credit_code)
+    return NotFoundError(
+        "enterprise: no register knows this credit code" + (f" ({fault})" if fault else "")
+    )
 
 
 def undo(plant: Plant, ident: BatchId, *, who: str) -> Outcome:
@@ -76,13 +91,13 @@ def by_version(
 
 
 def reissue(
-    plant: Plant, numbers: Sequence[str], *, reason: str, who: str, profile: str | None = None
+    plant: Plant, numbers: Mapping[str, str], *, reason: str, who: str, profile: str | None = None
 ) -> list[Outcome]:
     """Registrations are issued anew, a batch for each register and 20 000 of its numbers.
 
-    numbers: each once.
-    NotFoundError: places of the list that no register knows.  ConflictError: numbers that several
-    registers have.  Nothing is begun then.
+    numbers: each with where it stands, e.g. ``line 4``; a number itself is never repeated.
+    NotFoundError: where there are numbers that no register knows.  ConflictError: several
+    registers have one of them.  Nothing is begun then.
     """
     outcomes = []
     for name, own in _by_register(plant, numbers, profile).items():
@@ -94,31 +109,26 @@ def reissue(
 
 
 def _by_register(
-    plant: Plant, numbers: Sequence[str], profile: str | None
+    plant: Plant, numbers: Mapping[str, str], profile: str | None
 ) -> Mapping[str, list[str]]:
     wanted = [profile] if profile else sorted(plant.profiles)
     found: dict[str, list[str]] = {}
     with plant.ledger.read() as tx:
         for name in wanted:
             rules = plant.profiles[name]
-            known = affected.rows_of(tx, rules.id, rules.authority, numbers)
+            known = affected.rows_of(tx, rules.id, rules.authority, list(numbers))
             if own := [number for number in numbers if number in known]:
                 found[name] = own
-    several = {n for name, own in found.items() for n in own if _is_in_another(n, name, found)}
-    if several:
+    registers = Counter(number for own in found.values() for number in own)
+    if several := sum(count > 1 for count in registers.values()):
         raise ConflictError(
-            f"numbers: several registers have {len(several)} of them; say which with --profile"
+            f"numbers: several registers have {several} of them; say which with --profile"
         )
-    known_anywhere = {number for own in found.values() for number in own}
-    unknown = [n for n, number in enumerate(numbers, start=1) if number not in known_anywhere]
+    unknown = [place for number, place in numbers.items() if number not in registers]
     if unknown:
-        places = ", ".join(map(str, unknown[:20]))
-        raise NotFoundError(f"numbers: {len(unknown)} are in no register: entries {places}")
+        told = ", ".join(unknown[:MOST_TOLD]) + (" …" if len(unknown) > MOST_TOLD else "")
+        raise NotFoundError(f"numbers: {len(unknown)} are in no register: {told}")
     return found
-
-
-def _is_in_another(number: str, name: str, found: Mapping[str, list[str]]) -> bool:
-    return any(number in own for other, own in found.items() if other != name)
 
 
 def _ask(plant: Plant, kind: str, data: Mapping[str, Any], who: str) -> Outcome:

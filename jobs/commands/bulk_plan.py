@@ -114,14 +114,17 @@ def reissue(
 
     All numbers are known, or nothing is begun (exit code 4).
     """
-    wanted = [*numbers, *(_listed(source) if source else ())]
+    wanted = [(number, f"argument {place}") for place, number in enumerate(numbers, start=1)]
+    wanted += _listed(source) if source else ()
     if not wanted and source:
         raise click.UsageError(f"{source} holds no registration numbers")
     if not wanted:
         raise click.UsageError("give registration numbers, or --from FILE")
-    distinct = list(dict.fromkeys(wanted))
-    if len(distinct) < len(wanted):
-        err.print(f"{len(wanted) - len(distinct)} numbers come twice, and count once")
+    distinct: dict[str, str] = {}
+    for number, place in wanted:
+        distinct.setdefault(number, place)
+    if twice := len(wanted) - len(distinct):
+        err.print(f"named more than once, and counted once: {twice}")
     plant, who = machine.plant(), machine.who()
     outcomes = requests.reissue(plant, distinct, reason=reason, who=who, profile=profile)
     if confirm:
@@ -130,14 +133,14 @@ def reissue(
     _tell(plant, outcomes, as_json=as_json)
 
 
-def _listed(source: Path) -> list[str]:
-    """FieldError: it is no text."""
+def _listed(source: Path) -> list[tuple[str, str]]:
+    """Each number and its line.  FieldError: it is no text."""
     try:
         text = read_file(source, MOST_LIST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FieldError(str(source), "UTF-8", "is no list of numbers") from error
-    lines = (line.split("#")[0].split(",")[0].strip() for line in text.splitlines())
-    return [line for line in lines if line]
+    lines = [line.split("#")[0].split(",")[0].strip() for line in text.splitlines()]
+    return [(line, f"line {place}") for place, line in enumerate(lines, start=1) if line]
 
 
 def _confirm(plant: Plant, outcome: Outcome, reason: str) -> None:

@@ -143,7 +143,7 @@ def start(tx: Tx, batch: BatchId, *, why: str) -> None:
         rung_at=tx.now,
     )
     if not changed:
-        raise ConflictError(f"batch {batch}: is not waiting for confirmation")
+        raise _otherwise(tx, batch, "is not waiting for confirmation")
     outbox.ring_batch(tx, batch)
     audit.note(tx, "batch confirmed", ("batch", batch), why=why)
 
@@ -151,7 +151,7 @@ def start(tx: Tx, batch: BatchId, *, why: str) -> None:
 def pause(tx: Tx, batch: BatchId, *, why: str) -> None:
     """Nothing of it is begun until it is resumed.  ConflictError: it does not run."""
     if not _turn(tx, batch, (BatchState.RUNNING,), state=BatchState.PAUSED.value):
-        raise ConflictError(f"batch {batch}: does not run")
+        raise _otherwise(tx, batch, "does not run")
     audit.note(tx, "batch paused", ("batch", batch), why=why)
 
 
@@ -173,7 +173,7 @@ def resume(tx: Tx, batch: BatchId, *, forgiven: Mapping[str, int], why: str) -> 
     """
     was = get(tx, batch, lock=True)
     if was.state not in HALTED:
-        raise ConflictError(f"batch {batch}: is neither paused nor stopped")
+        raise _otherwise(tx, batch, "is neither paused nor stopped")
     _set(
         tx,
         batch,
@@ -210,7 +210,7 @@ def cancel(tx: Tx, batch: BatchId, *, why: str) -> None:
         rung_at=tx.now,
     )
     if not changed:
-        raise ConflictError(f"batch {batch}: has ended")
+        raise _otherwise(tx, batch, "has ended")
     outbox.ring_batch(tx, batch)  # its result is listed next
     audit.note(tx, "batch cancelled", ("batch", batch), why=why)
 
@@ -235,7 +235,7 @@ def steer(tx: Tx, batch: BatchId, *, why: str, **values: object) -> None:
     """Set its rate or priority, from the next chunk on.  ConflictError: it has ended."""
     unended = tuple(state for state in BatchState if state not in ENDED)
     if not _turn(tx, batch, unended, paced_until=None, **values):
-        raise ConflictError(f"batch {batch}: has ended")
+        raise _otherwise(tx, batch, "has ended")
     audit.note(tx, "batch steered", ("batch", batch), why=why, what=values)
 
 
@@ -306,6 +306,11 @@ def _turn(tx: Tx, batch: BatchId, states: Sequence[BatchState], **values: object
     c = t.batch.c
     changed = tx.run(update(t.batch).where(c.id == batch, c.state.in_(states)).values(**values))
     return bool(changed.rowcount)
+
+
+def _otherwise(tx: Tx, batch: BatchId, what: str) -> ConflictError:
+    """That it is in another state than was asked for, and in which."""
+    return ConflictError(f"batch {batch}: {what}; it is {get(tx, batch).state}")
 
 
 def _batch(row: Row[Any]) -> Batch:
