@@ -308,6 +308,15 @@ class World:
         data = {"enterprise": subject, "effective_on": self.day.isoformat()}
         self._send(self._event(RENAMED, data, source=source))
 
+    def ask_for_many(self, kind: str, place: int) -> None:
+        """A bulk event of this kind that nothing stands in the way of."""
+        if kind == RENAMED:
+            self.rename(place, 1, wide=True)
+        elif kind == REISSUED:
+            self.reissue(place, 0)
+        else:
+            self.issue_by_version(OF_VERSIONS.index(kind) * 3 + 2, place)
+
     def issue_by_version(self, pick: int, register: int) -> None:
         """A version was installed: a new seal, name of the authority or design."""
         profile = self.pair[register % 2]
