@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
 from factory import access, events
 from factory.access import Thing, Viewer
-from factory.errors import FieldError, ForbiddenError
+from factory.errors import FieldError, ForbiddenError, NotFoundError
 from factory.events import (
     Applied,
     BulkData,
@@ -17,10 +17,11 @@ from factory.events import (
     HolderReference,
     RegistrationImported,
 )
-from factory.model import ProfileId
+from factory.model import BatchId, ProfileId
 from factory.profile import Profile
-from storage.ledger import Tx, applications, inbox, people, registers, status
+from storage.ledger import Tx, applications, batches, inbox, people, registers, status
 from storage.ledger.applications import ApplicationRow
+from storage.ledger.batches import Batch
 from storage.ledger.inbox import Received
 from storage.ledger.status import RegistrationView
 
@@ -48,7 +49,10 @@ class Concerned:
 class Asker:
     """Who asks: a holder, an enterprise, the counter, or anybody.
 
-    paper: kind and number of the holder's identity paper, as it is or was.
+    paper:  kind and number of the holder's identity paper, as it is or was.
+    source: the upstream system (来源系统) they come through; None: they are at the factory.
+    within: the registers that this system sees; None: all.  What lies outside is not found, in
+            the words that are said of what does not exist.
 
     That they are who they say they are, whoever let them in has asked (实名, 法人一证通, 窗口):
     the caller vouches for it.  What is asked here is that they get their own and nobody else's,
@@ -59,6 +63,8 @@ class Asker:
     viewer: Viewer = Viewer.COUNTER
     credit_code: str | None = None
     paper: tuple[str, str] | None = field(default=None, repr=False)
+    source: str | None = None
+    within: Set[str] | None = None
 
     def __post_init__(self) -> None:
         name, rule = NAMES.get(self.viewer, ("viewer", ""))
@@ -70,15 +76,32 @@ class Asker:
         """Whether they see their own alone."""
         return self.viewer in NAMES
 
+    def through(self, source: str, within: Set[str]) -> Asker:
+        """The same, asking through that upstream system."""
+        return replace(self, source=source, within=within)
+
+    def reaches(self, profiles: Iterable[str]) -> bool:
+        """Whether they see all these registers."""
+        return self.within is None or set(profiles) <= self.within
+
+    def batch(self, tx: Tx, ident: BatchId) -> Batch:
+        """A batch that keeps within the registers they see.  NotFoundError: there is none."""
+        found = batches.get(tx, ident)
+        if not self.reaches(found.profiles):
+            raise batches.none(ident)
+        return found
+
     def may_see(self, tx: Tx, thing: Thing, about: Concerned, profile: Profile | None) -> None:
-        """Nothing, if so.  ForbiddenError: why not."""
+        """Nothing, if so.  ForbiddenError: why not.  NotFoundError: it is in another register."""
+        if about.profile and not self.reaches([about.profile]):
+            raise NotFoundError(f"{thing}: there is none")
         access.check(self.viewer, thing, profile, own=self._is_theirs(tx, about))
 
     def sees(self, tx: Tx, thing: Thing, about: Concerned, profile: Profile | None) -> bool:
         """Whether they may see it."""
         try:
             self.may_see(tx, thing, about, profile)
-        except ForbiddenError:
+        except (ForbiddenError, NotFoundError):
             return False
         return True
 

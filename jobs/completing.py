@@ -11,6 +11,7 @@ from factory.errors import SignatureRefusedError
 from factory.events.data import MOST_SIGNATURE_BYTES
 from factory.kinds import application_form
 from jobs import intake
+from jobs.asker import COUNTER, Asker
 from jobs.intake import Outcome
 from storage.ledger import Tx, applications, documents, preparations, promises
 
@@ -21,7 +22,9 @@ SIGNED = "application.signed"
 DESK = "urn:certfactory:desk"
 
 
-def complete(plant: Plant, token: str, *, who: str, way: str, signature: bytes) -> Outcome:
+def complete(
+    plant: Plant, token: str, *, who: str, way: str, signature: bytes, asker: Asker = COUNTER
+) -> Outcome:
     """Take the signature of a prepared form.
 
     way: ``value``, a raw signature, or ``cms``, a finished container.
@@ -36,14 +39,17 @@ def complete(plant: Plant, token: str, *, who: str, way: str, signature: bytes) 
             " Make it detached"
         )
     with plant.ledger.read() as tx:
-        raw = _event(tx, token, {"preparation": token, way: b64encode(signature).decode()})
+        evidence = {"preparation": token, way: b64encode(signature).decode()}
+        raw = _event(tx, token, evidence, asker)
     return intake.submit_own(plant, events.parse(raw), raw, who=who)
 
 
-def _event(tx: Tx, token: str, evidence: dict[str, str]) -> bytes:
+def _event(tx: Tx, token: str, evidence: dict[str, str], asker: Asker) -> bytes:
     """What upstream would say of it, were it brought there."""
     known = preparations.get(tx, token)
     document = documents.get(tx, known.document)
+    if not asker.reaches([document.profile]):
+        raise preparations.none()
     number = applications.numbers(tx, [document.application_id or 0])[document.application_id or 0]
     paper = application_form.read(promises.of_document(tx, known.document).face).holder
     data = {

@@ -102,7 +102,7 @@ def collect(plant: Plant, number: str, *, who: str, asker: Asker = COUNTER) -> E
     ForbiddenError: not by whoever asks; an enterprise cannot collect for its people.
     """
     with plant.ledger.write(who) as tx:
-        registration = status.by_number(tx, number)
+        registration = status.by_number(tx, number, within=asker.within)
         profile = plant.profile(tx, registration.profile)
         asker.may_see(tx, Thing.COLLECTION, about_registration(registration), profile)
         _check_standing(registration, plant.today(tx))
@@ -110,9 +110,9 @@ def collect(plant: Plant, number: str, *, who: str, asker: Asker = COUNTER) -> E
         if newest is not None and newest.is_waiting:
             registering.release(plant, tx, registration.id)
             status.ask_for(tx, newest)
-            return _edition(status.by_number(tx, number), newest.number)
+            return _edition(status.by_ids(tx, [registration.id])[0], newest.number)
         status.collect(tx, _current(registration))
-        return _current(status.by_number(tx, number))
+        return _current(status.by_ids(tx, [registration.id])[0])
 
 
 def link(
@@ -132,7 +132,7 @@ def link(
     """
     seconds = plant.settings.link_seconds
     with plant.ledger.write(who) as tx:
-        registration = status.by_number(tx, number)
+        registration = status.by_number(tx, number, within=asker.within)
         profile = plant.profile(tx, registration.profile)
         asker.may_see(tx, Thing.CERTIFICATE_FILE, about_registration(registration), profile)
         _check_standing(registration, plant.today(tx))

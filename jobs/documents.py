@@ -11,7 +11,7 @@ from factory.access import Thing
 from factory.errors import ConflictError, NotFoundError
 from factory.model import BatchId, DocumentState, Kind
 from jobs.asker import COUNTER, Asker, Concerned, about_application
-from storage.ledger import Tx, applications, audit, batches, documents
+from storage.ledger import Tx, applications, audit, documents
 from storage.ledger.documents import DocumentView
 from storage.ledger.status import StoredFile
 
@@ -143,7 +143,7 @@ def file_of(document: DocumentView) -> StoredFile:
 def _of_application(
     plant: Plant, tx: Tx, number: str, asker: Asker, thing: Thing = Thing.APPLICATION_FORM
 ) -> Sequence[Seen]:
-    rows = applications.by_number(tx, number)
+    rows = applications.by_number(tx, number, within=asker.within)
     if not rows:
         raise NotFoundError("acceptance number: there is no such application")
     about = {row.id: about_application(row) for row in rows}
@@ -158,7 +158,7 @@ def _of_application(
 
 def _of_batch(tx: Tx, batch: BatchId, asker: Asker) -> Sequence[Seen]:
     """Of a rename its enterprise may see the list; other batches are no one enterprise's."""
-    code = batches.get(tx, batch).subject.get("credit_code")
+    code = asker.batch(tx, batch).subject.get("credit_code")
     about = Concerned(employers=frozenset({code} if code else ()))
     asker.may_see(tx, Thing.RENAME_LIST, about, None)
     return [Seen(document=each, about=about) for each in documents.of_batch(tx, batch)]

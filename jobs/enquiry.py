@@ -134,7 +134,8 @@ def event_status(plant: Plant, event_id: str, *, asker: Asker = COUNTER) -> list
     ForbiddenError: there are some, and they may see none of them.
     """
     with plant.ledger.read() as tx:
-        found = _visible(plant, tx, inbox.by_event_id(tx, event_id), asker)
+        said = inbox.by_event_id(tx, event_id, source=asker.source)
+        found = _visible(plant, tx, said, asker)
         return [_event_status(plant, tx, received, asker) for received in found]
 
 
@@ -191,7 +192,7 @@ def registration_status(plant: Plant, number: str, *, asker: Asker = COUNTER) ->
     NotFoundError: there is none.  ForbiddenError: whoever asks may not see it.
     """
     with plant.ledger.read() as tx:
-        found = status.by_number(tx, number)
+        found = status.by_number(tx, number, within=asker.within)
         profile = plant.profile(tx, found.profile)
         asker.may_see(tx, Thing.EDITION_LIST, about_registration(found), profile)
         return _registration_status(plant, tx, found, asker)
@@ -225,7 +226,7 @@ def _applications(
     plant: Plant, tx: Tx, number: str, thing: Thing, asker: Asker
 ) -> list[ApplicationRow]:
     """The applications of that number.  ForbiddenError: the asker may not see this of one."""
-    found = applications.by_number(tx, number)
+    found = applications.by_number(tx, number, within=asker.within)
     for each in found:
         asker.may_see(tx, thing, about_application(each), plant.profile(tx, each.profile))
     return found
@@ -272,7 +273,11 @@ def awaited(plant: Plant, number: str, *, asker: Asker = COUNTER) -> list[Awaite
     """
     with plant.ledger.read() as tx:
         known = {each.profile for each in applications.by_number(tx, number)}
-        found = [each for each in _held_of(tx, number) if each.hold.profile not in known]
+        found = [
+            each
+            for each in _held_of(tx, number)
+            if each.hold.profile not in known and asker.reaches([each.hold.profile])
+        ]
         seen = {each.id for each in _visible(plant, tx, [each.event for each in found], asker)}
         found = [each for each in found if each.event.id in seen]
     profiles = dict.fromkeys(each.hold.profile for each in found)

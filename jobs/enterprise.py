@@ -151,7 +151,7 @@ def _known(
     plant: Plant, tx: Tx, credit_code: str, profile: str | None, asker: Asker
 ) -> Sequence[Known]:
     """The enterprise in the registers asked for; the states of its people are what is seen."""
-    everywhere = employers.known(tx, credit_code)
+    everywhere = [e for e in employers.known(tx, credit_code) if asker.reaches([e.profile])]
     found = [each for each in everywhere if profile in {None, each.profile}]
     for name in {each.profile for each in found} or {profile or ""}:
         about = Concerned(profile=name, employers=frozenset({credit_code}))

@@ -63,7 +63,7 @@ def form(
 
     PermanentError: it is not their turn, or there is no such form, and why.
     """
-    row = application(tx, number, profile)
+    row = application(tx, number, profile, asker)
     rules = plant.profile(tx, row.profile)
     asker.may_see(tx, Thing.SIGNING, about_application(row), rules)
     if PARTY_OF.get(asker.viewer, signer) is not signer:
@@ -86,9 +86,10 @@ def _check_not_signed(document: DocumentView, signer: Party, signers: tuple[Part
         raise ConflictError(f"party: the {signer} has signed revision {document.revision} already")
 
 
-def application(tx: Tx, number: str, profile: str | None) -> ApplicationRow:
+def application(tx: Tx, number: str, profile: str | None, asker: Asker = COUNTER) -> ApplicationRow:
     """The application of that number.  NotFoundError.  ConflictError: several registers have it."""
-    found = [row for row in applications.by_number(tx, number) if profile in {None, row.profile}]
+    known = applications.by_number(tx, number, within=asker.within)
+    found = [row for row in known if profile in {None, row.profile}]
     if not found:
         raise NotFoundError("acceptance number: there is no such application")
     if len(found) > 1:

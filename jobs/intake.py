@@ -31,6 +31,7 @@ from factory.model import BatchId
 from factory.register import check_day
 from factory.versions import installed_are
 from jobs import materials, signatures
+from jobs.asker import COUNTER, Asker
 from jobs.bulk import beginning
 from jobs.entering import Entered, Entry, Pictures, enter
 from jobs.registering import acceptance_number
@@ -93,12 +94,13 @@ class Ready:
     signed: Finished | None = field(default=None, repr=False)
 
 
-def submit(plant: Plant, raw: bytes, *, who: str) -> Outcome:
+def submit(plant: Plant, raw: bytes, *, who: str, asker: Asker = COUNTER) -> Outcome:
     """Take one event.
 
+    asker: who hands it in; through an upstream system nothing but that system's own.
     Never raises for what the event says.  StoreUnavailableError: nothing could be stored.
     """
-    ready = _ready(plant, raw)
+    ready = _ready(plant, raw, asker)
     return ready if isinstance(ready, Outcome) else take(plant, ready, who=who)
 
 
@@ -173,14 +175,14 @@ def retry(plant: Plant, hold_id: int, *, who: str, why: str) -> Outcome:
         return outcome
 
 
-def _ready(plant: Plant, raw: bytes) -> Ready | Outcome:
+def _ready(plant: Plant, raw: bytes, asker: Asker = COUNTER) -> Ready | Outcome:
     """The event and what comes with it, before a transaction begins; or why it is refused."""
     try:
         event = events.parse(raw)
     except InvalidEventError as error:
         return Outcome(status=Status.REFUSED, problems=error.problems)
     try:
-        _check_source(plant, event)
+        _check_source(plant, event, asker)
         _check_day(plant, event)
         materials.check_new(plant, event)
     except FieldError as error:
@@ -203,13 +205,18 @@ def _signed(plant: Plant, event: Event) -> Finished | None:
     )
 
 
-def _check_source(plant: Plant, event: Event) -> None:
-    """FieldError: an unknown profile, or one this source may not submit for."""
+def _check_source(plant: Plant, event: Event, asker: Asker = COUNTER) -> None:
+    """FieldError: an unknown profile, or one this source, or whoever asks, may not submit for."""
+    if asker.source not in {None, event.source}:
+        raise FieldError("source", "access key", "is not the source that the key is for")
     with plant.ledger.read() as tx:
         granted = beginning.granted(plant, tx, event.source)
     if isinstance(event.data, EnterpriseRenamed):
         if not granted:
             raise FieldError("source", "certfactory sources", "may not submit for any profile")
+        if not asker.reaches(granted):
+            rule = "a rename concerns all registers of its source"
+            raise FieldError("source", rule, "the access key is for some of them alone")
         return
     profile = event.data.profile
     if profile not in plant.profiles:
@@ -217,6 +224,8 @@ def _check_source(plant: Plant, event: Event) -> None:
         raise FieldError("data.profile", rule, "there is no such profile")
     if profile not in granted:
         raise FieldError("source", "certfactory sources", f"may not submit for {profile}")
+    if not asker.reaches([profile]):
+        raise FieldError("data.profile", "access key", f"the key is not for {profile}")
 
 
 def _check_day(plant: Plant, event: Event) -> None:

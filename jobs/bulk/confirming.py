@@ -41,7 +41,7 @@ def confirm(
     agreed already, or the register has changed.  ForbiddenError: it is not for them to confirm.
     """
     with plant.ledger.read() as tx:
-        correlation = batches.get(tx, ident).correlation
+        correlation = asker.batch(tx, ident).correlation
     with plant.ledger.write(_acts(who, operator, asker), correlation) as tx:
         batch = batches.get(tx, ident, lock=True)
         _check(plant, tx, batch, asker)

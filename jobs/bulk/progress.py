@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from factory.model import BatchId, BatchState, ItemState
 from jobs import standing
+from jobs.asker import COUNTER, Asker
 from jobs.bulk import confirming, scopes
 from jobs.standing import Stand
 from storage.ledger import Tx, batches, items, rates
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from jobs.wiring import Plant
 
 LOOK_SECONDS = 0.5
+MOST_LISTED = 100
 WAITS_FOR_SOMEBODY = (BatchState.AWAITING, *batches.HALTED)
 
 
@@ -62,16 +65,17 @@ class Progress:
     owner: str  #: whose turn it is
 
 
-def progress(plant: Plant, ident: BatchId) -> Progress:
+def progress(plant: Plant, ident: BatchId, *, asker: Asker = COUNTER) -> Progress:
     """One batch.  NotFoundError: there is none."""
     with plant.ledger.read() as tx:
-        return _progress(plant, tx, batches.get(tx, ident))
+        return _progress(plant, tx, asker.batch(tx, ident))
 
 
-def all_progress(plant: Plant) -> list[Progress]:
-    """All batches, newest first."""
+def all_progress(plant: Plant, *, asker: Asker = COUNTER) -> list[Progress]:
+    """The hundred newest batches, newest first."""
     with plant.ledger.read() as tx:
-        return [_progress(plant, tx, each) for each in batches.all_batches(tx)]
+        seen = (each for each in batches.all_batches(tx) if asker.reaches(each.profiles))
+        return [_progress(plant, tx, each) for each in list(islice(seen, MOST_LISTED))]
 
 
 def follow(plant: Plant, ident: BatchId) -> Iterator[Progress]:

@@ -11,8 +11,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from factory.model import BatchId, Format, ItemState
+from jobs.asker import COUNTER, Asker
 from jobs.bulk import scopes
-from storage.ledger import batches, results
+from storage.ledger import results
 from storage.ledger.results import Result
 
 if TYPE_CHECKING:
@@ -49,14 +50,16 @@ class Missed:
         return not self.no_item and not self.unfinished
 
 
-def rows(plant: Plant, ident: BatchId, *, failed: bool = False) -> Iterator[dict[str, Any]]:
+def rows(
+    plant: Plant, ident: BatchId, *, failed: bool = False, asker: Asker = COUNTER
+) -> Iterator[dict[str, Any]]:
     """Every item of a batch as plain JSON, in the order of registrations; or what is held.
 
     NotFoundError: no such batch.
     """
     states = (ItemState.HELD,) if failed else tuple(ItemState)
     with plant.ledger.read() as tx:
-        batches.get(tx, ident)
+        asker.batch(tx, ident)
         for each in results.results(tx, ident, states=states):
             yield _row(each)
 
@@ -94,10 +97,10 @@ def _line(values: Iterable[object]) -> str:
     return text.getvalue()
 
 
-def missed(plant: Plant, ident: BatchId) -> Missed:
+def missed(plant: Plant, ident: BatchId, *, asker: Asker = COUNTER) -> Missed:
     """Who was missed by a batch that has taken effect.  NotFoundError: no such batch."""
     with plant.ledger.read() as tx:
-        batch = batches.get(tx, ident)
+        batch = asker.batch(tx, ident)
         concerned = scopes.scope_of(batch).concerned(plant, tx, batch)
         since = batch.confirmed_at
         return Missed(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, true
 
 from factory import register
 from factory.errors import NotFoundError
@@ -70,14 +70,24 @@ def holder_of(tx: Tx, profile: str, number: str) -> int | None:
     return found
 
 
-def by_number(tx: Tx, number: str) -> list[ApplicationRow]:
-    """The applications of that acceptance number, one a profile."""
-    rows = tx.run(
-        select(t.application)
-        .where(t.application.c.acceptance_number == number)
-        .order_by(t.application.c.id)
+def by_number(tx: Tx, number: str, *, within: Set[str] | None = None) -> list[ApplicationRow]:
+    """The applications of that acceptance number, one a profile.
+
+    within: the registers looked into; None: all.
+    """
+    c = t.application.c
+    here = true() if within is None else c.profile.in_(within)
+    wanted = select(t.application).where(here, c.acceptance_number == number).order_by(c.id)
+    return [_row(row) for row in tx.run(wanted)]
+
+
+def of_employer(tx: Tx, profiles: Collection[str], credit_code: str) -> list[ApplicationRow]:
+    """The applications of an enterprise's people in these registers, the newest first."""
+    c = t.application.c
+    wanted = select(t.application).where(
+        c.profile.in_(profiles), c.view["employer"].as_string() == credit_code
     )
-    return [_row(row) for row in rows]
+    return [_row(row) for row in tx.run(wanted.order_by(c.id.desc()))]
 
 
 def numbers(tx: Tx, ids: Sequence[int]) -> Mapping[int, str]:

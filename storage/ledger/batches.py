@@ -5,7 +5,7 @@ What each item of a batch comes to is in ``items``; what a batch concerns, in ``
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -88,15 +88,19 @@ def get(tx: Tx, batch: BatchId, *, lock: bool = False) -> Batch:
     wanted = select(t.batch).where(t.batch.c.id == batch)
     row = tx.run(tx.locked(wanted) if lock else wanted).one_or_none()
     if row is None:
-        raise NotFoundError(f"batch {batch}: there is none")
+        raise none(batch)
     return _batch(row)
 
 
-def all_batches(tx: Tx, limit: int = 100) -> list[Batch]:
+def none(batch: BatchId) -> NotFoundError:
+    """That there is no such batch."""
+    return NotFoundError(f"batch {batch}: there is none")
+
+
+def all_batches(tx: Tx) -> Iterator[Batch]:
     """The newest batches first."""
-    return [
-        _batch(row) for row in tx.run(select(t.batch).order_by(t.batch.c.id.desc()).limit(limit))
-    ]
+    for row in tx.run(select(t.batch).order_by(t.batch.c.id.desc())):
+        yield _batch(row)
 
 
 def not_ended(tx: Tx, *kinds: str) -> list[Batch]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, true, update
 
 from factory.errors import NotFoundError
 from storage import tables as t
@@ -61,9 +61,14 @@ def get(tx: Tx, inbox_id: int) -> Received:
     return _received(tx.run(select(t.inbox).where(t.inbox.c.id == inbox_id)).one())
 
 
-def by_event_id(tx: Tx, event_id: str) -> list[Received]:
-    """The events of that id, one a source."""
-    rows = tx.run(select(t.inbox).where(t.inbox.c.event_id == event_id).order_by(t.inbox.c.id))
+def by_event_id(tx: Tx, event_id: str, *, source: str | None = None) -> list[Received]:
+    """The events of that id, one a source.
+
+    source: of this one alone; None: of all.
+    """
+    c = t.inbox.c
+    said = true() if source is None else c.source == source
+    rows = tx.run(select(t.inbox).where(said, c.event_id == event_id).order_by(c.id))
     return [_received(row) for row in rows]
 
 

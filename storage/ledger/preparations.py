@@ -101,6 +101,11 @@ def add(tx: Tx, holder: HolderRow, new: NewPreparation, picture: str) -> str:
     return token
 
 
+def none() -> NotFoundError:
+    """That there is no such preparation."""
+    return NotFoundError("preparation: there is none of that token")
+
+
 def get(tx: Tx, token: str) -> Preparation:
     """The preparation of that token.  NotFoundError: there is none."""
     c = t.preparation.c
@@ -117,7 +122,7 @@ def get(tx: Tx, token: str) -> Preparation:
         .where(c.token == token)
     ).one_or_none()
     if row is None:
-        raise NotFoundError("preparation: there is none of that token")
+        raise none()
     return _opened(tx, row)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, func, select, true, update
 from sqlalchemy.sql.selectable import Select
 
 from factory.errors import ConflictError, NotFoundError
@@ -101,14 +101,18 @@ SEAL = "seal"  #: what an order waits for that somebody outside was asked to sea
 CURRENT = (EditionState.UNCOLLECTED, EditionState.COLLECTED)
 
 
-def by_number(tx: Tx, number: str) -> RegistrationView:
-    """A registration by its number in either spelling.  NotFoundError: there is none."""
+def by_number(tx: Tx, number: str, *, within: Set[str] | None = None) -> RegistrationView:
+    """A registration by its number in either spelling.  NotFoundError: there is none.
+
+    within: the registers looked into; None: all.
+    """
     c, key = t.registration.c, number_key(number)
+    here = true() if within is None else c.profile.in_(within)
     former = select(t.former_number.c.registration_id).where(t.former_number.c.number_key == key)
     # Of two registrations of one person, the later may have had the number of the earlier.
     rows = (
-        tx.run(select(t.registration).where(c.number_key == key)).all()
-        or tx.run(select(t.registration).where(c.id.in_(former))).all()
+        tx.run(select(t.registration).where(here, c.number_key == key)).all()
+        or tx.run(select(t.registration).where(here, c.id.in_(former))).all()
     )
     if not rows:
         raise NotFoundError("registration number: there is no such registration")
