@@ -21,6 +21,8 @@
         AwaitsError                something that must come first has not come yet
           BatchRunningError        a bulk event of the same people is under way
         NotFoundError              there is no such thing
+        ForbiddenError             whoever asks may not see or do this
+        UnrecognisedError          whoever calls does not prove who they are
         SealedDataError            a sealed value does not open under its key
         DigestMismatchError        stored bytes are not those that were recorded
       TransientError               may pass by itself: try again, later each time
@@ -28,6 +30,7 @@
         SealPendingError           an outside seal service has not sealed yet: no failure
         StoreUnavailableError      the object store or the database gave no answer
         ReaderUnavailableError     the second program gave no answer
+        TooManyError               whoever calls does so too often
       SettingsError                the machine is not set up for this: says what to set
 
 Every message says what, which one and where the rule is from.  None carries a name, an
@@ -179,7 +182,11 @@ class NotFoundError(PermanentError):
 
 
 class ForbiddenError(PermanentError):
-    """Whoever asks may not see this; the message says which rule."""
+    """Whoever asks may not see or do this; the message says which rule."""
+
+
+class UnrecognisedError(PermanentError):
+    """Whoever calls does not prove who they are; of no key is said whether there is one."""
 
 
 class SealedDataError(PermanentError):
@@ -213,6 +220,14 @@ class ReaderUnavailableError(TransientError):
     """The program that reads finished documents again hung, broke down or grew too large."""
 
 
+class TooManyError(TransientError):
+    """Whoever calls does so too often; they are let in again after ``again_after``."""
+
+    def __init__(self, message: str, *, again_after: timedelta) -> None:
+        super().__init__(message)
+        self.again_after = again_after
+
+
 REASONS: dict[type[FactoryError], str] = {
     InvalidEventError: "invalid_event",
     FieldError: "field",
@@ -235,11 +250,13 @@ REASONS: dict[type[FactoryError], str] = {
     BatchRunningError: "batch_running",
     NotFoundError: "not_found",
     ForbiddenError: "forbidden",
+    UnrecognisedError: "unrecognised",
     SealedDataError: "sealed_data",
     DigestMismatchError: "digest_mismatch",
     KeyBusyError: "key_busy",
     SealPendingError: "seal_pending",
     StoreUnavailableError: "store_unavailable",
     ReaderUnavailableError: "reader_unavailable",
+    TooManyError: "too_many",
     SettingsError: "settings",
 }

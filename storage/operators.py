@@ -17,7 +17,6 @@ import json
 import os
 import re
 import secrets
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,12 +25,11 @@ from pathlib import Path
 
 from factory.errors import ConflictError, ForbiddenError, NotFoundError, SettingsError
 from factory.model import SHANGHAI
+from factory.tokens import NAME, NAME_RULE, SECRET_BYTES, TAIL, check_fits, written
 from storage import keyfiles
 
-OPERATOR_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-NAME_RULE = "small letters, digits and hyphens, 32 at most"
-TOKEN = re.compile(rf"op_({OPERATOR_NAME.pattern})_([0-9a-f]{{64}})([0-9a-f]{{8}})")
-SECRET_BYTES, SALT_BYTES = 32, 16
+TOKEN = re.compile(rf"op_({NAME.pattern})_{TAIL}")
+SALT_BYTES = 16
 DAYS, MOST_DAYS = 365, 1096
 MOST_ACTIVE = 2  #: tokens of one operator, so that a new one can take the place of an old one
 KEPT = 4  #: tokens of one operator that are remembered, the newest
@@ -123,7 +121,7 @@ class Operators:
     def _read(self) -> Mapping[str, Sequence[KeptToken]]:
         """All of them every time: how long it takes does not say whether a name is known."""
         files = sorted(self._folder.glob("*.json"))
-        return {file.stem: _tokens(file) for file in files if OPERATOR_NAME.fullmatch(file.stem)}
+        return {file.stem: _tokens(file) for file in files if NAME.fullmatch(file.stem)}
 
     def _write(self, name: str, tokens: Sequence[KeptToken]) -> None:
         """Whole or not at all."""
@@ -152,7 +150,7 @@ class Operators:
 
 def check_name(name: str) -> None:
     """SettingsError unless an operator may be called so."""
-    if not OPERATOR_NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise SettingsError(f"an operator is called by {NAME_RULE}")
 
 
@@ -161,22 +159,17 @@ def read_token(token: str) -> tuple[str, bytes]:
     found = TOKEN.fullmatch(token)
     if found is None:
         raise SettingsError("operator token: is not written op_<name>_<72 digits and letters a-f>")
-    name, secret, check = found.groups()
-    if check != _check(f"op_{name}_{secret}"):
+    name, secret, _ = found.groups()
+    if not check_fits(token):
         raise SettingsError("operator token: a character is wrong, its check does not fit")
     return name, bytes.fromhex(secret)
 
 
 def _new_token(name: str, now: datetime, expires: datetime) -> tuple[str, KeptToken]:
     secret, salt = secrets.token_bytes(SECRET_BYTES), secrets.token_bytes(SALT_BYTES)
-    text = f"op_{name}_{secret.hex()}"
     digest = _digest(salt, secret)
     kept = KeptToken(name=name, created=now, expires=expires, salt=salt, digest=digest)
-    return text + _check(text), kept
-
-
-def _check(text: str) -> str:
-    return f"{zlib.crc32(text.encode()):08x}"
+    return written(f"op_{name}", secret), kept
 
 
 def _digest(salt: bytes, secret: bytes) -> bytes:

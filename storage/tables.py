@@ -2,6 +2,7 @@
 
 Every row that belongs to a register carries its profile.  Personal data stands only in
 columns of type Sealed, each under the holder's own data key; look-ups go by keyed digests.
+What an access key signs with is sealed too, under a data key of its own.
 """
 
 from __future__ import annotations
@@ -113,6 +114,27 @@ data_key = Table(
     _time("created_at"),
     _time("erased_at", null=True),
     comment="One key a holder, wrapped by the master key; erasing it erases the person",
+)
+
+access_key = Table(
+    "access_key",
+    metadata,
+    _id(),
+    Column("key_id", String(16), nullable=False),
+    Column("source", String(255), nullable=False),
+    Column("label", String(32), nullable=False),
+    Column("scopes", Json, nullable=False),
+    Column("profiles", Json, nullable=False),
+    Column("secret_hash", String(64), nullable=False),
+    _ref("data_key"),
+    Column("signing_key", Sealed, nullable=False),
+    _time("created_at"),
+    _time("expires_at"),
+    _time("revoked_at", null=True),
+    _time("last_used_at", null=True),
+    UniqueConstraint("key_id"),
+    Index("ix_access_key_source_label", "source", "label"),
+    comment="Access keys (访问密钥): what upstream systems show at the door; no secret is kept",
 )
 
 inbox = Table(

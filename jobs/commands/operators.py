@@ -9,24 +9,12 @@ import click
 
 from jobs import operators
 from jobs.commands import machine
-from jobs.commands.options import TEXT, json_option
+from jobs.commands.options import NAME, TEXT, json_option
 from jobs.commands.output import err, local_time, print_json, print_table
 from jobs.operators import TokenView
-from storage.operators import DAYS, MOST_ACTIVE, MOST_DAYS, NAME_RULE, OPERATOR_NAME, Issued
+from storage.operators import DAYS, MOST_ACTIVE, MOST_DAYS, Issued
 
 STATES = {"active": "有效", "expired": "已过期", "withdrawn": "已停用"}
-
-
-class _Name(click.ParamType[str]):
-    """What an operator may be called."""
-
-    name = "name"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name.  BadParameter: it is none."""
-        if not OPERATOR_NAME.fullmatch(value):
-            self.fail(NAME_RULE, param, ctx)
-        return value
 
 
 @click.group("operators")
@@ -42,7 +30,7 @@ def operators_group() -> None:
     use, and making another withdraws the oldest.
     """,
 )
-@click.argument("name", type=_Name())
+@click.argument("name", type=NAME)
 @click.option(
     "--days", type=click.IntRange(1, MOST_DAYS), default=DAYS, show_default=True,
     help="Days until it expires.",
@@ -70,7 +58,7 @@ def operators_list(as_json: bool) -> None:
 
 
 @operators_group.command("withdraw")
-@click.argument("name", type=_Name())
+@click.argument("name", type=NAME)
 @click.option(
     "--reason", type=TEXT, default="no longer to be used", show_default=True,
     help="Why; it is kept in the audit log with your account.",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from factory import tokens
 from factory.model import ApplicationType
 
 
@@ -24,6 +25,18 @@ class _Text(click.ParamType[str]):
         return value
 
 
+class _Name(click.ParamType[str]):
+    """What an operator or an access key's label may be called."""
+
+    name = "name"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name.  BadParameter: it is none."""
+        if not tokens.NAME.fullmatch(value):
+            self.fail(tokens.NAME_RULE, param, ctx)
+        return value
+
+
 class _Ident(click.IntRange):
     """What the ledger counts with."""
 
@@ -31,6 +44,7 @@ class _Ident(click.IntRange):
 
 
 TEXT = _Text()
+NAME = _Name()
 IDENT = _Ident(1, 2**63 - 1)
 
 MOST_SEED = 99_999  #: of synthetic people

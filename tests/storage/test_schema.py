@@ -93,4 +93,5 @@ def test_personal_data_stands_in_sealed_columns_only() -> None:
         "application.query_code",
         "production_order.face",
         "preparation.chain",
+        "access_key.signing_key",
     }
