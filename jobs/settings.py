@@ -227,6 +227,14 @@ class Settings:
     log_level: str = setting(
         level, "info", f"Least weighty log line that is written: {', '.join(LOG_LEVELS)}"
     )
+    http_rate: int = setting(
+        whole(1, 1_000_000), "6000", "Requests a minute of one access key over HTTP"
+    )
+    http_failures: int = setting(
+        whole(1, 1_000_000),
+        "30",
+        "Requests a minute from one address that show no valid access key; then it has to wait",
+    )
     valkey_binary: Path | None = setting(
         maybe_path,
         "",

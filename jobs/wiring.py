@@ -15,6 +15,7 @@ from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from factory import versions
 from factory.brake import Brake
@@ -33,6 +34,9 @@ from storage.ledger import Ledger, Tx
 from storage.links import LinkSigner
 from storage.s3 import Patience
 from storage.sealed import Vault
+
+if TYPE_CHECKING:
+    from jobs.pacing import Pacing
 
 
 class Plant:
@@ -118,6 +122,14 @@ class Plant:
             secret=s.s3_secret,
             bucket=s.s3_bucket,
         )
+
+    @cached_property
+    def pacing(self) -> Pacing:
+        """How often callers may ask, and which signed requests were here before."""
+        # Loaded where a door is open: limits and redis take long, and commands need neither.
+        from jobs.pacing import Pacing  # noqa: PLC0415
+
+        return Pacing(self.settings)
 
     def _store(self, bucket: str) -> BlobStore:
         s = self.settings

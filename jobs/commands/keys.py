@@ -1,10 +1,11 @@
-"""`keys`: what the keyring signs with."""
+"""`keys`: what the keyring signs with, who may approve, and what opens the door."""
 
 from __future__ import annotations
 
 import click
 
 from jobs.commands import machine
+from jobs.commands.access_keys import keys_issue, keys_issued, keys_revoke
 from jobs.commands.operators import operators_group
 from jobs.commands.options import json_option
 from jobs.commands.output import print_json, print_table
@@ -13,7 +14,7 @@ from jobs.commands.seals import import_seal, show_seal
 
 @click.group("keys")
 def keys_group() -> None:
-    """Signing identities, seals and trust roots."""
+    """Signing identities, seals and trust roots; operators; access keys."""
 
 
 @keys_group.command("list")
@@ -37,3 +38,6 @@ def keys_list(as_json: bool) -> None:
 keys_group.add_command(import_seal)
 keys_group.add_command(show_seal)
 keys_group.add_command(operators_group)
+keys_group.add_command(keys_issue)
+keys_group.add_command(keys_issued)
+keys_group.add_command(keys_revoke)
