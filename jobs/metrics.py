@@ -41,6 +41,11 @@ REFUSED = Counter(
 TRANSIENT = Counter(
     "factory_transient_failures_total", "Files put back for later, by reason", ["reason"]
 )
+NOTICE_DELIVERIES = Counter(
+    "factory_notice_deliveries_total",
+    "Tries to deliver a notice, by what became of it",
+    ["outcome"],
+)
 
 
 class Metrics:

@@ -19,6 +19,7 @@ from factory.errors import SettingsError
 from jobs.variables import (
     LOG_LEVELS,
     database,
+    hosts,
     level,
     matching,
     maybe_path,
@@ -222,6 +223,38 @@ class Settings:
         url("http", "https"),
         "https://verify.example/v/",
         "What stands before the verification code in the QR code",
+    )
+    notify_hosts: str = setting(
+        hosts,
+        "",
+        "Hosts that notices may be sent to, separated by commas, each with its port if it is not"
+        " the usual one",
+        example="portal.example,backup.example:8443",
+        shown="none: nothing is sent",
+    )
+    notify_ca_file: Path | None = setting(
+        maybe_path,
+        "",
+        "PEM of the CAs that the TLS certificates of those hosts may come from",
+        example="/etc/factory/upstream-ca.pem",
+        shown="the system's",
+    )
+    notify_tries: int = setting(
+        whole(1, 1_000), "12", "Tries of one notice before it is failed and the next one goes on"
+    )
+    notify_pause_seconds: int = setting(
+        whole(1, 86_400), "3600", "Longest pause between two tries of one notice; it starts at 5 s"
+    )
+    notify_aside_failures: int = setting(
+        whole(1, 100_000), "20", "Failures in a row before an endpoint may be set aside"
+    )
+    notify_aside_seconds: int = setting(
+        whole(0, 2_592_000), "3600", "How long they must have gone on before it is"
+    )
+    notice_source: str = setting(
+        matching(r"[!-~]{1,255}", "a URI reference in ASCII without spaces (CloudEvents `source`)"),
+        "urn:certfactory",
+        "Who notices say they come from; one for each installation",
     )
     link_seconds: int = setting(whole(1, LINK_MOST_SECONDS), "300", "Life of a signed link")
     log_level: str = setting(

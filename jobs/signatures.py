@@ -15,6 +15,7 @@ from factory.errors import ConflictError, FieldError, SignatureRefusedError
 from factory.events import ApplicationSigned
 from factory.kinds.form_design import FIELDS
 from factory.model import Format, Order
+from factory.notices import Type
 from factory.seals import outside, party
 from factory.seals.outside import Signed
 from factory.seals.selfcheck import container
@@ -22,8 +23,9 @@ from factory.verify import VerdictWord
 from jobs import forms
 from jobs.forms import Form
 from storage.blobs import Blob
-from storage.ledger import Tx, applications, audit, documents, outbox, preparations, promises
+from storage.ledger import Tx, applications, audit, documents, notices, preparations, promises
 from storage.ledger.documents import DocumentView
+from storage.ledger.notices import NewNotice
 from storage.ledger.preparations import Preparation
 from storage.ledger.status import StoredFile
 
@@ -117,20 +119,20 @@ def record(tx: Tx, finished: Finished) -> None:
     documents.add_signed(tx, document, file, signing_cert_sha256=finished.signing_cert_sha256)
     preparations.complete(tx, known.id, preparations.digest(tx, finished.signature))
     number = applications.numbers(tx, [document.application_id or 0])
-    outbox.notify(
-        tx,
-        [
-            {
-                "type": "document.signed",
-                "profile": document.profile,
-                "kind": document.kind,
-                "application": number[document.application_id or 0],
-                "revision": document.revision,
-                "party": known.party,
-                "step": known.step,
-            }
-        ],
+    application = number[document.application_id or 0]
+    told = NewNotice(
+        type=Type.DOCUMENT_SIGNED,
+        profile=document.profile,
+        subject=application,
+        data={
+            "kind": document.kind,
+            "application": application,
+            "revision": document.revision,
+            "party": known.party,
+            "step": known.step,
+        },
     )
+    notices.tell(tx, [told])
     what = {"party": known.party.value, "step": known.step, "sha256": file.sha256}
     audit.note(tx, "form signed", ("document", document.id), why="signature taken", what=what)
 

@@ -145,6 +145,14 @@ def url(*schemes: str, empty: bool = False) -> Callable[[str], str]:
     return read
 
 
+def hosts(text: str) -> str:
+    """Reads hosts separated by commas, each with its port if it is not the usual one."""
+    host = r"(\[[0-9a-fA-F:]+\]|[0-9A-Za-z]([0-9A-Za-z.-]*[0-9A-Za-z])?)(:[0-9]{1,5})?"
+    if text and not all(re.fullmatch(host, each.strip()) for each in text.split(",")):
+        raise ValueError("must be hosts separated by commas, each as host or host:port")
+    return text
+
+
 def database(text: str) -> str:
     """The URL as SQLAlchemy wants it: PostgreSQL always through psycopg."""
     scheme, found, rest = text.partition("://")

@@ -608,7 +608,94 @@ outbox = Table(
         postgresql_where=text("sent_at IS NULL"),
         sqlite_where=text("sent_at IS NULL"),
     ),
-    comment="Bells and notifications written with the work; the relay sends them",
+    comment="Bells written with the work; the relay sends them",
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    _id(),
+    Column("number", Id, unique=True),
+    _profile(),
+    Column("subject", String(262), nullable=False),
+    Column("type", String(48), nullable=False),
+    Column("body", Json, nullable=False),
+    _time("created_at"),
+    _correlation(),
+    Index(
+        "ix_notice_unnumbered",
+        "id",
+        postgresql_where=text("number IS NULL"),
+        sqlite_where=text("number IS NULL"),
+    ),
+    comment="What upstream is told (通知), written with the work; numbered once committed",
+)
+
+endpoint = Table(
+    "endpoint",
+    metadata,
+    _id(),
+    Column("source", String(255), nullable=False, index=True),
+    Column("url", String(2000), nullable=False),
+    Column("types", Json, nullable=False),
+    _state(),
+    _ref("data_key"),
+    Column("secret", Sealed, nullable=False),
+    Column("former_secret", Sealed),
+    _time("former_until", null=True),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    _time("failing_since", null=True),
+    _time("due_at", null=True),
+    Column("answer", String(32)),
+    _time("answered_at", null=True),
+    _time("created_at"),
+    Column("created_by", String(128), nullable=False),
+    comment="Where a source's notices are sent (接收地址)",
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    _id(),
+    _ref("endpoint"),
+    _ref("notice"),
+    Column("number", Id, nullable=False),
+    Column("subject", String(262), nullable=False),
+    _state(),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    _time("due_at"),
+    _time("lease_until", null=True),
+    Column("answer", String(32)),
+    _time("done_at", null=True),
+    UniqueConstraint("endpoint_id", "number"),
+    Index(
+        "ix_delivery_pending",
+        "endpoint_id",
+        "number",
+        postgresql_where=text("state = 'pending'"),
+        sqlite_where=text("state = 'pending'"),
+    ),
+    Index(
+        "ix_delivery_subject",
+        "endpoint_id",
+        "subject",
+        "number",
+        postgresql_where=text("state = 'pending'"),
+        sqlite_where=text("state = 'pending'"),
+    ),
+    comment="One notice for one endpoint (投递): the next of a subject waits for the earlier",
+)
+
+switch = Table(
+    "switch",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("is_on", Boolean, nullable=False),
+    _time("changed_at"),
+    Column("changed_by", String(128), nullable=False),
+    Column("why", Text, nullable=False),
+    comment="What a person has turned off for all machines at once; without a row it is on",
 )
 
 audit = Table(

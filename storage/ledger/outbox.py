@@ -1,4 +1,4 @@
-"""Bells and notifications (outbox), and the audit rows: written with the work they speak of."""
+"""Bells (outbox): what the broker is to carry, written with the work they ask for."""
 
 from __future__ import annotations
 
@@ -15,15 +15,11 @@ from storage.ledger.base import Tx
 
 
 class Topic(StrEnum):
-    """Who an outbox row is for."""
+    """What an outbox row rings for."""
 
     CHUNK = "chunk"
     BATCH = "batch"
     SEALING = "sealing"
-    NOTIFY = "notify"
-
-
-BELLS = tuple(topic for topic in Topic if topic is not Topic.NOTIFY)  #: what the broker carries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +49,10 @@ def ring_withdrawal(tx: Tx, sealing: int) -> None:
     tx.run(insert(t.outbox), [_row(tx, Topic.SEALING, {"sealing": sealing})])
 
 
-def notify(tx: Tx, notices: Sequence[Mapping[str, object]]) -> None:
-    """Tell upstream; bodies carry numbers and states, never personal data."""
-    if notices:
-        tx.run(insert(t.outbox), [_row(tx, Topic.NOTIFY, notice) for notice in notices])
-
-
 def unsent(tx: Tx, limit: int = 500) -> list[Bell]:
     """The oldest bells not yet sent, locked against other relays."""
-    # A question for each topic: notices, which others send, would be passed over one by one.
-    rows = [row for topic in BELLS for row in tx.run(_unsent_of(tx, topic, limit))]
+    # A question for each topic: the index is by topic first.
+    rows = [row for topic in Topic for row in tx.run(_unsent_of(tx, topic, limit))]
     return [
         Bell(id=row.id, topic=Topic(row.topic), body=row.body, correlation=row.correlation_id)
         for row in sorted(rows, key=lambda row: int(row.id))[:limit]
@@ -85,7 +75,7 @@ def oldest_unsent_seconds(tx: Tx) -> float:
     """Age of the oldest bell that waits for the relay; 0 when none does."""
     oldest = tx.run(
         select(func.min(t.outbox.c.created_at)).where(
-            t.outbox.c.sent_at.is_(None), t.outbox.c.topic.in_(BELLS)
+            t.outbox.c.sent_at.is_(None), t.outbox.c.topic.in_(list(Topic))
         )
     ).scalar_one()
     return (tx.now - oldest).total_seconds() if oldest else 0.0

@@ -12,6 +12,7 @@ from factory.brake import Brake
 from factory.errors import FactoryError
 from factory.lifecycle import Turn, after, before
 from factory.model import BatchId, BatchState, Format, ItemState, OrderId, OrderState
+from factory.notices import Type, batch_subject
 from storage import tables as t
 from storage.ledger import (
     audit,
@@ -21,12 +22,14 @@ from storage.ledger import (
     documents,
     holds,
     items,
+    notices,
     orders,
     outbox,
     sealings,
 )
 from storage.ledger.base import Tx
 from storage.ledger.chunks import Claim
+from storage.ledger.notices import NewNotice
 
 REPLACED = "a newer edition was made"
 
@@ -206,16 +209,19 @@ def _tell_editions(tx: Tx, claim: Claim, ids: Sequence[int]) -> None:
         .join(t.registration, t.registration.c.id == t.edition.c.registration_id)
         .where(t.edition.c.id.in_(ids))
     ).all()
-    outbox.notify(
+    notices.tell(
         tx,
         [
-            {
-                "type": "certificate.made",
-                "profile": row.profile,
-                "registration": row.registration,
-                "edition": row.number,
-                "state": row.state,
-            }
+            NewNotice(
+                type=Type.CERTIFICATE_MADE,
+                profile=row.profile,
+                subject=row.registration,
+                data={
+                    "registration": row.registration,
+                    "edition": row.number,
+                    "state": row.state,
+                },
+            )
             for row in rows
         ],
     )
@@ -233,18 +239,21 @@ def _tell_documents(tx: Tx, claim: Claim, ids: Sequence[int]) -> None:
         .outerjoin(t.application, t.application.c.id == t.document.c.application_id)
         .where(t.document.c.id.in_(ids))
     ).all()
-    outbox.notify(
+    notices.tell(
         tx,
         [
-            {
-                "type": "document.made",
-                "profile": row.profile,
-                "kind": row.kind,
-                "application": row.acceptance_number,
-                "batch": row.batch_id,
-                "revision": row.revision,
-                "state": row.state,
-            }
+            NewNotice(
+                type=Type.DOCUMENT_MADE,
+                profile=row.profile,
+                subject=row.acceptance_number or batch_subject(row.batch_id),
+                data={
+                    "kind": row.kind,
+                    "application": row.acceptance_number,
+                    "batch": row.batch_id,
+                    "revision": row.revision,
+                    "state": row.state,
+                },
+            )
             for row in rows
         ],
     )

@@ -76,7 +76,7 @@ def test_an_empty_database_stands_at_no_revision(db_url: str) -> None:
     assert inspect(engine).get_table_names() == []
 
 
-def test_personal_data_stands_in_sealed_columns_only() -> None:
+def test_personal_data_and_secrets_stand_in_sealed_columns_only() -> None:
     sealed = {
         f"{table.name}.{column.name}"
         for table in metadata.tables.values()
@@ -94,4 +94,6 @@ def test_personal_data_stands_in_sealed_columns_only() -> None:
         "production_order.face",
         "preparation.chain",
         "access_key.signing_key",
+        "endpoint.secret",
+        "endpoint.former_secret",
     }
