@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import date
 
 from stdnum.cn import ric, uscc
@@ -15,6 +16,15 @@ LENGTH = 18
 
 CREDIT_CODE = re.compile(r"[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}", re.ASCII)
 IDENTITY_NUMBER = re.compile(r"[0-9]{17}[0-9X]", re.ASCII)
+#: Standing alone in a text; what a day of birth may be tells the first from other long numbers.
+ANY_IDENTITY_NUMBER = re.compile(
+    r"(?<![0-9A-Z])[1-9][0-9]{5}(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+    r"[0-9]{3}[0-9X](?![0-9A-Z])",
+    re.ASCII | re.IGNORECASE,
+)
+ANY_MOBILE_NUMBER = re.compile(
+    r"(?<![0-9A-Z])(?:86)?1[3-9][0-9]{9}(?![0-9A-Z])", re.ASCII | re.IGNORECASE
+)
 
 
 def credit_code_fault(code: str) -> str | None:
@@ -74,4 +84,23 @@ def _agreement_fault(number: str, birth_date: date, sex: Sex) -> str | None:
         return "the day of birth is another than the holder has"
     if sex is not (Sex.MALE if int(number[16]) % 2 else Sex.FEMALE):
         return "the sex is another than the holder has"
+    return None
+
+
+def private_number_fault(text: str) -> str | None:
+    """What number of a person a text holds that everybody may read; None: none is seen.
+
+    An identity number (GB 11643-1999), whether or not its check character is right, or the number
+    of a mobile phone (eleven digits), in digits of either width.
+
+    >>> private_number_fault("补发 11010519491231002X")
+    'holds what looks like an identity number (公民身份号码, GB 11643-1999)'
+    >>> private_number_fault("照片模糊, 沪2312016202400003, 更名通知书 2026-117")
+    """
+    plain = unicodedata.normalize("NFKC", text)
+    for found in ANY_IDENTITY_NUMBER.findall(plain):
+        if credit_code_fault(found) is not None:
+            return "holds what looks like an identity number (公民身份号码, GB 11643-1999)"
+    if ANY_MOBILE_NUMBER.search(plain):
+        return "holds what looks like a mobile phone number (手机号)"
     return None

@@ -33,6 +33,7 @@ from factory.events.parts import (
     HolderData,
     HolderReference,
     ImportedProfession,
+    OpenReason,
     Part,
     Photo,
     ProfileId,
@@ -393,7 +394,7 @@ class _OfVersion(Part):
     version: Annotated[Text, Field(max_length=32)] = Field(
         description="The version of the profile to issue by; it is installed"
     )
-    reason: Reason = Field(description="Why (原因)")
+    reason: OpenReason = Field(description="Why (原因)")
 
 
 class SealReplaced(_OfVersion):
@@ -417,7 +418,7 @@ class ReissueRequested(Part):
         Field(min_length=1, max_length=MOST_NUMBERS),
         AfterValidator(distinct_numbers),
     ] = Field(description="Registration numbers (注册编号)")
-    reason: Reason = Field(description="Why (原因)")
+    reason: OpenReason = Field(description="Why (原因)")
 
 
 #: What is said of one person in one register.

@@ -7,6 +7,7 @@ import binascii
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,6 +21,7 @@ from pydantic import (
 )
 
 from factory import model
+from factory.codes import private_number_fault
 from factory.events.text import Day, Text, broken
 from factory.model import Sex
 
@@ -260,7 +262,15 @@ def distinct_numbers(numbers: tuple[str, ...]) -> tuple[str, ...]:
     return numbers
 
 
+def _of_nobody(text: str) -> str:
+    if fault := private_number_fault(text):
+        raise broken(f"{fault}: it is kept and printed for everybody")
+    return text
+
+
 #: An acceptance number (受理编号): opaque text.
 AcceptanceNumber = Annotated[Text, Field(max_length=64)]
 RegistrationNumber = Annotated[Text, Field(max_length=64)]
 Reason = Annotated[Text, Field(max_length=500)]
+#: Why many certificates are issued anew: printed on the report (批次报告), so it names nobody.
+OpenReason = Annotated[Reason, AfterValidator(_of_nobody)]

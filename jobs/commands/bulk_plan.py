@@ -16,7 +16,7 @@ from jobs.bulk import confirming, progress, requests
 from jobs.commands import machine
 from jobs.commands.exits import CONFLICT, REFUSED
 from jobs.commands.files import read_file
-from jobs.commands.options import IDENT, TEXT, json_option, reason_option
+from jobs.commands.options import IDENT, REASON, TEXT, json_option, reason_option
 from jobs.commands.output import err, out, print_json
 from jobs.intake import Outcome, Status
 from jobs.wiring import Plant
@@ -37,7 +37,7 @@ def bulk_plan() -> None:
 @click.argument("credit_code", metavar="CODE", type=TEXT)
 @click.option("--to", "new_name", type=TEXT, required=True, help="The new name.")
 @click.option("--on", "day", type=DAY, help="First day of the new name.  [default: today]")
-@click.option("--evidence", type=TEXT, help="Number of the notice of change (更名通知书文号).")
+@click.option("--evidence", type=REASON, help="Number of the notice of change (更名通知书文号).")
 @json_option
 def plan_rename(
     credit_code: str, new_name: str, day: datetime | None, evidence: str | None, as_json: bool

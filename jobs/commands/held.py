@@ -10,7 +10,7 @@ import click
 from jobs import desk
 from jobs.commands import machine
 from jobs.commands.exits import REFUSED
-from jobs.commands.options import IDENT, TEXT, json_option, reason_option
+from jobs.commands.options import IDENT, REASON, json_option, reason_option
 from jobs.commands.output import out, print_json, print_table
 from jobs.commands.shown import held_because
 from jobs.wording import OWNERS
@@ -53,7 +53,7 @@ def held_show(hold: int, as_json: bool) -> None:
 
 @held_group.command("retry")
 @click.argument("hold", type=IDENT)
-@click.option("--reason", default="mended", type=TEXT, show_default=True, help="What was mended.")
+@click.option("--reason", default="mended", type=REASON, show_default=True, help="What was mended.")
 @json_option
 def held_retry(hold: int, reason: str, as_json: bool) -> None:
     """Let what was held go on, once its cause is mended; exit code 1 if it is held again.

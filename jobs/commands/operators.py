@@ -9,7 +9,7 @@ import click
 
 from jobs import operators
 from jobs.commands import machine
-from jobs.commands.options import NAME, TEXT, json_option
+from jobs.commands.options import NAME, REASON, json_option
 from jobs.commands.output import err, local_time, print_json, print_table
 from jobs.operators import TokenView
 from storage.operators import DAYS, MOST_ACTIVE, MOST_DAYS, Issued
@@ -60,7 +60,7 @@ def operators_list(as_json: bool) -> None:
 @operators_group.command("withdraw")
 @click.argument("name", type=NAME)
 @click.option(
-    "--reason", type=TEXT, default="no longer to be used", show_default=True,
+    "--reason", type=REASON, default="no longer to be used", show_default=True,
     help="Why; it is kept in the audit log with your account.",
 )  # fmt: skip
 @json_option

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from factory import tokens
+from factory.codes import private_number_fault
 from factory.model import ApplicationType
 
 
@@ -37,6 +38,19 @@ class _Name(click.ParamType[str]):
         return value
 
 
+class _Reason(_Text):
+    """Text that everybody may read: it is kept in the audit log and printed on reports."""
+
+    name = "reason"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text.  BadParameter: it is none, or holds a number of a person."""
+        text = super().convert(value, param, ctx)
+        if fault := private_number_fault(text):
+            self.fail(f"{fault}; the audit log and reports are kept, and read by many", param, ctx)
+        return text
+
+
 class _Ident(click.IntRange):
     """What the ledger counts with."""
 
@@ -45,6 +59,7 @@ class _Ident(click.IntRange):
 
 TEXT = _Text()
 NAME = _Name()
+REASON = _Reason()
 IDENT = _Ident(1, 2**63 - 1)
 
 MOST_SEED = 99_999  #: of synthetic people
@@ -59,8 +74,9 @@ seed_option = click.option(
 )  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 reason_option = click.option(
-    "--reason", required=True, type=TEXT, help="Why; it is kept in the audit log with your account."
-)
+    "--reason", required=True, type=REASON,
+    help="Why; it is kept in the audit log with your account, and names nobody.",
+)  # fmt: skip
 token_option = click.option(
     "--token-file", type=click.Path(path_type=Path),
     help="File with your operator token (操作员令牌), closed to everybody else; it is never an"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factory import specimen
-from factory.codes import credit_code_fault, identity_number_fault
+from factory.codes import credit_code_fault, identity_number_fault, private_number_fault
 from factory.model import Sex
 
 VALID_CODES = (
@@ -137,3 +137,36 @@ def test_specimens_have_right_numbers_that_no_two_share() -> None:
     assert faults == {None}
     assert len({each["id_number"] for each in holders}) == len(holders)
     assert {credit_code_fault(specimen.credit_code(seed)) for seed in range(1000)} == {None}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "补发 11010519491231002X",
+        "补发11010519491231002x，照片模糊",
+        "the check character is wrong: 110105194912310021",
+        "１１０１０５１９４９１２３１００２X",
+        "致电13800138000",
+        "+8613800138000",
+    ],
+)
+def test_a_number_of_a_person_is_seen_in_a_text(text: str) -> None:
+    fault = private_number_fault(text)
+
+    assert fault is not None
+    assert "1380" not in fault and "1101" not in fault
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "更名通知书 2026-117",
+        "沪2312016202400003, 甘262252900001, W2028120330007, ZJ-2026-000001",
+        "913100000000000110",
+        "310101199000010012",
+        "138001380001",
+        "12800138000",
+    ],
+)
+def test_another_number_is_none_of_a_person(text: str) -> None:
+    assert private_number_fault(text) is None

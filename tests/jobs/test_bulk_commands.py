@@ -112,6 +112,18 @@ def test_nothing_is_done_without_a_reason(plant: Plant, waiting: BatchId, word: 
     assert run(plant, word, str(waiting)).exit_code == USAGE
 
 
+@pytest.mark.parametrize("number", ["11010519491231002X", "13800138000"])
+@pytest.mark.parametrize("word", STEERING)
+def test_a_reason_with_a_number_of_a_person_is_refused(
+    plant: Plant, waiting: BatchId, word: str, number: str
+) -> None:
+    done = run(plant, word, str(waiting), "--reason", f"as asked by {number}")
+
+    assert done.exit_code == USAGE
+    assert "holds what looks like" in done.stderr
+    assert number not in done.stderr
+
+
 @pytest.mark.parametrize("word", ["pause", "resume", "retry-failed"])
 def test_a_state_that_does_not_allow_it_says_so(plant: Plant, waiting: BatchId, word: str) -> None:
     done = run(plant, word, str(waiting), *WHY)

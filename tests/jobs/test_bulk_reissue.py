@@ -68,6 +68,17 @@ def test_a_number_that_is_unknown_holds_the_event_and_its_place_is_told(plant: P
     assert UNKNOWN not in outcome.reason
 
 
+def test_a_reason_with_a_number_of_a_person_is_refused(plant: Plant) -> None:
+    [number] = issued(plant, 1)
+
+    outcome = submit(plant, reissue_of(number, reason="补发 11010519491231002X"))
+
+    assert outcome.status is Status.REFUSED
+    [(field, rule)] = outcome.problems
+    assert field == "data.reason"
+    assert "GB 11643-1999" in rule and "1101" not in rule
+
+
 def test_once_the_number_is_imported_the_held_event_is_tried_again(plant: Plant) -> None:
     late = specimen.imported(1)
     number = late["data"]["registration_number"]
