@@ -16,10 +16,10 @@ def climb(leaf: bytes, index: int, size: int, path: list[bytes]) -> object:
     return node.hex() if last == 0 <= index < size else object()  # equal to no root
 
 
-asked = ArgumentParser(description=__doc__)
-asked.add_argument("proof", metavar="PROOF.json", type=Path)
+asked = ArgumentParser(description=__doc__, epilog="exit: 0 proven, 1 refused or not its file")
+asked.add_argument("proof", metavar="PROOF.json", type=Path, help="of one registration")
 asked.add_argument("--root", metavar="HEX", help="as the sealed report of the batch prints it")
-asked.add_argument("files", metavar="FILE", nargs="*", type=Path, help="files to look for in it")
+asked.add_argument("files", metavar="FILE", nargs="*", default=[], type=Path, help="its files")
 given = asked.parse_intermixed_args()
 try:
     proof = json.loads(given.proof.read_text("utf-8"))
