@@ -409,15 +409,27 @@ class DesignRevised(_OfVersion):
     """Design, format or numbering changed (证书式样更新): certificates are issued anew."""
 
 
+def _listed(value: object) -> object:
+    if isinstance(value, list | tuple) and not 1 <= len(value) <= MOST_NUMBERS:
+        raise broken(
+            f"lists {len(value)} registrations; a batch has 1 to {MOST_NUMBERS}:"
+            " send the others as an event of their own"
+        )
+    return value
+
+
 class ReissueRequested(Part):
     """Certificates are issued anew one by one (指定换发): a list of numbers, and why."""
 
     profile: ProfileId
     numbers: Annotated[
         tuple[RegistrationNumber, ...],
-        Field(min_length=1, max_length=MOST_NUMBERS),
+        BeforeValidator(_listed),
         AfterValidator(distinct_numbers),
-    ] = Field(description="Registration numbers (注册编号)")
+    ] = Field(
+        json_schema_extra={"minItems": 1, "maxItems": MOST_NUMBERS},
+        description=f"Registration numbers (注册编号), at most {MOST_NUMBERS} a batch",
+    )
     reason: OpenReason = Field(description="Why (原因)")
 
 

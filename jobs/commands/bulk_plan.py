@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from factory.errors import FieldError
+from factory.events.data import MOST_NUMBERS
 from factory.model import BatchId, BatchState
 from jobs import waiting
 from jobs.bulk import confirming, progress, requests
@@ -112,7 +113,8 @@ def reissue(
 ) -> None:
     """Issue certificates anew, by their registration NUMBERs (指定换发).
 
-    All numbers are known, or nothing is begun (exit code 4).
+    All numbers are known, or nothing is begun (exit code 4).  A batch is of one register and has
+    at most 20 000 of them: more become several batches, each confirmed by itself.
     """
     wanted = [(number, f"argument {place}") for place, number in enumerate(numbers, start=1)]
     wanted += _listed(source) if source else ()
@@ -127,6 +129,10 @@ def reissue(
         err.print(f"named more than once, and counted once: {twice}")
     plant, who = machine.plant(), machine.who()
     outcomes = requests.reissue(plant, distinct, reason=reason, who=who, profile=profile)
+    if len(outcomes) > 1:
+        err.print(
+            f"{len(outcomes)} batches: each of one register, at most {MOST_NUMBERS:,} numbers"
+        )
     if confirm:
         for outcome in outcomes:
             _confirm(plant, outcome, reason)
