@@ -22,6 +22,7 @@ from jobs.commands.options import IDENT, TEXT
 from jobs.commands.output import err, print_json
 from jobs.commands.progress import bar
 
+BY_SUFFIX = {".csv": Form.CSV, ".jsonl": Form.JSONL}
 TOLD = 20  #: numbers of who was missed that are told on a screen
 
 
@@ -29,7 +30,7 @@ TOLD = 20  #: numbers of who was missed that are told on a screen
 @click.argument("batch", type=IDENT)
 @click.option(
     "--format", "form", type=click.Choice([each.value for each in Form]),
-    help="JSON Lines or CSV.  [default: by the name of FILE, else jsonl]",
+    help="JSON Lines or CSV.  [default: by the name of FILE; without one jsonl]",
 )  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="FILE.")
 @click.option("--failed", is_flag=True, help="Only what is held.")
@@ -43,6 +44,7 @@ def bulk_report(
     SHA-256 of their files; no names.  Exit code 1 if items are held, or
     somebody was missed.
     """
+    chosen = Form(form) if form else _form_of(output)
     plant, ident = machine.plant(), BatchId(batch)
     found = progress.progress(plant, ident)
     if output is not None and not output.parent.is_dir():
@@ -56,7 +58,6 @@ def bulk_report(
             )
             click.echo(given.url)
         return
-    chosen = Form(form) if form else _form_of(output)
     lines = reports.written(reports.rows(plant, ident, failed=failed), chosen)
     _write(lines, output, found.total)
     missed = reports.missed(plant, ident)
@@ -71,7 +72,15 @@ def _registers(found: Progress, plant: Any) -> list[str]:
 
 
 def _form_of(output: Path | None) -> Form:
-    return Form.CSV if output is not None and output.suffix == ".csv" else Form.JSONL
+    """By the name of the file.  UsageError: it says nothing known."""
+    if output is None:
+        return Form.JSONL
+    form = BY_SUFFIX.get(output.suffix.lower())
+    if form is None:
+        raise click.UsageError(
+            f"{output.name} does not say how to write it: call it .csv or .jsonl, or give --format"
+        )
+    return form
 
 
 def _write(lines: Iterator[str], output: Path | None, total: int) -> None:
@@ -94,7 +103,7 @@ def _tell(found: Progress, missed: Missed) -> None:
     if found.merkle_root:
         err.print(f"root (RFC 6962): {found.merkle_root}", soft_wrap=True)
     if missed.nobody:
-        err.print("nobody was missed")
+        err.print("nobody was missed" if found.completed_at else "nobody was missed so far")
     for what, numbers in (("no item", missed.no_item), ("no file", missed.unfinished)):
         if numbers:
             err.print(f"[bold red]{len(numbers)} were missed ({what})[/]:", *numbers[:TOLD])

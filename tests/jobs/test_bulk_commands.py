@@ -163,6 +163,37 @@ def test_watching_one_that_is_paused_says_who_is_waited_for(plant: Plant, runnin
     assert f"certfactory bulk resume {running}" in run(plant, "watch", str(running)).stderr
 
 
+# --- the report -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["report.xls", "report", "report.json"])
+def test_a_report_whose_name_does_not_say_how_it_is_written_is_refused(
+    plant: Plant, running: BatchId, tmp_path: Path, name: str
+) -> None:
+    done = run(plant, "report", str(running), "-o", str(tmp_path / name))
+
+    assert done.exit_code == USAGE
+    assert "give --format" in done.stderr
+    assert not (tmp_path / name).exists()
+
+
+def test_with_a_format_any_name_will_do(plant: Plant, running: BatchId, tmp_path: Path) -> None:
+    path = tmp_path / "report.xls"
+
+    run(plant, "report", str(running), "-o", str(path), "--format", "csv")
+
+    assert path.read_text("utf-8").startswith("registration,profile,state")
+
+
+def test_while_items_are_open_nobody_was_missed_so_far(plant: Plant, running: BatchId) -> None:
+    before = run(plant, "report", str(running))
+    make_all(plant, running)
+    after = run(plant, "report", str(running))
+
+    assert "nobody was missed so far" in before.stderr
+    assert "nobody was missed" in after.stderr and "so far" not in after.stderr
+
+
 # --- two operators ----------------------------------------------------------------------------
 
 
