@@ -64,7 +64,8 @@ def bulk_confirm(
 
     Above the size that its profiles set (bulk.second_operator_above), two operators confirm it,
     each with a token of their own; the first only agrees.  A rename is the enterprise's to
-    confirm (--as enterprise) where its registers say so (policy.rename_confirmation).
+    confirm (--as enterprise) where its registers say so (policy.rename_confirmation); operations
+    may confirm it too, and any other.
     """
     plant = machine.plant()
     operator = operators.authenticated(plant, token_file)
