@@ -6,8 +6,9 @@ import pytest
 
 from factory import specimen
 from factory.errors import ConflictError, NotFoundError, PictureError, SelfCheckError
-from factory.model import BatchId, BatchState, EditionState
-from jobs.bulk import steering, steps
+from factory.model import BatchId, BatchState, EditionState, Kind
+from jobs import documents
+from jobs.bulk import results, steering, steps
 from jobs.wiring import Plant
 from storage.ledger import care
 from tests.jobs import bulking
@@ -178,6 +179,42 @@ def test_cancelled_while_it_runs_what_is_not_made_never_will_be(
     found = at(plant, batch)
     assert found.state is BatchState.CANCELLED
     assert (found.done, found.skipped, found.ordered, found.pending) == (1, 8, 0, 0)
+
+
+def test_what_it_made_before_is_listed_reported_and_proved(plant: Plant, batch: BatchId) -> None:
+    cancel(plant, batch)
+    make_all(plant, batch)
+
+    made = [each.kind for each in documents.of_batch(plant, batch)]
+    found = at(plant, batch)
+    with plant.ledger.read() as tx:
+        proved = results.prove(tx, batch)
+    assert made == [Kind.RENAME_LIST, Kind.BATCH_REPORT]
+    assert (proved.size, found.merkle_root) == (1, proved.root)
+
+
+def test_in_hand_when_it_is_cancelled_the_root_is_of_what_was_recorded(
+    plant: Plant, batch: BatchId
+) -> None:
+    in_hand = must_claim(plant, open_chunks(plant)[0])
+    cancel(plant, batch)
+
+    finish(plant, in_hand)
+    make_all(plant, batch)
+
+    with plant.ledger.read() as tx:
+        assert results.prove(tx, batch).root == at(plant, batch).merkle_root
+
+
+def test_cancelled_before_its_confirmation_it_has_nothing_to_report(plant: Plant) -> None:
+    issued(plant, 1)
+    batch = begin(plant, rename_to(NEW))
+
+    cancel(plant, batch)
+    make_all(plant, batch)
+
+    assert documents.of_batch(plant, batch) == []
+    assert at(plant, batch).merkle_root is None
 
 
 def test_of_a_new_version_whoever_was_not_reached_keeps_what_they_have(plant: Plant) -> None:
