@@ -14,7 +14,8 @@ from jobs import standing
 from jobs.asker import COUNTER, Asker
 from jobs.bulk import confirming, scopes
 from jobs.standing import Stand
-from storage.ledger import Tx, batches, items, rates
+from storage.ledger import Tx, audit, batches, items, rates
+from storage.ledger.audit import Noted
 from storage.ledger.batches import Batch
 
 if TYPE_CHECKING:
@@ -86,6 +87,16 @@ def follow(plant: Plant, ident: BatchId) -> Iterator[Progress]:
         if found.state in {*batches.ENDED, *WAITS_FOR_SOMEBODY}:
             return
         time.sleep(LOOK_SECONDS)
+
+
+def history(plant: Plant, ident: BatchId) -> list[Noted]:
+    """Who agreed, confirmed, paused, stopped, steered or ended it, and why; the oldest first.
+
+    NotFoundError: there is no such batch.
+    """
+    with plant.ledger.read() as tx:
+        batches.get(tx, ident)
+        return audit.of(tx, "batch", ident)
 
 
 def stand(plant: Plant, tx: Tx, ident: BatchId) -> Stand:

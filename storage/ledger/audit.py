@@ -3,11 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from storage import tables as t
 from storage.ledger.base import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """One row: who did what, when and why.
+
+    what: further ids and states, never personal data.
+    """
+
+    at: datetime
+    who: str
+    action: str
+    why: str
+    what: Mapping[str, Any]
+
+
+def of(tx: Tx, kind: str, ident: object) -> list[Noted]:
+    """All rows of one thing, the oldest first; looks through the whole log: for a person alone."""
+    c = t.audit.c
+    wanted = (
+        select(c.at, c.who, c.action, c.why, c.what)
+        .where(c.object_kind == kind, c.object_id == str(ident))
+        .order_by(c.id)
+    )
+    return [
+        Noted(at=row.at, who=row.who, action=row.action, why=row.why, what=row.what)
+        for row in tx.run(wanted)
+    ]
 
 
 def note(
