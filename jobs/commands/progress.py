@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,8 @@ from rich.progress import (
 from rich.text import Text
 
 from jobs.commands.output import err
+
+LINE_SECONDS = 3.0  #: between two lines
 
 
 @contextmanager
@@ -37,6 +40,23 @@ def passes() -> Iterator[Passes]:
 def _progress(*more: ProgressColumn) -> Progress:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, *more, console=err, transient=True, disable=not err.is_terminal)
+
+
+class Lines:
+    """What moves where there is no terminal: a line now and then, for a log or a pipe."""
+
+    def __init__(self) -> None:
+        self.last, self.due, self.shown = "", 0.0, not err.is_terminal
+
+    def tell(self, text: str, *, at_once: bool = False) -> None:
+        """Prints what is new, some seconds after the line before it.
+
+        at_once: it is not waited for.
+        """
+        now = time.monotonic()
+        if self.shown and text != self.last and (at_once or now >= self.due):
+            self.last, self.due = text, now + LINE_SECONDS
+            err.print(text, markup=False, soft_wrap=True)
 
 
 class Passes:

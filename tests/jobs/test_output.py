@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs.commands import output
+from jobs.commands import output, progress
+from jobs.commands.progress import Lines
 
 LATE = datetime(2026, 3, 1, 16, 20, tzinfo=UTC)  #: the next day in China
 
@@ -29,3 +30,25 @@ def test_programs_are_told_the_zone(capsys: pytest.CaptureFixture[str]) -> None:
     output.print_json({"at": LATE})
 
     assert '"2026-03-01T16:20:00+00:00"' in capsys.readouterr().out
+
+
+def test_what_moves_is_told_in_lines_some_seconds_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
+
+    for text in ("1 of 9", "1 of 9", "2 of 9"):
+        lines.tell(text)
+    lines.tell("3 of 9, paused", at_once=True)
+
+    assert capsys.readouterr().err == "1 of 9\n3 of 9, paused\n"
+
+
+def test_once_the_time_is_over_the_next_line_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    lines = Lines()
+
+    for text in ("1 of 9", "1 of 9", "2 of 9"):
+        lines.tell(text)
+
+    assert capsys.readouterr().err == "1 of 9\n2 of 9\n"
