@@ -17,7 +17,7 @@ COMMANDS = (
     Later("migrate", "running:migrate",
           "Bring the ledger's schema to the version of this code; safe to run again."),
     Later("doctor", "running:doctor_command",
-          "Look at settings, fonts, keys, database, broker, store and clock; say what to do."),
+          "Look at settings, fonts, keys, database, broker, store and workers; say what to do."),
     Later("keys", "keys:keys_group",
           "Signing identities, seals and trust roots."),
     Later("sources", "sources:sources_group",

@@ -11,8 +11,8 @@ from factory.errors import FactoryError, KeyBusyError, SettingsError
 from factory.kinds import KINDS
 from factory.register import local_day
 from factory.versions import Versions
+from jobs import attendance, opening
 from jobs import broker as brokers
-from jobs import opening
 from storage.keyring import OFD, PDF
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Finding:
 
 
 def examine(plant: Plant) -> list[Finding]:
-    """Look at profiles, fonts, keys, seals, second reader, parties, database and all servers."""
+    """Look at profiles, fonts, keys, seals, second reader, parties, servers and workers."""
     looks: list[tuple[str, Callable[[Plant], str]]] = [
         ("profiles", _profiles),
         ("fonts", _fonts),
@@ -45,6 +45,7 @@ def examine(plant: Plant) -> list[Finding]:
         ("clock", _clock),
         ("broker", _broker),
         ("store", _store),
+        ("workers", _workers),
     ]
     return [_look(name, look, plant) for name, look in looks]
 
@@ -188,3 +189,9 @@ def _store(plant: Plant) -> str:
     plant.store.ping()
     plant.store.require_conditional_writes()
     return "answers, honours create-only writes"
+
+
+def _workers(plant: Plant) -> str:
+    opening.check_keyring(plant.settings)
+    opening.check_schema(plant)
+    return attendance.workers(plant)

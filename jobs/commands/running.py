@@ -69,7 +69,7 @@ def migrate() -> None:
 @click.command("doctor")
 @json_option
 def doctor_command(as_json: bool) -> None:
-    """Look at settings, fonts, keys, database, broker, store and clock; say what to do."""
+    """Look at settings, fonts, keys, database, broker, store and workers; say what to do."""
     found = doctor.examine(machine.bare_plant())
     if as_json:
         print_json(found)
