@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from factory.model import BatchId, BatchState
-from jobs import operators
+from jobs import attendance, operators
 from jobs.asker import Asker
 from jobs.bulk import confirming, progress, steering
 from jobs.bulk.progress import Progress
@@ -18,11 +18,14 @@ from jobs.commands.asking import asking
 from jobs.commands.exits import REFUSED
 from jobs.commands.options import IDENT, json_option, reason_option, token_option
 from jobs.commands.output import err, out, print_json, print_table
-from jobs.commands.progress import bar
+from jobs.commands.progress import Lines, bar
 from jobs.standing import BATCHES
+from jobs.wiring import Plant
 from jobs.wording import EVENTS, OWNERS
+from storage.ledger.audit import Noted
 
 MOST_PRIORITY = 9
+WORKED_AT = (BatchState.PREPARING, BatchState.RUNNING)  #: in these states workers are waited for
 
 
 @click.command("list")
@@ -47,8 +50,25 @@ def bulk_list(as_json: bool) -> None:
 @click.argument("batch", type=IDENT)
 @json_option
 def bulk_show(batch: int, as_json: bool) -> None:
-    """One batch: what it is about, its items by state, and how to take a rename back."""
-    _show_batch(progress.progress(machine.plant(), BatchId(batch)), as_json=as_json)
+    """One batch: what it is about, its items by state, who did what and why, how to undo it."""
+    plant, ident = machine.plant(), BatchId(batch)
+    found, history = progress.progress(plant, ident), progress.history(plant, ident)
+    if as_json:
+        print_json(asdict(found) | {"history": [asdict(each) for each in history]})
+        return
+    _show_batch(found, as_json=False)
+    if history:
+        out.print()
+        print_table(
+            ("at", "who", "did", "why"),
+            ((each.at, each.who, _action(each), each.why) for each in history),
+        )
+
+
+def _action(each: Noted) -> str:
+    """What was done, and to which figures."""
+    what = ", ".join(f"{name} {'none' if v is None else v}" for name, v in each.what.items())
+    return f"{each.action.removeprefix('batch ')} {f'({what})' if what else ''}".strip()
 
 
 @click.command("confirm")
@@ -76,7 +96,9 @@ def bulk_confirm(
     )
     if done.state is BatchState.AWAITING:
         err.print(f"{name} agrees; a second operator must confirm it too")
-    _show_batch(progress.progress(plant, ident), as_json=as_json)
+    found = progress.progress(plant, ident)
+    _show_batch(found, as_json=as_json)
+    _tell_absence(plant, found)
 
 
 @click.command("watch")
@@ -85,18 +107,11 @@ def bulk_confirm(
 def bulk_watch(batch: int, as_json: bool) -> None:
     """Follow a batch until it ends or waits for somebody: rate, time left, failures by class.
 
+    On a terminal as a bar that moves, elsewhere as lines on standard error, some seconds apart.
     Exit code 1 if items are held, or the batch was stopped or cancelled.
     """
     plant = machine.plant()
-    with bar(f"batch {batch}") as moving:
-        for found in progress.follow(plant, BatchId(batch)):
-            settled = found.done + found.skipped + found.held
-            moving.update(
-                moving.task_ids[0],
-                total=found.total,
-                completed=settled,
-                description=f"batch {batch} {_pace(found)}",
-            )
+    found = _followed(plant, BatchId(batch))
     if found.state is BatchState.AWAITING:
         err.print(f"waits for: certfactory bulk confirm {batch} --reason …")
     if found.state in {BatchState.PAUSED, BatchState.STOPPED}:
@@ -104,6 +119,35 @@ def bulk_watch(batch: int, as_json: bool) -> None:
     _show_batch(found, as_json=as_json)
     if found.held or found.state in {BatchState.STOPPED, BatchState.CANCELLED}:
         sys.exit(REFUSED)
+
+
+def _followed(plant: Plant, batch: BatchId) -> Progress:
+    """How it stands when it has ended or waits for somebody; a bar or lines tell how it moves."""
+    lines, state, absent = Lines(), None, None
+    with bar(f"batch {batch}") as moving:
+        for found in progress.follow(plant, batch):
+            settled = found.done + found.skipped + found.held
+            moving.update(
+                moving.task_ids[0],
+                total=found.total,
+                completed=settled,
+                description=f"batch {batch} {_pace(found)}",
+            )
+            text = f"batch {batch}: {settled} of {found.total}, {_pace(found)}"
+            lines.tell(text, at_once=found.state is not state)
+            absent = _tell_absence(plant, found, absent)
+            state = found.state
+    return found
+
+
+def _tell_absence(plant: Plant, found: Progress, told: str | None = None) -> str | None:
+    """Says that nobody works although work of the batch waits, unless it was told already."""
+    if found.state not in WORKED_AT:
+        return told
+    why = attendance.absence(plant)
+    if why and not told:
+        err.print(why, markup=False, soft_wrap=True)
+    return why
 
 
 def _pace(found: Progress) -> str:

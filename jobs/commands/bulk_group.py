@@ -13,7 +13,7 @@ COMMANDS = (
     Later("list", "bulk:bulk_list",
           "All batches, newest first."),
     Later("show", "bulk:bulk_show",
-          "One batch: what it is about, its items by state, and how to take a rename back."),
+          "One batch: what it is about, its items by state, who did what and why, how to undo it."),
     Later("preview", "bulk_preview:bulk_preview",
           "What BATCH will do once it is confirmed: how many, how, and how long."),
     Later("confirm", "bulk:bulk_confirm",

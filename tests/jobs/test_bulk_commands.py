@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import cli
-from factory.errors import PictureError
+from factory.errors import PictureError, SelfCheckError
 from factory.model import BatchId
 from jobs import operators
 from jobs.bulk import steps
@@ -161,6 +161,41 @@ def test_watching_one_that_is_paused_says_who_is_waited_for(plant: Plant, runnin
     told(plant, "pause", str(running))
 
     assert f"certfactory bulk resume {running}" in run(plant, "watch", str(running)).stderr
+
+
+# --- who did what -----------------------------------------------------------------------------
+
+
+def test_it_is_shown_who_paused_it_and_why(plant: Plant, running: BatchId) -> None:
+    batch = str(running)
+    run(plant, "rate", batch, "--per-minute", "600", "--reason", "slowly")
+    run(plant, "pause", batch, "--reason", "the authority telephoned")
+
+    shown = run(plant, "show", batch).stdout
+    found = json.loads(run(plant, "show", batch, "--json").stdout)["history"]
+
+    assert [each["action"] for each in found] == [
+        "batch confirmed",
+        "batch steered",
+        "batch paused",
+    ]
+    assert (found[-1]["why"], found[0]["who"]) == ("the authority telephoned", WHO)
+    assert found[-1]["who"] in shown
+    for words in ("paused", "the authority telephoned", "steered (rate 600)"):
+        assert words in shown
+
+
+def test_it_is_shown_why_the_brake_stopped_it(plant: Plant, running: BatchId) -> None:
+    fail_next(plant, running, SelfCheckError("seal"))
+
+    last = json.loads(run(plant, "show", str(running), "--json").stdout)["history"][-1]
+
+    assert last["action"] == "batch stopped"
+    assert "self_check" in last["why"]
+
+
+def test_a_batch_that_nobody_touched_has_no_history(plant: Plant, waiting: BatchId) -> None:
+    assert json.loads(run(plant, "show", str(waiting), "--json").stdout)["history"] == []
 
 
 # --- the report -------------------------------------------------------------------------------
