@@ -11,9 +11,12 @@ COMMANDS = (
     Later("demo", "demo:demo_command",
           "Issue the example certificates, rename an enterprise, collect, download and verify."),
     Later("up", "running:up",
-          "Run everything on this machine until Ctrl-C: broker, store, ledger, workers, metrics."),
+          "Run everything on this machine until Ctrl-C: broker, store, ledger, workers, metrics,"
+          " HTTP."),
     Later("work", "running:work",
           "Run this machine's workers, relay and metrics against the servers the settings name."),
+    Later("serve", "running:serve",
+          "Serve the HTTP interface of upstream systems until Ctrl-C, beside `work`."),
     Later("migrate", "running:migrate",
           "Bring the ledger's schema to the version of this code; safe to run again."),
     Later("doctor", "running:doctor_command",

@@ -148,4 +148,4 @@ def is_genuine(key: bytes, headers: Mapping[str, str], body: bytes, *, now: date
         return False
     wanted = signature([key], ident=ident, seconds=int(said), body=body).encode()
     found = headers.get("webhook-signature", "").encode().split(b" ")
-    return any([hmac.compare_digest(wanted, each) for each in found])
+    return any(hmac.compare_digest(wanted, each) for each in found)

@@ -20,6 +20,7 @@ from pathlib import Path
 import structlog
 
 from factory.model import Queue
+from jobs import door
 from jobs.servers import die_with
 from jobs.settings import Settings
 from jobs.wiring import load_profiles
@@ -107,14 +108,19 @@ def worker_command(queue: Queue, worker: str = WORKER) -> list[str]:
 
 
 @contextmanager
-def at_work(settings: Settings, *, worker: str = WORKER) -> Iterator[Crew]:
+def at_work(settings: Settings, *, worker: str = WORKER, with_door: bool = False) -> Iterator[Crew]:
     """A crew that works while the block runs.
+
+    with_door: and serves the HTTP interface.
 
     SettingsError: a profile is broken; nobody is started.
     """
     load_profiles(settings.profiles_dir)
     _fresh(metrics_dir(settings))
-    crew = Crew(settings, members_of(settings, worker=worker))
+    members = members_of(settings, worker=worker)
+    if with_door:
+        members.append(Member("door", door.COMMAND))
+    crew = Crew(settings, members)
     crew.start()
     watcher = threading.Thread(target=crew.watch, name="crew", daemon=True)
     watcher.start()

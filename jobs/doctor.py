@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -34,20 +34,12 @@ class Finding:
 
 def examine(plant: Plant) -> list[Finding]:
     """Look at profiles, fonts, keys, seals, second reader, parties, servers and workers."""
-    looks: list[tuple[str, Callable[[Plant], str]]] = [
-        ("profiles", _profiles),
-        ("fonts", _fonts),
-        ("keys", _keys),
-        ("OFD seals", _ofd_seals),
-        ("second reading", _second_reading),
-        ("parties", _parties),
-        ("database", _database),
-        ("clock", _clock),
-        ("broker", _broker),
-        ("store", _store),
-        ("workers", _workers),
-    ]
-    return [_look(name, look, plant) for name, look in looks]
+    return [_look(name, look, plant) for name, look in LOOKS]
+
+
+def neighbours(plant: Plant) -> list[Finding]:
+    """Look only at what must answer for any work to be done: database, broker, store."""
+    return [_look(name, look, plant) for name, look in NEIGHBOURS]
 
 
 def _look(name: str, look: Callable[[Plant], str], plant: Plant) -> Finding:
@@ -195,3 +187,21 @@ def _workers(plant: Plant) -> str:
     opening.check_keyring(plant.settings)
     opening.check_schema(plant)
     return attendance.workers(plant)
+
+
+NEIGHBOURS: Sequence[tuple[str, Callable[[Plant], str]]] = (
+    ("database", _database),
+    ("broker", _broker),
+    ("store", _store),
+)
+LOOKS: Sequence[tuple[str, Callable[[Plant], str]]] = (
+    ("profiles", _profiles),
+    ("fonts", _fonts),
+    ("keys", _keys),
+    ("OFD seals", _ofd_seals),
+    ("second reading", _second_reading),
+    ("parties", _parties),
+    *NEIGHBOURS,
+    ("clock", _clock),
+    ("workers", _workers),
+)

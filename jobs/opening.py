@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from factory import specimen
-from factory.errors import SettingsError
+from factory.access_keys import Credentials
+from factory.errors import SettingsError, UnrecognisedError
 from factory.page.fonts import UMING, check_installed
 from factory.seals.picture import draw_test_seal
+from jobs import callers
+from jobs.kept import write_private
 from jobs.servers import free_port, is_free
 from jobs.settings import Settings
 from jobs.wiring import font_files
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 #: the upstream system of the examples; the embedded default lets it submit for everything
 EXAMPLE_SOURCE = "urn:example:shanghai-portal"
 ADOPTED_AT_ONCE = 1_000
+FIRST_KEY, FIRST_LABEL = "http-key", "first"
 
 
 def open_embedded(plant: Plant) -> None:
@@ -106,14 +112,48 @@ def _authorities(plant: Plant) -> Mapping[str, str]:
 
 def metrics_port(settings: Settings) -> Settings:
     """The settings with a real port in place of 0.  SettingsError: somebody has the port."""
-    if settings.metrics_port == 0:
-        return replace(settings, metrics_port=free_port())
-    if not is_free(settings.metrics_port):
+    return replace(settings, metrics_port=_port(settings.metrics_port, "FACTORY_METRICS_PORT"))
+
+
+def http_port(settings: Settings) -> Settings:
+    """The same of the HTTP interface's, and of its address as links say it."""
+    port = _port(settings.http_port, "FACTORY_HTTP_PORT")
+    public = settings.http_public_url
+    if public.endswith(":0"):
+        public = f"{public.removesuffix(':0')}:{port}"
+    return replace(settings, http_port=port, http_public_url=public)
+
+
+def _port(wanted: int, variable: str) -> int:
+    if wanted == 0:
+        return free_port()
+    if not is_free(wanted):
         raise SettingsError(
-            f"port {settings.metrics_port} is taken: set FACTORY_METRICS_PORT to another one,"
-            " or to 0 for any"
+            f"port {wanted} is taken: set {variable} to another one, or to 0 for any"
         )
-    return settings
+    return wanted
+
+
+def first_key(plant: Plant) -> Path:
+    """The file with an access key of the example source, for every scope and register.
+
+    One that opens nothing any more, or is for fewer registers than there are, is followed by
+    another.  Only the embedded default has one, on test keys.
+    """
+    path = plant.settings.data_dir / FIRST_KEY
+    with suppress(FileNotFoundError, UnrecognisedError):
+        credentials = Credentials(
+            authorization=f"Bearer {path.read_text('ascii').strip()}", method="GET", target="/"
+        )
+        caller = callers.recognise(plant, credentials, now=datetime.now(UTC))
+        if caller.profiles == frozenset(plant.profiles):
+            return path
+    for each in callers.listed(plant):
+        if (each.source, each.label, each.state) == (EXAMPLE_SOURCE, FIRST_LABEL, "active"):
+            callers.revoke(plant, each.key, who="first start", why="followed by another")
+    issued = callers.issue(plant, EXAMPLE_SOURCE, label=FIRST_LABEL, who="first start")
+    write_private(path, issued.token + "\n")
+    return path
 
 
 def check_keyring(settings: Settings) -> None:

@@ -256,6 +256,25 @@ class Settings:
         "urn:certfactory",
         "Who notices say they come from; one for each installation",
     )
+    http_host: str = setting(
+        matching(r"[0-9A-Za-z.:_-]+", "a host name or an address"),
+        "127.0.0.1",
+        "Address on which the HTTP interface listens",
+    )
+    http_port: int = setting(
+        whole(0, PORT_MOST), "8480", "Port of the HTTP interface; 0 takes a free one"
+    )
+    http_public_url: str = setting(
+        url("http", "https"),
+        lambda s: f"http://{s['http_host']}:{s['http_port']}",
+        "The HTTP interface's address as holders' links say it, without a slash at its end",
+        example="https://factory.example",
+        shown="host and port",
+    )
+    http_processes: int = setting(whole(1, 64), "1", "Processes that serve the HTTP interface")
+    collection_link_seconds: int = setting(
+        whole(1, 86_400), "600", "Life of a link by which a holder collects"
+    )
     link_seconds: int = setting(whole(1, LINK_MOST_SECONDS), "300", "Life of a signed link")
     log_level: str = setting(
         level, "info", f"Least weighty log line that is written: {', '.join(LOG_LEVELS)}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import click
 
-from jobs import crew, doctor, embedded, logs, opening
+from jobs import crew, doctor, door, embedded, logs, opening
 from jobs.commands import machine
 from jobs.commands.exits import NOT_SET_UP
 from jobs.commands.options import json_option
@@ -19,28 +20,39 @@ from storage import schema
 
 @click.command()
 def up() -> None:
-    """Run everything on this machine until Ctrl-C: broker, store, ledger, workers, metrics.
+    """Run everything on this machine until Ctrl-C: broker, store, ledger, workers, metrics, HTTP.
 
     What FACTORY_REDIS_URL, FACTORY_S3_ENDPOINT or FACTORY_DB_URL name is used, not started.
+    Prints the address of the HTTP interface, the file of a first access key, and what to try.
     """
     logs.configure("warning")
-    settings = opening.metrics_port(Settings.from_env(os.environ))
+    settings = opening.http_port(opening.metrics_port(Settings.from_env(os.environ)))
     with embedded.embedded(settings) as running:
-        opening.open_embedded(plant_of(running))
-        with crew.at_work(running):
-            _tell_ready(running)
+        plant = plant_of(running)
+        opening.open_embedded(plant)
+        key = opening.first_key(plant)
+        with crew.at_work(running, with_door=True):
+            door.wait_until_open(running)
+            _tell_ready(running, key)
             crew.wait_for_stop()
 
 
-def _tell_ready(running: Settings) -> None:
+def _tell_ready(running: Settings, key: Path) -> None:
+    address = f"http://{running.http_host}:{running.http_port}/v1"
     lines = (
         f"data     {running.data_dir}",
         f"store    {running.s3_endpoint}",
         f"metrics  http://{running.metrics_host}:{running.metrics_port}/metrics",
-        "ready; Ctrl-C stops it.  Try in another terminal, with the same FACTORY_DATA_DIR:",
-        "  certfactory events example registration.approved | certfactory submit -",
-        "  certfactory status",
-        "  certfactory collect NUMBER && certfactory link NUMBER",
+        f"HTTP     {address}  (openapi.json there says what it takes)",
+        f"key      {key.read_text('ascii').strip()}",
+        f"         kept in {key}",
+        "ready; Ctrl-C stops it.  Try in another terminal:",
+        f"  export API={address} KEY=$(cat {key})",
+        '  certfactory events example registration.approved | curl -sS "$API/events"'
+        ' -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" --data-binary @-',
+        '  curl -sS "$API/registrations/NUMBER" -H "Authorization: Bearer $KEY"',
+        '  curl -sS "$API/registrations/NUMBER/links" -H "Authorization: Bearer $KEY"'
+        ' --json \'{"kind": "collection"}\'',
     )
     for line in lines:
         err.print(line, markup=False, soft_wrap=True)
@@ -56,6 +68,15 @@ def work() -> None:
     opening.check_schema(plant_of(settings))
     with crew.at_work(settings):
         crew.wait_for_stop()
+
+
+@click.command()
+def serve() -> None:
+    """Serve the HTTP interface of upstream systems until Ctrl-C, beside the workers of `work`."""
+    settings = machine.settings()
+    opening.check_keyring(settings)
+    opening.check_schema(plant_of(settings))
+    door.become(settings)
 
 
 @click.command()

@@ -1,0 +1,134 @@
+"""Collecting (领证) by link: a page for one holder and one registration, for a short while.
+
+The link carries what it is for and until when, and the vault's keyed digest of both: nothing is
+stored, nothing in it names anybody, and nothing of it can be changed.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from factory.access import Thing
+from factory.errors import ConflictError, NotFoundError
+from jobs import desk, standing
+from jobs.asker import COUNTER, Asker, about_registration
+from jobs.standing import Stand
+from storage.ledger import Tx, audit, status
+from storage.ledger.status import EditionView, RegistrationView
+
+if TYPE_CHECKING:
+    from jobs.wiring import Plant
+
+TOKEN = re.compile(r"([0-9a-z]{1,13})-([0-9a-z]{1,8})-([A-Za-z0-9_-]{32})")
+DIGEST_BYTES = 24
+NONE = "collection link: leads nowhere; ask for a new one where you came from"
+OVER = "collection link: has ended (已过期); ask for a new one where you came from"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionLink:
+    """Where the holder confirms and takes the certificate, and for how long."""
+
+    url: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collectable:
+    """What the page tells of a registration; no personal data."""
+
+    registration: RegistrationView
+    title: str
+    newest: EditionView | None
+    stand: Stand | None
+
+
+def link(plant: Plant, number: str, *, who: str, asker: Asker = COUNTER) -> CollectionLink:
+    """A link to the page where the holder of a registration collects it.
+
+    NotFoundError: no such registration.  ForbiddenError: not for whoever asks.
+    """
+    seconds = plant.settings.collection_link_seconds
+    with plant.ledger.write(who) as tx:
+        found = status.by_number(tx, number, within=asker.within)
+        profile = plant.profile(tx, found.profile)
+        asker.may_see(tx, Thing.COLLECTION, about_registration(found), profile)
+        what = {"seconds": seconds}
+        audit.note(tx, "collection link given", ("registration", found.id), why="asked", what=what)
+        token = _token(tx, found.id, int(tx.now.timestamp()) + seconds)
+    return CollectionLink(url=f"{plant.settings.http_public_url}/collect/{token}", seconds=seconds)
+
+
+def find(plant: Plant, token: str) -> Collectable:
+    """What the page of that link is about.
+
+    NotFoundError: nobody gave such a link.  ConflictError: it has ended.
+    """
+    with plant.ledger.read() as tx:
+        found = _registration(tx, token)
+        newest = found.newest
+        stand = standing.of_edition(found, newest, plant.today(tx)) if newest else None
+        title = plant.profile(tx, found.profile).certificate.title
+    return Collectable(registration=found, title=title, newest=newest, stand=stand)
+
+
+def collect(plant: Plant, token: str) -> None:
+    """The holder takes what the link is for; taking it twice changes nothing.
+
+    NotFoundError, ConflictError as `find`, and as `desk.collect`.
+    """
+    found = find(plant, token).registration
+    desk.collect(plant, found.number, who=WHO, asker=_within(found))
+
+
+def download(plant: Plant, token: str) -> str:
+    """A signed link to the collected certificate.  NotFoundError, ConflictError: as `find`."""
+    found = find(plant, token).registration
+    return desk.link(plant, found.number, who=WHO, asker=_within(found)).url
+
+
+WHO = "holder:collection link"
+
+
+def _within(found: RegistrationView) -> Asker:
+    """Whoever has the link, and that register alone."""
+    return COUNTER.through("collection link", frozenset({found.profile}))
+
+
+def _token(tx: Tx, registration: int, ends: int) -> str:
+    about = f"{_base36(registration)}-{_base36(ends)}"
+    return f"{about}-{_digest(tx, about)}"
+
+
+def _digest(tx: Tx, about: str) -> str:
+    return urlsafe_b64encode(tx.vault.lookup("collection link", about)[:DIGEST_BYTES]).decode()
+
+
+def _registration(tx: Tx, token: str) -> RegistrationView:
+    known = TOKEN.fullmatch(token)
+    if known is None:
+        raise NotFoundError(NONE)
+    registration, ends, digest = known.groups()
+    if not hmac.compare_digest(_digest(tx, f"{registration}-{ends}"), digest):
+        raise NotFoundError(NONE)
+    if tx.now > datetime.fromtimestamp(int(ends, 36), tx.now.tzinfo):
+        raise ConflictError(OVER)
+    return status.by_ids(tx, [int(registration, 36)])[0]
+
+
+def _base36(number: int) -> str:
+    """A number in digits and small letters.
+
+    >>> _base36(36**2)
+    '100'
+    """
+    digits = ""
+    while number or not digits:
+        number, rest = divmod(number, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[rest] + digits
+    return digits

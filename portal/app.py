@@ -1,0 +1,58 @@
+"""The application: the gate, the routes behind it, and how failures are told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from factory.errors import FactoryError
+from portal import (
+    applications,
+    batches,
+    collecting,
+    described,
+    enterprises,
+    events,
+    health,
+    problems,
+    registrations,
+)
+from portal.gate import Gate
+
+if TYPE_CHECKING:
+    from jobs.wiring import Plant
+
+ROUTES = (
+    events, registrations, applications, batches, enterprises, described, health, collecting,
+)  # fmt: skip
+
+
+def application(plant: Plant | None = None) -> FastAPI:
+    """The routes; without a plant they can be described and not served."""
+    app = FastAPI(
+        title=described.TITLE, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None
+    )
+    app.state.plant = plant
+    for each in ROUTES:
+        app.include_router(each.router)
+    app.add_exception_handler(FactoryError, problems.failed)
+    app.add_exception_handler(RequestValidationError, problems.invalid)
+    app.add_exception_handler(HTTPException, problems.refused)
+    app.openapi = lambda: _described(app)  # type: ignore[method-assign]
+    return app
+
+
+def served(plant: Plant) -> ASGIApp:
+    """The application behind its gate."""
+    return Gate(application(plant), plant)
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    """Made once."""
+    if app.openapi_schema is None:
+        app.openapi_schema = described.openapi(app)
+    return app.openapi_schema

@@ -1,0 +1,55 @@
+"""`/v1/enterprises`: an enterprise's people, its renames, and what it has to confirm."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from jobs import confirmations
+from jobs import enterprise as view
+from jobs.confirmations import Which
+from jobs.wiring import Plant
+from portal.asking import Reader, asker_of, plant_of
+from portal.paths import CreditCode, ProfileName
+from portal.shown import EnterpriseShown, ListedShown, UncollectedShown
+
+router = APIRouter(prefix="/v1/enterprises", tags=["enterprises"])
+
+
+@router.get("/{credit_code}", summary="An enterprise: its people by state, collected n of m")
+def show(
+    credit_code: CreditCode,
+    caller: Reader,
+    plant: Annotated[Plant, Depends(plant_of)],
+    profile: ProfileName = None,
+) -> EnterpriseShown:
+    """How its people stand in each register, and who of each rename has collected."""
+    asker = asker_of(caller)
+    return EnterpriseShown.of(view.overview(plant, credit_code, profile=profile, asker=asker))
+
+
+@router.get("/{credit_code}/uncollected", summary="Whose certificates wait to be collected")
+def uncollected(
+    credit_code: CreditCode,
+    caller: Reader,
+    plant: Annotated[Plant, Depends(plant_of)],
+    profile: ProfileName = None,
+) -> list[UncollectedShown]:
+    """Registration numbers, by register."""
+    found = view.uncollected(plant, credit_code, profile=profile, asker=asker_of(caller))
+    return [UncollectedShown.model_validate(each) for each in found]
+
+
+@router.get("/{credit_code}/applications", summary="待企业确认, 企业已确认查询")
+def listed(
+    credit_code: CreditCode,
+    caller: Reader,
+    plant: Annotated[Plant, Depends(plant_of)],
+    which: Annotated[Which, Query(description="awaiting: 待企业确认; confirmed: 企业已确认.")],
+    profile: ProfileName = None,
+) -> list[ListedShown]:
+    """Applications of its people: whose turn is the enterprise's, or that it has confirmed."""
+    asker = asker_of(caller)
+    found = confirmations.listed(plant, credit_code, which, profile=profile, asker=asker)
+    return list(map(ListedShown.of, found))

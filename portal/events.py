@@ -1,0 +1,88 @@
+"""`/v1/events`: handing events in, and asking what became of one."""
+
+from __future__ import annotations
+
+import io
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+
+from factory import events
+from factory.errors import FieldError, InvalidEventError, NotFoundError
+from jobs import enquiry, intake
+from jobs.intake import Status
+from jobs.wiring import Plant
+from portal.asking import Reader, Submitter, asker_of, plant_of
+from portal.paths import EventId
+from portal.shown import EventShown, OutcomeShown, OutcomesShown
+
+router = APIRouter(prefix="/v1/events", tags=["events"])
+MOST_EVENTS = 1000
+ONE, MANY, LINES = (
+    "application/cloudevents+json", "application/cloudevents-batch+json", "application/x-ndjson",
+)  # fmt: skip
+KINDS = {ONE, MANY, LINES, "application/json"}
+EVENT = {"type": "object", "description": "A CloudEvent 1.0; /v1/schemas has each type's."}
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            ONE: {"schema": EVENT},
+            MANY: {"schema": {"type": "array", "items": EVENT, "minItems": 1}},
+            LINES: {"schema": {"type": "string", "description": "An event a line."}},
+        },
+    }
+}
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+@router.post("", status_code=202, openapi_extra=BODY, summary="Hand in one event, or many")
+def submit(
+    request: Request,
+    body: Annotated[bytes, Depends(_body)],
+    caller: Submitter,
+    plant: Annotated[Plant, Depends(plant_of)],
+) -> OutcomesShown:
+    """Take CloudEvents 1.0 in JSON: one, a batch (a JSON array), or JSON Lines.
+
+    Each event is taken for itself, and told of for itself: `accepted`; `held`, stored and stopped
+    for a person; `duplicate`, taken before, nothing changed; `refused`, with every field and its
+    rule, nothing stored.  Handing in the same again changes nothing, so after a lost answer just
+    send again.  One single event that is refused is answered with 422.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in KINDS:
+        raise HTTPException(415, headers={"Accept": ", ".join(sorted(KINDS))})
+    asker = asker_of(caller)
+    found = [
+        OutcomeShown.of(place, intake.submit(plant, raw, who=caller.who, asker=asker))
+        for place, raw in _each(body)
+    ]
+    if not found:
+        raise FieldError("body", "CloudEvents 1.0", "holds no event")
+    if len(found) == 1 and found[0].status == Status.REFUSED:
+        raise InvalidEventError(tuple((e.field, e.rule) for e in found[0].problems))
+    counts = {each.value: sum(o.status == each.value for o in found) for each in Status}
+    return OutcomesShown(counts=counts, outcomes=found)
+
+
+def _each(body: bytes) -> list[tuple[int, bytes]]:
+    """FieldError: too many at once; nothing is taken."""
+    found = list(events.split_lines(io.BytesIO(body)))
+    if len(found) > MOST_EVENTS:
+        raise FieldError("body", "POST /v1/events", f"holds more than {MOST_EVENTS} events")
+    return found
+
+
+@router.get("/{event_id}", summary="What became of an event")
+def show(
+    event_id: EventId, caller: Reader, plant: Annotated[Plant, Depends(plant_of)]
+) -> EventShown:
+    """The event of that id that this source handed in, and what followed from it."""
+    found = enquiry.event_status(plant, event_id, asker=asker_of(caller))
+    if not found:
+        raise NotFoundError("event: there is no such event")
+    return EventShown.of(found[0])

@@ -1,0 +1,21 @@
+"""What stands in addresses: numbers and ids, bounded; nothing of it names a person."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path, Query
+
+EventId = Annotated[str, Path(min_length=1, max_length=255, description="The event's `id`.")]
+RegistrationNumber = Annotated[
+    str, Path(min_length=1, max_length=64, description="注册编号, in either spelling.")
+]
+AcceptanceNumber = Annotated[str, Path(min_length=1, max_length=64, description="受理编号.")]
+CreditCode = Annotated[
+    str, Path(min_length=18, max_length=18, description="统一社会信用代码, GB 32100-2015.")
+]
+BatchNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Token = Annotated[str, Path(min_length=1, max_length=128)]
+ProfileName = Annotated[
+    str | None, Query(min_length=1, max_length=48, description="In this register alone.")
+]

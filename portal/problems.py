@@ -1,0 +1,153 @@
+"""Failures as problem details (RFC 9457), in the words the command line uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from factory.errors import (
+    AwaitsError,
+    ConflictError,
+    FactoryError,
+    ForbiddenError,
+    InvalidEventError,
+    NotFoundError,
+    SettingsError,
+    TooManyError,
+    TransientError,
+    UnrecognisedError,
+)
+
+PROBLEM = "application/problem+json"
+STATUS: Sequence[tuple[type[FactoryError], int]] = (
+    (UnrecognisedError, 401),
+    (ForbiddenError, 403),
+    (NotFoundError, 404),
+    (ConflictError, 409),
+    (AwaitsError, 409),
+    (TooManyError, 429),
+    (TransientError, 503),
+    (SettingsError, 500),
+    (FactoryError, 422),
+)
+TITLES: Mapping[int, str] = {
+    400: "The request cannot be understood",
+    401: "The access key is not recognised",
+    403: "Not for this access key",
+    404: "There is no such thing",
+    405: "This method is not for this address",
+    408: "The request took too long to arrive",
+    409: "Its state does not allow this",
+    413: "The request is too large",
+    415: "The body is of another kind",
+    422: "The request breaks a rule",
+    429: "Too many requests",
+    500: "The factory is at fault",
+    503: "A neighbour gave no answer; try again",
+}
+RETRY_SECONDS = 5
+
+
+class Fault(BaseModel):
+    """One field and the rule it breaks."""
+
+    field: str
+    rule: str
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457): which rule, and of which field; never a value."""
+
+    type: str = Field(examples=["urn:certfactory:problem:not_found"])
+    title: str
+    status: int
+    detail: str
+    reason: str = Field(description="A closed word, the same as in hold lists and metrics.")
+    request: str = Field(description="Stands in the log beside this request.")
+    problems: list[Fault] = []
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    request: str,
+    reason: str = "request",
+    problems: Iterable[tuple[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """A failure as it is answered."""
+    said = Problem(
+        type=f"urn:certfactory:problem:{reason}",
+        title=TITLES.get(status, "The request failed"),
+        status=status,
+        detail=detail,
+        reason=reason,
+        request=request,
+        problems=[Fault(field=field, rule=rule) for field, rule in problems],
+    )
+    return JSONResponse(
+        said.model_dump(), status_code=status, media_type=PROBLEM, headers=dict(headers or {})
+    )
+
+
+def status_of(error: FactoryError) -> int:
+    """The status a failure of ours is answered with."""
+    return next(code for kind, code in STATUS if isinstance(error, kind))
+
+
+def of_failure(error: FactoryError, *, request: str) -> JSONResponse:
+    """A failure of ours."""
+    status = status_of(error)
+    return problem(
+        status,
+        str(error),
+        request=request,
+        reason=error.reason,
+        problems=error.problems if isinstance(error, InvalidEventError) else (),
+        headers=_headers(error, status),
+    )
+
+
+def _headers(error: FactoryError, status: int) -> Mapping[str, str]:
+    """When to come again (RFC 9110, 10.2.3), and how to be recognised (11.6.1)."""
+    if isinstance(error, TooManyError):
+        return {"Retry-After": str(max(1, round(error.again_after.total_seconds())))}
+    if isinstance(error, TransientError):
+        return {"Retry-After": str(RETRY_SECONDS)}
+    return {"WWW-Authenticate": 'Bearer realm="certfactory"'} if status == 401 else {}  # noqa: PLR2004
+
+
+async def failed(request: Request, error: Exception) -> JSONResponse:
+    """A failure of ours, met while answering."""
+    assert isinstance(error, FactoryError)  # noqa: S101 - what it is registered for
+    return of_failure(error, request=request.state.request)
+
+
+async def invalid(request: Request, error: Exception) -> JSONResponse:
+    """A request that does not have the shape of its model; its values are not repeated."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
+    found = [(".".join(map(str, each["loc"][1:])), each["msg"]) for each in error.errors()]
+    return problem(
+        422,
+        "; ".join(f"{field}: {rule}" for field, rule in found),
+        request=request.state.request,
+        reason="field",
+        problems=found,
+    )
+
+
+async def refused(request: Request, error: Exception) -> JSONResponse:
+    """No such address, or no such method for it."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+    return problem(
+        error.status_code,
+        TITLES.get(error.status_code, str(error.detail)),
+        request=request.state.request,
+        headers=error.headers,
+    )
