@@ -18,6 +18,7 @@ from portal import (
     enterprises,
     events,
     health,
+    notices,
     problems,
     registrations,
 )
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from jobs.wiring import Plant
 
 ROUTES = (
-    events, registrations, applications, batches, enterprises, described, health, collecting,
+    events, registrations, applications, batches, enterprises, notices, described, health,
+    collecting,
 )  # fmt: skip
 
 

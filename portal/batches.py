@@ -12,6 +12,8 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
+from factory.codes import private_number_fault
+from factory.errors import FieldError
 from factory.model import BatchId, Kind
 from jobs import documents
 from jobs.bulk import confirming, preview, progress, proving, report
@@ -127,6 +129,8 @@ def confirm(
 ) -> BatchShown:
     """The enterprise lets its rename take effect, where the registers leave it to them."""
     asker = asker_of(caller, asked.on_behalf_of)
+    if fault := private_number_fault(asked.reason):
+        raise FieldError("reason", "the audit log and reports are read by many", fault)
     confirming.confirm(plant, BatchId(batch), who=caller.who, why=asked.reason, asker=asker)
     return _progress(plant, batch, caller)
 
