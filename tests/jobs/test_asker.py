@@ -1,5 +1,6 @@
 """Who asks gets their own and nobody else's, at every door."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,13 +8,24 @@ import pytest
 
 from factory import specimen
 from factory.access import Viewer
-from factory.errors import FieldError, ForbiddenError
+from factory.errors import FieldError, ForbiddenError, NotFoundError
 from factory.model import EditionState
-from jobs import asker, desk, enquiry
+from jobs import asker, collecting, desk, enquiry, intake
 from jobs.asker import ANYBODY, COUNTER, Asker
+from jobs.bulk import progress
+from jobs.intake import Status
 from jobs.wiring import Plant
 from storage.ledger import inbox
-from tests.plants import SOURCE, WHO, JsonObject, issue, new_plant, submit
+from tests.plants import (
+    PROFILE,
+    SOURCE,
+    WHO,
+    JsonObject,
+    issue,
+    new_plant,
+    start_rename,
+    submit,
+)
 
 ZHEJIANG, GANSU = "zhejiang-constructor", "gansu-constructor"
 OWN, OTHER = 1, 2  #: seeds of people and of their employers
@@ -301,3 +313,88 @@ def test_what_waits_for_its_application_is_seen_by_nobody_else(plant: Plant, who
 
     with pytest.raises(ForbiddenError):
         enquiry.awaited(plant, specimen.acceptance_number(OWN), asker=who)
+
+
+# --- through an upstream system ---------------------------------------------------------------
+
+
+THEIRS, FOREIGN = frozenset({PROFILE}), frozenset({GANSU, ZHEJIANG})
+
+
+@pytest.mark.parametrize("who", [COUNTER, holder(OWN), enterprise(OWN)])
+def test_a_system_sees_the_registers_it_is_for(plant: Plant, number: str, who: Asker) -> None:
+    found = enquiry.registration_status(plant, number, asker=who.through(SOURCE, THEIRS))
+
+    assert found.registration.number == number
+
+
+@pytest.mark.parametrize("who", [COUNTER, holder(OWN), enterprise(OWN)])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda plant, number, who: enquiry.registration_status(plant, number, asker=who),
+        lambda plant, number, who: desk.collect(plant, number, who=WHO, asker=who),
+        lambda plant, number, who: desk.link(plant, number, who=WHO, asker=who),
+        lambda plant, number, who: collecting.link(plant, number, who=WHO, asker=who),
+    ],
+    ids=["status", "collect", "link", "collection link"],
+)
+def test_of_other_registers_it_is_told_that_there_is_nothing(
+    plant: Plant, number: str, who: Asker, ask: Callable[[Plant, str, Asker], object]
+) -> None:
+    outside = who.through(SOURCE, FOREIGN)
+
+    refusals = []
+    for asked in (number, "沪2312022209999999"):
+        with pytest.raises(NotFoundError) as refusal:
+            ask(plant, asked, outside)
+        refusals.append(str(refusal.value))
+
+    assert refusals[0] == refusals[1]
+
+
+def test_a_system_sees_the_events_it_handed_in_itself(plant: Plant) -> None:
+    event = specimen.approved(OWN)
+    submit(plant, event)
+
+    own, other = COUNTER.through(SOURCE, THEIRS), COUNTER.through("urn:example:other", THEIRS)
+    assert enquiry.event_status(plant, event["id"], asker=own)
+    assert not enquiry.event_status(plant, event["id"], asker=other)
+
+
+def test_a_system_hands_in_nothing_in_another_s_name(plant: Plant) -> None:
+    raw = json.dumps(specimen.approved(OWN)).encode()
+    other = COUNTER.through("urn:example:other", THEIRS)
+
+    outcome = intake.submit(plant, raw, who=WHO, asker=other)
+
+    assert outcome.status is Status.REFUSED
+    assert [field for field, _ in outcome.problems] == ["source"]
+
+
+def test_a_key_hands_in_nothing_for_a_register_it_is_not_for(plant: Plant) -> None:
+    raw = json.dumps(specimen.approved(OWN)).encode()
+
+    outcome = intake.submit(plant, raw, who=WHO, asker=COUNTER.through(SOURCE, FOREIGN))
+
+    assert outcome.status is Status.REFUSED
+    assert [field for field, _ in outcome.problems] == ["data.profile"]
+
+
+def test_a_key_for_some_registers_renames_nobody_in_all(plant: Plant, number: str) -> None:
+    raw = json.dumps(specimen.renamed(OWN)).encode()
+
+    outcome = intake.submit(plant, raw, who=WHO, asker=COUNTER.through(SOURCE, THEIRS))
+
+    assert outcome.status is Status.REFUSED
+    assert [field for field, _ in outcome.problems] == ["source"]
+
+
+def test_a_batch_that_reaches_further_is_not_there(plant: Plant, number: str) -> None:
+    batch = start_rename(plant, OWN)
+
+    whole, part = frozenset(plant.profiles), THEIRS
+    assert progress.progress(plant, batch, asker=COUNTER.through(SOURCE, whole)).id == batch
+    with pytest.raises(NotFoundError, match="there is none"):
+        progress.progress(plant, batch, asker=COUNTER.through(SOURCE, part))
+    assert progress.all_progress(plant, asker=COUNTER.through(SOURCE, part)) == []
