@@ -22,7 +22,7 @@ COMMANDS = (
     Later("doctor", "running:doctor_command",
           "Look at settings, fonts, keys, database, broker, store and workers; say what to do."),
     Later("keys", "keys:keys_group",
-          "Signing identities, seals and trust roots."),
+          "Signing identities, seals and trust roots; operators; access keys."),
     Later("sources", "sources:sources_group",
           "Upstream systems, and the profiles each may submit for."),
     Later("register", "register:register_group",
