@@ -54,7 +54,7 @@ NO_ITEMS = employers.tally({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenameView:
-    """A rename in one register: collected n of m (已领证 n / 应领证 m)."""
+    """A rename in one register: collected n of m (已领证 n / 应领证 m), with it or after it."""
 
     rename: Rename
     collected: int

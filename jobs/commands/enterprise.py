@@ -20,6 +20,7 @@ RENAMES = (
     "batch",
     "state",
     "已领证 / 应领证",
+    "已被后续换发",
     "生成中",
     "需处理",
     "无需换发",
@@ -54,6 +55,15 @@ def enterprise(
     """How the people of the enterprise CODE stand, and who of a rename has collected (领证).
 
     CODE is its credit code (统一社会信用代码).  No names of people, and no files.
+
+    \b
+    Of each rename, whose figures never shrink because of a later one:
+      已领证        collected, its certificate or a later one
+      应领证        to be collected or collected; not those cancelled or expired before
+      已被后续换发  of these, not collected yet: a later certificate takes its place
+      生成中        being made, or waiting for it
+      需处理        held for somebody
+      无需换发      none was needed
     """
     plant = machine.plant()
     if uncollected:
@@ -83,6 +93,7 @@ def _row(each: RenameView) -> Iterator[object]:
     yield each.rename.batch
     yield standing.BATCHES[each.rename.state]
     yield f"{each.collected} / {each.due}"
+    yield each.items.replaced
     yield each.items.open
     yield each.items.held
     yield each.items.skipped

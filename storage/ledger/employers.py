@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, select
+from sqlalchemy import Row, and_, case, exists, func, or_, select
 from sqlalchemy.sql.selectable import Select
 
+from factory.lifecycle import Turn, before
 from factory.model import BatchId, BatchState, EditionState, ItemState, Standing
 from storage import tables as t
 from storage.ledger.base import Tx
 from storage.ledger.status import EditionView, RegistrationView, edition_rows, edition_view
 
 IN_FORCE = (Standing.ACTIVE.value, Standing.SUSPENDED.value)
-COLLECTED, UNCOLLECTED, ENDED, OPEN = "collected", "uncollected", "ended", "open"
+COLLECTED, UNCOLLECTED, REPLACED = "collected", "uncollected", "replaced"
+ENDED, OPEN = "ended", "open"
+ALIVE = before(Turn.REPLACE)  #: an edition that is in force, or is still to be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +55,12 @@ class Rename:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What became of a rename's items in one register; made adds up from the three after it.
+    """What became of a rename's items in one register; made adds up from the four after it.
 
-    ended: cancelled, expired or replaced once more before anybody collected it.
+    collected:   its edition is in its holder's hands, or a later one that says the name too.
+    uncollected: its edition waits to be collected.
+    replaced:    a later edition has taken its place, or is about to, and waits to be collected.
+    ended:       cancelled or expired before anybody collected it.
     """
 
     open: int
@@ -63,12 +69,13 @@ class Tally:
     made: int
     collected: int
     uncollected: int
+    replaced: int
     ended: int
 
     @property
     def due(self) -> int:
-        """How many were, or are, to be collected (应领证)."""
-        return self.collected + self.uncollected
+        """How many were, or are, to be collected (应领证), by this edition or a later one."""
+        return self.collected + self.uncollected + self.replaced
 
 
 def known(tx: Tx, credit_code: str) -> list[Known]:
@@ -149,20 +156,27 @@ def tally(counts: Mapping[tuple[str, str], int]) -> Tally:
         made=states[ItemState.DONE],
         collected=fates[COLLECTED],
         uncollected=fates[UNCOLLECTED],
+        replaced=fates[REPLACED],
         ended=fates[ENDED],
     )
 
 
 def _fate(today: date) -> Any:
-    """What became of an edition, for its holder to collect."""
-    edition = t.edition.c
-    waits = and_(
-        edition.state == EditionState.UNCOLLECTED.value, edition.valid_until >= today.isoformat()
+    """What became of an edition, for its holder to collect: this one, or one after it."""
+    edition, later = t.edition.c, t.edition.alias("later")
+    is_later = exists().where(
+        later.c.registration_id == edition.registration_id, later.c.number > edition.number
     )
+    lasts = today.isoformat()
+    waits = and_(edition.state == EditionState.UNCOLLECTED.value, edition.valid_until >= lasts)
+    makes_way = and_(edition.state == EditionState.OUTDATED.value, edition.valid_until >= lasts)
+    follows = is_later.where(later.c.state.in_(ALIVE), later.c.valid_until >= lasts)
     return case(
         (edition.id.is_(None), OPEN),
         (edition.collected_at.is_not(None), COLLECTED),
+        (is_later.where(later.c.collected_at.is_not(None)), COLLECTED),
         (waits, UNCOLLECTED),
+        (or_(makes_way, follows), REPLACED),
         else_=ENDED,
     )
 

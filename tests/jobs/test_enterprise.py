@@ -67,8 +67,14 @@ def renames(plant: Plant) -> list[tuple[int, int]]:
     [found] = enterprise.overview(plant, CODE).registers
     for each in found.renames:
         items = each.items
-        assert items.made == items.collected + items.uncollected + items.ended
+        assert items.made == items.collected + items.uncollected + items.replaced + items.ended
     return [(each.collected, each.due) for each in found.renames]
+
+
+def replaced(plant: Plant) -> list[int]:
+    """How many of each rename a later edition took the place of, the oldest first."""
+    [found] = enterprise.overview(plant, CODE).registers
+    return [each.items.replaced for each in found.renames]
 
 
 def waiting(plant: Plant) -> list[str]:
@@ -273,9 +279,45 @@ def test_of_two_renames_each_has_its_own_count(plant: Plant) -> None:
     confirm(plant, back)
     run(plant, back)
 
-    assert renames(plant) == [(1, 1), (0, 3)]
-    [found] = enterprise.overview(plant, CODE).registers
-    assert [each.items.ended for each in found.renames] == [2, 0]
+    assert renames(plant) == [(1, 3), (0, 3)]
+    assert replaced(plant) == [2, 0]
+
+
+def test_whoever_collects_the_later_one_has_collected_for_both(plant: Plant) -> None:
+    numbers = [issue(plant, seed) for seed in range(1, 4)]
+    renamed(plant)
+    back = rename_back(plant)
+    confirm(plant, back)
+    run(plant, back)
+
+    desk.collect(plant, numbers[0], who=WHO)
+
+    assert renames(plant) == [(1, 3), (1, 3)]
+    assert replaced(plant) == [2, 0]
+
+
+def test_while_the_later_one_is_being_made_as_many_are_due(plant: Plant) -> None:
+    for seed in range(1, 4):
+        issue(plant, seed)
+    renamed(plant)
+
+    confirm(plant, rename_back(plant))
+
+    assert renames(plant)[0] == (0, 3)
+    assert replaced(plant) == [3, 0]
+
+
+def test_whose_registration_was_cancelled_since_is_no_longer_due(plant: Plant) -> None:
+    for seed in range(1, 4):
+        issue(plant, seed)
+    renamed(plant)
+    back = rename_back(plant)
+    confirm(plant, back)
+    run(plant, back)
+
+    submit(plant, specimen.cancelled(1))
+
+    assert renames(plant) == [(0, 2), (0, 2)]
 
 
 def test_items_held_and_open_are_told_beside_those_made(plant: Plant) -> None:
