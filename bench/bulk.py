@@ -27,7 +27,7 @@ def main(small: int, large: int, db: str, as_json: bool) -> None:
     with embedded.embedded(settings_for(db)) as settings:
         plant = opened(settings, "p256")
         with crew.at_work(settings):
-            run = bulk_run.run(plant, renames=small, large=large, tell=told)
+            run = bulk_run.run(plant, sizes=bulk_run.Sizes(renames=small, large=large), tell=told)
     found = report.bulk(run, None)
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))

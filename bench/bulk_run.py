@@ -1,4 +1,4 @@
-"""Bulk events: a firm of 300, thousands of small renames at once, and a large register.
+"""Bulk events: a firm of hundreds, thousands of small renames at once, and a large register.
 
 Registers are simulated and taken over, so that everybody's certificate is made here for the first
 time by the event that is measured.  ``python -m bench.bulk --renames 200`` runs it alone.
@@ -34,14 +34,27 @@ if TYPE_CHECKING:
 
 WHO = "bench"
 PATIENCE = 4 * 3600.0
-STAFF = 300  #: of the large firm
 SPARE = 12  #: of its people some are cancelled, expired or suspended
 FEW = 5  #: people at a small firm
-ROUNDS = 3
 PHOTOS = 10
 PDF, OFD = specimen.PROFILE, "gansu-constructor"  #: the second makes OFD and PDF
 SMALL, LARGE = "zhejiang-constructor", "shanghai-cost-engineer"  #: registers of their own
 MOST_NUMBERS = 20_000  #: in one event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much is measured.
+
+    staff, rounds: people of the large firm, and its renames beside the first.
+    renames:       small ones, all at once.
+    large:         registrations of the large batch.
+    """
+
+    staff: int = 300
+    rounds: int = 3
+    renames: int
+    large: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,16 +111,16 @@ class Silent:
         """Nobody asks."""
 
 
-def run(plant: Plant, *, renames: int, large: int, tell: Callable[[str], None]) -> BulkRun:
+def run(plant: Plant, *, sizes: Sizes, tell: Callable[[str], None]) -> BulkRun:
     """Measure, warm: the first rename of the large firm is not counted."""
     firms = []
     for profile in (PDF, OFD):
-        tell(f"a firm of {STAFF}, {profile}")
-        firms.append(_firm(plant, profile))
-    tell(f"{renames} small renames at once")
-    few = _renames(plant, renames)
-    tell(f"a batch of {large}")
-    return BulkRun(firms=firms, renames=few, large=_large(plant, large))
+        tell(f"a firm of {sizes.staff}, {profile}")
+        firms.append(_firm(plant, profile, sizes))
+    tell(f"{sizes.renames} small renames at once")
+    few = _renames(plant, sizes.renames)
+    tell(f"a batch of {sizes.large}")
+    return BulkRun(firms=firms, renames=few, large=_large(plant, sizes.large))
 
 
 def _rules(plant: Plant, name: str) -> Profile:
@@ -135,17 +148,17 @@ def _refused(raw: bytes) -> None:
     raise SystemExit(f"a row of {len(raw)} bytes was not taken over")
 
 
-# --- a firm of 300 ----------------------------------------------------------------------------
+# --- a large firm -----------------------------------------------------------------------------
 
 
-def _firm(plant: Plant, profile: str) -> Firm:
+def _firm(plant: Plant, profile: str, sizes: Sizes) -> Firm:
     """Renamed again and again, to the new name and back."""
     rules = _rules(plant, profile)
-    size = STAFF + SPARE
+    size = sizes.staff + SPARE
     register = Register(profile=rules, size=size, seed=300, day=_today(), largest=size)
     _taken_over(plant, register)
     found = []
-    for batch in _to_and_fro(plant, register, 1 + ROUNDS):
+    for batch in _to_and_fro(plant, register, 1 + sizes.rounds):
         confirming.confirm(plant, batch, who=WHO, why="measured")
         waiting.until_state(plant, batch, BatchState.COMPLETED, seconds=PATIENCE)
         found.append(progress.progress(plant, batch))

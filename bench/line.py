@@ -98,6 +98,7 @@ class Intake:
 @click.option("--naive", "sample", default=40, show_default=True, help="Sample, the naive way.")
 @click.option("--small", default=2000, show_default=True, help="Small renames, all at once.")
 @click.option("--large", default=2000, show_default=True, help="Registrations of the large batch.")
+@click.option("--staff", default=300, show_default=True, help="People of the large firm.")
 @click.option("--key", type=click.Choice(["p256", "rsa2048"]), default="p256", show_default=True)
 @click.option("--db", default="", help="PostgreSQL for both; else SQLite.", metavar="URL")
 @click.option("--json", "as_json", is_flag=True, help="Print bench.json instead of the tables.")
@@ -108,6 +109,7 @@ def main(
     sample: int,
     small: int,
     large: int,
+    staff: int,
     key: str,
     db: str,
     as_json: bool,
@@ -116,13 +118,14 @@ def main(
     logs.configure("error")
     shutil.rmtree(PLACE, ignore_errors=True)
     load = os.getloadavg()[0]
+    sizes = bulk_run.Sizes(staff=staff, rounds=max(1, rounds), renames=small, large=large)
     with embedded.embedded(settings_for(db)) as settings:
         plant = opened(settings, key)
         with crew.at_work(settings) as people:
             _warm_up(plant, settings)
             taken, issued = _approvals(plant, people, approvals, rename)
             renames = list(_renames(plant, rename, rounds))
-            bulk = bulk_run.run(plant, renames=small, large=large, tell=told)
+            bulk = bulk_run.run(plant, sizes=sizes, tell=told)
         err.print(f"· making {sample} certificates the naive way")
         workers = settings.bulk_workers
         naive = naive_run.run(plant, PLACE.absolute() / "naive", count=sample, workers=workers)
