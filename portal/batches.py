@@ -5,7 +5,10 @@ from __future__ import annotations
 import tempfile
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from threading import Lock
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -13,7 +16,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from factory.codes import private_number_fault
-from factory.errors import FieldError
+from factory.errors import FieldError, TooManyError
 from factory.model import BatchId, Kind
 from jobs import documents
 from jobs.bulk import confirming, preview, progress, proving, report
@@ -35,6 +38,8 @@ from portal.shown import (
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 MOST_SAMPLES = 5
+WAIT_SECONDS, AGAIN = 5.0, timedelta(seconds=5)
+_DRAWING = Lock()
 MEDIA = {Form.JSONL: "application/x-ndjson", Form.CSV: "text/csv; charset=utf-8"}
 
 
@@ -78,9 +83,22 @@ def previewed(
     The pictures show people's data, beside the present certificate; nothing is sealed.
     """
     _progress(plant, batch, caller)
-    with tempfile.TemporaryDirectory() as folder:
-        found = preview.preview(plant, BatchId(batch), Path(folder), most=samples)
-        return _outline(found)
+    with _alone(), tempfile.TemporaryDirectory() as folder:
+        return _outline(preview.preview(plant, BatchId(batch), Path(folder), most=samples))
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Pages are drawn for one at a time, so that previews keep nobody else waiting.
+
+    TooManyError: another preview is being drawn.
+    """
+    if not _DRAWING.acquire(timeout=WAIT_SECONDS):
+        raise TooManyError("preview: another one is being drawn", again_after=AGAIN)
+    try:
+        yield
+    finally:
+        _DRAWING.release()
 
 
 def _outline(found: Outline) -> PreviewShown:
