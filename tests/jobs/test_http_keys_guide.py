@@ -38,7 +38,7 @@ def env(plant: Plant) -> Iterator[dict[str, str]]:
     threading.Thread(target=door.serve_forever, daemon=True).start()
     token = callers.issue(plant, SOURCE, who=WHO).token
     url = f"http://127.0.0.1:{door.server_address[1]}"
-    yield {**os.environ, "FACTORY_URL": url, "FACTORY_TOKEN": token, "NO_PROXY": "*"}
+    yield {**os.environ, "DOOR_URL": url, "DOOR_KEY": token, "NO_PROXY": "*"}
     door.shutdown()
     door.server_close()
 
@@ -127,7 +127,7 @@ def test_the_example_in_bash_with_another_secret_is_refused(
     env: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "sign-and-send").write_text(example("bash"))
-    env["FACTORY_TOKEN"] = env["FACTORY_TOKEN"][:21] + "0" * 72
+    env["DOOR_KEY"] = env["DOOR_KEY"][:21] + "0" * 72
 
     said = run(["bash", str(tmp_path / "sign-and-send"), "GET", "/v1/notices"], env)
 

@@ -1,6 +1,6 @@
 """Callers ask as often as they may, on all hosts together; nobody pays for somebody else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from factory.errors import StoreUnavailableError, TooManyError
 from jobs.commands import exits
-from jobs.embedded import Embedded
+from jobs.embedded import Embedded, serving
 from jobs.pacing import Pacing, _place
 from jobs.servers import free_port
 from jobs.settings import Settings
@@ -32,6 +32,20 @@ def pacing(request: pytest.FixtureRequest, settings: Settings) -> Pacing:
     away = f"redis://127.0.0.1:{free_port()}"
     urls = {"broker": settings.redis_url, "away": away, "none": ""}
     return Pacing(replace(settings, redis_url=urls[request.param]))
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[Embedded]:
+    """A broker of this test's own, which may be killed."""
+    elsewhere = {"S3_ENDPOINT": "http://store.invalid", "S3_KEY": "none", "S3_SECRET": "none"}
+    given = {f"FACTORY_{name}": value for name, value in elsewhere.items()}
+    env = {"FACTORY_DATA_DIR": str(tmp_path / "broker"), **given}
+    with serving(Settings.from_env(env)) as running:
+        yield running
+
+
+def on(settings: Settings, running: Embedded) -> Settings:
+    return replace(settings, redis_url=running.settings.redis_url)
 
 
 def until_refused(ask: Callable[[], object]) -> tuple[int, TooManyError]:
@@ -141,15 +155,15 @@ def test_without_a_broker_nobody_knows_which_request_is_the_first(settings: Sett
 
 
 def test_a_broker_that_was_away_is_asked_again_after_a_pause(
-    settings: Settings, broker: Embedded
+    settings: Settings, mortal: Embedded
 ) -> None:
     now = [0.0]
-    pacing = Pacing(settings, clock=lambda: now[0])
+    pacing = Pacing(on(settings, mortal), clock=lambda: now[0])
     assert pacing.is_first(KEY, "request-1")
-    broker.broker.kill()
+    mortal.broker.kill()
     with pytest.raises(StoreUnavailableError, match="gives no answer"):
         pacing.is_first(KEY, "request-2")
-    broker.broker.start()
+    mortal.broker.start()
 
     with pytest.raises(StoreUnavailableError, match="a moment ago"):
         pacing.is_first(KEY, "request-2")
@@ -158,12 +172,12 @@ def test_a_broker_that_was_away_is_asked_again_after_a_pause(
 
 
 def test_a_broker_that_began_anew_in_between_is_no_broker_that_is_away(
-    settings: Settings, broker: Embedded
+    settings: Settings, mortal: Embedded
 ) -> None:
-    pacing = Pacing(settings)
+    pacing = Pacing(on(settings, mortal))
     pacing.admit(KEY)
 
-    broker.broker.restart()
+    mortal.broker.restart()
 
     assert pacing.is_first(KEY, "request-1")
 
