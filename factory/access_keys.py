@@ -12,9 +12,8 @@ or, so that the secret never travels, a signature made with it:
     Factory-Timestamp: <seconds since 1970-01-01 UTC>
     Factory-Signature: v1,<base64 of HMAC-SHA256>
 
-over ``<Factory-Id>.<Factory-Timestamp>.<METHOD> <target>.`` and the body; the target is path and
-query as they are sent.  A target has only what RFC 3986 allows there, so that no part of a JSON
-body can pass for one.
+over ``<Factory-Id>.<Factory-Timestamp>.<METHOD> <target>``, a line feed and the body; the target is
+path and query as they are sent, of the characters of RFC 3986 alone, so it ends at the line feed.
 """
 
 from __future__ import annotations
@@ -192,7 +191,7 @@ def signing_key(secret: bytes) -> bytes:
 
 def signature(key: bytes, *, ident: str, moment: int, method: str, target: str, body: bytes) -> str:
     """The value of Factory-Signature: ``v1,`` and the base64 of the HMAC-SHA256 (RFC 2104)."""
-    signed = f"{ident}.{moment}.{method} {target}.".encode() + body
+    signed = f"{ident}.{moment}.{method} {target}\n".encode() + body
     return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 
 

@@ -27,7 +27,7 @@ SECURITY = {
         "type": "apiKey",
         "in": "header",
         "name": "Factory-Signature",
-        "description": "HMAC-SHA256 of id, timestamp, method, address and body, with"
+        "description": "HMAC-SHA256 of id, timestamp, method, target and body, with"
         " `Factory-Key`, `Factory-Id` and `Factory-Timestamp`; docs/http-keys.md.",
     },
 }

@@ -215,15 +215,23 @@ def _credentials(scope: Scope, body: bytes) -> Credentials:
     query = scope["query_string"].decode("latin-1")
     path = scope["raw_path"].decode("latin-1").partition("?")[0]
     return Credentials(
-        authorization=headers.get("authorization"),
-        key=headers.get("factory-key"),
-        ident=headers.get("factory-id"),
-        timestamp=headers.get("factory-timestamp"),
-        signature=headers.get("factory-signature"),
+        authorization=_one(headers, "Authorization"),
+        key=_one(headers, "Factory-Key"),
+        ident=_one(headers, "Factory-Id"),
+        timestamp=_one(headers, "Factory-Timestamp"),
+        signature=_one(headers, "Factory-Signature"),
         method=scope["method"],
         target=f"{path}?{query}" if query else path,
         body=body,
     )
+
+
+def _one(headers: Headers, name: str) -> str | None:
+    """A header that may come once.  UnrecognisedError: it comes twice."""
+    found = headers.getlist(name)
+    if len(found) > 1:
+        raise UnrecognisedError(f"{name}: comes {len(found)} times; send it once")
+    return found[0] if found else None
 
 
 async def _answer(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:

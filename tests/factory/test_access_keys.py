@@ -129,7 +129,7 @@ def test_a_signed_request_is_proved_by_what_is_kept() -> None:
 
 def test_the_signature_is_what_rfc_2104_gives_over_the_documented_bytes() -> None:
     key = hmac.new(SECRET, b"certfactory request signing v1", hashlib.sha256).digest()
-    text = f"request-1.{MOMENT}.POST /v1/events?wait=1.".encode() + BODY
+    text = f"request-1.{MOMENT}.POST /v1/events?wait=1\n".encode() + BODY
 
     wanted = base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
 
