@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from PIL import Image
@@ -22,14 +22,13 @@ from factory.page.fonts import FontBook
 from factory.sampling import Candidate, Chosen, Why, chosen
 from jobs.beside import Words, beside
 from jobs.bulk import scopes
+from jobs.bulk.expecting import Expectation, expected
 from jobs.bulk.samples import Now, Sample, sample, subject
 from jobs.wiring import Plant, font_files
-from storage.ledger import Tx, batches, forecasts, rates, registers
+from storage.ledger import Tx, batches, rates, registers
 from storage.ledger.batches import Batch
 from storage.ledger.registers import RegistrationRow
 
-CANDIDATES = 200  #: of each profile, looked at to find the most telling
-LISTED = 1000  #: who would be held
 LATELY = timedelta(days=7)
 
 
@@ -79,12 +78,14 @@ class Shown:
 class Outline:
     """What a batch will do.
 
+    as_of:   when its items were looked at; None: now.
     held:    at most the first thousand; ``to_hold`` says how many there are.
     expects: how long it takes; None: there is nothing to make, or nothing to tell it by.
     """
 
     batch: BatchId
     kind: str
+    as_of: datetime | None
     total: int
     to_make: int
     to_skip: int
@@ -117,10 +118,10 @@ def preview(
     SettingsError: the folder cannot be written.
     """
     batch = _awaiting(plant, ident)
-    looked = _samples(plant, batch, folder, most)
+    foreseen = expected(plant, batch)
+    looked = _samples(plant, batch, foreseen, folder, most)
     with plant.ledger.read() as tx:
-        counts = _counts(plant, tx, batch, looked)
-        held = forecasts.expected_holds(tx, ident, LISTED, but=scopes.SKIPS)
+        counts = _counts(plant, tx, foreseen, looked)
         limits = Limits(
             workers=plant.settings.bulk_workers,
             rate=batch.rate,
@@ -133,12 +134,15 @@ def preview(
     return Outline(
         batch=ident,
         kind=batch.kind,
+        as_of=foreseen.as_of,
         total=by_outcome.total(),
         to_make=by_outcome["made"],
         to_skip=by_outcome["skipped"],
         to_hold=by_outcome["held"],
         counts=counts,
-        held=tuple(Expected(registration=number, reason=reason) for number, reason in held),
+        held=tuple(
+            Expected(registration=number, reason=reason) for number, reason in foreseen.held
+        ),
         samples=tuple(each.shown for each in looked),
         expects=expects,
         workers=limits.workers,
@@ -158,21 +162,26 @@ def _awaiting(plant: Plant, ident: BatchId) -> Batch:
 # --- samples ----------------------------------------------------------------------------------
 
 
-def _samples(plant: Plant, batch: Batch, folder: Path, most: int) -> tuple[_Looked, ...]:
-    picked = _picked(plant, batch, most)
+def _samples(
+    plant: Plant, batch: Batch, foreseen: Expectation, folder: Path, most: int
+) -> tuple[_Looked, ...]:
+    picked = _picked(plant, batch, foreseen, most)
     if not picked:
         return ()
     words = Words(font_files(plant.settings.font_dirs), plant.typefaces.book)
     return tuple(_looked(plant, batch, each, folder, words) for each in picked)
 
 
-def _picked(plant: Plant, batch: Batch, most: int) -> Sequence[Chosen]:
+def _picked(plant: Plant, batch: Batch, foreseen: Expectation, most: int) -> Sequence[Chosen]:
     with plant.ledger.read() as tx:
-        items = forecasts.spread(tx, batch.id, CANDIDATES)
-        rows = registers.load(tx, [each.registration for each in items])
+        rows = registers.load(tx, foreseen.candidates)
         units = {name: plant.profile(tx, name).certificate.unit for name in batch.profiles}
     book = plant.typefaces.book
-    return chosen((_candidate(row, units[row.profile], book) for row in rows.values()), most)
+    candidates = (
+        replace(_candidate(row, units[row.profile], book), forecast=foreseen.candidates[row.id])
+        for row in rows.values()
+    )
+    return chosen(candidates, most)
 
 
 def _candidate(row: RegistrationRow, unit: str, book: FontBook) -> Candidate:
@@ -239,7 +248,9 @@ def _private(path: Path) -> int:
 # --- figures ----------------------------------------------------------------------------------
 
 
-def _counts(plant: Plant, tx: Tx, batch: Batch, looked: Sequence[_Looked]) -> tuple[Count, ...]:
+def _counts(
+    plant: Plant, tx: Tx, foreseen: Expectation, looked: Sequence[_Looked]
+) -> tuple[Count, ...]:
     """By profile, format and reason; as the samples of a profile will be made, so will the rest."""
     later: Mapping[str, tuple[Format, ...]] = {
         each.drawn.profile.id: each.drawn.formats for each in looked if each.drawn
@@ -252,7 +263,7 @@ def _counts(plant: Plant, tx: Tx, batch: Batch, looked: Sequence[_Looked]) -> tu
             reason=forecast,
             items=items,
         )
-        for profile, state, forecast, items in forecasts.counts(tx, batch.id)
+        for profile, state, forecast, items in foreseen.counts
     )
 
 

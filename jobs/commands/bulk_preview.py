@@ -17,7 +17,7 @@ from jobs.bulk.preview import Outline, Shown
 from jobs.bulk.samples import Now
 from jobs.commands import machine
 from jobs.commands.options import IDENT, json_option
-from jobs.commands.output import out, plain, print_json, print_table
+from jobs.commands.output import local_time, out, plain, print_json, print_table
 from jobs.wording import EVENTS
 
 MOST_SAMPLES = 50
@@ -54,7 +54,9 @@ KEPT = {
 def bulk_preview(batch: int, samples: int, folder: Path | None, as_json: bool) -> None:
     """What BATCH will do once it is confirmed: how many, whose not and why, how, and how long.
 
-    Samples are drawn beside the present certificates, marked 样张, with what changes framed.
+    Up to 20 000 registrations are looked at again, and counted as they are now; of a larger batch
+    it says what was expected when it was prepared.  Samples are drawn beside the present
+    certificates, marked 样张, with what changes framed.
     Nothing is sealed, and nothing is changed.
     """
     found = previews.preview(
@@ -84,7 +86,8 @@ def _change(change: Change) -> dict[str, Any]:
 
 
 def _show(found: Outline) -> None:
-    out.print(f"batch {found.batch}: {EVENTS[found.kind]}, {found.total} registrations\n")
+    what = f"{EVENTS[found.kind]}, {found.total} registrations"
+    out.print(f"batch {found.batch}: {what}{_since(found)}\n")
     print_table(
         ("profile", "formats", "will be", "reason", "items"),
         ((e.profile, ", ".join(e.formats), e.outcome, e.reason, e.items) for e in found.counts),
@@ -96,6 +99,12 @@ def _show(found: Outline) -> None:
     out.print(f"\n{_lasts(found)}", markup=False)
     out.print("nothing is sealed, and nothing has changed; to let it take effect:")
     out.print(f"  certfactory bulk confirm {found.batch} --reason …", markup=False)
+
+
+def _since(found: Outline) -> str:
+    if found.as_of is None:
+        return ", as they are now"
+    return f", as of {local_time(found.as_of)}: it is too large to look at all of them again"
 
 
 def _show_held(found: Outline) -> None:

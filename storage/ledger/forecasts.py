@@ -58,6 +58,13 @@ def expected_holds(
     return [(row[0], row[1]) for row in rows]
 
 
+def numbers(tx: Tx, registrations: Sequence[int]) -> dict[int, str]:
+    """The registration number of each row, in their order."""
+    c = t.registration.c
+    wanted = select(c.id, c.number).where(c.id.in_(registrations)).order_by(c.id)
+    return {row[0]: row[1] for row in tx.run(wanted)}
+
+
 def spread(tx: Tx, batch: BatchId, most: int) -> Sequence[Item]:
     """Items that are expected to be made: at most about so many of each profile, evenly apart."""
     c = t.batch_item.c

@@ -59,18 +59,54 @@ def add_late(tx: Tx, batch: BatchId, affected: Select[Any]) -> int:
 
     affected: as ``storage.ledger.affected`` gives it.
     """
-    rows = affected.subquery()
+    rows, is_late = _late(batch, affected)
     wanted = select(
-        literal(batch), rows.c.registration_id, rows.c.profile, rows.c.edition_id,
+        literal(batch), rows.registration_id, rows.profile, rows.edition_id,
         literal(ItemState.PENDING.value),
-    ).where(
-        ~exists().where(
-            t.batch_item.c.batch_id == batch,
-            t.batch_item.c.registration_id == rows.c.registration_id,
-        )
-    )  # fmt: skip
+    ).where(is_late)  # fmt: skip
     result = tx.run(tx.insert(t.batch_item).from_select(COLUMNS, wanted).on_conflict_do_nothing())
     return int(result.rowcount)
+
+
+def late(tx: Tx, batch: BatchId, affected: Select[Any]) -> list[Affected]:
+    """Whoever came into the affected set since it was prepared."""
+    rows, is_late = _late(batch, affected)
+    wanted = select(rows.registration_id, rows.profile, rows.edition_id).where(is_late)
+    return _affected(tx, wanted)
+
+
+def _late(batch: BatchId, affected: Select[Any]) -> tuple[Any, ColumnElement[bool]]:
+    """The affected set's columns, and which of it are no items yet."""
+    rows, c = affected.subquery().c, t.batch_item.c
+    is_item = exists().where(c.batch_id == batch, c.registration_id == rows.registration_id)
+    return rows, ~is_item
+
+
+def slice_of(tx: Tx, batch: BatchId, *, after: int, limit: int) -> list[Affected]:
+    """The next items by row, as they were prepared."""
+    c = t.batch_item.c
+    found = _items(batch).where(c.registration_id > after).order_by(c.registration_id)
+    return _affected(tx, found.limit(limit))
+
+
+def some(tx: Tx, batch: BatchId, registrations: Sequence[int]) -> list[Affected]:
+    """The items of these registrations, as they were prepared."""
+    return _affected(tx, _items(batch).where(t.batch_item.c.registration_id.in_(registrations)))
+
+
+def _items(batch: BatchId) -> Select[Any]:
+    c = t.batch_item.c
+    edition = c.expected_edition_id.label("edition_id")
+    return select(c.registration_id, c.profile, edition).where(c.batch_id == batch)
+
+
+def _affected(tx: Tx, wanted: Select[Any]) -> list[Affected]:
+    return [
+        Affected(
+            registration_id=row.registration_id, profile=row.profile, edition_id=row.edition_id
+        )
+        for row in tx.run(wanted)
+    ]
 
 
 def outdate(tx: Tx, batch: BatchId) -> int:

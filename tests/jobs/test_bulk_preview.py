@@ -24,7 +24,7 @@ from factory.profile import Profile
 from factory.sampling import Why
 from jobs import line
 from jobs.beside import Words, beside
-from jobs.bulk import confirming, scopes, steering, steps
+from jobs.bulk import confirming, expecting, scopes, steering, steps
 from jobs.bulk.preview import Outline, keep_private, preview
 from jobs.bulk.samples import Now, sample, subject
 from jobs.settings import Settings
@@ -43,6 +43,7 @@ CONSTRUCTORS, ENGINEERS, GANSU = (
 )
 LONG_NAME = "阿卜杜热合曼·买买提吐尔逊"
 RENAMED = BatchId(1)
+FORCE = "force"
 REAL = (Sort.PRINTED, Sort.TWIN, Sort.DESIGN)
 
 
@@ -104,14 +105,15 @@ def rename_again(plant: Plant) -> BatchId:
     return BatchId(batch)
 
 
-def foresee(plant: Plant, *words: str) -> list[str]:
-    """The first items of the batch will come to that; their registration numbers."""
+def befall(plant: Plant, *what: str) -> list[str]:
+    """Since it was prepared the first registrations lost that; their registration numbers."""
     with plant.ledger.write(WHO) as tx:
-        for ident, word in enumerate(words, start=1):
-            item = t.batch_item.c.registration_id == ident
-            tx.run(update(t.batch_item).where(item).values(forecast=word))
-        numbers = select(t.registration.c.number).where(t.registration.c.id <= len(words))
-        return list(tx.run(numbers.order_by(t.registration.c.id)).scalars())
+        found = registers.load(tx, range(1, len(what) + 1))
+        for ident, lost in enumerate(what, start=1):
+            view = dict(tx.run(select(t.registration.c.view).filter_by(id=ident)).scalar_one())
+            values = {"state": "cancelled"} if lost == FORCE else {"view": view | {lost: None}}
+            tx.run(update(t.registration).where(t.registration.c.id == ident).values(values))
+        return [row.value.number for row in found.values()]
 
 
 def rows(plant: Plant) -> dict[str, int]:
@@ -193,19 +195,22 @@ def test_a_new_design_is_told(
 ) -> None:
     renamed(plant, CONSTRUCTORS, people=1)
 
+    renames = scopes.Rename.then
+
     def in_ofd(
-        _: object, plant: Plant, tx: Tx, batch: Batch, row: RegistrationRow
+        scope: scopes.Rename, plant: Plant, tx: Tx, batch: Batch, row: RegistrationRow
     ) -> tuple[Profile, RegistrationRow]:
-        profile = plant.profile(tx, row.profile)
+        profile, later = renames(scope, plant, tx, batch, row)
         rules = profile.certificate.model_copy(update={"formats": (Format.PDF, Format.OFD)})
-        return profile.model_copy(update={"certificate": rules, "version": "next"}), row
+        return profile.model_copy(update={"certificate": rules, "version": "next"}), later
 
     monkeypatch.setattr(scopes.Rename, "then", in_ofd)
 
     found = outline(plant, tmp_path)
 
     [shown] = found.samples
-    assert [each.field for each in of_sort(shown.changes, *REAL)] == ["formats", "version"]
+    changed = [each.field for each in of_sort(shown.changes, *REAL)]
+    assert changed == ["enterprise.name", "formats", "version"]
     assert found.counts[0].formats == (Format.PDF, Format.OFD)
 
 
@@ -214,20 +219,20 @@ def test_a_sample_that_cannot_be_drawn_says_why(
 ) -> None:
     renamed(plant, CONSTRUCTORS, people=1)
 
-    def unprintable(
+    def too_long(
         _: object, plant: Plant, tx: Tx, batch: Batch, row: RegistrationRow
     ) -> tuple[Profile, RegistrationRow]:
-        employer = replace(row.value.enterprise, name="示例\ue0c5公司")
+        employer = replace(row.value.enterprise, name="示例" * 200 + "公司")
         value = replace(row.value, enterprise=employer)
         return plant.profile(tx, row.profile), replace(row, value=value)
 
-    monkeypatch.setattr(scopes.Rename, "then", unprintable)
+    monkeypatch.setattr(scopes.Rename, "then", too_long)
 
     [found] = outline(plant, tmp_path).samples
 
     assert found.picture is None
     assert found.problem is not None
-    assert "U+E0C5" in found.problem
+    assert "enterprise" in found.problem
 
 
 def test_nothing_is_written_and_everybody_sees_the_same(plant: Plant, tmp_path: Path) -> None:
@@ -242,7 +247,7 @@ def test_nothing_is_written_and_everybody_sees_the_same(plant: Plant, tmp_path: 
 
 def test_who_would_be_held_is_listed_and_not_drawn(plant: Plant, tmp_path: Path) -> None:
     renamed(plant, CONSTRUCTORS, people=4)
-    first, second = foresee(plant, "picture", "no longer in force")
+    first, second = befall(plant, "photo", FORCE)
 
     found = outline(plant, tmp_path, most=9)
 
@@ -250,6 +255,56 @@ def test_who_would_be_held_is_listed_and_not_drawn(plant: Plant, tmp_path: Path)
     assert [(each.registration, each.reason) for each in found.held] == [(first, "picture")]
     assert len(found.samples) == 2
     assert not {first, second} & {each.registration for each in found.samples}
+
+
+def test_what_another_batch_has_made_since_is_not_to_be_made(
+    plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renamed(plant, CONSTRUCTORS, people=2)
+    first = outline(plant, tmp_path)
+    monkeypatch.setattr(scopes.Rename, "is_done", lambda *_: scopes.RIGHT_ALREADY)
+
+    found = outline(plant, tmp_path)
+
+    assert (first.to_make, first.as_of) == (2, None)
+    assert (found.total, found.to_make, found.to_skip, found.samples) == (2, 0, 2, ())
+
+
+def test_whoever_came_since_is_counted(plant: Plant, tmp_path: Path) -> None:
+    renamed(plant, CONSTRUCTORS, people=2)
+    first = case(plant, CONSTRUCTORS)
+    tell(plant, courses.course(case(plant, CONSTRUCTORS, 3, firm=first.enterprise)))
+
+    found = outline(plant, tmp_path, most=9)
+
+    assert (found.total, found.to_make, len(found.samples)) == (3, 3, 3)
+
+
+def test_a_large_batch_is_told_as_it_was_prepared_but_for_its_samples(
+    plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expecting, "LOOKED_AGAIN", 3)
+    renamed(plant, CONSTRUCTORS, people=4)
+    lost = befall(plant, "photo", FORCE)
+
+    found = outline(plant, tmp_path, most=9)
+
+    assert found.as_of is not None
+    assert (found.total, found.to_make, found.held) == (4, 4, ())
+    assert len(found.samples) == 2
+    assert not {*lost} & {each.registration for each in found.samples}
+
+
+def test_of_many_an_even_spread_is_chosen_from(
+    plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expecting, "CANDIDATES", 2)
+    monkeypatch.setattr(expecting, "SLICE", 2)
+    renamed(plant, CONSTRUCTORS, people=4)
+
+    found = outline(plant, tmp_path, most=9)
+
+    assert (found.total, found.to_make, len(found.samples)) == (4, 4, 2)
 
 
 def test_without_samples_there_is_no_folder(plant: Plant, tmp_path: Path) -> None:
@@ -375,7 +430,7 @@ def test_the_command_says_what_will_happen_and_what_to_type(
     plant: Plant, run: Callable[..., Result], tmp_path: Path
 ) -> None:
     renamed(plant, CONSTRUCTORS, people=3)
-    [held] = foresee(plant, "picture")
+    [held] = befall(plant, "photo")
 
     done = run("1")
 
