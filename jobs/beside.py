@@ -298,6 +298,8 @@ def _legend(
 ) -> list[tuple[int, Cells | str]]:
     """The rows below the pages, each with its height."""
     rows: list[Cells | str] = []
+    if sample.changes and sample.known in NO_PICTURE:
+        rows.append(f"{'，'.join(NO_PICTURE[sample.known])}；以下按登记簿现有内容对照。")
     if not sample.changes:
         rows.append(_uncompared(sample))
     elif not numbered:
@@ -313,7 +315,9 @@ def _legend(
 
 def _uncompared(sample: Sample) -> str:
     if sample.known in NO_PICTURE:
-        return f"{'，'.join(NO_PICTURE[sample.known])}，无法逐项对照。"
+        told = "，".join(NO_PICTURE[sample.known])
+        same = "无法逐项对照" if sample.known is Now.NONE else "与登记簿现有内容相比，没有变化"
+        return f"{told}；{same}。"
     return "没有变化。"
 
 

@@ -205,7 +205,7 @@ def _looked(plant: Plant, batch: Batch, which: Chosen, folder: Path, words: Word
         shown = Shown(registration=row.value.number, profile=row.profile, why=which.why)
         try:
             profile, later = scopes.scope_of(batch).then(plant, tx, batch, row)
-            given = subject(plant, tx, profile, later)
+            given = subject(plant, tx, profile, later, now=row)
         except PermanentError as error:
             return _Looked(shown=replace(shown, problem=str(error)))
     try:

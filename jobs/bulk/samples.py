@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -17,8 +18,8 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from factory import plan
-from factory.contrast import Change, Side, contrast
-from factory.errors import SealedDataError
+from factory.contrast import Change, Side, Sort, contrast, of_sort
+from factory.errors import PermanentError, SealedDataError
 from factory.kinds import certificate
 from factory.kinds.stored import twin
 from factory.making import MAKINGS, Laid
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from jobs.wiring import Plant
 
 DPI = 110  #: of the pages
+SAID = (Sort.PRINTED, Sort.TWIN)  #: what a register knows of a certificate made elsewhere
 
 
 class Now(StrEnum):
@@ -61,6 +63,7 @@ class Subject:
     profile: by which the next edition is drawn.
     present: the newest edition; None: there is none.
     order:   what that one was made by; None: it was not made here.
+    known:   what would be printed now by today's rules; None: it cannot be, or nothing is present.
     file:    its PDF, if it has one.
     """
 
@@ -71,6 +74,7 @@ class Subject:
     at: datetime
     present: EditionView | None
     order: Order | None = field(repr=False)
+    known: Side | None = field(repr=False)
     file: StoredFile | None
 
 
@@ -109,38 +113,60 @@ class Sample:
     seconds: float
 
 
-def subject(plant: Plant, tx: Tx, profile: Profile, row: RegistrationRow) -> Subject:
+def subject(
+    plant: Plant, tx: Tx, profile: Profile, row: RegistrationRow, *, now: RegistrationRow
+) -> Subject:
     """What a sample of this registration will need.
 
     profile, row: as they will be once the event has taken effect.
+    now:          the registration as it is.
     PictureError: a picture that the certificate prints is not there.  SealedDataError: what is
     stored does not open.  FieldError: a number or identifier cannot be made up.
     """
     check_pictures(row.view, profile)
     due = orders.next_edition(tx, [row.id])[row.id]
-    planned = plan.edition(
-        profile,
-        row.value,
-        number=due.number,
-        random_bytes=secrets.token_bytes(CODE_BYTES),
-        verify_url=plant.settings.verify_url,
-        issued_on=plant.today(tx),
-        continues=ordering.continued(tx, row, due.brought, due.number),
-    )
+    random_bytes = secrets.token_bytes(CODE_BYTES)
+
+    def planned(rules: Profile, row: RegistrationRow) -> plan.EditionPlan:
+        return plan.edition(
+            rules,
+            row.value,
+            number=due.number,
+            random_bytes=random_bytes,
+            verify_url=plant.settings.verify_url,
+            issued_on=plant.today(tx),
+            continues=ordering.continued(tx, row, due.brought, due.number),
+        )
+
+    later = planned(profile, row)
     [view] = status.by_ids(tx, [row.id])
-    present, order = view.newest, None
+    present, order, known = view.newest, None, None
     if present is not None and present.order_state is not None:
         order = _order(tx, present.id)
+    if present is not None and order is None:
+        known = _known(plant.profile(tx, now.profile), now, planned)
     return Subject(
         profile=profile,
         number=row.value.number,
-        edition=planned,
-        pictures=pictures.of_registration(tx, row, certificate.pictures(planned.face)),
+        edition=later,
+        pictures=pictures.of_registration(tx, row, certificate.pictures(later.face)),
         at=tx.now,
         present=present,
         order=order,
+        known=known,
         file=_pdf(present),
     )
+
+
+def _known(
+    rules: Profile,
+    row: RegistrationRow,
+    planned: Callable[[Profile, RegistrationRow], plan.EditionPlan],
+) -> Side | None:
+    """What the register knows of one that was made elsewhere, as it would be printed now."""
+    with suppress(PermanentError):
+        return Side(profile=rules, face=planned(rules, row).face, formats=(), seal=None)
+    return None
 
 
 def _order(tx: Tx, edition: int) -> Order | None:
@@ -270,20 +296,20 @@ def made_by(plant: Plant, order: Order) -> Profile:
 
 
 def _changes(plant: Plant, given: Subject) -> tuple[Change, ...]:
-    """What differs; nothing where the present one's face is not known."""
-    order, profile = given.order, given.profile
-    if order is None:
-        return ()
-    now = Side(
-        profile=made_by(plant, order),
-        face=order.face,
-        formats=order.formats,
-        seal=order.identity,
-    )
+    """What differs; of one made elsewhere, of what the register knows it to say."""
+    profile, order = given.profile, given.order
     then = Side(
         profile=profile,
         face=given.edition.face,
         formats=profile.certificate.formats,
         seal=profile.seal.of(Kind.CERTIFICATE),
+    )
+    if order is None:
+        return of_sort(contrast(given.known, then), *SAID) if given.known else ()
+    now = Side(
+        profile=made_by(plant, order),
+        face=order.face,
+        formats=order.formats,
+        seal=order.identity,
     )
     return contrast(now, then)

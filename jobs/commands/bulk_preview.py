@@ -29,8 +29,8 @@ KNOWN = {
     Now.FILE: "its file",
     Now.FACE: "drawn anew",
     Now.ORDERED: "not made yet",
-    Now.PAPER: "paper: no picture",
-    Now.ELSEWHERE: "made elsewhere: no picture",
+    Now.PAPER: "paper: as the register has it",
+    Now.ELSEWHERE: "made elsewhere: as the register has it",
     Now.NONE: "there is none",
 }
 KEPT = {
@@ -138,10 +138,16 @@ def _rows(shown: Shown) -> Iterator[tuple[object, ...]]:
         return
     changes = of_sort(shown.changes, *REAL)
     if not changes:
-        yield (*whose, "nothing but what every edition has anew" if shown.changes else "", "", "")
+        yield (*whose, _unchanged(shown), "", "")
     for change in changes:
         yield (*whose, _named(change), *_values(change))
         whose = ("", "", "")
+
+
+def _unchanged(shown: Shown) -> str:
+    if shown.known in {Now.PAPER, Now.ELSEWHERE}:
+        return "nothing that the register has"
+    return "nothing but what every edition has anew" if shown.changes else ""
 
 
 def _named(change: Change) -> str:

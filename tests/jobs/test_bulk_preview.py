@@ -178,15 +178,21 @@ def test_an_ofd_alone_is_drawn_anew(plant: Plant, tmp_path: Path) -> None:
     assert found.known is Now.FACE
 
 
-def test_what_was_made_elsewhere_has_no_picture_of_now(plant: Plant, tmp_path: Path) -> None:
+def test_what_was_made_elsewhere_is_compared_with_what_the_register_has(
+    plant: Plant, tmp_path: Path
+) -> None:
     renamed(plant, CONSTRUCTORS, people=1)
     with plant.ledger.write(WHO) as tx:
         tx.run(update(t.production_order).values(edition_id=None))
         tx.run(update(t.edition).values(medium="paper"))
+        subject = batches.get(tx, RENAMED).subject
+    old_name, new_name = subject["old_name"], subject["new_name"]
 
     [found] = outline(plant, tmp_path).samples
 
-    assert (found.known, found.changes) == (Now.PAPER, ())
+    [change] = found.changes
+    assert (found.known, change.field) == (Now.PAPER, "enterprise.name")
+    assert (change.now, change.then) == (old_name, new_name)
     assert found.picture is not None
 
 
@@ -400,7 +406,7 @@ def test_the_changed_value_is_framed_on_both_pages(plant: Plant) -> None:
     with plant.ledger.read() as tx:
         batch = batches.get(tx, RENAMED)
         [row] = registers.load(tx, [1]).values()
-        given = subject(plant, tx, *scopes.scope_of(batch).then(plant, tx, batch, row))
+        given = subject(plant, tx, *scopes.scope_of(batch).then(plant, tx, batch, row), now=row)
     found = sample(plant, given)
     words = Words(font_files(plant.settings.font_dirs), plant.typefaces.book)
 
