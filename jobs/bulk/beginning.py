@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from factory.errors import BatchRunningError, ConflictError, FieldError, NotFoundError
 from factory.events import BulkData, EnterpriseRenamed, Event, ReissueRequested, VersionData
-from factory.model import BatchId, Enterprise, ProfileId, same_name
+from factory.model import BatchId, Enterprise, Kind, ProfileId, same_name
+from factory.profile import Profile
 from jobs.bulk import confirming, scopes
 from storage.ledger import Tx, affected, batches, inbox, people
 
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 OPERATIONS = "urn:certfactory:operations"  #: source of what operators ask for: any register
 KNOWN_ALREADY = "the register knows the new name already"
 MOST_TOLD = 20
+#: What an event says that a version changes.
+CHANGED: Mapping[str, Callable[[Profile], object]] = {
+    "authority.seal_replaced": lambda rules: rules.seal.of(Kind.CERTIFICATE),
+    "authority.renamed": lambda rules: (rules.authority.name, rules.authority.lines),
+}
+SAME: Mapping[str, str] = {
+    "authority.seal_replaced": "seals by the same identity of the keyring; has its seal been"
+    " replaced there (`certfactory keys list`)?",
+    "authority.renamed": "prints the same name of the authority",
+}
 
 
 def check_version(plant: Plant, tx: Tx, event: Event) -> None:
@@ -53,7 +64,20 @@ def begin(plant: Plant, tx: Tx, event: Event, inbox_id: int) -> tuple[BatchId | 
         return _rename(plant, tx, event, data, inbox_id)
     if isinstance(data, ReissueRequested):
         return _reissue(plant, tx, data, inbox_id), None
-    return _by_version(plant, tx, event.type, data, inbox_id), None
+    return _by_version(plant, tx, event.type, data, inbox_id), _same_as_before(plant, event, data)
+
+
+def _same_as_before(plant: Plant, event: Event, data: VersionData) -> str | None:
+    """That the version does not change what the event says; a seal may change in the keyring."""
+    if event.type not in SAME:
+        return None
+    every, named = plant.profiles[data.profile].all, scopes.since(plant, data.profile, data.version)
+    earlier, told = every[: len(every) - len(named)], CHANGED[event.type]
+    if earlier and told(earlier[-1]) != told(named[0]):
+        return None
+    if not earlier:
+        return f"version {data.version} is the first of this register: no certificate has another"
+    return f"version {data.version}, like {earlier[-1].version}, {SAME[event.type]}"
 
 
 def _rename(

@@ -1,5 +1,6 @@
 """A version of a register is installed: seal, name, design; everybody in it is issued anew."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from factory import specimen
 from factory.errors import ConflictError
 from factory.model import BatchState, EditionState, Order
+from factory.profile import Seal
 from jobs import desk
 from jobs.intake import Status
 from jobs.wiring import Plant
@@ -29,7 +31,7 @@ from tests.jobs.bulking import (
     states,
     with_rules,
 )
-from tests.plants import WHO, finish, must_claim, open_chunks, submit
+from tests.plants import PROFILE, WHO, finish, must_claim, open_chunks, submit
 
 KINDS = ("authority.seal_replaced", "authority.renamed", "design.revised")
 DESIGN = "design.revised"
@@ -257,3 +259,51 @@ def make_ready(plant: Plant) -> None:
     """Whatever waits for a worker is made."""
     for chunk in open_chunks(plant):
         finish(plant, must_claim(plant, chunk))
+
+
+# --- a version that changes nothing of what is said ---------------------------------------------
+
+
+def with_seal(plant: Plant, version: str, identity: str) -> Plant:
+    """That version seals by another identity."""
+    every = plant.profiles[PROFILE]
+    changed = tuple(
+        each.model_copy(update={"seal": Seal(identity=identity)})
+        if each.version == version
+        else each
+        for each in every.all
+    )
+    vars(plant)["profiles"] = {**plant.profiles, PROFILE: replace(every, all=changed)}
+    return plant
+
+
+def test_a_version_with_the_seal_of_the_one_before_is_noted(plant: Plant) -> None:
+    outcome = submit(later(plant), of_version("authority.seal_replaced", LATER))
+
+    assert outcome.status is Status.ACCEPTED
+    [note] = outcome.notes
+    assert note.startswith(f"version {LATER}, like {SHIPPED}, seals by the same identity")
+
+
+def test_one_with_another_seal_is_not(plant: Plant) -> None:
+    plant = with_seal(later(plant), LATER, "another-seal")
+
+    assert submit(plant, of_version("authority.seal_replaced", LATER)).notes == ()
+
+
+def test_a_version_with_the_same_name_of_the_authority_is_noted(plant: Plant) -> None:
+    [note] = submit(later(plant), of_version("authority.renamed", LATER)).notes
+
+    assert note.endswith("prints the same name of the authority")
+
+
+def test_of_the_first_version_it_is_noted_that_no_other_was_before(plant: Plant) -> None:
+    plant = plant.on(date(2023, 6, 1))
+
+    [note] = submit(plant, of_version("authority.seal_replaced", FORMER)).notes
+
+    assert note == f"version {FORMER} is the first of this register: no certificate has another"
+
+
+def test_a_revised_design_is_compared_with_nothing(plant: Plant) -> None:
+    assert submit(later(plant), of_version(DESIGN, LATER)).notes == ()
