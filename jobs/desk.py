@@ -58,6 +58,8 @@ class Link:
     registration: str
     edition: int
     format: str
+    file_name: str
+    sha256: str
     seconds: int
 
 
@@ -140,9 +142,10 @@ def link(
         file = _file(chosen, (fmt,) if fmt else (*profile.certificate.formats, *Format))
         what = {"format": file.format}
         audit.note(tx, "link given", ("edition", chosen.id), why="asked for", what=what)
+    name = f"{profile.certificate.title}_{registration.number}.{file.format}"
     url = plant.links.download_link(
         file.object_key,
-        filename=f"{profile.certificate.title}_{registration.number}.{file.format}",
+        filename=name,
         content_type=file.content_type,
         expires_in=timedelta(seconds=seconds),
     )
@@ -151,6 +154,8 @@ def link(
         registration=registration.number,
         edition=chosen.number,
         format=Format(file.format),
+        file_name=name,
+        sha256=file.sha256,
         seconds=seconds,
     )
 

@@ -36,6 +36,7 @@ class DocumentLink:
     kind: Kind
     revision: int
     file_name: str
+    sha256: str
     seconds: int
 
 
@@ -109,6 +110,7 @@ def link(
         kind=kind,
         revision=document.revision,
         file_name=document.file_name,
+        sha256=file.sha256,
         seconds=seconds,
     )
 

@@ -125,6 +125,7 @@ def link(
         seconds=given.seconds,
         kind=given.kind,
         file_name=given.file_name,
+        sha256=given.sha256,
         revision=given.revision,
     )
 

@@ -85,6 +85,8 @@ def link(
         url=given.url,
         seconds=given.seconds,
         kind=asked.kind,
+        file_name=given.file_name,
+        sha256=given.sha256,
         format=given.format,
         edition=given.edition,
     )

@@ -523,6 +523,7 @@ class LinkShown(Shown):
     seconds: int
     kind: str
     file_name: str | None = None
+    sha256: str | None = Field(default=None, description="Of the file it downloads, hex.")
     format: str | None = None
     edition: int | None = None
     revision: int | None = None
