@@ -51,11 +51,13 @@ def submit(
     Each event is taken for itself, and told of for itself: `accepted`; `held`, stored and stopped
     for a person; `duplicate`, taken before, nothing changed; `refused`, with every field and its
     rule, nothing stored.  Handing in the same again changes nothing, so after a lost answer just
-    send again.  One single event that is refused is answered with 422.
+    send again.  An event sent by itself that is refused is answered with 422; of batches and JSON
+    Lines each outcome says so.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in KINDS:
-        raise HTTPException(415, headers={"Accept": ", ".join(sorted(KINDS))})
+        said = f"Content-Type: is none of {', '.join(sorted(KINDS))}"
+        raise HTTPException(415, said, headers={"Accept": ", ".join(sorted(KINDS))})
     asker = asker_of(caller)
     found = [
         OutcomeShown.of(place, intake.submit(plant, raw, who=caller.who, asker=asker))
@@ -63,7 +65,7 @@ def submit(
     ]
     if not found:
         raise FieldError("body", "CloudEvents 1.0", "holds no event")
-    if len(found) == 1 and found[0].status == Status.REFUSED:
+    if kind not in {MANY, LINES} and len(found) == 1 and found[0].status == Status.REFUSED:
         raise InvalidEventError(tuple((e.field, e.rule) for e in found[0].problems))
     counts = {each.value: sum(o.status == each.value for o in found) for each in Status}
     return OutcomesShown(counts=counts, outcomes=found)
@@ -77,7 +79,7 @@ def _each(body: bytes) -> list[tuple[int, bytes]]:
     return found
 
 
-@router.get("/{event_id}", summary="What became of an event")
+@router.get("/{event_id:path}", summary="What became of an event")
 def show(
     event_id: EventId, caller: Reader, plant: Annotated[Plant, Depends(plant_of)]
 ) -> EventShown:

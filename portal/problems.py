@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -38,7 +40,7 @@ STATUS: Sequence[tuple[type[FactoryError], int]] = (
 TITLES: Mapping[int, str] = {
     400: "The request cannot be understood",
     401: "The access key is not recognised",
-    403: "Not for this access key",
+    403: "Not for whoever asks",
     404: "There is no such thing",
     405: "This method is not for this address",
     408: "The request took too long to arrive",
@@ -123,6 +125,10 @@ def _headers(error: FactoryError, status: int) -> Mapping[str, str]:
     return {"WWW-Authenticate": 'Bearer realm="certfactory"'} if status == 401 else {}  # noqa: PLR2004
 
 
+#: pydantic's words for a wrong discriminator repeat what was sent
+TAGS = {"union_tag_invalid": "is none of {expected_tags}", "union_tag_not_found": "is missing"}
+
+
 async def failed(request: Request, error: Exception) -> JSONResponse:
     """A failure of ours, met while answering."""
     assert isinstance(error, FactoryError)  # noqa: S101 - what it is registered for
@@ -132,7 +138,7 @@ async def failed(request: Request, error: Exception) -> JSONResponse:
 async def invalid(request: Request, error: Exception) -> JSONResponse:
     """A request that does not have the shape of its model; its values are not repeated."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
-    found = [(".".join(map(str, each["loc"][1:])), each["msg"]) for each in error.errors()]
+    found = [_fault(each) for each in error.errors()]
     return problem(
         422,
         "; ".join(f"{field}: {rule}" for field, rule in found),
@@ -142,12 +148,33 @@ async def invalid(request: Request, error: Exception) -> JSONResponse:
     )
 
 
+def _fault(found: Mapping[str, Any]) -> tuple[str, str]:
+    """Where it is, and which rule; of what is no JSON the place instead of a field."""
+    where, said = found["loc"], str(found["msg"])
+    if found["type"] == "json_invalid":
+        return "body", f"is no JSON: {found['ctx']['error']}, at character {where[-1]}"
+    if found["type"] == "model_attributes_type" and len(where) == 1:
+        return "body", "is no JSON object; send one, with Content-Type: application/json"
+    if found["type"] in TAGS:
+        where, name = (*where, found["ctx"]["discriminator"].strip("'")), TAGS[found["type"]]
+        said = name.format(**found["ctx"])
+    path = ".".join(map(str, where[1:])) or str(where[0])
+    return path, "is missing" if found["type"] == "missing" else said
+
+
 async def refused(request: Request, error: Exception) -> JSONResponse:
     """No such address, or no such method for it."""
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
     return problem(
         error.status_code,
-        TITLES.get(error.status_code, str(error.detail)),
+        _said(error),
         request=request.state.request,
         headers=error.headers,
     )
+
+
+def _said(error: HTTPException) -> str:
+    """What the route said; where it said nothing, what the status means and where to look."""
+    if error.detail != HTTPStatus(error.status_code).phrase:
+        return str(error.detail)
+    return f"{TITLES.get(error.status_code, error.detail)}; /v1/openapi.json has all there are"

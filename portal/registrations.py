@@ -39,6 +39,7 @@ class Collection(Asked):
     on_behalf_of: OnBehalfOf = None
 
 
+BY_ITSELF = Collection()
 WantedLink = Annotated[CertificateLink | CollectionLink, Field(discriminator="kind")]
 
 
@@ -53,9 +54,9 @@ def show(
 @router.post("/{number}/collection", summary="Collect the current edition (领证)")
 def collect(
     number: RegistrationNumber,
-    asked: Collection,
     caller: Linker,
     plant: Annotated[Plant, Depends(plant_of)],
+    asked: Collection = BY_ITSELF,
 ) -> RegistrationShown:
     """The holder takes the current edition; one that is made on demand is made now."""
     desk.collect(plant, number, who=caller.who, asker=asker_of(caller, asked.on_behalf_of))
