@@ -52,8 +52,9 @@ format: setup-test ## Put the code into the one format
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-bench: setup-test ## Measure the line, stage by stage
+bench: setup-test ## Measure the line, stage by stage, and the HTTP interface under load
 	@$(PY) -m bench.line
+	@$(PY) -m bench.door
 
 soak: setup-test ## Long campaigns: SEEDS=40, FACES=2000, OFD_ORDERS=20000, HISTORIES=100, BULK_HISTORIES=1000, INTERLEAVINGS=500, CAMPAIGN=100000; logs in docs/soak/
 	@mkdir -p docs/soak

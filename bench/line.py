@@ -144,9 +144,9 @@ def main(
         report.show(result)
 
 
-def settings_for(db: str) -> Settings:
+def settings_for(db: str, folder: Path = PLACE) -> Settings:
     """All in a place of its own; of the environment only ``OBEYED``."""
-    data = PLACE.absolute() / "data"
+    data = folder.absolute() / "data"
     settings = Settings.from_env(
         {name: os.environ[name] for name in OBEYED if name in os.environ}
         | {"FACTORY_DATA_DIR": str(data), "FACTORY_LOG_LEVEL": "info"}
@@ -192,7 +192,7 @@ def _warm_up(plant: Plant, settings: Settings) -> None:
 def _approvals(plant: Plant, people: crew.Crew, count: int, rename: int) -> tuple[Intake, Run]:
     err.print(f"· taking in {count} approvals")
     events = [specimen.approved(seed, _employer(seed, rename)) for seed in range(1, count + 1)]
-    with _steward_asleep(plant, people):
+    with steward_asleep(plant, people):
         wall, cpu = time.perf_counter(), time.process_time()
         _submit(plant, events)
         seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
@@ -224,7 +224,7 @@ def _submit(plant: Plant, events: Sequence[specimen.JsonObject]) -> None:
 
 
 @contextmanager
-def _steward_asleep(plant: Plant, people: crew.Crew) -> Iterator[None]:
+def steward_asleep(plant: Plant, people: crew.Crew) -> Iterator[None]:
     """No bell is carried while the block runs.
 
     The steward falls asleep while this process holds the ledger: inside a write of its own it

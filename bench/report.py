@@ -18,7 +18,9 @@ from jobs.metrics import STAGES
 
 if TYPE_CHECKING:
     from bench.bulk_run import BulkRun
+    from bench.door import Naive
     from bench.line import Intake, Run
+    from bench.load import Load
     from bench.naive_run import NaiveRun
     from bench.ofd_run import OfdRun
     from jobs.settings import Settings
@@ -26,6 +28,14 @@ if TYPE_CHECKING:
 PACKAGES = ("reportlab", "pyhanko", "cryptography", "boto3", "dramatiq", "SQLAlchemy", "pillow")
 SPEED = ("interactive_workers", "bulk_workers", "chunk_items", "prefetch")
 WIDTH = 180
+LEAST_MS = 0.001  #: CPU time is counted in ticks, and a short run may have none
+DOOR_WORDS = {
+    "livez": "GET /livez, the floor",
+    "read": "GET a registration",
+    "link": "POST a link to a certificate",
+    "submit": "POST one event",
+    "submit_batch": "POST 100 events",
+}
 WORDS = {"line": "approvals", "rename_first": "rename, first", "rename": "rename, warm"}
 
 JsonObject = dict[str, Any]
@@ -219,6 +229,73 @@ def bulk_table(bulk: JsonObject) -> Table:
         f"prepared in {large['prepare_s']:.2f} s{beside}",
     )  # fmt: skip
     return table
+
+
+def door(loads: Sequence[Load], naive: Naive, *, batch: int) -> JsonObject:
+    """Each kind of request at each load; submits beside a process an event."""
+    cpu_ms = 1000 * naive.cpu_seconds / naive.count
+    per_s = naive.count / naive.seconds
+    events = {"submit": 1, "submit_batch": batch}
+    return {
+        "loads": [_door_load(load, events.get(load.name, 0), cpu_ms, per_s) for load in loads],
+        "naive": {
+            "name": "a process an event",
+            "count": naive.count,
+            "per_s": round(per_s, 2),
+            "cpu_ms": round(cpu_ms, 2),
+        },
+    }
+
+
+def _door_load(load: Load, events: int, naive_ms: float, naive_per_s: float) -> JsonObject:
+    """events: how many a request hands in."""
+    per_s, cpu_ms = load.count / load.seconds, 1000 * load.cpu_seconds / load.count
+    found: JsonObject = {
+        "name": load.name,
+        "connections": load.connections,
+        "count": load.count,
+        "errors": load.errors,
+        "per_s": round(per_s, 1),
+        "p50_ms": round(1000 * load.wait(0.5), 2),
+        "p99_ms": round(1000 * load.wait(0.99), 2),
+        "cpu_ms": round(cpu_ms, 3),
+    }
+    if events:
+        found |= {
+            "events_per_s": round(events * per_s, 1),
+            "ratio": round(events * naive_ms / max(cpu_ms, LEAST_MS), 2),
+            "rate_ratio": round(events * per_s / naive_per_s, 2),
+        }
+    return found
+
+
+def show_door(result: JsonObject) -> None:
+    """A table for a person."""
+    out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    here, naive = result["machine"], result["naive"]
+    out.print(
+        f"{here['cpu']}, {here['cores']} cores, load {here['load_before']} before,"
+        f" Python {here['python']}, {here['database']}\n"
+    )
+    table = _table(
+        "HTTP", "connections", "requests", "errors", "a second", "p50 ms", "p99 ms",
+        "door's CPU ms each", "events a second", "naive CPU / this", "this rate / naive",
+    )  # fmt: skip
+    for each in result["loads"]:
+        beside = ("events_per_s", "ratio", "rate_ratio")
+        table.add_row(
+            DOOR_WORDS[each["name"]],
+            *(str(each[key]) for key in ("connections", "count", "errors")),
+            *(f"{each[key]:.1f}" for key in ("per_s", "p50_ms", "p99_ms")),
+            f"{each['cpu_ms']:.2f}",
+            *(f"{each[key]:.1f}" if key in each else "-" for key in beside),
+        )
+    out.print(table)
+    out.print(
+        f"\nnaive: `certfactory submit -` {naive['count']} times, {naive['per_s']} events a second,"
+        f" {naive['cpu_ms']} CPU ms each"
+    )
+    out.print("everything: var/bench/door.json")
 
 
 def show(result: JsonObject) -> None:
