@@ -25,6 +25,8 @@ COMMANDS = (
           "Signing identities, seals and trust roots; operators; access keys."),
     Later("sources", "sources:sources_group",
           "Upstream systems, and the profiles each may submit for."),
+    Later("notify", "notify:notify_group",
+          "What upstream systems are told: where notices (通知) go, again, or not at all."),
     Later("register", "register:register_group",
           "An existing register: take it over, with its numbers."),
     Later("simulate", "simulate:simulate_group",

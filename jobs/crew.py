@@ -1,6 +1,7 @@
 """The crew: the processes of one host, started, watched and started again when they die.
 
-One small dramatiq master a core, so that a killed worker costs one core, and one steward.
+One small dramatiq master a core, so that a killed worker costs one core, one steward and one
+sender of notices.
 """
 
 from __future__ import annotations
@@ -85,13 +86,16 @@ class Crew:
 
 
 def members_of(settings: Settings, *, worker: str = WORKER) -> list[Member]:
-    """The steward and one master a worker process."""
+    """The steward, the sender of notices, and one master a worker process."""
     pools = [
         (Queue.CONTROL, 1),
         (Queue.INTERACTIVE, settings.interactive_workers),
         (Queue.BULK, settings.bulk_workers),
     ]
-    found = [Member("steward", [sys.executable, "-m", "jobs.steward"])]
+    found = [
+        Member("steward", [sys.executable, "-m", "jobs.steward"]),
+        Member("notifier", [sys.executable, "-m", "jobs.notifier"]),
+    ]
     for queue, count in pools:
         command = worker_command(queue, worker)
         found += [Member(f"{queue}-{number}", command) for number in range(count)]

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
+from factory.deliveries import EndpointState
 from factory.errors import FactoryError, KeyBusyError, SettingsError
 from factory.kinds import KINDS
 from factory.register import local_day
 from factory.versions import Versions
-from jobs import attendance, opening
+from jobs import attendance, notices, opening
 from jobs import broker as brokers
 from storage.keyring import OFD, PDF
 
@@ -189,6 +190,27 @@ def _workers(plant: Plant) -> str:
     return attendance.workers(plant)
 
 
+def _notices(plant: Plant) -> str:
+    """Whether upstream is told."""
+    opening.check_keyring(plant.settings)
+    opening.check_schema(plant)
+    found = notices.listed(plant)
+    aside = [
+        each.endpoint for each in found.endpoints if each.endpoint.state is EndpointState.ASIDE
+    ]
+    if not found.is_on:
+        raise SettingsError("nothing is sent: turned off; `certfactory notify on` turns it on")
+    if aside:
+        said = ", ".join(f"{each.id} ({each.answer})" for each in aside)
+        raise SettingsError(
+            f"endpoint(s) {said} set aside: mend them, then `certfactory notify resume`"
+        )
+    if not found.endpoints:
+        return "no endpoint: upstream is told nothing by itself"
+    pending = sum(each.standing.pending for each in found.endpoints)
+    return f"{len(found.endpoints)} endpoint(s), {pending} deliveries not done"
+
+
 NEIGHBOURS: Sequence[tuple[str, Callable[[Plant], str]]] = (
     ("database", _database),
     ("broker", _broker),
@@ -204,4 +226,5 @@ LOOKS: Sequence[tuple[str, Callable[[Plant], str]]] = (
     *NEIGHBOURS,
     ("clock", _clock),
     ("workers", _workers),
+    ("notices", _notices),
 )

@@ -14,10 +14,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from factory.errors import FactoryError, StoreUnavailableError
 from factory.model import ItemState, Queue
-from storage.ledger import holds, items, outbox, status
+from storage.ledger import endpoints, holds, items, outbox, status
 
 if TYPE_CHECKING:
-    from storage.ledger import Ledger
+    from storage.ledger import Ledger, Tx
     from storage.ledger.chunks import Claim
     from storage.ledger.record import HeldOrder, MadeFile
 
@@ -138,7 +138,28 @@ class LedgerCollector:
                     [],
                     [((), outbox.oldest_unsent_seconds(tx))],
                 ),
+                *_notices(tx),
             ]
+
+
+def _notices(tx: Tx) -> list[Metric]:
+    """How far upstream is behind what there is to tell it."""
+    pending, oldest = endpoints.backlog(tx)
+    return [
+        _gauge("factory_notices_pending", "Deliveries of notices not done", [], [((), pending)]),
+        _gauge(
+            "factory_notices_oldest_seconds",
+            "Age of the oldest notice that an active endpoint has not got",
+            [],
+            [((), oldest)],
+        ),
+        _gauge(
+            "factory_endpoints",
+            "Endpoints of notices, by state",
+            ["state"],
+            (((state.value,), count) for state, count in endpoints.counts(tx).items()),
+        ),
+    ]
 
 
 def _filled(counts: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:

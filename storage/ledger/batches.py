@@ -15,7 +15,7 @@ from sqlalchemy import Row, exists, func, insert, select, update
 from factory.errors import ConflictError, NotFoundError
 from factory.model import BatchId, BatchState, ChunkState
 from storage import tables as t
-from storage.ledger import audit, outbox
+from storage.ledger import audit, outbox, told
 from storage.ledger.base import Tx
 from storage.ledger.status import SEAL
 
@@ -124,6 +124,7 @@ def move(tx: Tx, batch: BatchId, *, since: int, cursor: int) -> bool:
 def prepared(tx: Tx, batch: BatchId) -> None:
     """All items stand: wait for whoever confirms."""
     _set(tx, batch, state=BatchState.AWAITING.value, cursor=0, rung_at=None)
+    told.batch(tx, batch)
 
 
 def approve(tx: Tx, batch: BatchId, *, by: str, why: str) -> None:
@@ -150,6 +151,7 @@ def start(tx: Tx, batch: BatchId, *, why: str) -> None:
         raise _otherwise(tx, batch, "is not waiting for confirmation")
     outbox.ring_batch(tx, batch)
     audit.note(tx, "batch confirmed", ("batch", batch), why=why)
+    told.batch(tx, batch)
 
 
 def pause(tx: Tx, batch: BatchId, *, why: str) -> None:
@@ -157,6 +159,7 @@ def pause(tx: Tx, batch: BatchId, *, why: str) -> None:
     if not _turn(tx, batch, (BatchState.RUNNING,), state=BatchState.PAUSED.value):
         raise _otherwise(tx, batch, "does not run")
     audit.note(tx, "batch paused", ("batch", batch), why=why)
+    told.batch(tx, batch)
 
 
 def stop(tx: Tx, batch: BatchId, *, why: str) -> bool:
@@ -166,6 +169,7 @@ def stop(tx: Tx, batch: BatchId, *, why: str) -> bool:
     )
     if stopped:
         audit.note(tx, "batch stopped", ("batch", batch), why=why)
+        told.batch(tx, batch)
     return stopped
 
 
@@ -193,6 +197,7 @@ def resume(tx: Tx, batch: BatchId, *, forgiven: Mapping[str, int], why: str) -> 
     )
     outbox.ring_batch(tx, batch)
     audit.note(tx, "batch resumed", ("batch", batch), why=why)
+    told.batch(tx, batch)
 
 
 def forgive(tx: Tx, batch: BatchId, failures: Mapping[str, int]) -> None:
@@ -217,6 +222,7 @@ def cancel(tx: Tx, batch: BatchId, *, why: str) -> None:
         raise _otherwise(tx, batch, "has ended")
     outbox.ring_batch(tx, batch)  # its result is listed next
     audit.note(tx, "batch cancelled", ("batch", batch), why=why)
+    told.batch(tx, batch)
 
 
 def reopen(tx: Tx, batch: BatchId, *, why: str) -> None:
@@ -233,6 +239,7 @@ def reopen(tx: Tx, batch: BatchId, *, why: str) -> None:
     )
     if reopened:
         audit.note(tx, "batch reopened", ("batch", batch), why=why)
+        told.batch(tx, batch)
 
 
 def steer(tx: Tx, batch: BatchId, *, why: str, **values: object) -> None:

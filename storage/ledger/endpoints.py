@@ -142,6 +142,29 @@ def standings(tx: Tx) -> dict[int, Standing]:
     return {ident: Standing(**said) for ident, said in found.items()}
 
 
+def backlog(tx: Tx) -> tuple[int, float]:
+    """How many deliveries are not done, and the age of the oldest of an endpoint that is active."""
+    d, e, n = t.delivery.c, t.endpoint.c, t.notice.c
+    pending = d.state == DeliveryState.PENDING
+    count = tx.run(select(func.count()).select_from(t.delivery).where(pending)).scalar_one()
+    first = (
+        select(func.min(d.number))
+        .join(t.endpoint, e.id == d.endpoint_id)
+        .where(pending, e.state == EndpointState.ACTIVE)
+        .scalar_subquery()
+    )
+    oldest = tx.run(select(n.created_at).where(n.number == first)).scalar_one_or_none()
+    return int(count), (tx.now - oldest).total_seconds() if oldest else 0.0
+
+
+def counts(tx: Tx) -> dict[EndpointState, int]:
+    """How many endpoints are in each state; removed ones do not count."""
+    c = t.endpoint.c
+    rows = tx.run(select(c.state, func.count()).group_by(c.state))
+    found = {row[0]: row[1] for row in rows}
+    return {state: found.get(state, 0) for state in (EndpointState.ACTIVE, EndpointState.ASIDE)}
+
+
 def secrets(tx: Tx, ident: int) -> Secrets:
     """What notices to it are signed with now."""
     row = tx.run(select(t.endpoint).where(t.endpoint.c.id == ident)).one()

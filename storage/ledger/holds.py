@@ -11,8 +11,9 @@ from sqlalchemy import Row, case, func, insert, select, update
 
 from factory.errors import ConflictError, NotFoundError
 from factory.model import ItemState, OrderState
+from factory.notices import Type
 from storage import tables as t
-from storage.ledger import audit
+from storage.ledger import audit, told
 from storage.ledger.base import Tx
 
 UPSTREAM_REASONS = frozenset({"awaits", "character", "field", "picture", "conflict", "not_found"})
@@ -84,8 +85,9 @@ def hold_order(tx: Tx, order_id: int, *, reason: str, detail: str) -> int:
 
 
 def _open(tx: Tx, kind: str, ident: int, profile: str, reason: str, detail: str) -> int:
-    result = tx.run(
-        insert(t.hold).values(
+    opened = tx.run(
+        insert(t.hold)
+        .values(
             profile=profile,
             subject_kind=kind,
             subject_id=ident,
@@ -94,9 +96,11 @@ def _open(tx: Tx, kind: str, ident: int, profile: str, reason: str, detail: str)
             owner=_owner(reason),
             opened_at=tx.now,
         )
-    )
+        .returning(t.hold)
+    ).one()
+    told.holds(tx, Type.EVENT_HELD, [opened])
     audit.note(tx, "held", (kind, ident), why=reason)
-    return int(result.inserted_primary_key[0])
+    return int(opened.id)
 
 
 def _owner(reason: str) -> str:
@@ -117,9 +121,11 @@ def close(tx: Tx, hold_id: int, *, why: str) -> Held:
         update(t.hold)
         .where(t.hold.c.id == hold_id, t.hold.c.closed_at.is_(None))
         .values(closed_at=tx.now, closed_by=tx.who, close_reason=why)
-    )
-    if not closed.rowcount:
+        .returning(t.hold)
+    ).one_or_none()
+    if closed is None:
         raise ConflictError(f"hold {hold_id}: closed already")
+    told.holds(tx, Type.EVENT_RELEASED, [closed])
     audit.note(tx, "hold closed", (held.subject_kind, held.subject_id), why=why)
     return held
 
@@ -127,11 +133,13 @@ def close(tx: Tx, hold_id: int, *, why: str) -> Held:
 def close_orders(tx: Tx, order_ids: Collection[int], *, why: str) -> None:
     """End the holds on these orders, if there are any."""
     c = t.hold.c
-    tx.run(
+    closed = tx.run(
         update(t.hold)
         .where(c.subject_kind == "order", c.subject_id.in_(order_ids), c.closed_at.is_(None))
         .values(closed_at=tx.now, closed_by=tx.who, close_reason=why)
-    )
+        .returning(t.hold)
+    ).all()
+    told.holds(tx, Type.EVENT_RELEASED, closed)
 
 
 def try_again(tx: Tx, hold_id: int, *, why: str) -> None:

@@ -20,8 +20,10 @@ from sqlalchemy.sql.selectable import Select
 
 from factory.lifecycle import Turn, after, before
 from factory.model import BatchId, ItemState, OrderState
+from factory.notices import Type
 from factory.numbering import number_key
 from storage import tables as t
+from storage.ledger import told
 from storage.ledger.base import Tx
 
 OPEN = (ItemState.PENDING, ItemState.ORDERED)
@@ -119,15 +121,13 @@ def outdate(tx: Tx, batch: BatchId) -> int:
         t.production_order.c.state == OrderState.WAITING,
         t.production_order.c.edition_id.is_not(None),
     )
-    result = tx.run(
-        update(t.edition)
-        .where(
-            t.edition.c.registration_id.in_(affected),
-            t.edition.c.state.in_(before(Turn.OUTDATE)),
-            t.edition.c.id.not_in(waits),
-        )
-        .values(state=after(Turn.OUTDATE).value)
+    standing = (
+        t.edition.c.registration_id.in_(affected)
+        & t.edition.c.state.in_(before(Turn.OUTDATE))
+        & t.edition.c.id.not_in(waits)
     )
+    told.editions(tx, Type.CERTIFICATE_OUTDATED, standing, after(Turn.OUTDATE))
+    result = tx.run(update(t.edition).where(standing).values(state=after(Turn.OUTDATE).value))
     return int(result.rowcount)
 
 

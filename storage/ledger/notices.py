@@ -110,8 +110,8 @@ def give(tx: Tx, endpoint: Any, first: int) -> int:
     if endpoint.types:
         wanted = wanted.where(n.type.in_(endpoint.types))
     columns = ["endpoint_id", "notice_id", "number", "subject", "state", "due_at"]
-    given = tx.run(insert(t.delivery).from_select(columns, wanted.order_by(n.number)))
-    return int(given.rowcount)
+    added = insert(t.delivery).from_select(columns, wanted.order_by(n.number))
+    return int(tx.run(added.execution_options(preserve_rowcount=True)).rowcount)
 
 
 def feed(tx: Tx, profiles: Collection[str], *, after: int, limit: int) -> list[Notice]:

@@ -22,15 +22,17 @@ from factory.model import (
     ProfileId,
     Queue,
 )
+from factory.notices import Type
 from factory.numbering import LicenceId
 from factory.plan import Brought
 from storage import tables as t
-from storage.ledger import audit, batches, documents, holds, keys, outbox, sealings
+from storage.ledger import audit, batches, documents, holds, keys, outbox, sealings, told
 from storage.ledger.base import Tx
 from storage.ledger.documents import NewDocument
 from storage.sealed import DataKey
 
 FACE = "production_order.face"
+TOLD = {Turn.OUTDATE: Type.CERTIFICATE_OUTDATED, Turn.REVOKE: Type.CERTIFICATE_REVOKED}
 NOT_MADE = (OrderState.WAITING, OrderState.READY, OrderState.HELD)
 
 
@@ -474,15 +476,11 @@ def void(tx: Tx, whose: ColumnElement[bool], *, why: str) -> set[BatchId]:
 
 
 def turn_all(tx: Tx, registration_id: int, turn: Turn) -> None:
-    """What becomes of all editions of a registration that it can become of."""
-    tx.run(
-        update(t.edition)
-        .where(
-            t.edition.c.registration_id == registration_id,
-            t.edition.c.state.in_(before(turn)),
-        )
-        .values(state=after(turn).value)
-    )
+    """All editions of a registration that can be are outdated, or revoked."""
+    e = t.edition.c
+    those = (e.registration_id == registration_id) & e.state.in_(before(turn))
+    told.editions(tx, TOLD[turn], those, after(turn))
+    tx.run(update(t.edition).where(those).values(state=after(turn).value))
 
 
 def give_up(tx: Tx, batch: BatchId, *, why: str) -> None:

@@ -26,6 +26,7 @@ from storage.ledger import (
     orders,
     outbox,
     sealings,
+    told,
 )
 from storage.ledger.base import Tx
 from storage.ledger.chunks import Claim
@@ -171,11 +172,9 @@ def switch(tx: Tx, edition_ids: Sequence[int]) -> None:
         newer.c.registration_id == t.edition.c.registration_id,
         newer.c.number > t.edition.c.number,
     )
-    tx.run(
-        update(t.edition)
-        .where(t.edition.c.state.in_(before(Turn.REPLACE)), replaced)
-        .values(state=after(Turn.REPLACE).value)
-    )
+    over = t.edition.c.state.in_(before(Turn.REPLACE)) & replaced
+    told.editions(tx, Type.CERTIFICATE_SUPERSEDED, over, after(Turn.REPLACE))
+    tx.run(update(t.edition).where(over).values(state=after(Turn.REPLACE).value))
     here = t.edition.c.id.in_(edition_ids)
     tx.run(update(t.edition).where(here).values(made_at=tx.now))
     # Made because the holder asked for it (领证): it is collected with that.
@@ -283,4 +282,5 @@ def complete_batch(tx: Tx, batch: int) -> None:
     )
     if closed.rowcount:
         audit.note(tx, "batch completed", ("batch", batch), why="no item is open")
+        told.batch(tx, batch)
         outbox.ring_batch(tx, BatchId(batch))  # its result is listed next

@@ -13,9 +13,10 @@ from sqlalchemy.sql.selectable import Select
 from factory.errors import ConflictError, NotFoundError
 from factory.lifecycle import Turn, after, before
 from factory.model import ChunkState, EditionState, OrderState, Standing
+from factory.notices import Type
 from factory.numbering import number_key
 from storage import tables as t
-from storage.ledger import audit
+from storage.ledger import audit, told
 from storage.ledger.base import Tx
 
 
@@ -174,10 +175,10 @@ def _at(tx: Tx, row: Row[Any]) -> tuple[RegistrationView, EditionView]:
 
 def collect(tx: Tx, edition: EditionView) -> None:
     """The holder took this edition (领证); doing so twice changes nothing."""
+    this = (t.edition.c.id == edition.id) & t.edition.c.state.in_(before(Turn.COLLECT))
+    told.editions(tx, Type.CERTIFICATE_COLLECTED, this, after(Turn.COLLECT))
     done = tx.run(
-        update(t.edition)
-        .where(t.edition.c.id == edition.id, t.edition.c.state.in_(before(Turn.COLLECT)))
-        .values(state=after(Turn.COLLECT).value, collected_at=tx.now)
+        update(t.edition).where(this).values(state=after(Turn.COLLECT).value, collected_at=tx.now)
     )
     if done.rowcount:
         audit.note(tx, "collected", ("edition", edition.id), why="the holder confirmed")

@@ -27,6 +27,9 @@ WRONG = {
     "FACTORY_LEASE_SECONDS": "0",
     "FACTORY_METRICS_PORT": "65536",
     "FACTORY_VERIFY_URL": "verify.example",
+    "FACTORY_NOTIFY_HOSTS": "https://portal.example/",
+    "FACTORY_NOTIFY_TRIES": "0",
+    "FACTORY_NOTICE_SOURCE": "two words",
     "FACTORY_LINK_SECONDS": "604801",
     "FACTORY_LOG_LEVEL": "loud",
 }

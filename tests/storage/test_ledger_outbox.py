@@ -8,13 +8,16 @@ from sqlalchemy import select, update
 
 from factory import specimen
 from factory.model import BatchId, Queue
+from factory.notices import Type
 from jobs.bulk import confirming, steps
 from jobs.wiring import Plant
 from storage import tables as t
-from storage.ledger import care, outbox
+from storage.ledger import care, notices, outbox
+from storage.ledger.notices import NewNotice
 from storage.ledger.outbox import Topic
 from tests.plants import (
     LEASE,
+    PROFILE,
     WHO,
     approve,
     claim,
@@ -102,7 +105,8 @@ def test_two_relays_at_once_never_have_the_same_bell(
 
 def test_notices_to_upstream_are_no_bells(plant: Plant) -> None:
     with plant.ledger.write(WHO) as tx:
-        outbox.notify(tx, [{"type": "certificate.made"}])
+        made = NewNotice(type=Type.CERTIFICATE_MADE, profile=PROFILE, subject="1")
+        notices.tell(tx, [made])
 
     assert unsent(plant) == 0
 

@@ -14,7 +14,7 @@ from jobs import desk, enquiry
 from jobs.bulk import confirming, progress, steps
 from jobs.wiring import Plant
 from storage import tables as t
-from storage.ledger import outbox, record
+from storage.ledger import record
 from storage.ledger.chunks import Claim
 from tests.plants import (
     WHO,
@@ -203,13 +203,10 @@ def test_upstream_is_told_numbers_and_states_and_nothing_of_the_person(plant: Pl
 
     [notice] = notices(plant)
 
-    assert notice == {
-        "type": "certificate.made",
-        "profile": "shanghai-constructor",
-        "registration": number,
-        "edition": 1,
-        "state": "uncollected",
-    }
+    assert (notice.type, notice.profile, notice.subject) == (
+        "certificate.made", "shanghai-constructor", number,
+    )  # fmt: skip
+    assert notice.body == {"registration": number, "edition": 1, "state": "uncollected"}
 
 
 def test_two_editions_of_a_registration_are_never_current(plant: Plant) -> None:
@@ -301,15 +298,23 @@ def states(plant: Plant, number: str) -> list[EditionState]:
 
 def everything(plant: Plant) -> dict[str, list[Any]]:
     """All rows that recording writes."""
-    tables = (t.chunk, t.edition, t.production_order, t.file, t.batch_item, t.hold, t.outbox)
+    tables = (
+        t.chunk,
+        t.edition,
+        t.production_order,
+        t.file,
+        t.batch_item,
+        t.hold,
+        t.outbox,
+        t.notice,
+    )
     with plant.ledger.read() as tx:
         return {table.name: tx.run(select(table)).all() for table in (*tables, t.audit)}
 
 
 def notices(plant: Plant) -> list[Any]:
     with plant.ledger.read() as tx:
-        wanted = select(t.outbox.c.body).where(t.outbox.c.topic == outbox.Topic.NOTIFY)
-        return list(tx.run(wanted).scalars())
+        return list(tx.run(select(t.notice).order_by(t.notice.c.id)))
 
 
 def item_reasons(plant: Plant) -> set[Any]:
