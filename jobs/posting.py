@@ -6,8 +6,9 @@ Of the answer the status counts; of its body no more than a kilobyte is read, an
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -19,6 +20,7 @@ from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
     NameResolutionError,
+    NewConnectionError,
     ReadTimeoutError,
     SSLError,
 )
@@ -29,6 +31,14 @@ CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 3.0, 10.0, 15.0
 MOST_ANSWER_BYTES = 1024
 FAILURES = (HTTPError, HTTPException, OSError, ValueError)
 AGENT = "certfactory"
+NO_HTTP, TOO_SLOW = "no connection or no HTTP", "too slow"
+#: the first that fits: a connection that was refused is a timeout to urllib3, too
+WORDS: Sequence[tuple[tuple[type[Exception], ...], str]] = (
+    ((SSLError, ssl.SSLError), "TLS not trusted or broken"),
+    ((NameResolutionError,), "no such host"),
+    ((NewConnectionError,), NO_HTTP),
+    ((ConnectTimeoutError, ReadTimeoutError, TimeoutError), TOO_SLOW),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +158,8 @@ def _answered(
     said = {**headers, "user-agent": AGENT}
     connection.request("POST", target, body, said, preload_content=False, decode_content=False)
     response = connection.getresponse()
+    if connection.is_late:  # headers that were cut look as if they had ended there
+        raise TimeoutError
     rest = b"\0" * (MOST_ANSWER_BYTES + 1)
     with suppress(*FAILURES):  # the status is what counts
         rest = response.read(MOST_ANSWER_BYTES + 1)
@@ -157,10 +169,6 @@ def _answered(
 
 def _word(error: BaseException, *, late: bool) -> str:
     """Why there was no answer, in closed words: what a peer sends stands in no ledger."""
-    if late or isinstance(error, ConnectTimeoutError | ReadTimeoutError | TimeoutError):
-        return "too slow"
-    if isinstance(error, SSLError):
-        return "TLS not trusted or broken"
-    if isinstance(error, NameResolutionError):
-        return "no such host"
-    return "no connection or no HTTP"
+    if late:
+        return TOO_SLOW
+    return next((word for kinds, word in WORDS if isinstance(error, kinds)), NO_HTTP)
