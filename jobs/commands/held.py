@@ -30,10 +30,10 @@ def held_list(as_json: bool) -> None:
         print_json(list(found))
     else:
         print_table(
-            ("hold", "of", "profile", "owner", "since", "reason", "detail"),
+            ("hold", "of", "about", "profile", "owner", "since", "reason", "detail"),
             (
-                (h.id, f"{h.subject_kind} {h.subject_id}", h.profile, OWNERS[h.owner],
-                 h.opened_at, h.reason, h.detail)
+                (h.id, f"{h.subject_kind} {h.subject_id}", h.about, h.profile,
+                 OWNERS[h.owner], h.opened_at, h.reason, h.detail)
                 for h in found
             ),
         )  # fmt: skip

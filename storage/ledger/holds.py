@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, case, func, insert, select, update
+from sqlalchemy.sql.selectable import Select
 
 from factory.errors import ConflictError, NotFoundError
 from factory.model import ItemState, OrderState
@@ -23,12 +24,17 @@ AUTHORITY_REASONS = frozenset({"seal_declined", "seal_overdue"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """One open hold."""
+    """One open hold.
+
+    about: the registration number, or else the acceptance number (受理编号) or the batch that the
+           subject is of; None: it is not known yet.
+    """
 
     id: int
     profile: str
     subject_kind: str  #: ``event`` or ``order``
     subject_id: int
+    about: str | None
     reason: str
     detail: str
     owner: str  #: upstream sends something else, operations mend, or the authority seals
@@ -160,7 +166,7 @@ def try_again(tx: Tx, hold_id: int, *, why: str) -> None:
 
 def get(tx: Tx, hold_id: int) -> Held:
     """One hold.  NotFoundError: no such hold."""
-    row = tx.run(select(t.hold).where(t.hold.c.id == hold_id)).one_or_none()
+    row = tx.run(_holds().where(t.hold.c.id == hold_id)).one_or_none()
     if row is None:
         raise NotFoundError(f"hold {hold_id}: there is none")
     return _held(row)
@@ -168,9 +174,7 @@ def get(tx: Tx, hold_id: int) -> Held:
 
 def open_holds(tx: Tx, limit: int = 1000) -> Sequence[Held]:
     """What waits for a person, oldest first."""
-    rows = tx.run(
-        select(t.hold).where(t.hold.c.closed_at.is_(None)).order_by(t.hold.c.id).limit(limit)
-    )
+    rows = tx.run(_holds().where(t.hold.c.closed_at.is_(None)).order_by(t.hold.c.id).limit(limit))
     return [_held(row) for row in rows]
 
 
@@ -188,7 +192,7 @@ def of_event(tx: Tx, inbox_id: int) -> list[Held]:
     orders = select(t.production_order.c.id).where(t.production_order.c.inbox_id == inbox_id)
     c = t.hold.c
     rows = tx.run(
-        select(t.hold)
+        _holds()
         .where(
             c.closed_at.is_(None),
             ((c.subject_kind == "event") & (c.subject_id == inbox_id))
@@ -204,17 +208,39 @@ def of_application(tx: Tx, number: str) -> list[tuple[Held, int]]:
 
     Each with the row of its event, whether the register knows the application or not.
     """
-    c, order = t.hold.c, t.production_order.c
-    of_order = (c.subject_kind == "order") & (order.id == c.subject_id)
-    event = case((c.subject_kind == "event", c.subject_id), else_=order.inbox_id)
+    c = t.hold.c
     rows = tx.run(
-        select(t.hold, t.inbox.c.id.label("event"))
-        .outerjoin(t.production_order, of_order)
-        .join(t.inbox, t.inbox.c.id == event)
+        _holds()
         .where(c.closed_at.is_(None), t.inbox.c.outcome["application"].as_string() == number)
         .order_by(c.id)
     )
     return [(_held(row), int(row.event)) for row in rows]
+
+
+def _holds() -> Select[Any]:
+    """Holds, each with its event and whatever is known of what it is about."""
+    c, order = t.hold.c, t.production_order.c
+    of_order = (c.subject_kind == "order") & (order.id == c.subject_id)
+    event = case((c.subject_kind == "event", c.subject_id), else_=order.inbox_id)
+    said = t.inbox.c.outcome
+    return (
+        select(
+            t.hold,
+            t.inbox.c.id.label("event"),
+            func.coalesce(
+                t.registration.c.number,
+                t.application.c.acceptance_number,
+                said["registration"].as_string(),
+                said["application"].as_string(),
+            ).label("about"),
+            t.document.c.batch_id,
+        )
+        .outerjoin(t.production_order, of_order)
+        .outerjoin(t.registration, t.registration.c.id == order.registration_id)
+        .outerjoin(t.document, t.document.c.id == order.document_id)
+        .outerjoin(t.application, t.application.c.id == t.document.c.application_id)
+        .join(t.inbox, t.inbox.c.id == event)
+    )
 
 
 def counts(tx: Tx) -> dict[tuple[str, str], int]:
@@ -233,6 +259,7 @@ def _held(row: Row[Any]) -> Held:
         profile=row.profile,
         subject_kind=row.subject_kind,
         subject_id=row.subject_id,
+        about=f"batch {row.batch_id}" if row.batch_id else row.about,
         reason=row.reason,
         detail=row.detail,
         owner=row.owner,

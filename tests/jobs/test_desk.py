@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from factory import specimen
 from factory.errors import ConflictError, FieldError, NotFoundError
-from factory.model import EditionState, Format
+from factory.model import BatchId, EditionState, Format
 from jobs import desk, enquiry
 from jobs.bulk import confirming, steps
 from jobs.settings import Settings
@@ -197,6 +197,39 @@ def test_a_held_order_goes_back_to_work(plant: Plant) -> None:
     assert moved.state == "ready"
     assert desk.open_holds(plant) == []
     assert enquiry.registration_status(plant, number).registration.current is not None
+
+
+def test_a_hold_names_the_registration_its_order_is_of(plant: Plant) -> None:
+    number = approved(plant, 1)
+    hold(plant, must_claim(plant, open_chunks(plant)[0]), UNPRINTABLE)
+
+    [held] = desk.open_holds(plant)
+
+    assert held.about == number
+    assert desk.hold(plant, held.id) == held
+
+
+def test_a_hold_names_the_application_its_event_is_of(plant: Plant) -> None:
+    issue(plant, 1)
+    event = specimen.approved(2)
+    event["data"]["enterprise"]["name"] = "上海示例另名建设有限公司"
+    submit(plant, event)
+
+    [held] = desk.open_holds(plant)
+
+    assert held.about == event["data"]["application"]["acceptance_number"]
+
+
+def test_a_hold_names_the_batch_whose_document_it_stopped(plant: Plant) -> None:
+    issue(plant, 1)
+    reissue(plant)
+    for _ in range(3):  # until its end, when the list and the report are ordered
+        steps.advance(plant, BatchId(1))
+    hold(plant, must_claim(plant, open_chunks(plant)[0]), UNPRINTABLE)
+
+    held = desk.open_holds(plant)[-1]
+
+    assert held.about == "batch 1"
 
 
 def test_a_held_order_that_goes_back_to_work_is_rung_for(plant: Plant) -> None:
