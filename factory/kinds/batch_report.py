@@ -28,10 +28,11 @@ SEALED = True
 TITLE = "批量换发报告"
 LABEL_MM, WIDTH_MM = 36.0, 170.0
 HALF_MM = WIDTH_MM / 2 - LABEL_MM
-SEAL_MM, LINES_MM = 42.0, 78.0
+SEAL_MM, LINES_MM = 42.0, 72.0
 TITLE_PT, HEAD_PT, ROW_PT, SMALL_PT = 20.0, 11.0, 11.0, 9.0
-CHART_MM, ROW_MM, GAP_MM = 42.0, 8.0, 3.0
-ROOT_MM, LEAVES_MM = 84.0, 24.0
+CHART_MM, ROW_MM, GAP_MM = 38.0, 7.5, 3.0
+LEAST_CHART_MM, AT_EASE = 24.0, 3  #: so many reasons leave room for a high chart
+ROOT_MM = 94.0
 GROUP, GROUPS_A_LINE = 4, 8  #: hex digits that people compare at a glance, and on one line
 NOTHING = "—"
 #: What kind of bulk event it was, by its event's type.
@@ -58,6 +59,7 @@ SUBJECT: Sequence[tuple[str, str, Callable[[object], str]]] = (
     ("count", "清单所列数量", "{:,} 件".format),
     ("reason", "换发原因", str),
 )
+SHORT = frozenset({"credit_code", "effective_on", "count"})  #: printed in half a line
 OUTCOMES: Mapping[ItemState, str] = {
     ItemState.DONE: "已换发",
     ItemState.SKIPPED: "无需换发",
@@ -287,18 +289,28 @@ def _because(reason: Reason) -> Iterator[tuple[str, str]]:
 
 def _title() -> Row:
     words = Words(width_mm=WIDTH_MM, lines=(TITLE,), size_pt=TITLE_PT, bold_mm=0.12)
-    return Row(cells=(words,), min_height_mm=16.0, ruled=False)
+    return Row(cells=(words,), min_height_mm=14.0, ruled=False)
 
 
 def _about(face: Face) -> Iterator[Row]:
     yield _two("批次编号", "batch", "批次类型", "cause")
     yield _line("注册类别", "register")
-    for name, label, _ in SUBJECT:
-        if name in face.subject:
-            yield _line(label, f"subject.{name}")
+    yield from _subject(face)
     yield _two("确认人", "confirmed_by", "复核人", "approved_by")
     yield _two("确认时间", "confirmed_at", "开始时间", "began_at")
     yield _two("完成时间", "completed_at", "历时", "duration")
+
+
+def _subject(face: Face) -> Iterator[Row]:
+    """What is given, a line each; two that are short share one."""
+    given = [(label, name) for name, label, _ in SUBJECT if name in face.subject]
+    while given:
+        label, name = given.pop(0)
+        if name in SHORT and given and given[0][1] in SHORT:
+            other, beside = given.pop(0)
+            yield _two(label, f"subject.{name}", other, f"subject.{beside}")
+        else:
+            yield _line(label, f"subject.{name}")
 
 
 def _results(face: Face) -> Iterator[Row]:
@@ -325,32 +337,36 @@ def _reasons(face: Face) -> Iterator[Row]:
 
 
 def _made(face: Face) -> Row:
-    """The rate and, on one page with it, the chart: when the certificates were made."""
+    """The rate and, on one page with it, the chart; lower beside more reasons, for one page."""
     bars = Bars(start=face.bars.start, seconds=face.bars.seconds, counts=face.bars.counts)
-    chart = Row(cells=(bar_chart.figure(bars, WIDTH_MM, CHART_MM),))
+    room = CHART_MM - ROW_MM * max(0, len(face.reasons) - AT_EASE)
+    chart = Row(cells=(bar_chart.figure(bars, WIDTH_MM, max(LEAST_CHART_MM, room)),))
     return Row(cells=(Stack(rows=(_two("平均速率", "rate", "每柱时长", "stretch"), chart)),))
 
 
 def _tree() -> Row:
     """The root and, in one frame on one page with it, the seal."""
-    root = Field(width_mm=ROOT_MM, name="root", size_pt=ROW_PT, style=Style.SONG)
-    rest = WIDTH_MM - LABEL_MM - ROOT_MM - LEAVES_MM
+    root = Field(
+        width_mm=ROOT_MM, name="root", size_pt=ROW_PT, style=Style.SONG, align=Align.CENTRE
+    )
     explained = Field(
-        width_mm=WIDTH_MM, name="explained", size_pt=SMALL_PT, min_size_pt=SMALL_PT,
+        width_mm=ROOT_MM, name="explained", size_pt=SMALL_PT, min_size_pt=SMALL_PT,
         wrap_below_pt=SMALL_PT, style=Style.SONG, indent=True,
     )  # fmt: skip
     seal = Sealed(
-        width_mm=WIDTH_MM, name="authority", signature=AUTHORITY_SEAL, seal_mm=SEAL_MM,
+        width_mm=WIDTH_MM - ROOT_MM, name="authority", signature=AUTHORITY_SEAL, seal_mm=SEAL_MM,
         lines_width_mm=LINES_MM, size_pt=14.0,
     )  # fmt: skip
-    inside = (
-        Row(
-            cells=(_label("换发结果根值"), root, _label("叶节点数", LEAVES_MM), _cell("size", rest))
-        ),
-        Row(cells=(explained,)),
-        Row(cells=(seal,)),
+    leaves = (_label("叶节点数"), _cell("size", ROOT_MM - LABEL_MM))
+    beside = Stack(
+        rows=(
+            _head((("换发结果根值", ROOT_MM),)),
+            Row(cells=(root,)),
+            Row(cells=leaves, min_height_mm=ROW_MM),
+            Row(cells=(explained,)),
+        )
     )
-    return Row(cells=(Stack(rows=inside),))
+    return Row(cells=(beside, seal))
 
 
 def _gap() -> Row:

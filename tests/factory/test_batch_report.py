@@ -172,7 +172,7 @@ def test_the_tree_may_hold_what_other_registers_of_the_batch_made() -> None:
     assert batch_report.values(SHANGHAI, reported(size=6000))["size"] == "6,000"
 
 
-def test_the_seal_stands_below_the_root_on_its_page(fontbook: FontBook) -> None:
+def test_the_seal_stands_beside_the_root_on_its_page(fontbook: FontBook) -> None:
     for reasons in range(0, 60, 7):
         some = [Reason(outcome=ItemState.HELD, words=f"原因{n}", count=1) for n in range(reasons)]
         drawn = placed(reported(reasons=some), fontbook)
@@ -186,11 +186,27 @@ def test_the_seal_stands_below_the_root_on_its_page(fontbook: FontBook) -> None:
         ]
         assert box is not None
         assert {number for number, _ in roots} == {box.page} == {len(drawn.pages) - 1}
-        assert max(mark.y_mm for _, mark in roots) < box.y_mm
+        assert all(mark.x_mm + mark.width_mm < box.x_mm for _, mark in roots)
+        assert max(mark.y_mm for _, mark in roots) < box.y_mm + box.height_mm
 
 
-def test_a_small_rename_is_reported_on_one_page(fontbook: FontBook) -> None:
-    assert len(placed(reported(reasons=[]), fontbook).pages) == 1
+@pytest.mark.parametrize("reasons", range(5))
+def test_a_rename_with_a_handful_of_reasons_is_reported_on_one_page(
+    fontbook: FontBook, reasons: int
+) -> None:
+    some = [Reason(outcome=ItemState.HELD, words=f"原因{n}", count=1) for n in range(reasons)]
+
+    assert len(placed(reported(reasons=some), fontbook).pages) == 1
+
+
+def test_where_there_are_more_no_page_but_the_last_is_left_half_empty(fontbook: FontBook) -> None:
+    for reasons in range(5, 40, 3):
+        some = [Reason(outcome=ItemState.HELD, words=f"原因{n}", count=1) for n in range(reasons)]
+        drawn = placed(reported(reasons=some), fontbook)
+
+        for page in drawn.pages[:-1]:
+            lowest = max(mark.y_mm for mark in page.filled if isinstance(mark, Run))
+            assert lowest > 0.6 * 297
 
 
 def test_no_registration_number_and_no_person_has_a_place_in_it() -> None:
