@@ -137,6 +137,17 @@ UNSIGNED = (
     Move(what=What.BEGIN, pick=1),
 )
 
+#: one collects and keeps it, after an expired one that another followed; the other is suspended
+IN_THE_END = (
+    Move(what=What.BEGIN, pick=1),
+    Move(what=What.BEGIN, pick=1, gap=4000),
+    Move(what=What.WORK, pick=3),
+    Move(what=What.COLLECT, pick=3),
+    Move(what=What.COLLECT),
+    Move(what=What.BEGIN, who=1, firm=1, pick=1),
+    Move(what=What.SUSPEND, who=1, pick=1),
+)
+
 #: a long life of one person and a short one of another, so that nothing is ever left out
 TOUR = (
     Move(what=What.BEGIN, pick=1, whole=True, ending=Ending.REJECTED),

@@ -18,13 +18,13 @@ from factory.profile import Profile
 from jobs.intake import Status
 from tests.jobs import promises
 from tests.jobs.bulk_machine import OF_MANY
-from tests.jobs.histories import ON_ONE_DAY, TOUR, UNSIGNED, Chronicle, Move, Step, moves
+from tests.jobs.histories import IN_THE_END, ON_ONE_DAY, TOUR, UNSIGNED, Chronicle, Move, Step, moves
 from tests.jobs.living import ASKED, PROFILES, Works, randomly, take, tell
 from tests.jobs.promises import Memory
 
 pytestmark = pytest.mark.usefixtures("stated_signatures", "brief")
 
-HISTORIES = ASKED or 60  #: of each register
+HISTORIES = ASKED or 8  #: of each register
 
 
 @pytest.mark.parametrize("name", sorted(PROFILES))
@@ -34,6 +34,7 @@ def test_whatever_happens_the_register_keeps_its_promises(name: str, works: Work
     @randomly(HISTORIES)
     @given(st.lists(moves(valid=False), min_size=3, max_size=9), st.booleans())
     @example(list(TOUR), True)
+    @example(list(IN_THE_END), False)
     @example(list(ON_ONE_DAY), False)
     @example(list(UNSIGNED), False)
     def live(history: list[Move], doubtful: bool) -> None:

@@ -25,7 +25,7 @@ from tests.plants import WHO
 
 pytestmark = pytest.mark.usefixtures("stated_signatures", "brief")
 
-HISTORIES = ASKED or 15  #: of each register; each is told twice
+HISTORIES = ASKED or 5  #: of each register; each is told twice
 
 
 @pytest.mark.parametrize("name", sorted(PROFILES))

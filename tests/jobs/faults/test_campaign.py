@@ -1,6 +1,6 @@
 """A whole register is issued anew while workers die, the broker forgets, the database restarts.
 
-Rates, memory and waits are printed (``-s``), and judged by people.
+``CAMPAIGN=100000`` takes over so many, in chunks as in production.  Rates, memory and waits are printed (``-s``), and judged by people.
 """
 
 from __future__ import annotations
@@ -34,10 +34,12 @@ from .gauges import Gauges, watched
 from .invariants import assert_counts
 from .works import Works, at_work
 
-SIZE = int(os.environ.get("CAMPAIGN", "5000"))  #: registrations taken over
-SMALL = 1000  #: on the other database, in `make test`
-SAMPLE = 200  #: files verified whole
-LEAST_APPROVALS = 20
+ASKED = int(os.environ.get("CAMPAIGN", "0"))
+SIZE = ASKED or 700  #: registrations taken over
+ELSEWHERE = ASKED or 250  #: the same on the other database
+SAMPLE = 200 if ASKED else 60  #: files verified whole
+MADE_EACH = 100  #: registrations, one approval at least
+MOST_ASKED = 20  #: and no more than these are wanted
 pytestmark = pytest.mark.timeout(600 + SIZE / 5)
 MAKERS = ("interactive", "bulk", "control", "steward")
 
@@ -47,7 +49,7 @@ USUAL = {
     "HEARTBEAT_MS": "5000",
     "RECONCILE_SECONDS": "2",
     "RELAY_MS": "100",
-    "CHUNK_ITEMS": "100",
+    "CHUNK_ITEMS": "100" if ASKED else "20",  #: so that there are many for every fault
     "SLICE_ITEMS": "5000",
     "INTERACTIVE_WORKERS": "1",
     "BULK_WORKERS": "2",
@@ -76,7 +78,7 @@ def test_it_is_on_postgresql_too_though_the_database_crashes(
     schema.fresh_namespace(postgres.url, name)
     variables = _usual(tmp_path) | {"DB_URL": schema.in_namespace(postgres.url, name)}
     with at_work(servers, tmp_path / "works", **variables) as works, watched() as gauges:
-        _campaign(works, gauges, postgres.server, SMALL if SIZE == 5000 else SIZE)
+        _campaign(works, gauges, postgres.server, ELSEWHERE)
 
 
 def _usual(folder: Path) -> dict[str, str]:
@@ -116,7 +118,7 @@ def _campaign(works: Works, gauges: Gauges, database: Server | None, size: int) 
     assert found.done == expected
     assert found.total == foreseen.total() == found.done + found.skipped
     assert found.skips == {why: n for why, n in foreseen.items() if why != "made"}
-    assert len(approvals.taken) >= LEAST_APPROVALS
+    assert len(approvals.taken) >= min(size // MADE_EACH, MOST_ASKED)
     assert_counts(works.plant)
     assert_nothing_is_lost(works.plant, batch)
     say(f"{assert_files_verify(works.plant, SAMPLE, campaign.chance)} files verified whole")
