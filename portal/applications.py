@@ -18,10 +18,11 @@ from jobs.signing import Waiting
 from jobs.wiring import Plant
 from portal.asking import Asked, Linker, OnBehalfOf, Reader, Signer, asker_of, plant_of
 from portal.paths import AcceptanceNumber, Token
+from portal.reading import Strict
 from portal.shown import ApplicationShown, LinkShown, OutcomeShown, PreparedShown
 from storage.links import content_disposition
 
-router = APIRouter(prefix="/v1", tags=["applications"])
+router = APIRouter(prefix="/v1", tags=["applications"], route_class=Strict)
 MOST_BASE64 = 1024 * 1024
 BYTES = "application/octet-stream"
 

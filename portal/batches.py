@@ -25,6 +25,7 @@ from jobs.bulk.report import Form
 from jobs.wiring import Plant
 from portal.asking import Asked, ForEnterprise, Linker, Reader, Steerer, asker_of, plant_of
 from portal.paths import BatchNumber, RegistrationNumber
+from portal.reading import Strict
 from portal.shown import (
     BatchShown,
     ChangeShown,
@@ -36,7 +37,7 @@ from portal.shown import (
     SampleShown,
 )
 
-router = APIRouter(prefix="/v1/batches", tags=["batches"])
+router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=Strict)
 MOST_SAMPLES = 5
 WAIT_SECONDS, AGAIN = 5.0, timedelta(seconds=5)
 _DRAWING = Lock()
@@ -187,7 +188,7 @@ def papers(
     return [DocumentShown.of(each) for each in found]
 
 
-@router.post("/{batch}/links", summary="A signed link to one of its documents")
+@router.post("/{batch}/links", summary="A signed link to its list or report")
 def link(
     batch: BatchNumber,
     asked: BatchLink,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, Request
 
 from factory import events
 from factory.errors import FieldError, InvalidEventError, NotFoundError
@@ -14,6 +14,7 @@ from jobs.intake import Status
 from jobs.wiring import Plant
 from portal.asking import Reader, Submitter, asker_of, plant_of
 from portal.paths import EventId
+from portal.reading import JSON, check_kind
 from portal.shown import EventShown, OutcomeShown, OutcomesShown
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
@@ -21,15 +22,17 @@ MOST_EVENTS = 1000
 ONE, MANY, LINES = (
     "application/cloudevents+json", "application/cloudevents-batch+json", "application/x-ndjson",
 )  # fmt: skip
-KINDS = {ONE, MANY, LINES, "application/json"}
+KINDS = {ONE, MANY, LINES, JSON}
 EVENT = {"type": "object", "description": "A CloudEvent 1.0; /v1/schemas has each type's."}
+EVENTS = {"type": "array", "items": EVENT, "minItems": 1}
 BODY = {
     "requestBody": {
         "required": True,
         "content": {
             ONE: {"schema": EVENT},
-            MANY: {"schema": {"type": "array", "items": EVENT, "minItems": 1}},
+            MANY: {"schema": EVENTS},
             LINES: {"schema": {"type": "string", "description": "An event a line."}},
+            JSON: {"schema": {"anyOf": [EVENT, EVENTS]}},
         },
     }
 }
@@ -54,10 +57,7 @@ def submit(
     send again.  An event sent by itself that is refused is answered with 422; of batches and JSON
     Lines each outcome says so.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in KINDS:
-        said = f"Content-Type: is none of {', '.join(sorted(KINDS))}"
-        raise HTTPException(415, said, headers={"Accept": ", ".join(sorted(KINDS))})
+    kind = check_kind(request, KINDS)
     asker = asker_of(caller)
     found = [
         OutcomeShown.of(place, intake.submit(plant, raw, who=caller.who, asker=asker))

@@ -53,6 +53,7 @@ TITLES: Mapping[int, str] = {
     503: "A neighbour gave no answer; try again",
 }
 RETRY_SECONDS = 5
+MOST_PROBLEMS = 50  #: as of an event
 
 
 class Fault(BaseModel):
@@ -138,7 +139,7 @@ async def failed(request: Request, error: Exception) -> JSONResponse:
 async def invalid(request: Request, error: Exception) -> JSONResponse:
     """A request that does not have the shape of its model; its values are not repeated."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
-    found = [_fault(each) for each in error.errors()]
+    found = [(_place(each), _rule(each)) for each in error.errors()[:MOST_PROBLEMS]]
     return problem(
         422,
         "; ".join(f"{field}: {rule}" for field, rule in found),
@@ -148,18 +149,35 @@ async def invalid(request: Request, error: Exception) -> JSONResponse:
     )
 
 
-def _fault(found: Mapping[str, Any]) -> tuple[str, str]:
-    """Where it is, and which rule; of what is no JSON the place instead of a field."""
-    where, said = found["loc"], str(found["msg"])
-    if found["type"] == "json_invalid":
-        return "body", f"is no JSON: {found['ctx']['error']}, at character {where[-1]}"
-    if found["type"] == "model_attributes_type" and len(where) == 1:
-        return "body", "is no JSON object; send one, with Content-Type: application/json"
-    if found["type"] in TAGS:
-        where, name = (*where, found["ctx"]["discriminator"].strip("'")), TAGS[found["type"]]
-        said = name.format(**found["ctx"])
-    path = ".".join(map(str, where[1:])) or str(where[0])
-    return path, "is missing" if found["type"] == "missing" else said
+def _place(error: Mapping[str, Any]) -> str:
+    """Where, as ``on_behalf_of.credit_code``; a name that is none of ours could be anything.
+
+    >>> _place({"type": "missing", "loc": ("body", "reason")})
+    'reason'
+    """
+    where = error["loc"][1:]
+    if error["type"] == "json_invalid" or (not where and error["type"] not in TAGS):
+        return "body"
+    if error["type"] in TAGS:
+        where = (*where, error["ctx"]["discriminator"].strip("'"))
+    *above, last = where
+    if error["type"] == "extra_forbidden":
+        last = "*"
+    known = error["type"] != "not_strict"
+    return ".".join(str(e) if known or isinstance(e, int) else "*" for e in (*above, last))
+
+
+def _rule(error: Mapping[str, Any]) -> str:
+    """The rule in words, without the value."""
+    kind = error["type"]
+    if kind == "json_invalid":
+        return f"is no JSON: {error['ctx']['error']}, at character {error['loc'][-1]}"
+    if kind == "model_attributes_type" and len(error["loc"]) == 1:
+        return "is no JSON object; send one, with Content-Type: application/json"
+    if kind in TAGS:
+        return TAGS[kind].format(**error["ctx"])
+    words = {"extra_forbidden": "is not a field of this request", "missing": "is missing"}
+    return words.get(kind, str(error["msg"]))
 
 
 async def refused(request: Request, error: Exception) -> JSONResponse:

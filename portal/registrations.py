@@ -12,9 +12,10 @@ from jobs import collecting, desk, enquiry
 from jobs.wiring import Plant
 from portal.asking import Asked, Linker, OnBehalfOf, Reader, asker_of, plant_of
 from portal.paths import RegistrationNumber
+from portal.reading import Strict
 from portal.shown import LinkShown, RegistrationShown
 
-router = APIRouter(prefix="/v1/registrations", tags=["registrations"])
+router = APIRouter(prefix="/v1/registrations", tags=["registrations"], route_class=Strict)
 
 
 class CertificateLink(Asked):
