@@ -20,7 +20,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-test test lint format bench soak lock settings-table domain-docs clean
+.PHONY: help demo setup setup-test test lint format bench soak lock settings-table domain-docs api-docs clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -90,6 +90,9 @@ settings-table: setup ## Renew the table of settings in README.md
 
 domain-docs: setup ## Renew the tables and diagrams in docs/domain.md
 	@$(PY) -m jobs.describing docs/domain.md
+
+api-docs: setup ## Renew docs/openapi.json, what the HTTP interface says of itself
+	@$(PY) -m portal.describing docs/openapi.json
 
 clean: ## Remove the environment and all caches; data (var/) stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -36,7 +36,12 @@ ROUTES = (
 def application(plant: Plant | None = None) -> FastAPI:
     """The routes; without a plant they can be described and not served."""
     app = FastAPI(
-        title=described.TITLE, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None
+        title=described.TITLE,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # the address would come from the Host header
+        generate_unique_id_function=described.name_of,
     )
     app.state.plant = plant
     for each in ROUTES:

@@ -20,7 +20,7 @@ from portal.asking import plant_of
 from portal.paths import Token
 from portal.problems import status_of
 
-router = APIRouter(prefix="/collect", include_in_schema=False)
+router = APIRouter(prefix="/collect", tags=["collecting"], include_in_schema=False)
 POLICY = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self';"
     " frame-ancestors 'none'; base-uri 'none'"

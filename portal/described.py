@@ -7,12 +7,13 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
 from factory import events
 from factory.errors import NotFoundError
 from factory.events import EVENT_TYPES
 from portal.paths import EventId
-from portal.problems import PROBLEM, TITLES
+from portal.problems import PROBLEM, TITLES, Problem
 
 router = APIRouter(prefix="/v1/schemas", tags=["schemas"])
 TITLE, VERSION = "Certificate factory", "1"
@@ -33,6 +34,12 @@ SECURITY = {
 }
 OPEN = frozenset({"/livez", "/readyz", "/v1/schemas", "/v1/schemas/{event_type}"})
 ALWAYS, GUARDED = ("400", "408", "413", "422", "500", "503"), ("401", "403", "404", "409", "429")
+COMPONENTS = "#/components/schemas/"
+UNWELL = {
+    "description": TITLES[503],
+    "content": {"application/json": {"schema": {"$ref": COMPONENTS + "Health"}}},
+}
+UNUSED = ("HTTPValidationError", "ValidationError")  #: the framework's own; ours is a problem
 
 
 @router.get("", summary="The types of events that may be handed in")
@@ -56,16 +63,32 @@ def openapi(app: FastAPI) -> dict[str, Any]:
     )
     components = said.setdefault("components", {})
     components["securitySchemes"] = SECURITY
+    components["schemas"] = _schemas(components["schemas"])
     for path, methods in said["paths"].items():
         for operation in methods.values():
             _complete(operation, open_=path in OPEN)
+    said["paths"]["/readyz"]["get"]["responses"]["503"] = UNWELL
     return json.loads(json.dumps(said, ensure_ascii=False))  # type: ignore[no-any-return]
+
+
+def name_of(route: APIRoute) -> str:
+    """What an operation is called, e.g. ``batches_confirm``."""
+    return f"{route.tags[0]}_{route.name}"
+
+
+def _schemas(known: dict[str, Any]) -> dict[str, Any]:
+    """Those of requests and answers, and of a problem, by name."""
+    own = Problem.model_json_schema(ref_template=COMPONENTS + "{model}")
+    found = {name: schema for name, schema in known.items() if name not in UNUSED}
+    found |= own.pop("$defs") | {Problem.__name__: own}
+    return dict(sorted(found.items()))
 
 
 def _complete(operation: dict[str, Any], *, open_: bool) -> None:
     """Every failure is a problem; every guarded call needs a key."""
     if not open_:
         operation["security"] = [{"bearer": []}, {"signed": []}]
-    failure = {"content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-    for code in ALWAYS if open_ else (*ALWAYS, *GUARDED):
+    failure = {"content": {PROBLEM: {"schema": {"$ref": COMPONENTS + "Problem"}}}}
+    codes = ALWAYS if open_ else (*ALWAYS, *GUARDED)
+    for code in (*codes, "415") if "requestBody" in operation else codes:
         operation["responses"][code] = {"description": TITLES[int(code)]} | failure

@@ -1,0 +1,121 @@
+"""What tests of the door share: its address, keys for it, and what they hand in."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from factory import specimen
+from factory.access_keys import Scope
+from jobs import callers
+from jobs.callers import Issued
+from jobs.wiring import Plant
+from tests.plants import WHO, JsonObject
+from tests.telling import work
+
+CITY, PLATEAU = "urn:example:city-portal", "urn:example:plateau-portal"
+FIRST, SECOND, THIRD = "shanghai-constructor", "shanghai-cost-engineer", "gansu-constructor"
+GRANTS = {CITY: (FIRST, SECOND), PLATEAU: (THIRD,)}
+EVENT = "application/cloudevents+json"
+
+
+@dataclass
+class Door:
+    """A door that is open, and the factory behind it.
+
+    log: what its process writes to stderr.
+    """
+
+    plant: Plant
+    log: Path
+    seeds: Iterator[int]
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return self.plant.settings.http_public_url
+
+    def issue(self, source: str = CITY, **how: Any) -> Issued:
+        """A new access key; no test runs out of them."""
+        return callers.issue(
+            self.plant, source, **{"label": f"t{secrets.token_hex(6)}", "who": WHO, **how}
+        )
+
+    def client(self, token: str | None = None) -> httpx.Client:
+        """Asks with that key; None: with none."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=30)
+
+    def caller(
+        self, source: str = CITY, *, scopes: Collection[Scope] = tuple(Scope), **how: Any
+    ) -> httpx.Client:
+        """Asks with a new key."""
+        return self.client(self.issue(source, scopes=scopes, **how).token)
+
+    @cached_property
+    def city(self) -> httpx.Client:
+        """An upstream system of two registers, which may do everything there."""
+        return self.caller(CITY)
+
+    @cached_property
+    def plateau(self) -> httpx.Client:
+        """Another one, of one other register."""
+        return self.caller(PLATEAU)
+
+    @cached_property
+    def narrow(self) -> httpx.Client:
+        """The first one, with a key for one of its registers."""
+        return self.caller(CITY, profiles=[SECOND])
+
+    def work(self) -> None:
+        """Everything that is open is made, as the workers would."""
+        work(self.plant)
+
+    def logged(self) -> str:
+        """All it has written so far."""
+        return self.log.read_text("utf-8")
+
+
+def of(source: str, event: JsonObject) -> JsonObject:
+    """The event, as that upstream system hands it in."""
+    return event | {"source": source}
+
+
+def hand_in(client: httpx.Client, event: JsonObject, source: str = CITY) -> httpx.Response:
+    """One event is handed in."""
+    return client.post("/v1/events", json=of(source, event), headers={"Content-Type": EVENT})
+
+
+def accepted(answer: httpx.Response) -> JsonObject:
+    """What became of the one event that was taken."""
+    assert answer.status_code == 202, answer.text
+    [outcome] = answer.json()["outcomes"]
+    assert outcome["status"] == "accepted", outcome
+    return dict(outcome)
+
+
+def approve(door: Door, seed: int | None = None, enterprise: int = 1) -> str:
+    """An approval whose certificate is made; the registration number."""
+    event = specimen.approved(seed or next(door.seeds), enterprise)
+    number = accepted(hand_in(door.city, event))["registration"]
+    door.work()
+    return str(number)
+
+
+def saved(door: Door, seed: int | None = None, enterprise: int = 1) -> JsonObject:
+    """An application that is saved, its form made."""
+    event = of(CITY, specimen.saved(seed or next(door.seeds), enterprise))
+    accepted(hand_in(door.city, event))
+    door.work()
+    return event
+
+
+def number_of(event: JsonObject) -> str:
+    """The acceptance number (受理编号) of an application."""
+    return str(event["data"]["application"]["acceptance_number"])
