@@ -49,6 +49,7 @@ def application(plant: Plant | None = None) -> FastAPI:
     app.add_exception_handler(FactoryError, problems.failed)
     app.add_exception_handler(RequestValidationError, problems.invalid)
     app.add_exception_handler(HTTPException, problems.refused)
+    app.add_exception_handler(Exception, problems.fault)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app
 

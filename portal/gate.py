@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from factory.access_keys import Caller, Credentials
 from factory.errors import FactoryError, UnrecognisedError
 from jobs import callers
-from portal.problems import RETRY_SECONDS, of_failure, problem
+from portal.problems import RETRY_SECONDS, of_failure, problem, unforeseen
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -68,17 +68,7 @@ class Gate:
         except Exception:
             log.exception("request failed", request=passing.ident, route=passing.route)
             if passing.status is None:
-                await _answer(
-                    problem(
-                        500,
-                        "the factory is at fault; the log has more under this request",
-                        request=passing.ident,
-                        reason="fault",
-                    ),
-                    scope,
-                    receive,
-                    passing.send,
-                )
+                await _answer(unforeseen(passing.ident), scope, receive, passing.send)
         finally:
             passing.log()
 

@@ -149,6 +149,17 @@ async def invalid(request: Request, error: Exception) -> JSONResponse:
     )
 
 
+async def fault(request: Request, _: Exception) -> JSONResponse:
+    """A failure nobody foresaw; the gate logs it."""
+    return unforeseen(request.state.request)
+
+
+def unforeseen(request: str) -> JSONResponse:
+    """That it is our fault."""
+    said = "the factory is at fault; the log has more under this request"
+    return problem(500, said, request=request, reason="fault")
+
+
 def _place(error: Mapping[str, Any]) -> str:
     """Where, as ``on_behalf_of.credit_code``; a name that is none of ours could be anything.
 
