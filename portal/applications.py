@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
@@ -17,7 +17,7 @@ from jobs.intake import Status
 from jobs.signing import Waiting
 from jobs.wiring import Plant
 from portal.asking import Asked, Linker, OnBehalfOf, Reader, Signer, asker_of, plant_of
-from portal.paths import AcceptanceNumber, Token
+from portal.paths import AcceptanceNumber, Token, Visible
 from portal.reading import Strict
 from portal.shown import ApplicationShown, LinkShown, OutcomeShown, PreparedShown
 from storage.links import content_disposition
@@ -30,12 +30,12 @@ BYTES = "application/octet-stream"
 class ApplicationLink(Asked):
     """A download of one of its documents."""
 
-    kind: Kind
+    kind: Literal[Kind.APPLICATION_FORM, Kind.ACCEPTANCE_NOTICE, Kind.FILING_SLIP]
     revision: int | None = Field(default=None, ge=0, description="The one that stands.")
     step: int | None = Field(
         default=None, ge=0, le=9, description="Of a form: when so many had signed; else as it is."
     )
-    profile: str | None = Field(default=None, max_length=48)
+    profile: Visible | None = Field(default=None, max_length=48)
     on_behalf_of: OnBehalfOf = None
 
 
@@ -54,7 +54,7 @@ class Preparation(Asked):
         max_length=MOST_BASE64,
         description="JPEG or PNG in base64: hand-written signature or enterprise seal to show.",
     )
-    profile: str | None = Field(default=None, max_length=48)
+    profile: Visible | None = Field(default=None, max_length=48)
     content: bool = Field(default=False, description="Give the bytes that a CMS is over, too.")
     on_behalf_of: OnBehalfOf = None
 

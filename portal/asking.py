@@ -28,7 +28,7 @@ class ForEnterprise(Asked):
 
     viewer: Literal["enterprise"]
     credit_code: str = Field(
-        description="Unified social credit code (统一社会信用代码).", min_length=18, max_length=18
+        description="Unified social credit code (统一社会信用代码).", pattern=r"^[0-9A-Z]{18}$"
     )
 
 

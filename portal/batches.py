@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from threading import Lock
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
@@ -24,7 +24,7 @@ from jobs.bulk.preview import Outline, Shown
 from jobs.bulk.report import Form
 from jobs.wiring import Plant
 from portal.asking import Asked, ForEnterprise, Linker, Reader, Steerer, asker_of, plant_of
-from portal.paths import BatchNumber, RegistrationNumber
+from portal.paths import BatchNumber, RegistrationNumber, Visible
 from portal.reading import Strict
 from portal.shown import (
     BatchShown,
@@ -47,15 +47,15 @@ MEDIA = {Form.JSONL: "application/x-ndjson", Form.CSV: "text/csv; charset=utf-8"
 class Confirmation(Asked):
     """The enterprise that is renamed confirms it (确认更名)."""
 
-    reason: str = Field(min_length=1, max_length=200, description="Kept in the audit log.")
+    reason: Visible = Field(min_length=1, max_length=200, description="Kept in the audit log.")
     on_behalf_of: ForEnterprise
 
 
 class BatchLink(Asked):
     """A download of one of its documents."""
 
-    kind: Kind
-    profile: str | None = Field(default=None, max_length=48)
+    kind: Literal[Kind.RENAME_LIST, Kind.BATCH_REPORT]
+    profile: Visible | None = Field(default=None, max_length=48)
 
 
 @router.get("", summary="The newest bulk events")

@@ -66,7 +66,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
     components["schemas"] = _schemas(components["schemas"])
     for path, methods in said["paths"].items():
         for operation in methods.values():
-            _complete(operation, open_=path in OPEN)
+            _complete(operation, _codes(path, operation), open_=path in OPEN)
     said["paths"]["/readyz"]["get"]["responses"]["503"] = UNWELL
     return json.loads(json.dumps(said, ensure_ascii=False))  # type: ignore[no-any-return]
 
@@ -84,11 +84,20 @@ def _schemas(known: dict[str, Any]) -> dict[str, Any]:
     return dict(sorted(found.items()))
 
 
-def _complete(operation: dict[str, Any], *, open_: bool) -> None:
+def _codes(path: str, operation: dict[str, Any]) -> list[str]:
+    """How it may fail."""
+    codes = list(ALWAYS if path in OPEN else (*ALWAYS, *GUARDED))
+    if "requestBody" in operation:
+        codes.append("415")
+    if "{" in path and "404" not in codes:
+        codes.append("404")
+    return codes
+
+
+def _complete(operation: dict[str, Any], codes: list[str], *, open_: bool) -> None:
     """Every failure is a problem; every guarded call needs a key."""
     if not open_:
         operation["security"] = [{"bearer": []}, {"signed": []}]
     failure = {"content": {PROBLEM: {"schema": {"$ref": COMPONENTS + "Problem"}}}}
-    codes = ALWAYS if open_ else (*ALWAYS, *GUARDED)
-    for code in (*codes, "415") if "requestBody" in operation else codes:
+    for code in codes:
         operation["responses"][code] = {"description": TITLES[int(code)]} | failure

@@ -5,17 +5,30 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Path, Query
+from pydantic import AfterValidator
 
-EventId = Annotated[str, Path(min_length=1, max_length=255, description="The event's `id`.")]
+from factory.events.text import broken, hidden_characters
+
+
+def _visible(text: str) -> str:
+    """The text.  PydanticCustomError: part of it cannot be seen, or is half a character."""
+    if hidden := hidden_characters(text):
+        raise broken(f"holds control or invisible characters: {', '.join(hidden)}")
+    return text
+
+
+Visible = Annotated[str, AfterValidator(_visible)]
+EventId = Annotated[Visible, Path(min_length=1, max_length=255, description="The event's `id`.")]
 RegistrationNumber = Annotated[
-    str, Path(min_length=1, max_length=64, description="注册编号, in either spelling.")
+    Visible, Path(min_length=1, max_length=64, description="注册编号, in either spelling.")
 ]
-AcceptanceNumber = Annotated[str, Path(min_length=1, max_length=64, description="受理编号.")]
+AcceptanceNumber = Annotated[Visible, Path(min_length=1, max_length=64, description="受理编号.")]
 CreditCode = Annotated[
-    str, Path(min_length=18, max_length=18, description="统一社会信用代码, GB 32100-2015.")
+    Visible,
+    Path(min_length=18, max_length=18, description="统一社会信用代码, GB 32100-2015."),
 ]
 BatchNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
-Token = Annotated[str, Path(min_length=1, max_length=128)]
+Token = Annotated[Visible, Path(min_length=1, max_length=128)]
 ProfileName = Annotated[
-    str | None, Query(min_length=1, max_length=48, description="In this register alone.")
+    Visible | None, Query(min_length=1, max_length=48, description="In this register alone.")
 ]
