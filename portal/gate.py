@@ -217,10 +217,10 @@ def _credentials(scope: Scope, body: bytes) -> Credentials:
 
 
 def _one(headers: Headers, name: str) -> str | None:
-    """A header that may come once.  UnrecognisedError: it comes twice."""
+    """Its value.  UnrecognisedError: there are several, and others could go by another one."""
     found = headers.getlist(name)
     if len(found) > 1:
-        raise UnrecognisedError(f"{name}: comes {len(found)} times; send it once")
+        raise UnrecognisedError(f"{name}: comes more than once")
     return found[0] if found else None
 
 
