@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from factory.access_keys import Scope
 from jobs import callers
 from jobs.callers import Issued
 from jobs.wiring import Plant
+from portal.app import application
 from tests.plants import WHO, JsonObject
 from tests.telling import work
 
@@ -119,3 +121,51 @@ def saved(door: Door, seed: int | None = None, enterprise: int = 1) -> JsonObjec
 def number_of(event: JsonObject) -> str:
     """The acceptance number (受理编号) of an application."""
     return str(event["data"]["application"]["acceptance_number"])
+
+
+# --- every operation that needs a key ---------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One of what the door does, and a request that asks for it."""
+
+    name: str
+    method: str
+    path: str
+
+    def ask(self, client: httpx.Client, **how: Any) -> httpx.Response:
+        """Asked for about what there is not."""
+        body = {} if self.method == "GET" else {"json": BODIES.get(self.name, {})}
+        kind = {"headers": {"Content-Type": EVENT}} if self.name == "events_submit" else {}
+        return client.request(self.method, self.address, **{**body, **kind, **how})
+
+    @property
+    def address(self) -> str:
+        """Its path, filled in."""
+        return re.sub(r"\{(\w+)\}", lambda found: FILLED.get(found[1], "none-such"), self.path)
+
+
+FILLED = {"batch": "999999", "credit_code": "91310000MA0000000X"}
+BODIES: dict[str, JsonObject] = {
+    "registrations_link": {"kind": "certificate"},
+    "applications_link": {"kind": "application_form"},
+    "applications_prepare": {"party": "applicant"},
+    "applications_complete": {"value": "AAAA"},
+    "batches_confirm": {
+        "reason": "notice",
+        "on_behalf_of": {"viewer": "enterprise", "credit_code": FILLED["credit_code"]},
+    },
+    "batches_link": {"kind": "batch_report"},
+}
+
+
+def guarded() -> list[Operation]:
+    """Every operation of the application that is not open to everybody."""
+    document = application().openapi()
+    return [
+        Operation(name=operation["operationId"], method=method.upper(), path=path)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if "security" in operation
+    ]
