@@ -143,7 +143,10 @@ def _visible(plant: Plant, tx: Tx, found: Sequence[Received], asker: Asker) -> l
     """Those the asker may see.  ForbiddenError: none of them, though there are some."""
     seen, refusal = [], None
     for received in found:
-        about = about_event(tx, received) if asker.is_bound else NOBODY
+        is_narrow = asker.is_bound or asker.within is not None
+        about = about_event(tx, received) if is_narrow else NOBODY
+        if not _reaches(tx, asker, received, about):
+            continue
         try:
             asker.may_see(tx, Thing.EVENT, about, plant.installed(tx, about.profile))
         except ForbiddenError as error:
@@ -153,6 +156,13 @@ def _visible(plant: Plant, tx: Tx, found: Sequence[Received], asker: Asker) -> l
     if refusal is not None and not seen:
         raise refusal
     return seen
+
+
+def _reaches(tx: Tx, asker: Asker, received: Received, about: Concerned) -> bool:
+    """Whether it lies in the registers they see: in its own, or a rename in all of its source."""
+    if asker.within is None:
+        return True
+    return asker.reaches([about.profile] if about.profile else inbox.grants(tx, received.source))
 
 
 def _event_status(plant: Plant, tx: Tx, received: Received, asker: Asker) -> EventStatus:
