@@ -1,0 +1,106 @@
+"""A client of the certificate factory's HTTP interface, for upstream systems.
+
+with Client("https://factory.example", key) as factory:
+    outcome = factory.submit(event)
+    factory.wait_for_event(outcome.event)
+    factory.collect(outcome.registration)
+    pdf = factory.download(outcome.registration)
+"""
+
+from certfactory_client.answers import (
+    Application,
+    Batch,
+    Change,
+    Count,
+    Document,
+    Edition,
+    Enterprise,
+    Event,
+    Expected,
+    Fault,
+    File,
+    Hold,
+    Item,
+    Link,
+    Listed,
+    Outcome,
+    Prepared,
+    Preview,
+    Register,
+    Registration,
+    Sample,
+    Signature,
+    Standing,
+    Step,
+    Tally,
+    Uncollected,
+)
+from certfactory_client.client import Client
+from certfactory_client.errors import (
+    AnswerError,
+    CertFactoryError,
+    ConflictError,
+    DamagedError,
+    ForbiddenError,
+    NoAnswerError,
+    NotFoundError,
+    NoticeError,
+    ProblemError,
+    RefusedError,
+    StillWaitingError,
+    TooManyError,
+    UnavailableError,
+    UnrecognisedError,
+)
+from certfactory_client.notices import Notice, verify_notice
+from certfactory_client.parties import ForEnterprise, ForHolder
+from certfactory_client.retrying import Retry
+
+__all__ = [
+    "AnswerError",
+    "Application",
+    "Batch",
+    "CertFactoryError",
+    "Change",
+    "Client",
+    "ConflictError",
+    "Count",
+    "DamagedError",
+    "Document",
+    "Edition",
+    "Enterprise",
+    "Event",
+    "Expected",
+    "Fault",
+    "File",
+    "ForEnterprise",
+    "ForHolder",
+    "ForbiddenError",
+    "Hold",
+    "Item",
+    "Link",
+    "Listed",
+    "NoAnswerError",
+    "NotFoundError",
+    "Notice",
+    "NoticeError",
+    "Outcome",
+    "Prepared",
+    "Preview",
+    "ProblemError",
+    "RefusedError",
+    "Register",
+    "Registration",
+    "Retry",
+    "Sample",
+    "Signature",
+    "Standing",
+    "Step",
+    "StillWaitingError",
+    "Tally",
+    "TooManyError",
+    "UnavailableError",
+    "Uncollected",
+    "UnrecognisedError",
+    "verify_notice",
+]
