@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 
 from factory import events
 from factory.errors import FieldError, InvalidEventError, NotFoundError
-from jobs import enquiry, intake
+from jobs import documents, enquiry, intake
 from jobs.intake import Status
 from jobs.wiring import Plant
 from portal.asking import Reader, Submitter, asker_of, plant_of
@@ -84,7 +84,10 @@ def show(
     event_id: EventId, caller: Reader, plant: Annotated[Plant, Depends(plant_of)]
 ) -> EventShown:
     """The event of that id that this source handed in, and what followed from it."""
-    found = enquiry.event_status(plant, event_id, asker=asker_of(caller))
+    asker = asker_of(caller)
+    found = enquiry.event_status(plant, event_id, asker=asker)
     if not found:
         raise NotFoundError("event: there is no such event")
-    return EventShown.of(found[0])
+    numbers = {each.application.number for each in found[0].applications}
+    papers = {each: documents.of_application(plant, each, asker=asker) for each in numbers}
+    return EventShown.of(found[0], papers)

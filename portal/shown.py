@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -307,8 +307,13 @@ class EventShown(Shown):
     holds: list[HoldShown]
 
     @classmethod
-    def of(cls, found: enquiry.EventStatus) -> EventShown:
-        """Of what the enquiry says."""
+    def of(
+        cls, found: enquiry.EventStatus, documents: Mapping[str, Iterable[DocumentView]]
+    ) -> EventShown:
+        """Of what the enquiry says.
+
+        documents: of each application, by its acceptance number.
+        """
         return cls(
             id=found.event.event_id,
             source=found.event.source,
@@ -316,7 +321,10 @@ class EventShown(Shown):
             state=found.event.state,
             stand=Standing.model_validate(found.stand),
             registrations=[RegistrationShown.of(each) for each in found.registrations],
-            applications=[ApplicationShown.of(each) for each in found.applications],
+            applications=[
+                ApplicationShown.of(each, documents[each.application.number])
+                for each in found.applications
+            ],
             batch=found.batch.id if found.batch else None,
             batch_stand=Standing.model_validate(found.batch_stand) if found.batch_stand else None,
             holds=holds(found.held),

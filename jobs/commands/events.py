@@ -49,9 +49,15 @@ def events_schema(type_: str) -> None:
 )  # fmt: skip
 @application_type_option
 @seed_option
+@click.option("--source", type=TEXT, help="The upstream system it comes from.  [default: example]")
 @click.option("--whole", is_flag=True, help="Do not shorten pictures on a terminal either.")
 def events_example(
-    event: str | None, profile: str | None, asked_type: str | None, seed: int, whole: bool
+    event: str | None,
+    profile: str | None,
+    asked_type: str | None,
+    seed: int,
+    source: str | None,
+    whole: bool,
 ) -> None:
     """Print a synthetic event of that register, on one line, ready for submit.
 
@@ -63,13 +69,17 @@ def events_example(
     day = local_day(datetime.now(UTC))
     asked = ApplicationType(asked_type) if asked_type else None
     found = examples.found(installed, event, profile, asked, seed=seed, today=day)
-    printed = found[-1:] if event else found
-    shown = list(printed) if whole or not sys.stdout.isatty() else [_shortened(e) for e in printed]
+    printed = [_from(source, each) for each in (found[-1:] if event else found)]
+    shown = printed if whole or not sys.stdout.isatty() else [_shortened(e) for e in printed]
     for each in shown:
         click.echo(json.dumps(each, ensure_ascii=False))
-    if shown != list(printed):
+    if shown != printed:
         click.echo("Pictures are shortened here; written to a file or with --whole they are"
                    " whole, as submit needs them.", err=True)  # fmt: skip
+
+
+def _from(source: str | None, event: dict[str, Any]) -> dict[str, Any]:
+    return event | {"source": source} if source else event
 
 
 def _shortened(value: Any) -> Any:
