@@ -18,7 +18,16 @@ from factory.profile import Profile
 from jobs.intake import Status
 from tests.jobs import promises
 from tests.jobs.bulk_machine import OF_MANY
-from tests.jobs.histories import IN_THE_END, ON_ONE_DAY, TOUR, UNSIGNED, Chronicle, Move, Step, moves
+from tests.jobs.histories import (
+    IN_THE_END,
+    ON_ONE_DAY,
+    TOUR,
+    UNSIGNED,
+    Chronicle,
+    Move,
+    Step,
+    moves,
+)
 from tests.jobs.living import ASKED, PROFILES, Works, randomly, take, tell
 from tests.jobs.promises import Memory
 

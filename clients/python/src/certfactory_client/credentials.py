@@ -49,7 +49,7 @@ class Signed(httpx.Auth):
         """The request with its four headers."""
         ident, moment = uuid.uuid4().hex, str(int(time.time()))
         target = request.url.raw_path.decode("ascii")
-        said = f"{ident}.{moment}.{request.method} {target}.".encode() + request.content
+        said = f"{ident}.{moment}.{request.method} {target}\n".encode() + request.content
         digest = hmac.digest(self._signing_key, said, hashlib.sha256)
         request.headers["Factory-Key"] = self._key
         request.headers["Factory-Id"] = ident
