@@ -61,14 +61,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Notices go back into the outbox; endpoints and what they were sent are forgotten."""
-    op.execute(
-        sa.insert(OUTBOX).from_select(
-            ["topic", "body", "created_at", "correlation_id"],
-            sa.select(
-                sa.literal(NOTIFY), NOTICE.c.body, NOTICE.c.created_at, NOTICE.c.correlation_id
-            ).order_by(NOTICE.c.id),
-        )
-    )
+    _move_back()
     _comment(BEFORE, AFTER)
     for table in ("switch", "delivery", "endpoint", "notice"):
         op.drop_table(table)
@@ -171,13 +164,34 @@ def _move_notices() -> None:
 def _moved(row: Any) -> dict[str, object]:
     body = dict(row.body)
     return {
-        "profile": body.get("profile", "-"),
+        "profile": body.pop("profile", "-"),
         "subject": _subject(body),
         "type": body.pop("type"),
         "body": body,
         "created_at": row.created_at,
         "correlation_id": row.correlation_id,
     }
+
+
+def _move_back() -> None:
+    connection, last = op.get_bind(), 0
+    c = NOTICE.c
+    while rows := connection.execute(
+        sa.select(NOTICE).where(c.id > last).order_by(c.id).limit(SLICE)
+    ).all():
+        last = rows[-1].id
+        connection.execute(
+            sa.insert(OUTBOX),
+            [
+                {
+                    "topic": NOTIFY,
+                    "body": {"type": row.type, "profile": row.profile, **row.body},
+                    "created_at": row.created_at,
+                    "correlation_id": row.correlation_id,
+                }
+                for row in rows
+            ],
+        )
 
 
 def _subject(body: Mapping[str, Any]) -> str:

@@ -82,8 +82,9 @@ def role_of(command: str) -> str:
     program = command.split(" ", 1)[0].rpartition("/")[2].rstrip(":")
     if program in SERVERS:
         return SERVERS[program]
-    if "jobs.steward" in command:
-        return "steward"
+    for module in ("steward", "notifier"):
+        if f"jobs.{module}" in command:
+            return module
     for queue in QUEUES:
         if f"--queues {queue} " in command:
             return queue
