@@ -14,7 +14,7 @@ from pydantic import AwareDatetime
 from factory import opinions
 from factory.events import Applied
 from factory.kinds import notice_design, stored
-from factory.kinds.stored import Part, StoredFace
+from factory.kinds.stored import Authority, StoredFace
 from factory.model import ApplicationType, Occupation
 from factory.page.rows import Table
 from factory.page.sheet import Value, Wording
@@ -25,11 +25,6 @@ SEALED = True
 TITLE = "行政审批受理通知书"
 STATEMENT = "你于{day}提出的{matter}申请，经审查，申请材料已齐全并符合法定形式，现予受理。"
 TIME_LIMIT = "本机关将自受理之日起{days}个工作日内作出行政许可决定。"
-
-
-class _Authority(Part):
-    name: str
-    lines: tuple[str, str]
 
 
 class Face(StoredFace):
@@ -47,7 +42,7 @@ class Face(StoredFace):
     accepted_at: AwareDatetime
     legal_basis: tuple[str, ...]
     working_days: int | None
-    authority: _Authority
+    authority: Authority
 
 
 def face(
@@ -73,7 +68,7 @@ def face(
         accepted_at=accepted_at,
         legal_basis=profile.documents.legal_basis,
         working_days=profile.documents.notice_days,
-        authority=_Authority(name=profile.authority.name, lines=profile.authority.lines),
+        authority=Authority.of(profile),
     ).model_dump(mode="json")
 
 

@@ -15,7 +15,8 @@ from pydantic import Field as Checked
 from factory.errors import FieldError
 from factory.kinds import bar_chart, stored
 from factory.kinds.bar_chart import Bars
-from factory.kinds.stored import Part, StoredFace
+from factory.kinds.listing import LABEL_MM, ROW_PT, SMALL_PT, WIDTH_MM, caption, head, heading
+from factory.kinds.stored import Authority, Part, StoredFace
 from factory.model import ItemState
 from factory.page.fonts import Style
 from factory.page.marks import AUTHORITY_SEAL, Align
@@ -26,10 +27,8 @@ from factory.profile import Profile
 FACE_VERSION = 1
 SEALED = True
 TITLE = "批量换发报告"
-LABEL_MM, WIDTH_MM = 36.0, 170.0
 HALF_MM = WIDTH_MM / 2 - LABEL_MM
 SEAL_MM, LINES_MM = 42.0, 72.0
-TITLE_PT, HEAD_PT, ROW_PT, SMALL_PT = 20.0, 11.0, 11.0, 9.0
 CHART_MM, ROW_MM, GAP_MM = 38.0, 7.5, 3.0
 LEAST_CHART_MM, AT_EASE = 24.0, 3  #: so many reasons leave room for a high chart
 ROOT_MM = 94.0
@@ -93,11 +92,6 @@ class _Bars(Part):
     counts: tuple[int, ...]
 
 
-class _Authority(Part):
-    name: str
-    lines: tuple[str, str]
-
-
 class Face(StoredFace):
     """Everything that is printed, in the order of the page."""
 
@@ -115,7 +109,7 @@ class Face(StoredFace):
     bars: _Bars
     root: str | None = Checked(pattern=r"^[0-9a-f]{64}$")
     size: int = Checked(ge=0)
-    authority: _Authority
+    authority: Authority
 
 
 def face(
@@ -146,12 +140,8 @@ def face(
     began_at:     of the first order; None: when it was confirmed.
     FieldError: no such cause, or root and size are not of what was made.
     """
-    if cause not in CAUSES:
-        raise FieldError("cause", ", ".join(CAUSES), "is no kind of batch")
-    if size < counts.get(ItemState.DONE, 0) or (root is None) != (size == 0):
-        raise FieldError("size", "RFC 6962, 2.1", "the tree has not one leaf for each that is done")
+    _check(cause, counts, root, size)
     began = began_at or confirmed_at
-    chart = bar_chart.bars(began, completed_at, made_per_bar)
     return Face(
         version=FACE_VERSION,
         register_title=profile.title,
@@ -165,11 +155,23 @@ def face(
         completed_at=completed_at,
         counts=dict(counts),
         reasons=tuple(reasons),
-        bars=_Bars(start=chart.start, seconds=chart.seconds, counts=chart.counts),
+        bars=_bars(began, completed_at, made_per_bar),
         root=root,
         size=size,
-        authority=_Authority(name=profile.authority.name, lines=profile.authority.lines),
+        authority=Authority.of(profile),
     ).model_dump(mode="json")
+
+
+def _check(cause: str, counts: Mapping[ItemState, int], root: str | None, size: int) -> None:
+    if cause not in CAUSES:
+        raise FieldError("cause", ", ".join(CAUSES), "is no kind of batch")
+    if size < counts.get(ItemState.DONE, 0) or (root is None) != (size == 0):
+        raise FieldError("size", "RFC 6962, 2.1", "the tree has not one leaf for each that is done")
+
+
+def _bars(began: datetime, completed: datetime, made: Sequence[tuple[datetime, int]]) -> _Bars:
+    chart = bar_chart.bars(began, completed, made)
+    return _Bars(start=chart.start, seconds=chart.seconds, counts=chart.counts)
 
 
 def read(given: Mapping[str, object]) -> Face:
@@ -193,7 +195,7 @@ def sheet(profile: Profile, face: Mapping[str, object]) -> Table:  # noqa: ARG00
     return Table(
         title=TITLE,
         rows=(
-            _title(),
+            heading(TITLE, 14.0),
             *_about(given),
             _gap(),
             *_results(given),
@@ -287,11 +289,6 @@ def _because(reason: Reason) -> Iterator[tuple[str, str]]:
 # --- where it is printed ----------------------------------------------------------------------
 
 
-def _title() -> Row:
-    words = Words(width_mm=WIDTH_MM, lines=(TITLE,), size_pt=TITLE_PT, bold_mm=0.12)
-    return Row(cells=(words,), min_height_mm=14.0, ruled=False)
-
-
 def _about(face: Face) -> Iterator[Row]:
     yield _two("批次编号", "batch", "批次类型", "cause")
     yield _line("注册类别", "register")
@@ -318,10 +315,10 @@ def _results(face: Face) -> Iterator[Row]:
     outcomes = tuple(_outcomes(face))
     width = (WIDTH_MM - LABEL_MM) / (len(outcomes) + 1)
     heads = [("办理结果", LABEL_MM), *((OUTCOMES[each], width) for each in outcomes)]
-    yield _head([*heads, ("合计", width)])
+    yield head([*heads, ("合计", width)], ROW_MM)
     for label, name in (("数量（件）", "counts"), ("占比", "shares")):
         cells = (_cell(f"{name}.{each}", width) for each in (*outcomes, "total"))
-        yield Row(cells=(_label(label), *cells), min_height_mm=ROW_MM)
+        yield Row(cells=(caption(label), *cells), min_height_mm=ROW_MM)
 
 
 def _reasons(face: Face) -> Iterator[Row]:
@@ -329,7 +326,7 @@ def _reasons(face: Face) -> Iterator[Row]:
     if not face.reasons:
         return
     yield _gap()
-    yield _head(REASON_COLUMNS)
+    yield head(REASON_COLUMNS, ROW_MM)
     for place, _ in enumerate(face.reasons, start=1):
         names = (f"reasons.{place}.{name}" for name in ("outcome", "words", "count"))
         cells = (_cell(name, width) for name, (_, width) in zip(names, REASON_COLUMNS, strict=True))
@@ -357,10 +354,10 @@ def _tree() -> Row:
         width_mm=WIDTH_MM - ROOT_MM, name="authority", signature=AUTHORITY_SEAL, seal_mm=SEAL_MM,
         lines_width_mm=LINES_MM, size_pt=14.0,
     )  # fmt: skip
-    leaves = (_label("叶节点数"), _cell("size", ROOT_MM - LABEL_MM))
+    leaves = (caption("叶节点数"), _cell("size", ROOT_MM - LABEL_MM))
     beside = Stack(
         rows=(
-            _head((("换发结果根值", ROOT_MM),)),
+            head((("换发结果根值", ROOT_MM),), ROW_MM),
             Row(cells=(root,)),
             Row(cells=leaves, min_height_mm=ROW_MM),
             Row(cells=(explained,)),
@@ -375,7 +372,7 @@ def _gap() -> Row:
 
 def _line(label: str, name: str) -> Row:
     value = Field(width_mm=WIDTH_MM - LABEL_MM, name=name, size_pt=ROW_PT, lines=2)
-    return Row(cells=(_label(label), value), min_height_mm=ROW_MM)
+    return Row(cells=(caption(label), value), min_height_mm=ROW_MM)
 
 
 def _two(label: str, name: str, other: str, beside: str) -> Row:
@@ -384,25 +381,13 @@ def _two(label: str, name: str, other: str, beside: str) -> Row:
 
 
 def _half(label: str, name: str) -> tuple[Cell, Cell]:
-    return _label(label), Field(
+    return caption(label), Field(
         width_mm=HALF_MM, name=name, size_pt=ROW_PT, lines=1, min_size_pt=8.5
     )
 
 
-def _label(text: str, width_mm: float = LABEL_MM) -> Words:
-    return Words(width_mm=width_mm, lines=(text,), size_pt=10.5, spread_em=4)
-
-
 def _cell(name: str, width_mm: float) -> Field:
     return Field(width_mm=width_mm, name=name, size_pt=ROW_PT, align=Align.CENTRE)
-
-
-def _head(columns: Sequence[tuple[str, float]]) -> Row:
-    cells = tuple(
-        Words(width_mm=width, lines=(label,), size_pt=HEAD_PT, bold_mm=0.06)
-        for label, width in columns
-    )
-    return Row(cells=cells, min_height_mm=ROW_MM)
 
 
 def _running() -> Row:

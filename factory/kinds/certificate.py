@@ -8,7 +8,7 @@ from datetime import date
 
 from factory.errors import FieldError
 from factory.kinds import constructor_2024, cost_engineer_2021, cost_engineer_2024
-from factory.kinds.stored import Part, StoredFace, checked
+from factory.kinds.stored import Authority, Part, StoredFace, checked
 from factory.model import Registration, Sex
 from factory.page.sheet import Sheet, Value
 from factory.profile import Profile
@@ -30,11 +30,6 @@ class _Employer(Part):
     credit_code: str
 
 
-class _Authority(Part):
-    name: str
-    lines: tuple[str, str]
-
-
 class Face(StoredFace):
     """Everything that is printed, in the order of the page; equals the machine-readable twin."""
 
@@ -46,7 +41,7 @@ class Face(StoredFace):
     employer_label: str
     employer: _Employer
     professions: tuple[_Profession, ...]
-    authority: _Authority
+    authority: Authority
     title: str
     edition: int
     licence_id: str
@@ -93,7 +88,7 @@ def face(
             _Profession(name=each.name, first=each.validity.first, last=each.validity.last)
             for each in professions
         ),
-        authority=_Authority(name=profile.authority.name, lines=profile.authority.lines),
+        authority=Authority.of(profile),
         title=profile.certificate.title,
         edition=edition,
         licence_id=licence_id,

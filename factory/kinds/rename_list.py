@@ -9,6 +9,7 @@ from datetime import datetime
 from pydantic import AwareDatetime
 
 from factory.kinds import stored
+from factory.kinds.listing import LABEL_MM, ROW_PT, SMALL_PT, WIDTH_MM, caption, head, heading
 from factory.kinds.stored import Part, StoredFace
 from factory.page.marks import Align
 from factory.page.rows import Field, Table, Words
@@ -20,8 +21,6 @@ FACE_VERSION = 1
 SEALED = False
 TITLE = "企业更名结果"
 REISSUED = "已换发 未领证"  #: what usually becomes of a registration
-LABEL_MM, WIDTH_MM = 36.0, 170.0
-TITLE_PT, HEAD_PT, ROW_PT, SMALL_PT = 20.0, 11.0, 11.0, 9.0
 #: The list's columns: what is printed above, the value's name, the width in mm, where it stands.
 COLUMNS = (
     ("序号", "place", 14.0, Align.CENTRE),
@@ -101,7 +100,7 @@ def sheet(profile: Profile, face: Mapping[str, object]) -> Table:  # noqa: ARG00
     return Table(
         title=TITLE,
         rows=(
-            _title(),
+            heading(TITLE, 20.0),
             *_about(),
             TableRow(min_height_mm=6.0, ruled=False),
             _head(),
@@ -143,11 +142,6 @@ def _totals(rows: Sequence[Row]) -> str:
     return f"共 {len(rows)} 件" + (f"：{parts}。" if parts else "。")
 
 
-def _title() -> TableRow:
-    words = Words(width_mm=WIDTH_MM, lines=(TITLE,), size_pt=TITLE_PT, bold_mm=0.12)
-    return TableRow(cells=(words,), min_height_mm=20.0, ruled=False)
-
-
 def _about() -> Iterator[TableRow]:
     yield _line("原企业名称", "old_name")
     yield _line("现企业名称", "new_name")
@@ -158,31 +152,23 @@ def _about() -> Iterator[TableRow]:
 
 def _line(label: str, name: str) -> TableRow:
     value = Field(width_mm=WIDTH_MM - LABEL_MM, name=name)
-    return TableRow(cells=(_label(label, LABEL_MM), value), min_height_mm=10.0)
+    return TableRow(cells=(caption(label), value), min_height_mm=10.0)
 
 
 def _two(label: str, name: str, other: str, beside: str) -> TableRow:
     return TableRow(
         cells=(
-            _label(label, LABEL_MM),
+            caption(label),
             Field(width_mm=54.0, name=name, lines=1),
-            _label(other, 26.0),
+            caption(other, 26.0),
             Field(width_mm=WIDTH_MM - LABEL_MM - 80.0, name=beside, lines=2),
         ),
         min_height_mm=10.0,
     )
 
 
-def _label(text: str, width_mm: float) -> Words:
-    return Words(width_mm=width_mm, lines=(text,), size_pt=10.5, spread_em=4)
-
-
 def _head() -> TableRow:
-    cells = tuple(
-        Words(width_mm=width, lines=(label,), size_pt=HEAD_PT, bold_mm=0.06)
-        for label, _, width, _ in COLUMNS
-    )
-    return TableRow(cells=cells, min_height_mm=9.0)
+    return head(((words, width) for words, _, width, _ in COLUMNS), 9.0)
 
 
 def _listed(place: int) -> TableRow:

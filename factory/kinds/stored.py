@@ -11,12 +11,25 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from factory.errors import FieldError
 from factory.model import SHANGHAI
+from factory.profile import Profile
 
 
 class Part(BaseModel):
     """A part of a face; never shows its values in an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Authority(Part):
+    """Who issues the document, and the two lines under the seal."""
+
+    name: str
+    lines: tuple[str, str]
+
+    @classmethod
+    def of(cls, profile: Profile) -> Authority:
+        """That of a register."""
+        return cls(name=profile.authority.name, lines=profile.authority.lines)
 
 
 class StoredFace(Part):
