@@ -15,6 +15,7 @@ from factory.errors import ConflictError
 from factory.model import BatchId, BatchState, EditionState, Kind
 from jobs import desk, documents, enquiry, intake, waiting
 from jobs.bulk import confirming, preview, progress, proving, report
+from jobs.bulk.progress import Progress
 from jobs.bulk.report import Form
 from storage.ledger import batches
 
@@ -83,25 +84,14 @@ def rename(
 
     checker: docs/check_proof.py.  ConflictError: the event was not taken.
     """
-    outcome = intake.submit(plant, event.read_bytes(), who=who)
-    if outcome.batch is None:
-        raise ConflictError(f"{event.name}: {outcome.status}")
-    batch = BatchId(outcome.batch)
-    waiting.until_state(plant, batch, BatchState.AWAITING, seconds=patience)
-    folder = out / FOLDER
+    batch, folder = _prepared(plant, event, who=who, patience=patience), out / FOLDER
     seen = preview.preview(plant, batch, folder, most=SAMPLES)
     number = _one_of(plant, batch)
     link = desk.link(plant, number, who=who).url
     confirming.confirm(plant, batch, who=who, why="the demonstration's rename")
     waiting.settle(plant, seconds=patience, tell=tell)
     found = progress.progress(plant, batch)
-    (folder / "report.csv").write_text(
-        "".join(report.written(report.rows(plant, batch), Form.CSV)), encoding="utf-8"
-    )
-    missed = report.missed(plant, batch)
-    old = _downloaded(link)
-    (folder / "old.pdf").write_bytes(old)
-    ended, begun = found.completed_at or found.created_at, found.confirmed_at or found.created_at
+    old = _kept(folder / "old.pdf", _downloaded(link))
     return Renamed(
         batch=batch,
         old_name=found.subject["old_name"],
@@ -110,10 +100,10 @@ def rename(
         done=found.done,
         skipped=found.skipped,
         held=found.held,
-        missed=len(missed.no_item) + len(missed.unfinished),
-        seconds=(ended - begun).total_seconds(),
+        missed=_missed(plant, batch),
+        seconds=_took(found),
         pictures=tuple(_below(out, each.picture) for each in seen.samples if each.picture),
-        report=f"{FOLDER}/report.csv",
+        report=_reported(plant, batch, out),
         sealed=tuple(_sealed(plant, batch, out, who)),
         proof=f"{FOLDER}/proof.json",
         checked=_checked(plant, number, batch, out, checker),
@@ -121,6 +111,39 @@ def rename(
         old_file=_said(plant, old),
         old_link=_refusal(plant, number, who),
     )
+
+
+def _prepared(plant: Plant, event: Path, *, who: str, patience: float) -> BatchId:
+    """The batch of the event, once it waits for its confirmation."""
+    outcome = intake.submit(plant, event.read_bytes(), who=who)
+    if outcome.batch is None:
+        raise ConflictError(f"{event.name}: {outcome.status}")
+    batch = BatchId(outcome.batch)
+    waiting.until_state(plant, batch, BatchState.AWAITING, seconds=patience)
+    return batch
+
+
+def _took(found: Progress) -> float:
+    """Seconds from the confirmation to the last certificate."""
+    ended, begun = found.completed_at or found.created_at, found.confirmed_at or found.created_at
+    return (ended - begun).total_seconds()
+
+
+def _missed(plant: Plant, batch: BatchId) -> int:
+    missed = report.missed(plant, batch)
+    return len(missed.no_item) + len(missed.unfinished)
+
+
+def _reported(plant: Plant, batch: BatchId, out: Path) -> str:
+    """A line an item, in a file of this name."""
+    lines = report.written(report.rows(plant, batch), Form.CSV)
+    (out / FOLDER / "report.csv").write_text("".join(lines), encoding="utf-8")
+    return f"{FOLDER}/report.csv"
+
+
+def _kept(path: Path, data: bytes) -> bytes:
+    path.write_bytes(data)
+    return data
 
 
 def _one_of(plant: Plant, batch: BatchId) -> str:
