@@ -7,8 +7,8 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
@@ -22,6 +22,7 @@ from jobs.commands.options import TEXT, check_rejects, json_option
 from jobs.commands.output import out, plain, print_json, print_table
 from jobs.commands.progress import passes
 from jobs.rejects import Rejects
+from jobs.wiring import Plant
 
 COLLECT_AFTER = 100_000  #: objects made, some hundred rows
 FIRST = 20  #: problems that are told on a screen
@@ -79,40 +80,40 @@ def register_import(
     origin = Origin(format=_row_format(file, format_), source=source, profile=profile)
     if origin.format is RowFormat.CSV and profile is None:
         raise click.UsageError("a CSV file needs --profile")
-    path = rejects or Path(f"{file}.rejects.{origin.format}")
-    _check_files(file, None if dry_run else path, doubts)
+    path = None if dry_run else rejects or Path(f"{file}.rejects.{origin.format}")
+    _check_files(file, path, doubts)
     plant = machine.plant()
     opening.check_schema(plant)
     importing.check_origin(plant, origin)
-    with (
-        file.open("rb") as stream,
-        _doubts_to(doubts) as tell,
-        passes() as watch,
-        _few_collections(),
-    ):
-        seen = importing.check(plant, stream, origin, watch)
-        rows = sum(seen.counts.values())
-        if dry_run:
-            found = importing.rehearse(
-                plant, stream, origin, watch, rows=rows, who=machine.who(), tell=tell
-            )
-            kept = None
-        else:
-            with Rejects(path, header=_header(stream, origin)) as refused:
-                found = importing.take_over(
-                    plant,
-                    stream,
-                    origin,
-                    watch,
-                    rows=rows,
-                    keep=refused.add,
-                    who=machine.who(),
-                    tell=tell,
-                )
-            kept = path if refused.count else None
+    with file.open("rb") as stream, _doubts_to(doubts) as tell, _few_collections():
+        found, kept = _taken(plant, stream, origin, path, tell)
     _show_import(found, kept, dry_run=dry_run, as_json=as_json)
     if found.refused:
         sys.exit(REFUSED)
+
+
+def _taken(
+    plant: Plant,
+    stream: BufferedIOBase,
+    origin: Origin,
+    rejects: Path | None,
+    tell: importing.Tell | None,
+) -> tuple[importing.Report, Path | None]:
+    """What became of the rows, and the file with those refused, if there are any.
+
+    rejects: where those go; None: nothing is written, it is only said what would become of them.
+    """
+    who = machine.who()
+    with passes() as watch:
+        rows: int = sum(importing.check(plant, stream, origin, watch).counts.values())
+        if rejects is None:
+            seen = importing.rehearse(plant, stream, origin, watch, rows=rows, who=who, tell=tell)
+            return seen, None
+        with Rejects(rejects, header=_header(stream, origin)) as refused:
+            found = importing.take_over(
+                plant, stream, origin, watch, rows=rows, keep=refused.add, who=who, tell=tell
+            )
+    return found, rejects if refused.count else None
 
 
 def _check_files(file: Path, rejects: Path | None, doubts: Path | None) -> None:
@@ -176,7 +177,7 @@ def _row_format(file: Path, given: str | None) -> RowFormat:
     return found
 
 
-def _header(stream: BinaryIO, origin: Origin) -> bytes | None:
+def _header(stream: BufferedIOBase, origin: Origin) -> bytes | None:
     """The header a table of refused rows needs too, marked as UTF-8 for spreadsheets."""
     if origin.format is not RowFormat.CSV:
         return None
