@@ -46,6 +46,10 @@ class _TooLargeError(Exception):
     """The body is larger than a request may be."""
 
 
+class _TwoLengthsError(Exception):
+    """The request says in two ways where its body ends."""
+
+
 class _FullError(Exception):
     """The bodies of all requests together are as large as may be held."""
 
@@ -74,10 +78,14 @@ class Gate:
 
     async def _pass(self, scope: Scope, receive: Receive, passing: _Passing) -> None:
         try:
+            _refuse_two_lengths(scope)
             body = await self._body(scope, receive)
+        except _TwoLengthsError:
+            said = "Content-Length and Transfer-Encoding: send one of both (RFC 9112, 6.1)"
+            answer: Response = problem(400, said, request=passing.ident, headers=LAST)
         except _TooLargeError:
             said = f"a request has at most {MOST_BYTES} bytes"
-            answer: Response = problem(413, said, request=passing.ident, headers=LAST)
+            answer = problem(413, said, request=passing.ident, headers=LAST)
         except TimeoutError:
             said = f"the body must arrive within {BODY_SECONDS:.0f} seconds"
             answer = problem(408, said, request=passing.ident, headers=LAST)
@@ -184,6 +192,12 @@ class _Passing:
             ms=round((time.monotonic() - self._began) * 1000, 1),
             key=self.caller.key if self.caller else None,
         )
+
+
+def _refuse_two_lengths(scope: Scope) -> None:
+    """_TwoLengthsError: somebody on the way may have gone by the other one (request smuggling)."""
+    if {"content-length", "transfer-encoding"} <= set(Headers(scope=scope).keys()):
+        raise _TwoLengthsError
 
 
 def _is_guarded(path: str) -> bool:
