@@ -226,11 +226,10 @@ class Settings:
     )
     notify_hosts: str = setting(
         hosts,
-        "",
+        "127.0.0.1:8900",
         "Hosts that notices may be sent to, separated by commas, each with its port if it is not"
-        " the usual one",
+        " the usual one; as it comes, the receiver for trials alone",
         example="portal.example,backup.example:8443",
-        shown="none: nothing is sent",
     )
     notify_ca_file: Path | None = setting(
         maybe_path,
