@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -11,14 +13,15 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
 from factory import specimen
 from jobs import callers
-from jobs.settings import Settings
+from jobs.embedded import Embedded
 from portal.app import served
 from storage.ledger import inbox
-from tests.plants import WHO
+from tests.conftest import Postgres
+from tests.plants import WHO, _on_server
 from tests.portal.doors import (
     CITY,
     EVENT,
@@ -437,37 +440,35 @@ def test_more_events_than_may_come_at_once_are_refused_whole(door: Door) -> None
 
 @pytest.fixture(scope="module")
 def on_postgresql(
-    postgres: Any, store: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[TestClient]:
+    postgres: Postgres, store: Embedded, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[ASGIApp, str]]:
     """The same application before a PostgreSQL ledger, which takes no NUL."""
-    import uuid
-
-    from tests.conftest import _sql
-
-    name = f"t{uuid.uuid4().hex[:12]}"
-    _sql(postgres.url, f"CREATE DATABASE {name}")
-    url = postgres.url.replace("/postgres?", f"/{name}?")
+    url = postgres.url.replace("/postgres?", "/portal?")
+    _on_server(postgres.url, "CREATE DATABASE portal")
     folder: Path = tmp_path_factory.mktemp("postgresql")
-    settings: Settings = store.settings
-    plant = whole_factory(folder, settings, db_url=url, namespace="pgdoor")
+    plant = whole_factory(folder, store.settings, db_url=url, namespace="pgdoor")
     with plant.ledger.write(WHO) as tx:
         inbox.grant(tx, CITY, FIRST)
     token = callers.issue(plant, CITY, who=WHO).token
-    with TestClient(served(plant), headers={"Authorization": f"Bearer {token}"}) as client:
-        yield client
+    yield served(plant), token
     plant.ledger.engine.dispose()
 
 
 @pytest.mark.parametrize("operation", guarded(), ids=lambda each: each.name)
 def test_a_nul_anywhere_is_refused_before_the_ledger_is_asked(
-    on_postgresql: TestClient, operation: Any
+    on_postgresql: tuple[ASGIApp, str], operation: Any
 ) -> None:
-    import re
-
+    app, token = on_postgresql
     path = re.sub(r"\{(\w+)\}", "a%00b", operation.path)
     body = {"json": {"reason": "a\0b", "profile": "a\0b"}} if operation.method == "POST" else {}
     query = "?profile=a%00b&which=awaiting" if operation.method == "GET" else ""
 
-    answer = on_postgresql.request(operation.method, path + query, **body)
+    async def asked() -> httpx.Response:
+        way = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=way, base_url="http://door") as client:
+            headers = {"Authorization": f"Bearer {token}"}
+            return await client.request(operation.method, path + query, headers=headers, **body)
 
-    assert answer.status_code in {200, 404, 422}, answer.text
+    answer = asyncio.run(asked())
+
+    assert answer.status_code in {200, 404, 415, 422}, answer.text

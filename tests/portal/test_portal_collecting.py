@@ -1,0 +1,213 @@
+"""The page of a collection link: for whoever was given it, for a while; looking takes nothing."""
+
+from __future__ import annotations
+
+import copy
+from base64 import urlsafe_b64encode
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from factory import specimen
+from jobs import collecting
+from jobs.wiring import Plant
+from portal.collecting import _html
+from storage.ledger import audit, status
+from tests.plants import WHO
+from tests.portal.doors import Door, accepted, approve, hand_in
+
+COLLECTION = {"kind": "collection"}
+
+
+def link(door: Door, number: str) -> str:
+    answer = door.city.post(f"/v1/registrations/{number}/links", json=COLLECTION)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["seconds"] == door.plant.settings.collection_link_seconds
+    return str(answer.json()["url"])
+
+
+def state(door: Door, number: str) -> str:
+    found = door.city.get(f"/v1/registrations/{number}").json()
+    return str(found["editions"][-1]["stand"]["label"])
+
+
+def test_the_holder_looks_then_takes_then_downloads(door: Door) -> None:
+    number = approve(door)
+    url = link(door, number)
+
+    looked = httpx.get(url)
+
+    assert (looked.status_code, state(door, number)) == (200, "未领证")
+    assert number in looked.text and "确认领证" in looked.text and "下载证书" not in looked.text
+
+    taken = httpx.post(url)
+
+    assert taken.status_code == 303
+    assert taken.headers["location"] == httpx.URL(url).path
+    assert state(door, number) == "已领证"
+    assert "下载证书" in httpx.get(url).text
+
+    file = httpx.get(f"{url}/file")
+
+    assert file.status_code == 303
+    assert httpx.get(file.headers["location"]).content.startswith(b"%PDF-")
+
+
+def test_looking_changes_nothing_however_often_and_whoever_does(door: Door) -> None:
+    number = approve(door)
+    url = link(door, number)
+
+    for _ in range(3):
+        httpx.get(url)
+        assert httpx.get(f"{url}/file").status_code == 409
+        assert httpx.head(url).status_code == 405
+
+    assert state(door, number) == "未领证"
+
+
+def test_taking_twice_changes_nothing_more(door: Door) -> None:
+    number = approve(door)
+    url = link(door, number)
+    httpx.post(url)
+    before = door.city.get(f"/v1/registrations/{number}").json()
+
+    assert httpx.post(url).status_code == 303
+
+    assert door.city.get(f"/v1/registrations/{number}").json() == before
+
+
+def test_a_page_may_be_neither_framed_nor_kept_and_runs_no_script(door: Door) -> None:
+    url = link(door, approve(door))
+
+    for answer in (httpx.get(url), httpx.post(url), httpx.get(f"{url}x"), httpx.get(url + "/file")):
+        policy = answer.headers.get("content-security-policy", "")
+        assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+        assert "script" not in policy and "<script" not in answer.text
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_link_that_was_altered_leads_nowhere(door: Door) -> None:
+    number, other = approve(door), approve(door)
+    first, second = link(door, number), link(door, other)
+    ident, ends, digest = first.rsplit("/", 1)[1].split("-", 2)
+    base = first.rsplit("/", 1)[0]
+    altered = [
+        f"{second.rsplit('/', 1)[1].split('-')[0]}-{ends}-{digest}",  # another's registration
+        f"{ident}-{ends[:-1]}z-{digest}",  # a later end
+        f"{ident}-{ends}-{digest[:-1]}{'A' if digest[-1] != 'A' else 'B'}",
+        f"{ident}-{ends}-{digest[:-1]}",
+        f"0{ident}-{ends}-{digest}",
+        f"{ident.upper()}A-{ends}-{digest}",
+        f"{ident}-{ends}-{'A' * 32}",
+        f"zzzzzzzzzzzzz-{ends}-{digest}",
+        f"{ident}-zzzzzzzz-{digest}",
+        digest,
+        "%00", "..%2f", "<script>", "{token}", "%F0%9F%92%A9",
+    ]  # fmt: skip
+
+    for token in altered:
+        for answer in (
+            httpx.get(f"{base}/{token}"),
+            httpx.post(f"{base}/{token}"),
+            httpx.get(f"{base}/{token}/file"),
+        ):
+            assert answer.status_code in {404, 422}, token
+            assert "<script" not in answer.text and number not in answer.text
+    assert state(door, number) == state(door, other) == "未领证"
+
+
+def test_a_link_that_has_ended_takes_nothing(door: Door) -> None:
+    number = approve(door)
+    token = _ending(door.plant, number, timedelta(seconds=-1))
+
+    for answer in (
+        httpx.get(f"{door.url}/collect/{token}"),
+        httpx.post(f"{door.url}/collect/{token}"),
+        httpx.get(f"{door.url}/collect/{token}/file"),
+    ):
+        assert answer.status_code == 409
+        assert "已过期" in answer.text
+
+    assert state(door, number) == "未领证"
+
+
+def test_a_link_of_another_installation_leads_nowhere(door: Door) -> None:
+    """Its keys are others, so is its digest."""
+    number = approve(door)
+    token = link(door, number).rsplit("/", 1)[1]
+    about = "-".join(token.split("-")[:2])
+    theirs = urlsafe_b64encode(b"another vault's digest..").decode()
+
+    assert httpx.post(f"{door.url}/collect/{about}-{theirs}").status_code == 404
+
+
+def test_a_link_that_lives_on_shows_what_became_of_the_registration(door: Door) -> None:
+    seed = next(door.seeds)
+    url = link(door, approve(door, seed))
+    accepted(hand_in(door.city, specimen.cancelled(seed)))
+
+    looked, taken = httpx.get(url), httpx.post(url)
+
+    assert "确认领证" not in looked.text
+    assert taken.status_code == 409
+    assert "certfactory" not in taken.text
+
+
+def test_whoever_was_given_a_link_is_in_the_audit_by_key_and_never_by_name(door: Door) -> None:
+    issued = door.issue()
+    number = approve(door)
+    door.client(issued.token).post(f"/v1/registrations/{number}/links", json=COLLECTION)
+
+    with door.plant.ledger.read() as tx:
+        found = status.by_number(tx, number)
+        [given] = [
+            each
+            for each in audit.of(tx, "registration", found.id)
+            if each.action == "collection link given"
+        ]
+    assert given.who == f"key:{issued.kept.key}"
+
+
+@pytest.mark.parametrize("viewer", ["enterprise", "nobody"])
+def test_an_enterprise_is_given_no_link_to_collect_for_its_people(door: Door, viewer: str) -> None:
+    number = approve(door)
+    asked = {"viewer": viewer, "credit_code": specimen.credit_code(1)}
+
+    answer = door.city.post(
+        f"/v1/registrations/{number}/links", json=COLLECTION | {"on_behalf_of": asked}
+    )
+
+    assert answer.status_code == (403 if viewer == "enterprise" else 422)
+
+
+def test_a_holder_is_given_a_link_to_their_own_alone(door: Door) -> None:
+    seed = next(door.seeds)
+    number, other = approve(door, seed), approve(door)
+    asked = {"viewer": "holder", **specimen.paper(seed)}
+
+    own = door.city.post(
+        f"/v1/registrations/{number}/links", json=COLLECTION | {"on_behalf_of": asked}
+    )
+    others = door.city.post(
+        f"/v1/registrations/{other}/links", json=COLLECTION | {"on_behalf_of": asked}
+    )
+
+    assert (own.status_code, others.status_code) == (200, 403)
+
+
+def test_a_title_that_would_be_html_is_shown_as_text(door: Door) -> None:
+    page = bytes(_html("<b>&'\"", "").body).decode()
+
+    assert "<b>" not in page and "&lt;b&gt;&amp;" in page
+
+
+def _ending(plant: Plant, number: str, seconds: timedelta) -> str:
+    """The token of a link that ends then."""
+    other = copy.copy(plant)
+    lifetime = int(seconds.total_seconds())
+    other.settings = replace(plant.settings, collection_link_seconds=lifetime)
+    return collecting.link(other, number, who=WHO).url.rsplit("/", 1)[1]
