@@ -1,6 +1,7 @@
 """A whole register is issued anew while workers die, the broker forgets, the database restarts.
 
-``CAMPAIGN=100000`` takes over so many, in chunks as in production.  Rates, memory and waits are printed (``-s``), and judged by people.
+``CAMPAIGN=100000`` takes over so many, in chunks as in production.  Rates, memory and waits are
+printed (``-s``), and judged by people.
 """
 
 from __future__ import annotations
