@@ -45,6 +45,7 @@ class Preparation(Asked):
     party: Party
     certificate: str | None = Field(
         default=None,
+        min_length=1,
         max_length=MOST_BASE64,
         description="PEM: the signer's certificate, then those that issued it; none: the signature"
         " comes as a finished CMS.",
