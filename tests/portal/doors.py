@@ -23,7 +23,8 @@ from tests.telling import work
 
 CITY, PLATEAU = "urn:example:city-portal", "urn:example:plateau-portal"
 FIRST, SECOND, THIRD = "shanghai-constructor", "shanghai-cost-engineer", "gansu-constructor"
-GRANTS = {CITY: (FIRST, SECOND), PLATEAU: (THIRD,)}
+SCANS = "shaanxi-constructor"  #: a register of materials
+GRANTS = {CITY: (FIRST, SECOND, SCANS), PLATEAU: (THIRD,)}
 EVENT = "application/cloudevents+json"
 
 
