@@ -12,7 +12,7 @@ from factory.model import BatchId, BatchState
 from factory.profile import Profile
 from jobs.asker import COUNTER, Asker
 from jobs.bulk import scopes
-from storage.ledger import Tx, applications, batches, items
+from storage.ledger import Tx, applications, audit, batches, items
 from storage.ledger.batches import Batch
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ def confirm(
         if _needs_two(plant, tx, batch) and not _is_second(tx, batch, operator, why):
             return batches.get(tx, ident)
         take_effect(plant, tx, batch, why=why)
+        if asker.source is not None:
+            what = {"source": asker.source, "through": who}
+            audit.note(tx, "confirmation brought", ("batch", ident), why=why, what=what)
         return batches.get(tx, ident)
 
 
