@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -69,8 +71,8 @@ class Gate:
         passing = _Passing(scope, send)
         try:
             await self._pass(scope, receive, passing)
-        except Exception:
-            log.exception("request failed", request=passing.ident, route=passing.route)
+        except Exception as error:
+            passing.failed(error)
             if passing.status is None:
                 await _answer(unforeseen(passing.ident), scope, receive, passing.send)
         finally:
@@ -180,6 +182,17 @@ class _Passing:
             for name, value in SAFE.items():
                 headers.setdefault(name, value)
         await self._send(message)
+
+    def failed(self, error: Exception) -> None:
+        """One line of what nobody foresaw: its kind and place; its words could be anybody's."""
+        frames = traceback.extract_tb(error.__traceback__)
+        log.error(
+            "request failed",
+            request=self.ident,
+            route=self.route,
+            error=type(error).__name__,
+            where=[f"{Path(each.filename).name}:{each.lineno} {each.name}" for each in frames],
+        )
 
     def log(self) -> None:
         """One line."""
