@@ -1,6 +1,7 @@
 """The door, served as an installation serves it: its own process, before a real ledger and store.
 
 One for all tests of a test process; each test has people, numbers and events of its own.
+After the last of them its log is read: it tells of no fault, and nothing that is anybody's own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from jobs.embedded import Embedded
 from jobs.servers import free_port
 from storage.ledger import inbox
 from tests.plants import WHO
-from tests.portal.doors import GRANTS, Door
+from tests.portal.doors import GRANTS, Door, faults, told_too_much
 from tests.telling import whole_factory
 
 MANY = 1_000_000
@@ -50,3 +51,6 @@ def door(
             yield Door(plant=plant, log=log, seeds=count(61_001))
         finally:
             run.terminate()
+    said = log.read_text("utf-8")
+    assert told_too_much(said) == []
+    assert faults(said) == []

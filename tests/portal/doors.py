@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections.abc import Collection, Iterator
@@ -17,7 +18,7 @@ from factory.access_keys import Scope
 from jobs import callers
 from jobs.callers import Issued
 from jobs.wiring import Plant
-from portal.app import application
+from portal.app import ROUTES, application
 from tests.plants import WHO, JsonObject
 from tests.telling import work
 
@@ -170,3 +171,44 @@ def guarded() -> list[Operation]:
         for method, operation in methods.items()
         if "security" in operation
     ]
+
+
+# --- what is logged ---------------------------------------------------------------------------
+
+NOWHERE = "-"
+#: what no line of a log may hold, by what it would be
+PRIVATE = {
+    "an identity number": r"(?<![0-9a-f])\d{17}[\dXx](?![0-9a-f])",
+    "a mobile number": r"(?<![0-9.])1[3-9]\d{9}(?![0-9])",
+    "a key": r"cfk_",
+    "a signature": r"v1,[A-Za-z0-9+/]{20}",
+    "a picture, a file or a certificate": r"[A-Za-z0-9+/]{80}|BEGIN CERTIFICATE|%PDF",
+    "a name, in Chinese or half": r"[\u3400-\u9fff\ud800-\udfff]|\\u",
+    "an address": r"https?://|/v1/\w+/(?!\{)|/collect/(?!\{)|\?\w+=",
+    "an escape": r"[\x00-\x09\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]",
+}
+
+
+def told_too_much(log: str) -> list[str]:
+    """What lines of a door's log say that they should not."""
+    return [
+        f"{what}: {line}"
+        for line in log.splitlines()
+        for what, pattern in PRIVATE.items()
+        if re.search(pattern, line)
+    ]
+
+
+def faults(log: str) -> list[str]:
+    """Lines that tell of a failure nobody foresaw, or are none of ours."""
+    return [line for line in log.splitlines() if not _is_ours(line)]
+
+
+def _is_ours(line: str) -> bool:
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return False
+    routes = {each.path for module in ROUTES for each in module.router.routes}
+    known = said["event"] != "request" or said["route"] in {*routes, NOWHERE, "/v1/openapi.json"}
+    return known and said["level"] in {"info", "debug"} and said.get("status") != 500

@@ -390,7 +390,7 @@ def test_a_rename_is_previewed_confirmed_by_its_enterprise_made_and_proved(
     assert len(table.text.splitlines()) == 3
 
     proof = tmp_path / "proof.json"
-    proof.writeb64decode(door.city.get(f"{path}/proofs/{numbers[0]}").content)
+    proof.write_bytes(door.city.get(f"{path}/proofs/{numbers[0]}").content)
     words = (sys.executable, CHECK_PROOF, proof, "--root", made["merkle_root"])
     assert subprocess.run(words, check=False, capture_output=True).returncode == 0
 
