@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from factory.access import Thing
 from factory.errors import ConflictError, NotFoundError
+from factory.model import Format
 from jobs import desk, standing
 from jobs.asker import COUNTER, Asker, about_registration
 from jobs.standing import Stand
@@ -86,10 +87,13 @@ def collect(plant: Plant, token: str) -> None:
     desk.collect(plant, found.number, who=WHO, asker=_within(found))
 
 
-def download(plant: Plant, token: str) -> str:
-    """A signed link to the collected certificate.  NotFoundError, ConflictError: as `find`."""
+def download(plant: Plant, token: str, fmt: Format | None = None) -> str:
+    """A signed link to the collected certificate.  NotFoundError, ConflictError: as `find`.
+
+    fmt: as which kind of file; None: as the profile names it first.
+    """
     found = find(plant, token).registration
-    return desk.link(plant, found.number, who=WHO, asker=_within(found)).url
+    return desk.link(plant, found.number, who=WHO, fmt=fmt, asker=_within(found)).url
 
 
 WHO = "holder:collection link"
