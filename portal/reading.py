@@ -28,15 +28,20 @@ class Strict(APIRoute):
             return handle
 
         async def strict(request: Request) -> Response:
-            check_kind(request, {JSON})
             body = await request.body()
-            if len(body) > MOST_BYTES:
-                raise HTTPException(413)
             if body:  # what is missing the model says
-                await run_in_threadpool(_check, body)
+                await _check_whole(request, body)
             return await handle(request)
 
         return strict
+
+
+async def _check_whole(request: Request, body: bytes) -> None:
+    """HTTPException: of another kind, or too large.  RequestValidationError: no strict JSON."""
+    check_kind(request, {JSON})
+    if len(body) > MOST_BYTES:
+        raise HTTPException(413)
+    await run_in_threadpool(_check, body)
 
 
 def check_kind(request: Request, kinds: set[str]) -> str:

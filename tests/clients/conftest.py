@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 import cli
+from jobs.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 180.0
@@ -32,6 +33,7 @@ class Running:
     address: str
     key: str  #: of the example source, for everything
     rename_key: str  #: of a source whose register lets enterprises confirm their renames
+    receiver: int  #: the port notices may be sent to
 
     def certfactory(self, *words: str) -> str:
         """What a command prints that must not fail."""
@@ -60,24 +62,31 @@ def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Started with ``up``, on free ports, with real workers; stopped by Ctrl-C."""
     folder = tmp_path_factory.mktemp("clients")
     data, said = folder / "data", folder / "said.txt"
-    ports = {"HTTP_PORT": "0", "METRICS_PORT": "0", "BULK_WORKERS": "1", "DATA_DIR": str(data)}
+    receiver = free_port()
+    variables = {
+        "HTTP_PORT": "0",
+        "METRICS_PORT": "0",
+        "BULK_WORKERS": "1",
+        "DATA_DIR": str(data),
+        "NOTIFY_HOSTS": f"127.0.0.1:{receiver}",
+    }
     with said.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "cli.py", "up"],
             cwd=ROOT,
-            env=os.environ | {f"FACTORY_{name}": value for name, value in ports.items()},
+            env=os.environ | {f"FACTORY_{name}": value for name, value in variables.items()},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
         )
     try:
-        yield _running(process, said, data)
+        yield _running(process, said, data, receiver)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(PATIENCE_SECONDS)
 
 
-def _running(process: subprocess.Popen[bytes], said: Path, data: Path) -> Running:
+def _running(process: subprocess.Popen[bytes], said: Path, data: Path, receiver: int) -> Running:
     """Once it says that it is ready."""
     limit = time.monotonic() + PATIENCE_SECONDS
     while "ready" not in (text := said.read_text("utf-8")):
@@ -90,6 +99,7 @@ def _running(process: subprocess.Popen[bytes], said: Path, data: Path) -> Runnin
         address=address,
         key=(data / "http-key").read_text("ascii").strip(),
         rename_key=certfactory(data, "keys", "issue", SOURCE).strip(),
+        receiver=receiver,
     )
 
 
