@@ -271,6 +271,12 @@ class Settings:
         shown="host and port",
     )
     http_processes: int = setting(whole(1, 64), "1", "Processes that serve the HTTP interface")
+    http_patience_seconds: int = setting(
+        whole(1, 600),
+        "30",
+        "How long a request's head may take, and its body; how long a client may take nothing of"
+        " an answer, or ask nothing",
+    )
     collection_link_seconds: int = setting(
         whole(1, 86_400), "600", "Life of a link by which a holder collects"
     )

@@ -7,9 +7,10 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Annotated, Any, Literal
+from typing import IO, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
@@ -41,6 +42,8 @@ router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=Strict)
 MOST_SAMPLES = 5
 WAIT_SECONDS, AGAIN = 5.0, timedelta(seconds=5)
 _DRAWING = Lock()
+MOST_IN_MEMORY = 1024 * 1024  #: of a report; a larger one goes through a file
+PART_BYTES = 64 * 1024
 MEDIA = {Form.JSONL: "application/x-ndjson", Form.CSV: "text/csv; charset=utf-8"}
 
 
@@ -171,12 +174,17 @@ def reported(
     """A line an item: registration number, outcome, reason, editions and the files' SHA-256."""
     _progress(plant, batch, caller)
     rows = report.rows(plant, BatchId(batch), failed=failed, asker=asker_of(caller))
-    return StreamingResponse(_bytes(report.written(rows, form)), media_type=MEDIA[form])
+    found = _written(report.written(rows, form))
+    return StreamingResponse(iter(partial(found.read, PART_BYTES), b""), media_type=MEDIA[form])
 
 
-def _bytes(lines: Iterator[str]) -> Iterator[bytes]:
+def _written(lines: Iterator[str]) -> IO[bytes]:
+    """All of them, before the first is sent: whoever reads slowly keeps no transaction."""
+    found = tempfile.SpooledTemporaryFile(MOST_IN_MEMORY)  # noqa: SIM115 - closed when it is let go
     for line in lines:
-        yield line.encode()
+        found.write(line.encode())
+    found.seek(0)
+    return found
 
 
 @router.get("/{batch}/documents", summary="Its lists and sealed reports")

@@ -11,6 +11,7 @@ import asyncio
 import secrets
 import time
 import traceback
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,13 +19,13 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from factory.access_keys import Caller, Credentials
 from factory.errors import FactoryError, UnrecognisedError
 from jobs import callers
 from portal.problems import RETRY_SECONDS, of_failure, problem, unforeseen
+from portal.room import FullError, Room, Turns
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -34,8 +35,8 @@ log = structlog.get_logger()
 GUARDED = "/v1/"
 OPEN = ("/v1/openapi.json", "/v1/schemas")
 MOST_BYTES = 16 * 1024 * 1024  #: of a request, as of a batch of events
-MOST_HELD = 256 * 1024 * 1024  #: of all bodies at once, in one process
-BODY_SECONDS = 30.0
+MOST_IGNORED = MOST_BYTES  #: of what comes after that
+LAST = {"connection": "close"}
 SAFE = {
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
@@ -44,16 +45,16 @@ SAFE = {
 }
 
 
-class _TooLargeError(Exception):
-    """The body is larger than a request may be."""
+class _NotTakenError(Exception):
+    """The body is not taken; says how that is answered."""
+
+    def __init__(self, status: int, said: str, headers: Mapping[str, str] = LAST) -> None:
+        super().__init__(said)
+        self.status, self.said, self.headers = status, said, headers
 
 
-class _TwoLengthsError(Exception):
-    """The request says in two ways where its body ends."""
-
-
-class _FullError(Exception):
-    """The bodies of all requests together are as large as may be held."""
+class _GoneError(Exception):
+    """Whoever asked hears no answer any more."""
 
 
 class Gate:
@@ -61,7 +62,8 @@ class Gate:
 
     def __init__(self, app: ASGIApp, plant: Plant) -> None:
         self._app, self._plant = app, plant
-        self._held = 0
+        self._room, self._turns = Room(), Turns()
+        self._patience = plant.settings.http_patience_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -74,70 +76,51 @@ class Gate:
         except Exception as error:
             passing.failed(error)
             if passing.status is None:
-                await _answer(unforeseen(passing.ident), scope, receive, passing.send)
+                await unforeseen(passing.ident)(scope, receive, passing.send)
         finally:
             passing.log()
 
     async def _pass(self, scope: Scope, receive: Receive, passing: _Passing) -> None:
-        try:
-            _refuse_two_lengths(scope)
-            body = await self._body(scope, receive)
-        except _TwoLengthsError:
-            said = "Content-Length and Transfer-Encoding: send one of both (RFC 9112, 6.1)"
-            answer: Response = problem(400, said, request=passing.ident, headers=LAST)
-        except _TooLargeError:
-            said = f"a request has at most {MOST_BYTES} bytes"
-            answer = problem(413, said, request=passing.ident, headers=LAST)
-        except TimeoutError:
-            said = f"the body must arrive within {BODY_SECONDS:.0f} seconds"
-            answer = problem(408, said, request=passing.ident, headers=LAST)
-        except _FullError:
-            said = "too much is being handed in at once; try again"
-            headers = LAST | {"Retry-After": str(RETRY_SECONDS)}
-            answer = problem(503, said, request=passing.ident, headers=headers)
-        except ConnectionError:
-            return
-        else:
+        with self._room.held_for(_address(scope)) as grow:
             try:
-                if _is_guarded(scope["path"]):
-                    caller = await run_in_threadpool(self._recognised, scope, body)
-                    passing.caller = scope["state"]["caller"] = caller
+                body = await self._body(scope, receive, grow)
+                await self._let_in(scope, receive, passing, body)
+            except _NotTakenError as error:
+                answer = problem(
+                    error.status, error.said, request=passing.ident, headers=error.headers
+                )
+                await answer(scope, receive, passing.send)
             except FactoryError as error:
-                answer = of_failure(error, request=passing.ident)
-            else:
-                await self._app(scope, _again(body, receive), passing.send)
+                await of_failure(error, request=passing.ident)(scope, receive, passing.send)
+            except _GoneError:
                 return
-        await _answer(answer, scope, receive, passing.send)
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+    async def _let_in(self, scope: Scope, receive: Receive, passing: _Passing, body: bytes) -> None:
+        """FactoryError: not this one."""
+        again = _again(body, receive)
+        if not _is_guarded(scope["path"]):
+            await self._app(scope, again, passing.send)
+            return
+        caller = await run_in_threadpool(self._recognised, scope, body)
+        passing.caller = scope["state"]["caller"] = caller
+        async with self._turns.of(caller.key, len(body)) as end_turn:
+            passing.on_answer = end_turn
+            await self._app(scope, again, passing.send)
+
+    async def _body(self, scope: Scope, receive: Receive, grow: Callable[[int], None]) -> bytes:
         """The whole body.
 
-        _TooLargeError, _FullError, TimeoutError, ConnectionError: it does not come.
+        _NotTakenError: it is too large, too slow, or one too many.  _GoneError: it broke off.
         """
-        length = Headers(scope=scope).get("content-length", "0")
-        if int(length) > MOST_BYTES:
-            raise _TooLargeError
-        found = bytearray()
+        _refuse_two_lengths(scope)
+        if int(Headers(scope=scope).get("content-length", "0")) > MOST_BYTES + MOST_IGNORED:
+            raise _too_large()
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                await self._read(receive, found)
-        finally:
-            self._held -= len(found)
-        return bytes(found)
-
-    async def _read(self, receive: Receive, found: bytearray) -> None:
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ConnectionError
-            found += message.get("body", b"")
-            self._held += len(message.get("body", b""))
-            if len(found) > MOST_BYTES:
-                raise _TooLargeError
-            if self._held > MOST_HELD:
-                raise _FullError
-            more = message.get("more_body", False)
+            async with asyncio.timeout(self._patience):
+                return await _read(receive, grow)
+        except TimeoutError:
+            said = f"the body must arrive within {self._patience} seconds"
+            raise _NotTakenError(408, said) from None
 
     def _recognised(self, scope: Scope, body: bytes) -> Caller:
         """Whose request it is.  FactoryError: nobody's, or one too many."""
@@ -147,7 +130,7 @@ class Gate:
                 self._plant, _credentials(scope, body), now=datetime.now(UTC)
             )
         except UnrecognisedError:
-            address = (scope.get("client") or ("", 0))[0]
+            address = _address(scope)
             pacing.admit_address(address)
             pacing.failed(address)
             raise
@@ -155,7 +138,44 @@ class Gate:
         return caller
 
 
-LAST = {"connection": "close"}
+async def _read(receive: Receive, grow: Callable[[int], None]) -> bytes:
+    """What is not taken is read on a little, and not kept: its sender hears why.
+
+    _NotTakenError, _GoneError.
+    """
+    found, size, refusal = bytearray(), 0, None
+    while size <= MOST_BYTES + MOST_IGNORED:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _GoneError
+        part = message.get("body", b"")
+        size += len(part)
+        refusal = refusal or _refusal(size, grow)
+        if refusal:
+            found.clear()
+        else:
+            found += part
+        if not message.get("more_body", False):
+            break
+    if refusal:
+        raise refusal
+    return bytes(found)
+
+
+def _refusal(size: int, grow: Callable[[int], None]) -> _NotTakenError | None:
+    """Why a body that has become so large is not taken."""
+    if size > MOST_BYTES:
+        return _too_large()
+    try:
+        grow(size)
+    except FullError:
+        headers = LAST | {"Retry-After": str(RETRY_SECONDS)}
+        return _NotTakenError(503, "too much is being handed in at once; try again", headers)
+    return None
+
+
+def _too_large() -> _NotTakenError:
+    return _NotTakenError(413, f"a request has at most {MOST_BYTES} bytes")
 
 
 class _Passing:
@@ -165,6 +185,7 @@ class _Passing:
         self.ident = secrets.token_hex(8)
         self.caller: Caller | None = None
         self.status: int | None = None
+        self.on_answer: Callable[[], None] = _nothing
         self._scope, self._send, self._began = scope, send, time.monotonic()
         scope.setdefault("state", {})["request"] = self.ident
 
@@ -177,6 +198,7 @@ class _Passing:
         """Pass the answer on, with what every answer says."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self.on_answer()
             headers = MutableHeaders(scope=message)
             headers["x-request-id"] = self.ident
             for name, value in SAFE.items():
@@ -208,9 +230,18 @@ class _Passing:
 
 
 def _refuse_two_lengths(scope: Scope) -> None:
-    """_TwoLengthsError: somebody on the way may have gone by the other one (request smuggling)."""
+    """_NotTakenError: somebody on the way may have gone by the other one (request smuggling)."""
     if {"content-length", "transfer-encoding"} <= set(Headers(scope=scope).keys()):
-        raise _TwoLengthsError
+        said = "Content-Length and Transfer-Encoding: send one of both (RFC 9112, 6.1)"
+        raise _NotTakenError(400, said)
+
+
+def _nothing() -> None:
+    """Nobody waits for the answer."""
+
+
+def _address(scope: Scope) -> str:
+    return str((scope.get("client") or ("", 0))[0])
 
 
 def _is_guarded(path: str) -> bool:
@@ -249,7 +280,3 @@ def _one(headers: Headers, name: str) -> str | None:
     if len(found) > 1:
         raise UnrecognisedError(f"{name}: comes more than once")
     return found[0] if found else None
-
-
-async def _answer(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
-    await answer(scope, receive, send)

@@ -1,13 +1,15 @@
-"""Serving: uvicorn, with an end to connections that do not speak."""
+"""Serving: uvicorn, with an end to connections that do not speak or do not listen."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import resource
 from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import uvicorn
+from h11 import LocalProtocolError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from jobs import logs, opening
@@ -18,62 +20,80 @@ from portal.app import served
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-HEAD_SECONDS = 10.0  #: until a request's head has come
-IDLE_SECONDS = 30  #: between two requests of a connection
 MOST_CONNECTIONS = 2000
 MOST_OF_ONE = 500  #: connections of one address
 MOST_HEAD_BYTES = 32 * 1024
+MOST_FILES = 8192
 STOP_SECONDS = 15
+LOOKS = 4  #: at a connection, while patience lasts
 
 
 class Impatient(H11Protocol):
-    """A connection that is ended when a request's head does not come, or an address has too many.
+    """A connection that is ended when its client says nothing or takes nothing, or one too many.
 
-    uvicorn waits for a head without end (it leaves that to a proxy); a client that sends its
-    head byte by byte would keep its connection for good.
+    uvicorn waits without end for a head, and for whoever asks and does not read the answer (it
+    leaves both to a proxy): a client that does so would keep its connection for good.
     """
 
     _open: ClassVar[Counter[str]] = Counter()
-    _waiting: asyncio.TimerHandle | None = None
     _address = ""
+    _next_look: asyncio.TimerHandle | None = None
+    _since: float | None = None  #: when we began to wait for a head; none: it has come
+    _took = 0.0  #: when the client was last seen to take some of the answer
+    _unsent = 0  #: bytes of the answer that it had not taken then
 
     def connection_made(self, transport: Any) -> None:
         """A client has connected."""
         super().connection_made(transport)
         self._address = str((transport.get_extra_info("peername") or ("-",))[0])
         self._open[self._address] += 1
-        if self._open[self._address] > MOST_OF_ONE:
+        if self._open[self._address] > MOST_OF_ONE or len(self.connections) > MOST_CONNECTIONS:
             transport.abort()
-        self._await_head()
+        self._since = self._took = self.loop.time()
+        self._look_again()
 
     def data_received(self, data: bytes) -> None:
         """Some bytes came: of a head, or of a body, for which the gate has a time of its own."""
         super().data_received(data)
         if self.cycle is not None and not self.cycle.response_complete:
-            self._head_came()
-        elif self._waiting is None:
-            self._await_head()
+            self._since = None
+        elif self._since is None:
+            self._since = self.loop.time()
+
+    def resume_writing(self) -> None:
+        """The client has taken nearly all that was written."""
+        super().resume_writing()
+        self._took = self.loop.time()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""
-        self._head_came()
+        if self._next_look is not None:
+            self._next_look.cancel()
         self._open[self._address] -= 1
         if not self._open[self._address]:
             del self._open[self._address]
         super().connection_lost(exc)
 
-    def _await_head(self) -> None:
-        self._waiting = self.loop.call_later(HEAD_SECONDS, self._give_up)
-
-    def _head_came(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
-
-    def _give_up(self) -> None:
-        self._waiting = None
-        if self.cycle is None or self.cycle.response_complete:
+    def send_400_response(self, msg: str) -> None:
+        """What came is no HTTP; who is being answered hears no more than that."""
+        try:
+            super().send_400_response(msg)
+        except LocalProtocolError:
             self.transport.abort()
+
+    def _look_again(self) -> None:
+        self._next_look = self.loop.call_later(self.timeout_keep_alive / LOOKS, self._look)
+
+    def _look(self) -> None:
+        now, unsent = self.loop.time(), self.transport.get_write_buffer_size()
+        if not unsent or unsent < self._unsent:
+            self._took = now
+        self._unsent = unsent
+        since = now if self._since is None else self._since
+        if now - min(since, self._took) > self.timeout_keep_alive:
+            self.transport.abort()
+        else:
+            self._look_again()
 
 
 def app() -> ASGIApp:
@@ -87,7 +107,8 @@ def app() -> ASGIApp:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT; what is being answered then is answered."""
+    _allow_files()
     uvicorn.run(
         "portal.serving:app",
         factory=True,
@@ -101,8 +122,15 @@ def serve(settings: Settings) -> None:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
-        timeout_keep_alive=IDLE_SECONDS,
+        timeout_keep_alive=settings.http_patience_seconds,
         timeout_graceful_shutdown=STOP_SECONDS,
         h11_max_incomplete_event_size=MOST_HEAD_BYTES,
     )
+
+
+def _allow_files() -> None:
+    """As many open files as connections need, where the system allows them (getrlimit(2))."""
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(MOST_FILES, most)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
