@@ -14,6 +14,7 @@ from factory.events.envelope import MAX_EVENT_BYTES
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
 DECODER = json.JSONDecoder()
+WINDOWS = (64 * 1024, MAX_EVENT_BYTES + 1)  #: characters looked at; most events need the first
 EMPTY = re.compile(r"\[\s*\]\s*")
 SEPARATOR = re.compile(r"\s*([,\]])\s*")
 STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
@@ -36,7 +37,8 @@ def split_lines(stream: Source) -> Iterator[Line]:
 
     JSON Lines are passed on as they are read.  An object over several lines counts at its first
     one; a brace in the first column begins the next, so a broken object takes no other with it.
-    A CloudEvents batch (a JSON array) gives the element's place instead of the line.
+    A CloudEvents batch (a JSON array) gives the element's place instead of the line; what follows
+    an element that is broken, or larger than an event may be, is one with it.
     InvalidEventError: a batch larger than MAX_BATCH_BYTES.
 
     >>> import io
@@ -133,8 +135,15 @@ def _cut(text: str) -> Iterator[Line]:
 
 
 def _element_end(text: str, start: int) -> int | None:
-    """Where the element ends; None when it is not JSON."""
-    try:
-        return DECODER.raw_decode(text, start)[1]
-    except (ValueError, RecursionError):
-        return None
+    """Where the element ends; None when it is not JSON, or larger than an event may be.
+
+    That is not found by reading on, which would take seconds in one breath.
+    """
+    for size in WINDOWS:
+        try:
+            return start + DECODER.raw_decode(text[start : start + size])[1]
+        except RecursionError:
+            return None
+        except ValueError:
+            continue
+    return None

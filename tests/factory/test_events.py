@@ -615,6 +615,27 @@ def test_json_lines_are_passed_on_before_the_end_is_read() -> None:
     assert stream.tell() < 100
 
 
+def test_an_element_past_the_limit_is_one_refusal_with_what_follows() -> None:
+    rest = b'{"a":[' + b"[]," * 500_000 + b'1]},{"b":2}]'
+
+    found = cut(b'[{"a":1},' + rest)
+
+    assert found == [(1, b'{"a":1}'), (2, rest)]
+    assert problems(rest) == [("event", "is larger than 1048576 bytes")]
+
+
+def test_an_element_of_just_the_limit_is_read() -> None:
+    largest = b'{"a":"' + b"x" * (events.MAX_EVENT_BYTES - 8) + b'"}'
+
+    assert cut(b"[" + largest + b',{"b":2}]') == [(1, largest), (2, b'{"b":2}')]
+
+
+def test_a_broken_element_before_a_long_rest_ends_the_batch() -> None:
+    rest = b'{"a":nope},' + b'{"b":2},' * 300_000
+
+    assert cut(b"[" + rest + b"1]") == [(1, rest + b"1]")]
+
+
 def test_a_batch_past_its_limit_is_refused() -> None:
     whole = b"[" + b" " * (MAX_BATCH_BYTES - 2) + b"]"
 
