@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql.base import Executable
 
 from storage.neighbours import Neighbour, no_answer
@@ -142,6 +143,8 @@ def database_edge() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError) as error:
         raise no_answer(Neighbour.DATABASE, type(error.orig).__name__) from error
+    except PoolTimeoutError as error:
+        raise no_answer(Neighbour.DATABASE, "all connections are in use") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise no_answer(Neighbour.DATABASE, "connection lost") from error
