@@ -100,7 +100,8 @@ def ask(
     port: int, token: str, method: str, target: str, body: bytes = b"", **headers: str
 ) -> Answer:
     """One request from the place of those who behave."""
-    given = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"} | headers
+    shown = {"Authorization": f"Bearer {token}"} if token else {}
+    given = shown | {"Content-Type": "application/json"} | headers
     connection = HTTPConnection(LOOPBACK, port, timeout=PATIENCE, source_address=(ELSEWHERE, 0))
     try:
         connection.request(method, target, body=body or None, headers=given)
