@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -55,6 +56,7 @@ class Ledger:
 
     def __init__(self, engine: Engine, vault: Vault) -> None:
         self.engine, self.vault = engine, vault
+        self._turn = Turn() if engine.dialect.name == "sqlite" else nullcontext()
 
     @classmethod
     def connect(cls, url: str, vault: Vault) -> Ledger:
@@ -67,7 +69,7 @@ class Ledger:
 
         StoreUnavailableError: the database gave no answer.
         """
-        with database_edge(), self.engine.begin() as conn:
+        with self._turn, database_edge(), self.engine.begin() as conn:
             yield self._tx(conn, who, correlation)
 
     @contextmanager
@@ -86,6 +88,23 @@ class Ledger:
             who=who,
             correlation=correlation,
         )
+
+
+class Turn:
+    """Whose turn it is to write, of the threads of this process: SQLite lets in whoever asks at
+    the right moment, and keeps the others asleep for longer and longer.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        """StoreUnavailableError: others have written for too long."""
+        if not self._lock.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+            raise no_answer(Neighbour.DATABASE, "others write")
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 def engine_for(url: str) -> Engine:
