@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from itertools import islice
 from typing import Annotated
 
@@ -26,12 +27,13 @@ ONE, MANY, LINES = (
 KINDS = {ONE, MANY, LINES, JSON}
 EVENT = {"type": "object", "description": "A CloudEvent 1.0; /v1/schemas has each type's."}
 EVENTS = {"type": "array", "items": EVENT, "minItems": 1}
+EACH = {"description": "A CloudEvent 1.0, told of for itself, whatever it is."}
 BODY = {
     "requestBody": {
         "required": True,
         "content": {
             ONE: {"schema": EVENT},
-            MANY: {"schema": EVENTS},
+            MANY: {"schema": {"type": "array", "items": EACH, "minItems": 1}},
             LINES: {"schema": {"type": "string", "description": "An event a line."}},
             JSON: {"schema": {"anyOf": [EVENT, EVENTS]}},
         },
@@ -66,10 +68,20 @@ def submit(
     ]
     if not found:
         raise FieldError("body", "CloudEvents 1.0", "holds no event")
-    if kind not in {MANY, LINES} and len(found) == 1 and found[0].status == Status.REFUSED:
+    if len(found) == 1 and found[0].status == Status.REFUSED and _is_one(kind, body):
         raise InvalidEventError(tuple((e.field, e.rule) for e in found[0].problems))
     counts = {each.value: sum(o.status == each.value for o in found) for each in Status}
     return OutcomesShown(counts=counts, outcomes=found)
+
+
+def _is_one(kind: str, body: bytes) -> bool:
+    """Whether the body is one event by itself, or no whole batch, rather than a batch of one."""
+    if kind != MANY:
+        return kind != LINES
+    try:
+        return not isinstance(json.loads(body), list)
+    except (ValueError, RecursionError):
+        return True
 
 
 def _each(body: bytes) -> list[tuple[int, bytes]]:

@@ -133,7 +133,7 @@ def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
 
 def _wait_until_ready(process: subprocess.Popen[bytes], said: Path) -> None:
     limit = time.monotonic() + PATIENCE_SECONDS
-    while "certfactory link" not in said.read_text("utf-8"):
+    while "ready;" not in said.read_text("utf-8"):
         assert process.poll() is None and time.monotonic() < limit, said.read_text("utf-8")
         time.sleep(0.1)
 
@@ -183,7 +183,7 @@ def test_up_says_where_everything_is_and_what_to_try(factory: Line) -> None:
 
     factory.wait(lambda: b"factory_ledger_up 1.0" in _whatever_is_at(metrics))  # a moment later
     assert str(factory.data_dir) in factory.said
-    assert "certfactory submit -" in factory.said
+    assert all(each in factory.said for each in ("/v1", "cfk_", "/events", "/links"))
 
 
 def test_up_refuses_a_data_directory_in_use(factory: Line) -> None:
