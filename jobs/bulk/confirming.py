@@ -77,8 +77,16 @@ def _check(plant: Plant, tx: Tx, batch: Batch, asker: Asker) -> None:
         raise ForbiddenError(f"batch {batch.id}: its enterprise confirms it, or operations")
     if who_confirms(plant, tx, batch) != ENTERPRISE:
         raise ForbiddenError(
-            f"batch {batch.id}: operations confirm it (policy.rename_confirmation)"
+            f"batch {batch.id}: operations confirm it (policy.rename_confirmation of"
+            f" {_left_to_operations(plant, tx, batch)})"
         )
+
+
+def _left_to_operations(plant: Plant, tx: Tx, batch: Batch) -> str:
+    """The registers that do not leave a rename to the enterprise."""
+    found = rules_of(plant, tx, batch)
+    said = [each.id for each in found if each.policy.rename_confirmation == OPERATIONS]
+    return ", ".join(said or [each.id for each in found])
 
 
 def _needs_two(plant: Plant, tx: Tx, batch: Batch) -> bool:
