@@ -13,7 +13,7 @@ from tests.clients.conftest import ROOT, Running
 GUIDE = ROOT / "docs" / "http.md"
 ADDRESS, RECEIVER = "http://127.0.0.1:8480/v1", "8900"
 BOX = re.compile(r"^```(bash|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PATIENCE_SECONDS = 300
+PATIENCE_SECONDS = 500
 
 
 @dataclass(frozen=True)
