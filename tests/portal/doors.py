@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -81,8 +82,12 @@ class Door:
         """Everything that is open is made, as the workers would."""
         work(self.plant)
 
-    def logged(self) -> str:
-        """All it has written so far."""
+    def logged(self, answer: httpx.Response) -> str:
+        """All it has written until that request, which it logs once it is answered."""
+        ends = time.monotonic() + 20
+        while answer.headers["x-request-id"] not in self.log.read_text("utf-8"):
+            assert time.monotonic() < ends, "it does not log that request"
+            time.sleep(0.02)
         return self.log.read_text("utf-8")
 
 
@@ -179,7 +184,7 @@ NOWHERE = "-"
 #: what no line of a log may hold, by what it would be
 PRIVATE = {
     "an identity number": r"(?<![0-9a-f])\d{17}[\dXx](?![0-9a-f])",
-    "a mobile number": r"(?<![0-9.])1[3-9]\d{9}(?![0-9])",
+    "a mobile number": r"(?<![0-9a-f.])1[3-9]\d{9}(?![0-9a-f])",
     "a key": r"cfk_",
     "a signature": r"v1,[A-Za-z0-9+/]{20}",
     "a picture, a file or a certificate": r"[A-Za-z0-9+/]{80}|BEGIN CERTIFICATE|%PDF",
