@@ -12,7 +12,7 @@ import pytest
 from factory.profile import parse
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("factory", "storage", "jobs")
+PACKAGES = ("factory", "storage", "jobs", "portal")
 FOLDERS = {
     "factory", "jobs", "storage", "grafana", "tests",
     "portal", "bench", "docs", "deploy", "clients", ".ci",
@@ -61,9 +61,10 @@ def test_nothing_imports_the_command_line() -> None:
 @pytest.mark.parametrize(
     ("package", "outer"),
     [
-        ("factory", {"storage", "jobs", "bench"}),
-        ("storage", {"jobs", "bench"}),
-        ("jobs", {"bench"}),
+        ("factory", {"storage", "jobs", "portal", "bench"}),
+        ("storage", {"jobs", "portal", "bench"}),
+        ("jobs", {"portal", "bench"}),
+        ("portal", {"bench"}),
     ],
 )
 def test_the_arrow_points_inwards(package: str, outer: set[str]) -> None:
