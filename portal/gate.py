@@ -21,7 +21,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from factory.access_keys import Caller, Credentials
+from factory import access_keys
+from factory.access_keys import Caller, Credentials, Signed
 from factory.errors import FactoryError, UnrecognisedError
 from jobs import callers
 from portal.problems import RETRY_SECONDS, of_failure, problem, unforeseen
@@ -37,6 +38,7 @@ OPEN = ("/v1/openapi.json", "/v1/schemas")
 MOST_BYTES = 16 * 1024 * 1024  #: of a request, as of a batch of events
 MOST_IGNORED = MOST_BYTES  #: of what comes after that
 LAST = {"connection": "close"}
+MOST_OPEN_BYTES = 64 * 1024  #: of one that needs no key
 SAFE = {
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
@@ -83,7 +85,7 @@ class Gate:
     async def _pass(self, scope: Scope, receive: Receive, passing: _Passing) -> None:
         with self._room.held_for(_address(scope)) as grow:
             try:
-                body = await self._body(scope, receive, grow)
+                body = await self._admitted(scope, receive, passing, grow)
                 await self._let_in(scope, receive, passing, body)
             except _NotTakenError as error:
                 answer = problem(
@@ -96,61 +98,83 @@ class Gate:
                 return
 
     async def _let_in(self, scope: Scope, receive: Receive, passing: _Passing, body: bytes) -> None:
-        """FactoryError: not this one."""
+        """To be worked on, when it is the caller's turn."""
         again = _again(body, receive)
-        if not _is_guarded(scope["path"]):
+        if passing.caller is None:
             await self._app(scope, again, passing.send)
             return
-        caller = await run_in_threadpool(self._recognised, scope, body)
-        passing.caller = scope["state"]["caller"] = caller
-        async with self._turns.of(caller.key, len(body)) as end_turn:
+        async with self._turns.of(passing.caller.key, len(body)) as end_turn:
             passing.on_answer = end_turn
             await self._app(scope, again, passing.send)
+
+    async def _admitted(
+        self,
+        scope: Scope,
+        receive: Receive,
+        passing: _Passing,
+        grow: Callable[[int], None],
+    ) -> bytes:
+        """The body, once it is known whose the request is: a whole key tells that before it.
+
+        FactoryError: nobody's.  Whatever `_body` raises.
+        """
+        _refuse_two_lengths(scope)
+        if not _is_guarded(scope["path"]):
+            return await self._body(scope, receive, grow)
+        caller = await run_in_threadpool(self._recognised, scope, None)
+        body = await self._body(scope, receive, grow)
+        if caller is None:
+            caller = await run_in_threadpool(self._recognised, scope, body)
+        passing.caller = scope["state"]["caller"] = caller
+        return body
 
     async def _body(self, scope: Scope, receive: Receive, grow: Callable[[int], None]) -> bytes:
         """The whole body.
 
         _NotTakenError: it is too large, too slow, or one too many.  _GoneError: it broke off.
         """
-        _refuse_two_lengths(scope)
-        if int(Headers(scope=scope).get("content-length", "0")) > MOST_BYTES + MOST_IGNORED:
-            raise _too_large()
+        most = _most(scope)
+        if int(Headers(scope=scope).get("content-length", "0")) > most + MOST_IGNORED:
+            raise _too_large(most)
         try:
             async with asyncio.timeout(self._patience):
-                return await _read(receive, grow)
+                return await _read(receive, grow, most)
         except TimeoutError:
             said = f"the body must arrive within {self._patience} seconds"
             raise _NotTakenError(408, said) from None
 
-    def _recognised(self, scope: Scope, body: bytes) -> Caller:
-        """Whose request it is.  FactoryError: nobody's, or one too many."""
-        pacing = self._plant.pacing
+    def _recognised(self, scope: Scope, body: bytes | None) -> Caller | None:
+        """Whose request it is; None: it is signed, and its body must be known.
+
+        FactoryError: nobody's, or one too many.
+        """
         try:
-            caller = callers.recognise(
-                self._plant, _credentials(scope, body), now=datetime.now(UTC)
-            )
+            credentials = _credentials(scope, body or b"")
+            if body is None and isinstance(access_keys.read(credentials), Signed):
+                return None
+            caller = callers.recognise(self._plant, credentials, now=datetime.now(UTC))
         except UnrecognisedError:
             address = _address(scope)
-            pacing.admit_address(address)
-            pacing.failed(address)
+            self._plant.pacing.admit_address(address)
+            self._plant.pacing.failed(address)
             raise
-        pacing.admit(caller.key)
+        self._plant.pacing.admit(caller.key)
         return caller
 
 
-async def _read(receive: Receive, grow: Callable[[int], None]) -> bytes:
+async def _read(receive: Receive, grow: Callable[[int], None], most: int) -> bytes:
     """What is not taken is read on a little, and not kept: its sender hears why.
 
     _NotTakenError, _GoneError.
     """
     found, size, refusal = bytearray(), 0, None
-    while size <= MOST_BYTES + MOST_IGNORED:
+    while size <= most + MOST_IGNORED:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise _GoneError
         part = message.get("body", b"")
         size += len(part)
-        refusal = refusal or _refusal(size, grow)
+        refusal = refusal or _refusal(size, grow, most)
         if refusal:
             found.clear()
         else:
@@ -162,10 +186,10 @@ async def _read(receive: Receive, grow: Callable[[int], None]) -> bytes:
     return bytes(found)
 
 
-def _refusal(size: int, grow: Callable[[int], None]) -> _NotTakenError | None:
+def _refusal(size: int, grow: Callable[[int], None], most: int) -> _NotTakenError | None:
     """Why a body that has become so large is not taken."""
-    if size > MOST_BYTES:
-        return _too_large()
+    if size > most:
+        return _too_large(most)
     try:
         grow(size)
     except FullError:
@@ -174,8 +198,8 @@ def _refusal(size: int, grow: Callable[[int], None]) -> _NotTakenError | None:
     return None
 
 
-def _too_large() -> _NotTakenError:
-    return _NotTakenError(413, f"a request has at most {MOST_BYTES} bytes")
+def _too_large(most: int) -> _NotTakenError:
+    return _NotTakenError(413, f"a request has at most {most} bytes here")
 
 
 class _Passing:
@@ -246,6 +270,11 @@ def _address(scope: Scope) -> str:
 
 def _is_guarded(path: str) -> bool:
     return path.startswith(GUARDED) and not path.startswith(OPEN)
+
+
+def _most(scope: Scope) -> int:
+    """How many bytes its body may have."""
+    return MOST_BYTES if _is_guarded(scope["path"]) else MOST_OPEN_BYTES
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
