@@ -181,6 +181,7 @@ def guarded() -> list[Operation]:
 # --- what is logged ---------------------------------------------------------------------------
 
 NOWHERE = "-"
+GARBLED = "WARNING:uvicorn.error:Invalid HTTP request received."
 #: what no line of a log may hold, by what it would be
 PRIVATE = {
     "an identity number": r"(?<![0-9a-f])\d{17}[\dXx](?![0-9a-f])",
@@ -206,7 +207,7 @@ def told_too_much(log: str) -> list[str]:
 
 def faults(log: str) -> list[str]:
     """Lines that tell of a failure nobody foresaw, or are none of ours."""
-    return [line for line in log.splitlines() if not _is_ours(line)]
+    return [line for line in log.splitlines() if line != GARBLED and not _is_ours(line)]
 
 
 def _is_ours(line: str) -> bool:

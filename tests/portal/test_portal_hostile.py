@@ -337,6 +337,27 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(
     assert b"connection: close" in answer.lower()
 
 
+@pytest.mark.parametrize("key", ["", "Authorization: Bearer none\r\n", "Factory-Key: none\r\n"])
+def test_whoever_shows_no_key_is_sent_away_before_a_body_is_awaited(
+    spoken: Callable[..., bytes], key: str
+) -> None:
+    answer = spoken(
+        f"POST /v1/events HTTP/1.1\r\nHost: x\r\n{key}Connection: close\r\n"
+        "Content-Type: application/json\r\nContent-Length: 9000000\r\n\r\n".encode()
+    )
+
+    assert status(answer) == 401
+
+
+@pytest.mark.parametrize("path", ["/collect/x", "/livez", "/v1/schemas", "/none"])
+def test_what_is_open_to_everybody_takes_no_large_body(
+    spoken: Callable[..., bytes], path: str
+) -> None:
+    answer = spoken(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n".encode())
+
+    assert status(answer) == 413
+
+
 def test_too_many_faults_are_not_all_told(door: Door) -> None:
     body = {"kind": "application_form"} | {f"x{place}": 1 for place in range(10_000)}
 
