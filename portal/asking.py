@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import Depends, Request
@@ -49,14 +49,17 @@ OnBehalfOf = Annotated[
 ]
 
 
-def plant_of(request: Request) -> Plant:
+# Dependencies that ask nobody are coroutines: FastAPI takes a thread for each of the others.
+
+
+async def plant_of(request: Request) -> Plant:
     """The factory."""
     found: Plant = request.app.state.plant
     return found
 
 
-def _needs(scope: Scope) -> Callable[[Request], Caller]:
-    def caller(request: Request) -> Caller:
+def _needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
+    async def caller(request: Request) -> Caller:
         found: Caller = request.state.caller
         found.need(scope)
         return found
