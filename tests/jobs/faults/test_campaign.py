@@ -1,7 +1,7 @@
 """A whole register is issued anew while workers die, the broker forgets, the database restarts.
 
-``CAMPAIGN=100000`` takes over so many, in chunks as in production.  Rates, memory and waits are
-printed (``-s``), and judged by people.
+``CAMPAIGN=100000`` takes over so many, in chunks as in production.  Rates,
+memory and waits are printed (``-s``), and judged by people.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from sqlalchemy import make_url
 
 from factory.model import BatchState
 from jobs.bulk import progress
@@ -77,9 +78,16 @@ def test_it_is_on_postgresql_too_though_the_database_crashes(
 ) -> None:
     postgres, name = request.getfixturevalue("postgres"), f"t{uuid.uuid4().hex[:12]}"
     schema.fresh_namespace(postgres.url, name)
-    variables = _usual(tmp_path) | {"DB_URL": schema.in_namespace(postgres.url, name)}
+    variables = _usual(tmp_path) | {"DB_URL": _kept(schema.in_namespace(postgres.url, name))}
     with at_work(servers, tmp_path / "works", **variables) as works, watched() as gauges:
         _campaign(works, gauges, postgres.server, ELSEWHERE)
+
+
+def _kept(url: str) -> str:
+    """Of a PostgreSQL whose crash takes nothing back that was committed."""
+    given = make_url(url)
+    options = f"{given.query['options']} -csynchronous_commit=on"
+    return given.update_query_dict({"options": options}).render_as_string(hide_password=False)
 
 
 def _usual(folder: Path) -> dict[str, str]:
