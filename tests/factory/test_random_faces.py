@@ -30,9 +30,9 @@ from jobs.preview import Drawn, Studio
 from tests.random_cases import DOCUMENTS, cases, draw
 from tests.studios import TODAY, studio
 
-FACES_EACH = int(os.environ.get("TEST_FACES_EACH", "80"))
+FACES_EACH = int(os.environ.get("TEST_FACES_EACH", "40"))
 AT_ONCE = 500  #: documents one pdftotext reads
-LOOKED_AT = FACES_EACH // 50  #: pixel by pixel
+LOOKED_AT = max(1, FACES_EACH // 50)  #: pixel by pixel
 DPI = 250
 PER_MM = DPI / 25.4  #: pixels
 FINE = 4  #: so much larger FreeType draws

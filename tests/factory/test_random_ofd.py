@@ -1,4 +1,4 @@
-"""Random certificates of both registers that give out OFD, hundreds here and thousands in
+"""Random certificates of both registers that give out OFD, dozens here and thousands in
 ``make soak``: every one that is made is sealed and accepted by all judges.
 
 The judges are openssl for both signatures, ofd-cli for form, digests and pages, ofdkit for the
@@ -30,7 +30,7 @@ from tests.random_cases import cases, draw
 from tests.seal_making import NOW, authority_ca, identity
 from tests.studios import TODAY, studio
 
-ORDERS = int(os.environ.get("TEST_OFD_ORDERS", "250"))
+ORDERS = int(os.environ.get("TEST_OFD_ORDERS", "60"))
 SEEN_EVERY = 20  #: of so many one is drawn by ofd-cli
 AT_ONCE = 50  #: files one ofd-cli checks
 REGISTERS = ("gansu-constructor", "shanghai-cost-engineer")

@@ -34,7 +34,7 @@ ASKED = int(os.environ.get("BULK_HISTORIES", "0"))
 HISTORIES = ASKED or 10
 KINDS = sorted(OF_MANY)  #: a history begins with one of them, and each begins as many
 PARTS = 20 if ASKED else len(KINDS)  #: so that several processes share them
-STEPS = 50  #: of a history at most
+STEPS = 50 if ASKED else 25  #: of a history at most
 
 WHO, PICK, TWO = st.integers(0, 7), st.integers(0, 8), st.integers(0, 1)
 OPERATORS = st.sampled_from(["anna", "bert", None])
