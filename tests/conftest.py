@@ -44,6 +44,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--renew-golden", action="store_true", help="write tests/golden anew")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The marks of these tests."""
+    config.addinivalue_line("markers", "on_both: of the jobs, and on PostgreSQL too")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """``db_url`` is a SQLite and a PostgreSQL database, one after the other.
+
+    Tests of the jobs have SQLite alone, but for those marked ``on_both``: what races, and for
+    every statement that the jobs send one test that sends it.
+    """
+    if "db_url" in metafunc.fixturenames:
+        of_jobs = Path(__file__).parent / "jobs" in metafunc.definition.path.parents
+        both = not of_jobs or metafunc.definition.get_closest_marker("on_both")
+        kinds = ["sqlite", "postgresql"] if both else ["sqlite"]
+        metafunc.parametrize("db_url", kinds, indirect=True)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _fonts_read_once() -> Iterator[None]:
     """The plants of a test process share the faces of a folder: a fifth of a second for each."""
@@ -187,9 +205,9 @@ def sqlite_db_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def db_url(request: pytest.FixtureRequest) -> str:
-    """A fresh, empty database; the test runs once on SQLite and once on PostgreSQL."""
+    """A fresh, empty database of one of the kinds that ``pytest_generate_tests`` wants."""
     url: str = request.getfixturevalue(f"{request.param}_db_url")
     return url
 

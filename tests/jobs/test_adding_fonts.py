@@ -228,6 +228,7 @@ def test_without_the_store_nothing_is_added(plant: Plant) -> None:
 # --- loading ----------------------------------------------------------------------------------
 
 
+@pytest.mark.on_both
 def test_while_the_store_is_away_the_chunk_waits_and_nothing_is_held(plant: Plant) -> None:
     number = approve(plant, 1, NAME)
     fonts.add(plant, FONT, who=WHO)
@@ -319,6 +320,7 @@ def test_the_command_says_which_holds_it_cures(
     assert EXTENSION_I not in done.stdout
 
 
+@pytest.mark.on_both
 def test_the_command_retries_at_once_when_told_to(
     plant: Plant, say: Callable[..., Result], file: str
 ) -> None:

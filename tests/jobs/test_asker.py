@@ -108,6 +108,7 @@ def test_an_asker_is_never_printed_with_their_number() -> None:
 
 
 @pytest.mark.parametrize("who", [COUNTER, holder(OWN)], ids=["counter", "holder"])
+@pytest.mark.on_both
 def test_the_holder_or_the_counter_collects(plant: Plant, number: str, who: Asker) -> None:
     assert desk.collect(plant, number, who=WHO, asker=who).state is EditionState.COLLECTED
 
@@ -129,6 +130,7 @@ def test_nobody_else_gets_a_link(plant: Plant, number: str, who: Asker) -> None:
         desk.link(plant, number, who=WHO, asker=who)
 
 
+@pytest.mark.on_both
 def test_a_holder_is_known_by_the_paper_they_had_before(plant: Plant, number: str) -> None:
     event = specimen.corrected(OWN)
     event["data"]["corrected"]["id_number"] = "11010519491231002X"
@@ -164,6 +166,7 @@ def test_an_enterprise_is_told_of_editions_without_their_files(
 
 
 @pytest.mark.parametrize("viewer", Viewer)
+@pytest.mark.on_both
 def test_everybody_may_verify(plant: Plant, viewer: Viewer) -> None:
     askers = {each.viewer: each for each in (COUNTER, ANYBODY, holder(OWN), enterprise(OWN))}
 
@@ -195,6 +198,7 @@ def test_an_event_is_seen_by_nobody_else(plant: Plant, number: str, who: Asker) 
 
 @ENTITLED
 @pytest.mark.parametrize("place", [0, 1], ids=["signed", "suspended"])
+@pytest.mark.on_both
 def test_an_event_that_names_no_employer_is_seen_by_whose_people_it_is_about(
     plant: Plant, number: str, who: Asker, place: int
 ) -> None:

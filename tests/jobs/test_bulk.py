@@ -190,6 +190,7 @@ def test_a_second_rename_while_one_runs_is_held(plant: Plant) -> None:
     assert "already" in second.reason
 
 
+@pytest.mark.on_both
 def test_of_two_renames_at_once_one_becomes_a_batch(plant: Plant) -> None:
     issue(plant, 1)
     sent = [specimen.renamed(1), renamed("上海又一个名称建设工程有限公司")]
@@ -201,6 +202,7 @@ def test_of_two_renames_at_once_one_becomes_a_batch(plant: Plant) -> None:
     assert len(progress.all_progress(plant)) == 1
 
 
+@pytest.mark.on_both
 def test_approvals_at_the_moment_of_confirmation_end_under_the_new_name(plant: Plant) -> None:
     issue(plant, 1)
     batch = start_rename(plant)
@@ -334,6 +336,7 @@ def test_what_a_person_has_let_pass_is_not_held_again(plant: Plant) -> None:
     assert desk.open_holds(plant) == []
 
 
+@pytest.mark.on_both
 def test_of_two_confirming_at_once_one_is_refused(plant: Plant) -> None:
     number = issue(plant, 1)
     batch = start_rename(plant)
@@ -346,6 +349,7 @@ def test_of_two_confirming_at_once_one_is_refused(plant: Plant) -> None:
     assert states(plant, number) == [EditionState.OUTDATED]
 
 
+@pytest.mark.on_both
 def test_steps_taken_by_many_at_once_change_nothing_twice(plant: Plant) -> None:
     for seed in range(1, 6):
         issue(plant, seed)
@@ -402,6 +406,7 @@ def test_two_renames_in_a_row_leave_the_last_name(plant: Plant) -> None:
     assert states(plant, number) == wanted
 
 
+@pytest.mark.on_both
 def test_an_enterprise_without_registrations_completes_at_once(plant: Plant) -> None:
     batch = start_rename(plant)
     confirm(plant, batch)

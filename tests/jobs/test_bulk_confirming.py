@@ -207,6 +207,7 @@ def test_without_a_token_a_large_batch_is_not_confirmed(large: tuple[Plant, Batc
     assert at(plant, batch).approved_by is None
 
 
+@pytest.mark.on_both
 def test_the_first_operator_agrees_and_nothing_begins(large: tuple[Plant, BatchId]) -> None:
     plant, batch = large
 

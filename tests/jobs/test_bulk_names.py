@@ -124,6 +124,7 @@ def test_a_register_may_refuse_renames_while_an_application_is_open(plant: Plant
     assert "has applications under way" in outcome.reason
 
 
+@pytest.mark.on_both
 def test_an_application_at_another_enterprise_does_not_matter(plant: Plant) -> None:
     issued(plant, 1)
     submit(plant, specimen.saved(2, enterprise=2))
@@ -168,6 +169,7 @@ def test_a_cancelled_batch_lets_go_of_what_waited_for_it_too(plant: Plant) -> No
     assert submit(plant, rename_to(THIRD)).batch == first + 1
 
 
+@pytest.mark.on_both
 def test_a_change_of_employer_waits_and_is_judged_when_the_rename_has_ended(plant: Plant) -> None:
     issued(plant, 1, 2)
     batch = begin(plant, rename_to(NEW))

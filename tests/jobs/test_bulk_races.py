@@ -30,6 +30,8 @@ from tests.plants import (
     submit,
 )
 
+pytestmark = pytest.mark.on_both
+
 
 @pytest.fixture
 def plant(tmp_path: Path, db_url: str) -> Plant:

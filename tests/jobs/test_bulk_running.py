@@ -112,6 +112,7 @@ def test_where_the_first_turns_out_to_need_nothing_the_next_one_is_tried(plant: 
     assert [each.canary for each in chunks_of(plant, batch)] == [True]
 
 
+@pytest.mark.on_both
 def test_a_register_whose_first_needs_nothing_has_its_next_one_tried_too(plant: Plant) -> None:
     issued(plant, 1, 2, 4)
     bulking.grant(plant, COST_ENGINEER)
@@ -204,6 +205,7 @@ def test_all_of_it_is_made_once(plant: Plant, batch: BatchId) -> None:
 # --- the brake --------------------------------------------------------------------------------
 
 
+@pytest.mark.on_both
 def test_one_failure_that_must_not_happen_stops_it_at_once(plant: Plant, batch: BatchId) -> None:
     make_next(plant, batch)
 
@@ -221,6 +223,7 @@ def test_other_failures_below_the_minimum_do_not(plant: Plant, batch: BatchId) -
     assert (at(plant, batch).state, at(plant, batch).held) == (BatchState.RUNNING, 2)
 
 
+@pytest.mark.on_both
 def test_too_large_a_share_of_them_does(tmp_path: Path, db_url: str) -> None:
     plant = bulking.changing(tmp_path, db_url, brake_minimum=2, brake_percent=50)
     issued(plant, *PEOPLE)
@@ -272,6 +275,7 @@ def test_a_rate_orders_little_and_then_waits(plant: Plant, batch: BatchId) -> No
     assert (at(plant, batch).done, at(plant, batch).ordered) == (2, 0)
 
 
+@pytest.mark.on_both
 def test_when_its_pause_is_over_the_reconciler_rings_for_it(plant: Plant, batch: BatchId) -> None:
     steering.set_rate(plant, batch, 6, who=WHO, why="other work first")
     make_next(plant, batch)
@@ -294,6 +298,7 @@ def test_without_the_rate_it_goes_on_as_fast_as_it_can(plant: Plant, batch: Batc
     assert at(plant, batch).state is BatchState.COMPLETED
 
 
+@pytest.mark.on_both
 def test_the_signers_limit_is_shared_by_the_batches_that_run(tmp_path: Path, db_url: str) -> None:
     plant = bulking.changing(tmp_path, db_url, signer_per_second=10)
     numbers = issued(plant, *PEOPLE)
@@ -322,6 +327,7 @@ def test_the_one_with_the_higher_priority_goes_first(plant: Plant) -> None:
     assert at(plant, first).state is BatchState.COMPLETED
 
 
+@pytest.mark.on_both
 def test_one_that_is_halted_outranks_nobody(plant: Plant) -> None:
     numbers = issued(plant, *PEOPLE)
     first = started(plant, reissue_of(*numbers[:4], ident="first"))

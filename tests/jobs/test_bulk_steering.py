@@ -89,6 +89,7 @@ def test_paused_chunks_that_are_ready_are_not_to_be_had(plant: Plant, batch: Bat
     assert [claim(plant, each) for each in ready] == [None, None]
 
 
+@pytest.mark.on_both
 def test_while_it_is_paused_nobody_rings_for_it(plant: Plant, batch: BatchId) -> None:
     pause(plant, batch)
     before = len(bells(plant, "chunk")), len(bells(plant, "batch"))
@@ -109,6 +110,7 @@ def test_a_chunk_in_hand_is_finished_and_nothing_follows_it(plant: Plant, batch:
     assert (at(plant, batch).done, at(plant, batch).ordered) == (3, 2)
 
 
+@pytest.mark.on_both
 def test_resumed_it_rings_for_what_is_ready_and_goes_on_to_its_end(
     plant: Plant, batch: BatchId
 ) -> None:
@@ -231,6 +233,7 @@ def test_of_a_new_version_whoever_was_not_reached_keeps_what_they_have(plant: Pl
     assert not any(EditionState.UNCOLLECTED in each[1:] for each in found[1:])
 
 
+@pytest.mark.on_both
 def test_a_later_event_reaches_whoever_was_not(plant: Plant) -> None:
     numbers = issued(plant, 1, 2, 3)
     plant = plant.on(TODAY)
@@ -334,6 +337,7 @@ def test_a_stopped_batch_runs_on(plant: Plant, batch: BatchId) -> None:
     assert (at(plant, batch).state, at(plant, batch).done) == (BatchState.COMPLETED, 9)
 
 
+@pytest.mark.on_both
 def test_what_fails_after_it_was_mended_stops_the_batch_again(plant: Plant, batch: BatchId) -> None:
     fail_next(plant, batch, FAULT)
     resume(plant, batch)

@@ -95,6 +95,7 @@ def test_the_new_edition_is_made_by_that_version_in_its_formats(plant: Plant) ->
     assert [each.value for each in order.formats] == ["ofd", "pdf"]
 
 
+@pytest.mark.on_both
 def test_a_version_that_respells_prints_the_number_in_its_scheme(plant: Plant) -> None:
     old = plant.on(date(2023, 12, 1))
     event = specimen.approved(1)

@@ -91,6 +91,7 @@ def test_a_number_already_drawn_stays_when_something_of_the_new_version_happens(
     assert row(plant, "沪231232400001").view.valid_until == date(2032, 12, 30)
 
 
+@pytest.mark.on_both
 def test_the_version_a_registration_was_granted_by_is_on_record(plant: Plant) -> None:
     for seed, on in ((1, LAST_YEAR), (2, THIS_YEAR)):
         submit(plant, approved(seed, on))
@@ -102,6 +103,7 @@ def test_the_version_a_registration_was_granted_by_is_on_record(plant: Plant) ->
     assert noted == [{"profile_version": "2024-01"}, {"profile_version": "2025-01"}]
 
 
+@pytest.mark.on_both
 def test_an_edition_is_made_by_the_version_of_the_day_it_is_ordered(plant: Plant) -> None:
     """The approval is last year's; the design, the seal and the formats are today's."""
     submit(plant, approved(1, LAST_YEAR))

@@ -93,6 +93,7 @@ def test_a_paper_edition_cannot_be_collected(plant: Plant) -> None:
         desk.collect(plant, number, who=WHO)
 
 
+@pytest.mark.on_both
 def test_an_unknown_number_has_nothing_to_collect(plant: Plant) -> None:
     with pytest.raises(NotFoundError):
         desk.collect(plant, "沪2312016202400001", who=WHO)
@@ -232,6 +233,7 @@ def test_a_hold_names_the_batch_whose_document_it_stopped(plant: Plant) -> None:
     assert held.about == "batch 1"
 
 
+@pytest.mark.on_both
 def test_a_held_order_that_goes_back_to_work_is_rung_for(plant: Plant) -> None:
     approved(plant, 1)
     hold(plant, must_claim(plant, open_chunks(plant)[0]), UNPRINTABLE)
@@ -320,6 +322,7 @@ def test_a_hold_that_does_not_exist_cannot_be_moved(plant: Plant) -> None:
         desk.dismiss(plant, 99, who=WHO, why="?")
 
 
+@pytest.mark.on_both
 def test_a_source_is_granted_an_installed_profile(plant: Plant) -> None:
     desk.grant(plant, "urn:example:other", PROFILE, who=WHO)
 

@@ -84,6 +84,7 @@ def test_a_drawn_number_is_taken_by_its_application_without_a_note(plant: Plant)
     assert (outcome.application, outcome.notes) == (number, ())
 
 
+@pytest.mark.on_both
 def test_of_numbers_drawn_at_once_none_is_drawn_twice(plant: Plant) -> None:
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: draw(plant, count=5), range(8)))
@@ -103,6 +104,7 @@ def test_of_two_processes_none_draws_a_number_of_the_other(plant: Plant) -> None
     assert sorted(map(sequence, numbers)) == list(range(1, 2 * MANY + 1))
 
 
+@pytest.mark.on_both
 def test_the_last_number_of_a_month_is_drawn_and_then_none(plant: Plant) -> None:
     use_up(plant, upto=9998)
 

@@ -166,6 +166,7 @@ def test_an_opinion_that_has_not_taken_effect_is_not_told(plant: Plant) -> None:
     assert len(found.held) == 1
 
 
+@pytest.mark.on_both
 def test_an_opinion_stands_in_nothing_that_is_not_sealed(plant: Plant) -> None:
     returned(plant, 1)
 

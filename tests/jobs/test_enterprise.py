@@ -150,6 +150,7 @@ def test_who_is_held_is_counted_so(plant: Plant) -> None:
     assert people(plant) == {PersonState.HELD: 1}
 
 
+@pytest.mark.on_both
 def test_who_is_suspended_or_cancelled_is_counted_so_or_not_at_all(plant: Plant) -> None:
     numbers = [issue(plant, seed) for seed in (1, 2, 3)]
     for number, state in zip(numbers, ("suspended", "cancelled", "active"), strict=True):

@@ -272,6 +272,7 @@ def pictured() -> list[JsonObject]:
     ]
 
 
+@pytest.mark.on_both
 def test_rows_with_pictures_come_to_what_each_comes_to_by_itself(
     plant: Plant, tmp_path: Path, s3: Settings
 ) -> None:
@@ -288,6 +289,7 @@ def test_rows_with_pictures_come_to_what_each_comes_to_by_itself(
     assert (what["registrations"], what["one_by_one"]) == (4, 5)
 
 
+@pytest.mark.on_both
 def test_a_rehearsal_looks_at_pictures_too(plant: Plant) -> None:
     report = rehearse(plant, lines(pictured()[:6]))
 
@@ -308,6 +310,7 @@ def test_a_picture_that_comes_again_is_made_once(
     assert everything(plant)["picture"] == 12
 
 
+@pytest.mark.on_both
 def test_only_so_many_pictures_are_remembered(
     plant: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -411,6 +414,7 @@ def _person(tx: Tx, lookup: bytes) -> str:
     return opened.decode()
 
 
+@pytest.mark.on_both
 def test_a_rehearsal_says_what_importing_comes_to(plant: Plant) -> None:
     for event in known():
         submit(plant, event)
@@ -435,6 +439,7 @@ def test_a_rehearsal_writes_nothing(plant: Plant) -> None:
 # --- what is refused --------------------------------------------------------------------------
 
 
+@pytest.mark.on_both
 def test_good_rows_are_taken_beside_refused_ones_which_are_kept_as_they_came(plant: Plant) -> None:
     head, *rest = REGISTER.read_bytes().splitlines()
     rest[3] = rest[3].replace("男".encode(), b"?").replace("女".encode(), b"?")
@@ -448,6 +453,7 @@ def test_good_rows_are_taken_beside_refused_ones_which_are_kept_as_they_came(pla
     assert kept == [rest[3], rest[5]]
 
 
+@pytest.mark.on_both
 def test_refused_rows_can_be_corrected_and_imported(plant: Plant) -> None:
     head, *rest = REGISTER.read_bytes().splitlines()
     good = rest[3]
@@ -478,6 +484,7 @@ def test_both_spellings_of_a_number_in_one_file_are_told(plant: Plant, slice_row
     assert registrations(plant) == 1
 
 
+@pytest.mark.on_both
 def test_a_row_that_comes_twice_counts_once(plant: Plant) -> None:
     report = take(plant, lines([row(5), row(5), row(6)]))
 
@@ -609,6 +616,7 @@ def test_a_table_tells_doubts_by_its_columns_and_all_of_them_to_whoever_asks(pla
     assert tuple(told) == report.doubts
 
 
+@pytest.mark.on_both
 def test_neither_report_nor_log_nor_audit_nor_database_tells_a_person(
     plant: Plant, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -672,6 +680,7 @@ def test_killed_within_a_slice_nothing_of_it_is_there(
     assert counts(take(plant, lines([row(5), row(6)]))) == {"accepted": 2}
 
 
+@pytest.mark.on_both
 def test_two_imports_of_one_file_at_once_take_it_once(plant: Plant) -> None:
     rows = lines([row(seed, enterprise=specimen.employer(seed % 5)) for seed in range(1, 61)])
 
@@ -683,6 +692,7 @@ def test_two_imports_of_one_file_at_once_take_it_once(plant: Plant) -> None:
     assert registrations(plant) == 60
 
 
+@pytest.mark.on_both
 def test_beside_approvals_every_row_and_every_approval_gets_its_number(plant: Plant) -> None:
     rows = lines([row(seed) for seed in range(101, 161)])
 
@@ -695,6 +705,7 @@ def test_beside_approvals_every_row_and_every_approval_gets_its_number(plant: Pl
     assert len(numbers) == 10
 
 
+@pytest.mark.on_both
 def test_a_table_that_csv_wrote_is_read(plant: Plant) -> None:
     """Quoted cells, as any program writes them."""
     read = list(csv.reader(io.StringIO(REGISTER.read_text("utf-8"))))

@@ -110,6 +110,7 @@ def test_the_same_id_with_other_content_is_refused(plant: Plant) -> None:
     assert len(open_chunks(plant)) == 1
 
 
+@pytest.mark.on_both
 def test_of_two_submitting_one_event_at_once_one_is_told_it_is_a_duplicate(plant: Plant) -> None:
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: approve(plant, 1).status, range(4)))
@@ -118,6 +119,7 @@ def test_of_two_submitting_one_event_at_once_one_is_told_it_is_a_duplicate(plant
     assert len(open_chunks(plant)) == 1
 
 
+@pytest.mark.on_both
 def test_many_at_once_get_different_numbers(plant: Plant) -> None:
     with ThreadPoolExecutor(4) as pool:
         numbers = list(pool.map(lambda seed: approve(plant, seed).registration, range(1, 17)))
@@ -285,6 +287,7 @@ def test_whatever_is_held_says_nothing_of_the_person(plant: Plant, field: str) -
     assert not [each for each in (*private, data["holder"]["id_number"]) if each in told]
 
 
+@pytest.mark.on_both
 def test_of_two_approvals_of_one_person_at_once_one_is_held(plant: Plant) -> None:
     sent = [specimen.approved(1), changed(specimen.approved(1))]
 
@@ -294,6 +297,7 @@ def test_of_two_approvals_of_one_person_at_once_one_is_held(plant: Plant) -> Non
     assert sorted(found) == [Status.ACCEPTED, Status.HELD]
 
 
+@pytest.mark.on_both
 def test_of_many_imports_of_one_number_at_once_one_gets_it(plant: Plant) -> None:
     number = "沪2312016201800057"
     sent = [changed(specimen.imported(n), registration_number=number) for n in range(1, 9)]
@@ -305,6 +309,7 @@ def test_of_many_imports_of_one_number_at_once_one_gets_it(plant: Plant) -> None
     assert found.count(Status.HELD) == 7
 
 
+@pytest.mark.on_both
 def test_a_number_is_drawn_beside_an_import_of_the_same_number(plant: Plant) -> None:
     taken = changed(specimen.imported(5), registration_number="沪2312016202400001")
 
@@ -468,6 +473,7 @@ def test_a_licence_id_in_use_holds_the_import(plant: Plant) -> None:
 FOREIGN = "1.2.156.3005.2.11100000000013338W001.11110000000021135M.0123456789ABCDEF0123456789ABCDEF"
 
 
+@pytest.mark.on_both
 def test_the_licence_id_of_an_imported_edition_goes_on(plant: Plant) -> None:
     number = brought(plant, 5, f"{FOREIGN}.001.W")
 
@@ -632,6 +638,7 @@ def test_a_hold_that_ended_by_itself_cannot_be_tried_again(plant: Plant) -> None
         desk.retry(plant, held.id, who=WHO, why="once more")
 
 
+@pytest.mark.on_both
 def test_a_held_event_can_be_dismissed_with_a_reason(plant: Plant) -> None:
     submit(plant, changed(specimen.approved(2), photo={"content": "bm8="}))
     [held] = desk.open_holds(plant)

@@ -23,6 +23,8 @@ from jobs.wiring import Plant
 from tests.jobs.applying import PROFILE, Application
 from tests.telling import opened, work
 
+pytestmark = pytest.mark.on_both
+
 ROUNDS = int(os.environ.get("TEST_RACES", "1"))  #: of each race, an application each
 PATIENCE_SECONDS = 120.0
 
