@@ -18,7 +18,7 @@ from jobs import callers
 from jobs.kept import write_private
 from jobs.servers import free_port, is_free
 from jobs.settings import Settings
-from jobs.wiring import font_files
+from jobs.wiring import font_files, font_paths
 from storage import keyring, schema
 from storage.blobs import Blob
 from storage.ledger import facts, inbox
@@ -167,7 +167,7 @@ def check_keyring(settings: Settings) -> None:
 
 def check_fonts(settings: Settings) -> None:
     """SettingsError: a face is missing, so nothing could be drawn; names it and its package."""
-    check_installed(font_files(settings.font_dirs))
+    check_installed(font_paths(settings.font_dirs))
 
 
 def check_schema(plant: Plant) -> None:

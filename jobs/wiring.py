@@ -218,14 +218,18 @@ def load_fonts(folders: tuple[Path, ...]) -> FontBook:
 
 def font_files(folders: tuple[Path, ...]) -> Mapping[str, bytes]:
     """The bytes of the product's font files by name, found below the folders."""
+    return {name: path.read_bytes() for name, path in font_paths(folders).items()}
+
+
+def font_paths(folders: tuple[Path, ...]) -> Mapping[str, Path]:
+    """Where the product's font files are, by name."""
     wanted = {row.file for chain in FACES.values() for row in chain}
-    found = {
+    return {
         path.name: path
         for folder in reversed(folders)
         for path in _font_files(folder)
         if path.name in wanted
     }
-    return {name: path.read_bytes() for name, path in found.items()}
 
 
 def font_file(folders: tuple[Path, ...], name: str) -> bytes:
