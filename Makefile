@@ -40,7 +40,7 @@ setup-test: ## Prepare what the tests need beside that
 	@bash deploy/setup/ofd_cli.sh
 
 test: setup-test lint ## Prepare, check types, style and imports, and run all tests
-	@$(PY) -m pytest -n 3 --dist loadfile
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: setup-test ## Check style, types and the direction of imports
 	@$(PY) -m ruff check .

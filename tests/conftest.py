@@ -49,6 +49,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "on_both: of the jobs, and on PostgreSQL too")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take minutes come first, so that no process is left alone with one at the end."""
+    items.sort(key=lambda item: LONG.isdisjoint(item.path.parts))
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """``db_url`` is a SQLite and a PostgreSQL database, one after the other.
 
@@ -70,6 +75,7 @@ def _fonts_read_once() -> Iterator[None]:
         yield
 
 
+LONG = frozenset({"bench", "faults", "test_demo.py", "test_cli.py"})
 ACCOUNT = "nobody"  # PostgreSQL refuses to run as root
 PG_OPTIONS = {
     "listen_addresses": LOOPBACK,

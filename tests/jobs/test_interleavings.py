@@ -16,7 +16,7 @@ from tests.telling import opened, whole_factory
 
 pytestmark = pytest.mark.usefixtures("brief")
 
-INTERLEAVINGS = int(os.environ.get("TEST_INTERLEAVINGS", "16"))  #: more of them find more
+INTERLEAVINGS = int(os.environ.get("TEST_INTERLEAVINGS", "8"))  #: more of them find more
 ON_POSTGRESQL = 8  #: every how manyth runs there too
 
 
