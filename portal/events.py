@@ -26,8 +26,8 @@ ONE, MANY, LINES = (
 )  # fmt: skip
 KINDS = {ONE, MANY, LINES, JSON}
 EVENT = {"type": "object", "description": "A CloudEvent 1.0; /v1/schemas has each type's."}
-EVENTS = {"type": "array", "items": EVENT, "minItems": 1}
-EACH = {"description": "A CloudEvent 1.0, told of for itself, whatever it is."}
+EACH = {"description": "A CloudEvent 1.0; what is none is refused in its place, the others go on."}
+EVENTS = {"type": "array", "items": EACH, "minItems": 1}
 BODY = {
     "requestBody": {
         "required": True,
