@@ -33,7 +33,7 @@ BODY = {
         "required": True,
         "content": {
             ONE: {"schema": EVENT},
-            MANY: {"schema": {"type": "array", "items": EACH, "minItems": 1}},
+            MANY: {"schema": EVENTS},
             LINES: {"schema": {"type": "string", "description": "An event a line."}},
             JSON: {"schema": {"anyOf": [EVENT, EVENTS]}},
         },
