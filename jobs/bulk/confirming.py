@@ -84,7 +84,7 @@ def _check(plant: Plant, tx: Tx, batch: Batch, asker: Asker) -> None:
 
 def _left_to_operations(plant: Plant, tx: Tx, batch: Batch) -> str:
     """The registers that do not leave a rename to the enterprise."""
-    found = rules_of(plant, tx, batch)
+    found = concerned(plant, tx, batch)
     said = [each.id for each in found if each.policy.rename_confirmation == OPERATIONS]
     return ", ".join(said or [each.id for each in found])
 
@@ -128,7 +128,7 @@ def _is_automatic(plant: Plant, tx: Tx, batch: Batch) -> bool:
     return all(
         (renames and rules.policy.rename_confirmation == "automatic")
         or sizes.get(rules.id, 0) < rules.bulk.automatic_below
-        for rules in rules_of(plant, tx, batch)
+        for rules in concerned(plant, tx, batch)
     )
 
 
@@ -163,9 +163,15 @@ def rules_of(plant: Plant, tx: Tx, batch: Batch) -> list[Profile]:
     return [rules for rules in found if rules is not None]
 
 
+def concerned(plant: Plant, tx: Tx, batch: Batch) -> list[Profile]:
+    """Of those the ones in which somebody is affected; they have a say.  All, where nobody is."""
+    sizes, found = items.by_profile(tx, batch.id), rules_of(plant, tx, batch)
+    return [rules for rules in found if sizes.get(rules.id)] or found
+
+
 def who_confirms(plant: Plant, tx: Tx, batch: Batch) -> str:
-    """Whose turn it is: the enterprise's, where all its registers leave a rename to it."""
+    """Whose turn it is: the enterprise's, where all concerned leave a rename to it."""
     if batch.kind != scopes.RENAMED:
         return OPERATIONS
-    said = {rules.policy.rename_confirmation for rules in rules_of(plant, tx, batch)}
+    said = {rules.policy.rename_confirmation for rules in concerned(plant, tx, batch)}
     return ENTERPRISE if ENTERPRISE in said and OPERATIONS not in said else OPERATIONS

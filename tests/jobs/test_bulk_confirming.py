@@ -78,11 +78,23 @@ def test_where_operations_confirm_the_enterprise_is_forbidden(plant: Plant) -> N
 def test_of_two_registers_the_stricter_decides(plant: Plant) -> None:
     issued(plant, 1)
     bulking.grant(plant, COST_ENGINEER)
+    submit(plant, bulking.of_cost_engineer(2))
     plant = with_policy(plant, COST_ENGINEER, rename_confirmation="operations")
 
     batch = begin(plant, rename_to(NEW))
 
     assert at(plant, batch).owner == "operations"
+
+
+def test_a_register_in_which_nobody_is_affected_has_no_say(plant: Plant) -> None:
+    issued(plant, 1)
+    bulking.grant(plant, COST_ENGINEER)
+    plant = with_policy(plant, COST_ENGINEER, rename_confirmation="operations")
+
+    batch = begin(plant, rename_to(NEW))
+
+    assert at(plant, batch).owner == "enterprise"
+    assert by_enterprise(plant, batch) is BatchState.RUNNING
 
 
 @pytest.mark.parametrize("kind", ["version", "numbers"])
@@ -143,6 +155,7 @@ def test_one_of_that_size_waits(plant: Plant) -> None:
 def test_where_one_of_two_registers_wants_to_be_asked_it_waits(plant: Plant) -> None:
     issued(plant, 1)
     bulking.grant(plant, COST_ENGINEER)
+    submit(plant, bulking.of_cost_engineer(2))
 
     batch = begin(with_rules(plant, automatic_below=10), rename_to(NEW))
 
