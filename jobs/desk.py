@@ -343,6 +343,17 @@ def grant(plant: Plant, source: str, profile: str, *, who: str) -> None:
         audit.note(tx, "source granted", ("source", source[:64]), why=profile)
 
 
+def withdraw(plant: Plant, source: str, profile: str, *, who: str) -> None:
+    """Let a source submit for a profile no longer; what it handed in stays.
+
+    NotFoundError: it was not granted that.
+    """
+    with plant.ledger.write(who) as tx:
+        if not inbox.withdraw(tx, source, profile):
+            raise NotFoundError(f"source: is not granted {profile}; see `certfactory sources list`")
+        audit.note(tx, "grant withdrawn", ("source", source[:64]), why=profile)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
     """What became of a hold, and of what it stopped.

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
-from pydantic import Base64Bytes, Field
+from pydantic import Field
 
 from factory.errors import FieldError, InvalidEventError, NotFoundError
+from factory.events.parts import Base64Bytes
 from factory.model import Kind, Party
 from factory.seals import outside
 from jobs import completing, documents, enquiry, signing
@@ -30,7 +31,7 @@ BYTES = "application/octet-stream"
 class ApplicationLink(Asked):
     """A download of one of its documents."""
 
-    kind: Literal[Kind.APPLICATION_FORM, Kind.ACCEPTANCE_NOTICE, Kind.FILING_SLIP]
+    kind: Literal["application_form", "acceptance_notice", "filing_slip"]
     revision: int | None = Field(default=None, ge=0, description="The one that stands.")
     step: int | None = Field(
         default=None, ge=0, le=9, description="Of a form: when so many had signed; else as it is."
@@ -115,7 +116,7 @@ def link(
     given = documents.link(
         plant,
         number,
-        asked.kind,
+        Kind(asked.kind),
         who=caller.who,
         revision=asked.revision,
         step=asked.step,

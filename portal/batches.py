@@ -57,7 +57,7 @@ class Confirmation(Asked):
 class BatchLink(Asked):
     """A download of one of its documents."""
 
-    kind: Literal[Kind.RENAME_LIST, Kind.BATCH_REPORT]
+    kind: Literal["rename_list", "batch_report"]
     profile: Visible | None = Field(default=None, max_length=48)
 
 
@@ -207,7 +207,7 @@ def link(
     given = documents.link(
         plant,
         BatchId(batch),
-        asked.kind,
+        Kind(asked.kind),
         who=caller.who,
         profile=asked.profile,
         asker=asker_of(caller),

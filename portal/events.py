@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from itertools import islice
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from fastapi import APIRouter, Depends, Request
 from factory import events
 from factory.errors import FieldError, InvalidEventError, NotFoundError
 from jobs import documents, enquiry, intake
-from jobs.intake import Status
+from jobs.intake import Outcome, Status
 from jobs.wiring import Plant
 from portal.asking import Reader, Submitter, asker_of, plant_of
 from portal.paths import EventId
@@ -20,7 +21,7 @@ from portal.reading import JSON, check_kind
 from portal.shown import EventShown, OutcomeShown, OutcomesShown
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
-MOST_EVENTS = 1000
+MOST_EVENTS, MOST_IDENT = 1000, 255
 ONE, MANY, LINES = (
     "application/cloudevents+json", "application/cloudevents-batch+json", "application/x-ndjson",
 )  # fmt: skip
@@ -63,7 +64,7 @@ def submit(
     kind = check_kind(request, KINDS)
     asker = asker_of(caller)
     found = [
-        OutcomeShown.of(place, intake.submit(plant, raw, who=caller.who, asker=asker))
+        OutcomeShown.of(place, _named(intake.submit(plant, raw, who=caller.who, asker=asker), raw))
         for place, raw in _each(body)
     ]
     if not found:
@@ -72,6 +73,21 @@ def submit(
         raise InvalidEventError(tuple((e.field, e.rule) for e in found[0].problems))
     counts = {each.value: sum(o.status == each.value for o in found) for each in Status}
     return OutcomesShown(counts=counts, outcomes=found)
+
+
+def _named(outcome: Outcome, raw: bytes) -> Outcome:
+    """A refused event by its id, where it has one that could be read."""
+    if outcome.event:
+        return outcome
+    try:
+        found = json.loads(raw)["id"]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return outcome
+    return replace(outcome, event=found) if _is_ident(found) else outcome
+
+
+def _is_ident(found: object) -> bool:
+    return isinstance(found, str) and len(found) <= MOST_IDENT and found.isprintable()
 
 
 def _is_one(kind: str, body: bytes) -> bool:

@@ -38,6 +38,7 @@ OPEN = ("/v1/openapi.json", "/v1/schemas")
 MOST_BYTES = 16 * 1024 * 1024  #: of a request, as of a batch of events
 MOST_IGNORED = MOST_BYTES  #: of what comes after that
 LAST = {"connection": "close"}
+MOST_HEAD_BYTES = 32 * 1024  #: of address and headers together
 MOST_OPEN_BYTES = 64 * 1024  #: of one that needs no key
 SAFE = {
     "x-content-type-options": "nosniff",
@@ -118,6 +119,7 @@ class Gate:
 
         FactoryError: nobody's.  Whatever `_body` raises.
         """
+        _refuse_large_head(scope)
         _refuse_two_lengths(scope)
         if not _is_guarded(scope["path"]):
             return await self._body(scope, receive, grow)
@@ -134,7 +136,7 @@ class Gate:
         _NotTakenError: it is too large, too slow, or one too many.  _GoneError: it broke off.
         """
         most = _most(scope)
-        if int(Headers(scope=scope).get("content-length", "0")) > most + MOST_IGNORED:
+        if int(Headers(scope=scope).get("content-length", "0")) > most + _spare(most):
             raise _too_large(most)
         try:
             async with asyncio.timeout(self._patience):
@@ -168,7 +170,7 @@ async def _read(receive: Receive, grow: Callable[[int], None], most: int) -> byt
     _NotTakenError, _GoneError.
     """
     found, size, refusal = bytearray(), 0, None
-    while size <= most + MOST_IGNORED:
+    while size <= most + _spare(most):
         message = await receive()
         if message["type"] == "http.disconnect":
             raise _GoneError
@@ -253,6 +255,15 @@ class _Passing:
         )
 
 
+def _refuse_large_head(scope: Scope) -> None:
+    """_NotTakenError: uvicorn bounds a head only where it comes in pieces."""
+    size = len(scope["raw_path"]) + len(scope["query_string"])
+    size += sum(len(name) + len(value) for name, value in scope["headers"])
+    if size > MOST_HEAD_BYTES:
+        said = f"address and headers have at most {MOST_HEAD_BYTES} bytes"
+        raise _NotTakenError(431, said)
+
+
 def _refuse_two_lengths(scope: Scope) -> None:
     """_NotTakenError: somebody on the way may have gone by the other one (request smuggling)."""
     if {"content-length", "transfer-encoding"} <= set(Headers(scope=scope).keys()):
@@ -275,6 +286,11 @@ def _is_guarded(path: str) -> bool:
 def _most(scope: Scope) -> int:
     """How many bytes its body may have."""
     return MOST_BYTES if _is_guarded(scope["path"]) else MOST_OPEN_BYTES
+
+
+def _spare(most: int) -> int:
+    """How much more is read, and not kept, so that its sender hears why; of strangers nothing."""
+    return MOST_IGNORED if most == MOST_BYTES else 0
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

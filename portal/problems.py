@@ -49,6 +49,7 @@ TITLES: Mapping[int, str] = {
     415: "The body is of another kind",
     422: "The request breaks a rule",
     429: "Too many requests",
+    431: "Address and headers are too large",
     500: "The factory is at fault",
     503: "A neighbour gave no answer; try again",
 }
@@ -127,7 +128,28 @@ def _headers(error: FactoryError, status: int) -> Mapping[str, str]:
 
 
 #: pydantic's words for a wrong discriminator repeat what was sent
+CHOICES = frozenset({"certificate", "collection", "enterprise", "holder"})  #: no fields
 TAGS = {"union_tag_invalid": "is none of {expected_tags}", "union_tag_not_found": "is missing"}
+
+
+#: pydantic's kinds of faults, in the words of the command line
+WORDS = {
+    "extra_forbidden": "is not a field of this request",
+    "missing": "is missing",
+    "string_type": "is no text",
+    "string_too_short": "has fewer than {min_length} characters",
+    "string_too_long": "has more than {max_length} characters",
+    "int_type": "is no whole number",
+    "int_parsing": "is no whole number",
+    "int_parsing_size": "is no whole number that is used here",
+    "int_from_float": "is no whole number",
+    "bool_type": "is neither true nor false",
+    "bool_parsing": "is neither true nor false",
+    "greater_than_equal": "is less than {ge}",
+    "less_than_equal": "is more than {le}",
+    "enum": "is none of {expected}",
+    "literal_error": "is none of {expected}",
+}
 
 
 async def failed(request: Request, error: Exception) -> JSONResponse:
@@ -172,6 +194,7 @@ def _place(error: Mapping[str, Any]) -> str:
     if error["type"] in TAGS:
         where = (*where, error["ctx"]["discriminator"].strip("'"))
     *above, last = where
+    above = [each for each in above if each not in CHOICES]
     if error["type"] == "extra_forbidden":
         last = "*"
     known = error["type"] != "not_strict"
@@ -187,8 +210,9 @@ def _rule(error: Mapping[str, Any]) -> str:
         return "is no JSON object; send one, with Content-Type: application/json"
     if kind in TAGS:
         return TAGS[kind].format(**error["ctx"])
-    words = {"extra_forbidden": "is not a field of this request", "missing": "is missing"}
-    return words.get(kind, str(error["msg"]))
+    if kind in WORDS:
+        return WORDS[kind].format(**error.get("ctx", {}))
+    return str(error["msg"])
 
 
 async def refused(request: Request, error: Exception) -> JSONResponse:

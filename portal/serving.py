@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import resource
 from collections import Counter
@@ -108,6 +109,7 @@ def app() -> ASGIApp:
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; what is being answered then is answered."""
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # what is garbled is no news
     _allow_files()
     uvicorn.run(
         "portal.serving:app",

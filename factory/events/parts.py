@@ -58,6 +58,13 @@ def _ends_in_x(value: str) -> bool:
     return len(text) == len("11010519491231002X") and text[-1] == "x" and text[:-1].isdigit()
 
 
+def _without_markup(name: str) -> str:
+    """A name as people and enterprises are registered with; what looks like HTML is none."""
+    if set("<>") & set(name):
+        raise broken("holds < or >, which no name has")
+    return name
+
+
 Base64Bytes = Annotated[
     bytes,
     BeforeValidator(_decoded),
@@ -78,7 +85,8 @@ CreditCode = Annotated[
         description="Unified social credit code (统一社会信用代码), GB 32100-2015",
     ),
 ]
-EnterpriseName = Annotated[Text, Field(max_length=200)]
+PersonName = Annotated[Text, Field(max_length=100), AfterValidator(_without_markup)]
+EnterpriseName = Annotated[Text, Field(max_length=200), AfterValidator(_without_markup)]
 
 
 class InlinePhoto(Part):
@@ -114,7 +122,7 @@ Photo = Annotated[
 class HolderData(Part):
     """The person the certificate names (持证人)."""
 
-    name: Annotated[Text, Field(max_length=100)] = Field(repr=False, description="Name (姓名)")
+    name: PersonName = Field(repr=False, description="Name (姓名)")
     sex: Sex = Field(description="Sex (性别)")
     birth_date: Day = Field(repr=False, description="Date of birth (出生日期)")
     id_type: str = Field(

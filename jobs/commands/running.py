@@ -26,8 +26,8 @@ def up() -> None:
     Prints the address of the HTTP interface, the file of a first access key, and what to try.
     """
     logs.configure("warning")
-    settings = opening.http_port(opening.metrics_port(Settings.from_env(os.environ)))
-    with embedded.embedded(settings) as running:
+    with embedded.embedded(Settings.from_env(os.environ)) as found:
+        running = opening.http_port(opening.metrics_port(found))
         plant = plant_of(running)
         opening.open_embedded(plant)
         key = opening.first_key(plant)

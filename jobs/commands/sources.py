@@ -35,3 +35,12 @@ def sources_grant(source: str, profile: str) -> None:
     """Let SOURCE (the `source` of its events) submit for PROFILE."""
     desk.grant(machine.plant(), source, profile, who=machine.who())
     out.print(f"{source} may submit for {profile}", markup=False)
+
+
+@sources_group.command("withdraw")
+@click.argument("source", type=TEXT)
+@click.argument("profile", type=TEXT)
+def sources_withdraw(source: str, profile: str) -> None:
+    """Let SOURCE submit for PROFILE no longer, nor its access keys see it; at once."""
+    desk.withdraw(machine.plant(), source, profile, who=machine.who())
+    out.print(f"{source} may no longer submit for {profile}", markup=False)

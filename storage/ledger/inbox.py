@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select, true, update
+from sqlalchemy import delete, select, true, update
 
 from factory.errors import NotFoundError
 from storage import tables as t
@@ -166,6 +166,13 @@ def grant(tx: Tx, source: str, profile: str) -> None:
     tx.run(
         tx.insert(t.source_grant).values(source=source, profile=profile).on_conflict_do_nothing()
     )
+
+
+def withdraw(tx: Tx, source: str, profile: str) -> bool:
+    """Let a source submit for a profile no longer; whether it was."""
+    c = t.source_grant.c
+    gone = delete(t.source_grant).where(c.source == source, c.profile == profile)
+    return bool(tx.run(gone).rowcount)
 
 
 def all_grants(tx: Tx) -> list[tuple[str, str]]:

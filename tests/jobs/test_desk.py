@@ -330,6 +330,20 @@ def test_a_source_is_granted_an_installed_profile(plant: Plant) -> None:
         assert inbox.all_grants(tx) == [("urn:example:other", PROFILE), (SOURCE, PROFILE)]
 
 
+def test_what_was_granted_is_withdrawn_at_once(plant: Plant) -> None:
+    desk.grant(plant, "urn:example:one", PROFILE, who=WHO)
+
+    desk.withdraw(plant, "urn:example:one", PROFILE, who=WHO)
+
+    with plant.ledger.read() as tx:
+        assert inbox.grants(tx, "urn:example:one") == frozenset()
+
+
+def test_what_was_not_granted_is_not_withdrawn(plant: Plant) -> None:
+    with pytest.raises(NotFoundError, match="is not granted"):
+        desk.withdraw(plant, "urn:example:one", PROFILE, who=WHO)
+
+
 def test_a_source_is_not_granted_a_profile_that_is_not_installed(plant: Plant) -> None:
     with pytest.raises(NotFoundError, match="not installed; installed are gansu-constructor"):
         desk.grant(plant, SOURCE, "atlantis-constructor", who=WHO)
