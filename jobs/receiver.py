@@ -19,9 +19,14 @@ READ_SECONDS = 10
 
 @contextmanager
 def receiving(
-    port: int, secret: str, show: Callable[[dict[str, Any]], None]
+    port: int,
+    secret: str,
+    show: Callable[[dict[str, Any]], None],
+    refused: Callable[[], None] = lambda: None,
 ) -> Iterator[HTTPServer]:
     """A server that is ready; `show` is told each notice whose signature is right.
+
+    refused: told of each whose signature is not.
 
     port: 0 takes a free one.
     FieldError: the secret is none.
@@ -44,6 +49,7 @@ def receiving(
             body = self.rfile.read(int(size))
             headers = {name.lower(): value for name, value in self.headers.items()}
             if not is_genuine(key, headers, body, now=datetime.now(UTC)):
+                refused()
                 return HTTPStatus.UNAUTHORIZED
             show(json.loads(body))
             return HTTPStatus.NO_CONTENT

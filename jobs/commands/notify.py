@@ -163,10 +163,17 @@ def receive(secret_file: IO[str], port: int, count: int | None) -> None:
         sys.stdout.flush()
 
     secret = secret_file.read(MOST_SECRET).strip()
-    with receiver.receiving(port, secret, show) as server, contextlib.suppress(KeyboardInterrupt):
+    with (
+        receiver.receiving(port, secret, show, _tell_refused) as server,
+        contextlib.suppress(KeyboardInterrupt),
+    ):
         err.print(f"listening on http://127.0.0.1:{server.server_port}/", markup=False)
         while count is None or len(shown) < count:
             server.handle_request()
+
+
+def _tell_refused() -> None:
+    err.print("refused a notice: its signature is not made with this secret, or is too old")
 
 
 def _show_secret(found: Added, as_json: bool) -> None:
