@@ -31,6 +31,7 @@ from storage import tables as t
 from storage.ledger import inbox
 from tests.plants import PROFILE, SOURCE, WHO, new_plant
 
+pytestmark = pytest.mark.on_both  # statements that nothing else sends
 OTHER = "gansu-constructor"
 UNKNOWN = "no such key, it was revoked, or this is not its secret or signature"
 

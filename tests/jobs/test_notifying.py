@@ -24,6 +24,7 @@ from storage.ledger.notices import NewNotice
 from tests.plants import PROFILE, SOURCE, WHO, issue, new_plant
 from tests.receiving import Receiver, receiving
 
+pytestmark = pytest.mark.on_both  # statements that nothing else sends
 OTHER = "urn:example:another-portal"
 MADE = Type.CERTIFICATE_MADE
 HOUR = timedelta(hours=1)

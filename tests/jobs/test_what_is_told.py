@@ -28,6 +28,8 @@ from tests.plants import (
     submit,
 )
 
+pytestmark = pytest.mark.on_both  # statements that nothing else sends
+
 
 @pytest.fixture
 def plant(tmp_path: Path, db_url: str) -> Plant:
