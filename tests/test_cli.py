@@ -193,13 +193,14 @@ def test_up_refuses_a_data_directory_in_use(factory: Line) -> None:
     assert "in use by process" in done.stderr
 
 
-def test_up_refuses_a_metrics_port_that_is_taken(factory: Line) -> None:
+@pytest.mark.parametrize("variable", ["FACTORY_METRICS_PORT", "FACTORY_HTTP_PORT"])
+def test_up_refuses_a_port_that_is_taken(factory: Line, tmp_path: Path, variable: str) -> None:
     with socket.create_server((LOOPBACK, 0)) as taken:
-        port = str(taken.getsockname()[1])
-        done = factory.run("up", FACTORY_METRICS_PORT=port)
+        ports = {"FACTORY_METRICS_PORT": "0", variable: str(taken.getsockname()[1])}
+        done = factory.run("up", **ports | {"FACTORY_DATA_DIR": str(tmp_path)})
 
     assert done.exit_code == NOT_SET_UP
-    assert "FACTORY_METRICS_PORT" in done.stderr
+    assert variable in done.stderr
 
 
 def test_submit_takes_the_good_lines_and_keeps_the_refused_ones(
@@ -997,7 +998,7 @@ def test_a_bulk_event_waits_for_confirmation(reissue: Reissue) -> None:
     assert reissue.steps["watch"].exit_code == OK
     assert "bulk confirm" in reissue.steps["watch"].stderr
     assert (shown["state"], shown["total"], shown["pending"]) == ("awaiting_confirmation", 1, 1)
-    assert shown["owner"] == "operations"  # of the registers of this source, one leaves it to them
+    assert shown["owner"] == "enterprise"  # as the one register says in which somebody is affected
 
 
 def test_a_confirmed_bulk_event_reissues_everything(factory: Line, reissue: Reissue) -> None:

@@ -410,7 +410,9 @@ class DesignRevised(_OfVersion):
 
 
 def _listed(value: object) -> object:
-    if isinstance(value, list | tuple) and not 1 <= len(value) <= MOST_NUMBERS:
+    if isinstance(value, list | tuple) and not value:
+        raise broken("is empty")
+    if isinstance(value, list | tuple) and len(value) > MOST_NUMBERS:
         raise broken(
             f"lists {len(value)} registrations; a batch has 1 to {MOST_NUMBERS}:"
             " send the others as an event of their own"

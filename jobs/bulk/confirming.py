@@ -58,10 +58,7 @@ def _acts(who: str, operator: str | None, asker: Asker) -> str:
     """Who is kept as having confirmed: who showed a token, the enterprise, or the account."""
     if operator is not None:
         return f"operator:{operator}"
-    if asker.viewer is not Viewer.ENTERPRISE:
-        return who
-    through = f" through {who}" if asker.source else ""
-    return f"enterprise:{asker.credit_code}{through}"
+    return f"enterprise:{asker.credit_code}" if asker.viewer is Viewer.ENTERPRISE else who
 
 
 def _check(plant: Plant, tx: Tx, batch: Batch, asker: Asker) -> None:

@@ -72,7 +72,7 @@ def work() -> None:
 
 @click.command()
 def serve() -> None:
-    """Serve the HTTP interface of upstream systems until Ctrl-C, beside the workers of `work`."""
+    """Serve the HTTP interface of upstream systems until Ctrl-C, beside `work`."""
     settings = machine.settings()
     opening.check_keyring(settings)
     opening.check_schema(plant_of(settings))

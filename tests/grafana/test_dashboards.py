@@ -35,6 +35,7 @@ for stage in metrics.STAGES:
 found.refused_delivery()
 metrics.DOCUMENTS.labels("certificate", "shanghai-constructor", "pdf", "made").inc()
 metrics.TRANSIENT.labels("store_unavailable").inc()
+metrics.NOTICE_DELIVERIES.labels("delivered").inc()
 plant = Plant(Settings.from_env(os.environ))
 start_http_server(int(sys.argv[1]), addr="127.0.0.1", registry=metrics.registry(plant.ledger))
 print("ready", flush=True)

@@ -23,24 +23,30 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
-def headers(now: datetime, *secrets: str) -> dict[str, str]:
-    keys = [key_of(each) for each in secrets or (SECRET,)]
-    return headers_of(keys, ident="17", now=now, body=BODY)
+HOUR = timedelta(hours=1)
+OTHER = secret_text(bytes(32))
+CASES = {
+    "one secret": ("genuine", [SECRET], timedelta(), BODY),
+    "two secrets": ("genuine", [OTHER, SECRET], timedelta(), BODY),
+    "another secret": ("not genuine", [OTHER], timedelta(), BODY),
+    "another body": ("not genuine", [SECRET], timedelta(), BODY + b" "),
+    "an hour ago": ("stale", [SECRET], HOUR, BODY),
+}
+every_case = pytest.mark.parametrize(
+    ("said", "secrets", "ago", "body"), list(CASES.values()), ids=list(CASES)
+)
 
 
-CASES = [
-    ("genuine", headers(datetime.now(UTC)), BODY),
-    ("genuine", headers(datetime.now(UTC), secret_text(bytes(32)), SECRET), BODY),
-    ("not genuine", headers(datetime.now(UTC), secret_text(bytes(32))), BODY),
-    ("not genuine", headers(datetime.now(UTC)), BODY + b" "),
-    ("stale", headers(datetime.now(UTC) - timedelta(hours=1)), BODY),
-]
+def headers(secrets: list[str], ago: timedelta) -> dict[str, str]:
+    keys = [key_of(each) for each in secrets]
+    return headers_of(keys, ident="17", now=datetime.now(UTC) - ago, body=BODY)
 
 
-@pytest.mark.parametrize(("said", "given", "body"), CASES)
+@every_case
 def test_the_script_with_openssl_verifies(
-    tmp_path: Path, said: str, given: dict[str, str], body: bytes
+    tmp_path: Path, said: str, secrets: list[str], ago: timedelta, body: bytes
 ) -> None:
+    given = headers(secrets, ago)
     [script] = blocks("bash")
     (tmp_path / "verify.sh").write_text(script)
     words = [given[f"webhook-{name}"] for name in ("id", "timestamp", "signature")]
@@ -53,8 +59,11 @@ def test_the_script_with_openssl_verifies(
     assert (done.stdout.decode().strip(), done.returncode) == (said, int(said != "genuine"))
 
 
-@pytest.mark.parametrize(("said", "given", "body"), CASES)
-def test_the_function_in_python_verifies(said: str, given: dict[str, str], body: bytes) -> None:
+@every_case
+def test_the_function_in_python_verifies(
+    said: str, secrets: list[str], ago: timedelta, body: bytes
+) -> None:
+    given = headers(secrets, ago)
     names: dict[str, Any] = {}
     exec(blocks("python")[0], names)  # noqa: S102 - the page of ours
 

@@ -106,7 +106,7 @@ def test_whatever_befalls_an_endpoint_each_subject_comes_in_order_and_whole(
             world.send()
 
         with plant.ledger.read() as tx:
-            subjects = dict(tx.run(select(t.notice.c.number, t.notice.c.subject)).tuples().all())
+            subjects = dict(tx.run(select(t.notice.c.number, t.notice.c.subject)).all())
         for subject in SUBJECTS:
             of_it = [ident for ident, _ in world.upstream.taken if subjects[ident] == subject]
             assert of_it == sorted(n for n, each in subjects.items() if each == subject)

@@ -187,7 +187,11 @@ class Works:
 
 
 def _children(pid: int) -> list[int]:
-    return [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
+    try:
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii")
+    except FileNotFoundError:  # it has died meanwhile
+        return []
+    return [int(child) for child in found.split()]
 
 
 def wait_for(done: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
