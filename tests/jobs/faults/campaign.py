@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -225,9 +225,9 @@ class Campaign:
     def kill(self, member: str) -> None:
         """kill -9 of the process that does the work, at a moment nobody chose."""
         time.sleep(self.chance.random())
-        pid = self.works.worker_of(member)
         self.fault(f"kill -9 {member}")
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it was faster
+            os.kill(self.works.worker_of(member), signal.SIGKILL)
 
     def flush(self) -> None:
         """The broker forgets everything."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 import urllib.request
 import uuid
@@ -129,16 +130,26 @@ class Works:
         return killer.order(self.drills, name, drill)
 
     def pid(self, member: str) -> int:
-        """The process group of a member; its worker is in it."""
-        process = next(m.process for m in self.crew.members if m.name == member)
+        """The process group of a member, when it runs; its worker is in it."""
+        wait_for(lambda: self._process(member) is not None, f"{member} runs")
+        process = self._process(member)
         assert process is not None, member
         return process.pid
 
+    def _process(self, member: str) -> subprocess.Popen[bytes] | None:
+        return next(m.process for m in self.crew.members if m.name == member)
+
     def worker_of(self, member: str) -> int:
-        """The process that a master started to do the work."""
-        master = self.pid(member)
-        wait_for(lambda: bool(_children(master)), f"{member} has a worker")
-        return _children(master)[0]
+        """The process that a master started to do the work, when it has; masters come and go."""
+        found: list[int] = []
+
+        def has_one() -> bool:
+            process = self._process(member)
+            found[:] = _children(process.pid) if process is not None else []
+            return bool(found)
+
+        wait_for(has_one, f"{member} has a worker")
+        return found[0]
 
     def signal(self, member: str, number: signal.Signals) -> None:
         """Send a signal to a member, master and worker."""
