@@ -133,7 +133,7 @@ def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
 
 def _wait_until_ready(process: subprocess.Popen[bytes], said: Path) -> None:
     limit = time.monotonic() + PATIENCE_SECONDS
-    while "ready;" not in said.read_text("utf-8"):
+    while "/links" not in said.read_text("utf-8"):
         assert process.poll() is None and time.monotonic() < limit, said.read_text("utf-8")
         time.sleep(0.1)
 
