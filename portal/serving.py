@@ -101,6 +101,7 @@ def app() -> ASGIApp:
     """The application of this process, as its environment says."""
     settings = Settings.from_env(os.environ)
     logs.configure(settings.log_level)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # what is garbled is no news
     plant = plant_of(settings)
     opening.check_keyring(settings)
     opening.check_schema(plant)
@@ -109,7 +110,6 @@ def app() -> ASGIApp:
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; what is being answered then is answered."""
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # what is garbled is no news
     _allow_files()
     uvicorn.run(
         "portal.serving:app",
