@@ -123,14 +123,7 @@ def link(
         profile=asked.profile,
         asker=asker_of(caller, asked.on_behalf_of),
     )
-    return LinkShown(
-        url=given.url,
-        seconds=given.seconds,
-        kind=given.kind,
-        file_name=given.file_name,
-        sha256=given.sha256,
-        revision=given.revision,
-    )
+    return LinkShown.of(given)
 
 
 @router.post("/applications/{number}/preparations", status_code=201, summary="Prepare a signature")

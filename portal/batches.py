@@ -212,14 +212,7 @@ def link(
         profile=asked.profile,
         asker=asker_of(caller),
     )
-    return LinkShown(
-        url=given.url,
-        seconds=given.seconds,
-        kind=given.kind,
-        file_name=given.file_name,
-        sha256=given.sha256,
-        revision=given.revision,
-    )
+    return LinkShown.of(given)
 
 
 @router.get("/{batch}/proofs/{number}", summary="That one registration is in the sealed report")

@@ -5,23 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import Field
 
 from factory.notices import Notice, as_event
 from jobs import notices
 from jobs.wiring import Plant
 from portal.asking import Reader, plant_of
-from portal.shown import Shown
+from portal.shown import NoticesShown
 
 router = APIRouter(prefix="/v1/notices", tags=["notices"])
 MOST = 1000
-
-
-class NoticesShown(Shown):
-    """Notices as they are sent to endpoints: CloudEvents 1.0."""
-
-    notices: list[dict[str, Any]]
-    next: int = Field(description="Ask with `after` this number for what comes next.")
 
 
 @router.get("", summary="What was told, from a cursor on")

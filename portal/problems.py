@@ -127,11 +127,9 @@ def _headers(error: FactoryError, status: int) -> Mapping[str, str]:
     return {"WWW-Authenticate": 'Bearer realm="certfactory"'} if status == 401 else {}  # noqa: PLR2004
 
 
-#: pydantic's words for a wrong discriminator repeat what was sent
 CHOICES = frozenset({"certificate", "collection", "enterprise", "holder"})  #: no fields
+#: pydantic's words for a wrong discriminator repeat what was sent
 TAGS = {"union_tag_invalid": "is none of {expected_tags}", "union_tag_not_found": "is missing"}
-
-
 #: pydantic's kinds of faults, in the words of the command line
 WORDS = {
     "extra_forbidden": "is not a field of this request",

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobs import enquiry
 from jobs.bulk import progress as bulk
 from jobs.confirmations import Listed
+from jobs.documents import DocumentLink
 from jobs.enterprise import EnterpriseView, RegisterView, RenameView
 from jobs.intake import Outcome
 from jobs.standing import Stand
@@ -535,6 +536,18 @@ class LinkShown(Shown):
     format: str | None = None
     edition: int | None = None
     revision: int | None = None
+
+    @classmethod
+    def of(cls, given: DocumentLink) -> LinkShown:
+        """Of a link to a document that is no certificate."""
+        return cls.model_validate(given)
+
+
+class NoticesShown(Shown):
+    """Notices as they are sent to endpoints: CloudEvents 1.0."""
+
+    notices: list[dict[str, Any]]
+    next: int = Field(description="Ask with `after` this number for what comes next.")
 
 
 class PreparedShown(Shown):
