@@ -82,21 +82,21 @@ def migrate(plant: Plant) -> None:
         return
     server = url.set(database="postgres").render_as_string(hide_password=False)
     template = _migrated_database(server)
-    _on_server(server, f"DROP DATABASE {url.database}")
-    _on_server(server, f"CREATE DATABASE {url.database} TEMPLATE {template}")
+    on_server(server, f"DROP DATABASE {url.database}")
+    on_server(server, f"CREATE DATABASE {url.database} TEMPLATE {template}")
 
 
 @cache
 def _migrated_database(server: str) -> str:
     name = "migrated"
-    _on_server(server, f"CREATE DATABASE {name}")
+    on_server(server, f"CREATE DATABASE {name}")
     engine = engine_for(make_url(server).set(database=name).render_as_string(hide_password=False))
     schema.migrate(engine)
     engine.dispose()
     return name
 
 
-def _on_server(server: str, statement: str) -> None:
+def on_server(server: str, statement: str) -> None:
     engine = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
         connection.exec_driver_sql(statement)

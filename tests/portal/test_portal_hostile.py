@@ -22,7 +22,7 @@ from jobs.embedded import Embedded
 from portal.app import served
 from storage.ledger import inbox
 from tests.conftest import Postgres
-from tests.plants import WHO, _on_server
+from tests.plants import WHO, on_server
 from tests.portal.doors import (
     CITY,
     EVENT,
@@ -475,7 +475,7 @@ def on_postgresql(
 ) -> Iterator[tuple[ASGIApp, str]]:
     """The same application before a PostgreSQL ledger, which takes no NUL."""
     url = postgres.url.replace("/postgres?", "/portal?")
-    _on_server(postgres.url, "CREATE DATABASE portal")
+    on_server(postgres.url, "CREATE DATABASE portal")
     folder: Path = tmp_path_factory.mktemp("postgresql")
     plant = whole_factory(folder, store.settings, db_url=url, namespace="pgdoor")
     with plant.ledger.write(WHO) as tx:
