@@ -14,11 +14,12 @@ from bench.naive_run import faces
 from factory import specimen
 from factory.kinds import KINDS
 from factory.kinds.stored import twin
-from factory.making import MAKINGS, Laid
+from factory.making import MAKINGS
 from factory.model import Format, Kind
 from factory.page.fonts import UMING
 from factory.page.sheet import layout
 from factory.pictures import normalise_photo
+from factory.pressing import Laid
 from factory.profile import Profile
 from factory.seals import pkcs8
 from factory.seals.picture import draw_test_seal

@@ -9,6 +9,7 @@
         MaterialError              an uploaded material cannot be taken as it is
         UnprintableError           no installed face has a glyph for a character
         LintError                  the drawn document breaks its kind
+        PressUnableError           no compiled template can make it: the reference writer does
         SealRefusedError           this seal may not be put on this document
           UnknownSealError         of a version or algorithm that cannot be judged here
           SealDeclinedError        an outside seal service will not seal this document
@@ -117,6 +118,10 @@ class RefusedCharacterError(UnprintableError):
 
 class LintError(PermanentError):
     """The drawn document breaks its kind."""
+
+
+class PressUnableError(PermanentError):
+    """No compiled template can make the document: the reference writer does; says why."""
 
 
 class SealRefusedError(PermanentError):
@@ -237,6 +242,7 @@ REASONS: dict[type[FactoryError], str] = {
     UnprintableError: "unprintable",
     RefusedCharacterError: "character",
     LintError: "lint",
+    PressUnableError: "press_unable",
     SealRefusedError: "seal_refused",
     UnknownSealError: "seal_unknown",
     SealDeclinedError: "seal_declined",

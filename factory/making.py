@@ -6,19 +6,18 @@ A format meets kinds and seals here and nowhere else: all get the same placed ma
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from factory.errors import FieldError, SealRefusedError
+from factory.errors import FieldError, PressUnableError, SealRefusedError
 from factory.model import Format
 from factory.ofd.package import Member, packed
 from factory.ofd.proof import proof as ofd_proof
 from factory.page.marks import AUTHORITY_SEAL, Placed, SignatureBox, Value
 from factory.page.proof import proof as pdf_proof
 from factory.parties import Algorithm
-from factory.profile import Profile
+from factory.pressing import Awaiting, Laid, Press
 from factory.seals import fields, ofd_selfcheck, pades, selfcheck
 from factory.seals import ofd as ofd_seal
 from factory.seals.signer import SealIdentity, SesIdentity
@@ -29,49 +28,21 @@ I = TypeVar("I", SealIdentity, SesIdentity)  # noqa: E741
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Laid:
-    """One document with all its marks placed, and what goes into its file beside them.
-
-    pictures: role -> JPEG.
-    created:  aware; the only time in the file, of its seal too.
-    twin:     the face as canonical JSON (照面信息).
-    """
-
-    placed: Placed
-    values: Mapping[str, Value]
-    pictures: Mapping[str, bytes] = field(repr=False)
-    title: str
-    created: datetime
-    twin: bytes = field(repr=False)
-    licence_id: str | None
-    profile: Profile
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Awaiting:
-    """A document that waits for its signature.
-
-    digest: what the signer signs, 32 bytes.
-    finish: the raw signature gives the file.
-    """
-
-    digest: bytes
-    finish: Callable[[bytes], bytes] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Making(Generic[I]):
     """How files of one format come about.
 
     sealed:     drawn and proofed, with all of the authority's seal but its signature.
     unsealed:   drawn and proofed; nobody of ours seals it.
     self_check: what every sealed file passes before it is stored; SelfCheckError.
+    press:      compiled from some documents of one design that are to be sealed alike;
+                PressUnableError: there can be none.
     """
 
     content_type: str
     sealed: Callable[[Laid, I], Awaiting]
     unsealed: Callable[[Laid], bytes]
     self_check: Callable[[bytes, I], None]
+    press: Callable[[Sequence[Laid], I], Press]
 
 
 def _pdf_document(laid: Laid) -> bytes:
@@ -107,6 +78,8 @@ def _checked_pdf(data: bytes, identity: SealIdentity) -> None:
 
 
 def _ofd_members(laid: Laid) -> Sequence[Member]:
+    if laid.twin is None:
+        raise FieldError("twin", "GB/T 36905-2018", "an OFD carries the face as data")
     rules = laid.profile.ofd
     members = ofd.draw(
         laid.placed,
@@ -153,6 +126,10 @@ def _unsealed_ofd(laid: Laid) -> bytes:
     return packed(_ofd_members(laid))
 
 
+def _no_press(sample: Sequence[Laid], identity: Identity) -> Press:  # noqa: ARG001
+    raise PressUnableError("there is no press of this format")
+
+
 def _line(value: Value) -> str:
     return value if isinstance(value, str) else " ".join(value)
 
@@ -171,11 +148,13 @@ MAKINGS: Mapping[Format, Making[Any]] = {
         sealed=_sealed_pdf,
         unsealed=_unsealed_pdf,
         self_check=_checked_pdf,
+        press=_no_press,
     ),
     Format.OFD: Making(
         content_type="application/ofd",
         sealed=_sealed_ofd,
         unsealed=_unsealed_ofd,
         self_check=ofd_selfcheck.self_check,
+        press=_no_press,
     ),
 }

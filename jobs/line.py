@@ -19,10 +19,11 @@ from factory import verify
 from factory.errors import FactoryError, PermanentError, SealPendingError, SelfCheckError
 from factory.kinds import KINDS
 from factory.kinds.stored import twin
-from factory.making import MAKINGS, Awaiting, Identity, Laid, Making
+from factory.making import MAKINGS, Identity, Making
 from factory.model import ChunkId, Format, Order, OrderId, Queue
 from factory.page.lint import check
 from factory.page.marks import Placed
+from factory.pressing import Awaiting, Laid
 from factory.register import local_day
 from factory.seals import signer
 from factory.verify_verdict import VerdictWord

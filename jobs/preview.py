@@ -19,7 +19,6 @@ from factory.errors import ConflictError, FieldError, InvalidEventError, NotFoun
 from factory.events import EnterpriseRenamed, Event
 from factory.kinds import KINDS
 from factory.kinds.stored import twin
-from factory.making import Laid
 from factory.model import ApplicationType, Kind
 from factory.outlook import Outlook
 from factory.page import extract
@@ -29,6 +28,7 @@ from factory.page.marks import Placed, Value
 from factory.page.proof import proof
 from factory.page.sheet import layout
 from factory.page.watermark import marked
+from factory.pressing import Laid
 from factory.profile import Profile
 from factory.register import check_day
 from factory.versions import Versions

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from factory.errors import LintError, RefusedCharacterError, UnprintableError
 from factory.page.fonts import Face, FontBook, Style, code_point, is_refused, refusal
@@ -29,14 +30,15 @@ class Glyph:
 
 
 Line = tuple[Glyph, ...]
+L = TypeVar("L")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fitted:
+class Fitted(Generic[L]):
     """Lines with their distance below the first baseline, in millimetres."""
 
     size_pt: float
-    lines: tuple[tuple[Line, float], ...]
+    lines: tuple[tuple[L, float], ...]
 
 
 def glyphs(text: str, style: Style, fontbook: FontBook) -> tuple[Line, tuple[str, ...]]:
@@ -64,7 +66,15 @@ def width_em(line: Line) -> float:
     return sum(glyph.advance for glyph in line)
 
 
-def fit(slot: TextSlot, paragraphs: tuple[Line, ...]) -> Fitted:
+def at_full_size(slot: TextSlot, widths: Sequence[float]) -> Fitted[int] | None:
+    """Paragraphs, by their number, in one line each; None where ``fit`` must look for a way.
+
+    widths: of each paragraph, in ems.
+    """
+    return _stack(slot, slot.size_pt, [[n] for n in range(len(widths))], widths.__getitem__)
+
+
+def fit(slot: TextSlot, paragraphs: tuple[Line, ...]) -> Fitted[Line]:
     """The paragraphs at the largest size and fewest lines their slot takes.
 
     LintError: not even at the slot's smallest size; names the field, never the value.
@@ -75,13 +85,13 @@ def fit(slot: TextSlot, paragraphs: tuple[Line, ...]) -> Fitted:
     raise LintError(f"{slot.name}: longer than its place on the page at {slot.min_size_pt} pt")
 
 
-def _trials(slot: TextSlot, paragraphs: tuple[Line, ...]) -> Iterator[Fitted | None]:
+def _trials(slot: TextSlot, paragraphs: tuple[Line, ...]) -> Iterator[Fitted[Line] | None]:
     """One line each down to ``wrap_below_pt``, then wrapped down to ``min_size_pt``."""
     for size_pt in _sizes(slot.size_pt, slot.wrap_below_pt):
-        yield _stack(slot, size_pt, [[paragraph] for paragraph in paragraphs])
+        yield _stack(slot, size_pt, [[paragraph] for paragraph in paragraphs], width_em)
     for size_pt in _sizes(slot.size_pt, slot.min_size_pt):
         limit = slot.width_mm / (size_pt * MM_PER_PT)
-        yield _stack(slot, size_pt, [wrap(paragraph, limit) for paragraph in paragraphs])
+        yield _stack(slot, size_pt, [wrap(paragraph, limit) for paragraph in paragraphs], width_em)
 
 
 def _sizes(first_pt: float, last_pt: float) -> Iterator[float]:
@@ -89,11 +99,16 @@ def _sizes(first_pt: float, last_pt: float) -> Iterator[float]:
         yield first_pt - step * STEP_PT
 
 
-def _stack(slot: TextSlot, size_pt: float, wrapped: list[list[Line]]) -> Fitted | None:
-    """The lines below each other, or None where they are too many, too wide or too high."""
+def _stack(
+    slot: TextSlot, size_pt: float, wrapped: list[list[L]], width: Callable[[L], float]
+) -> Fitted[L] | None:
+    """The lines below each other, or None where they are too many, too wide or too high.
+
+    width: of a line, in ems.
+    """
     em_mm = size_pt * MM_PER_PT
     lines = [line for paragraph in wrapped for line in paragraph]
-    if len(lines) > slot.max_lines or max(map(width_em, lines)) * em_mm > slot.width_mm:
+    if len(lines) > slot.max_lines or max(map(width, lines)) * em_mm > slot.width_mm:
         return None
     for pitch_mm in (slot.pitch_mm, 0.0):
         stacked, used_mm = _descend(wrapped, slot.leading * em_mm, pitch_mm)
@@ -103,10 +118,10 @@ def _stack(slot: TextSlot, size_pt: float, wrapped: list[list[Line]]) -> Fitted 
 
 
 def _descend(
-    wrapped: list[list[Line]], leading_mm: float, pitch_mm: float
-) -> tuple[tuple[tuple[Line, float], ...], float]:
+    wrapped: list[list[L]], leading_mm: float, pitch_mm: float
+) -> tuple[tuple[tuple[L, float], ...], float]:
     """Each line with its depth, and the depth of the last one."""
-    placed: list[tuple[Line, float]] = []
+    placed: list[tuple[L, float]] = []
     top_mm = 0.0
     for paragraph in wrapped:
         placed += [(line, top_mm + n * leading_mm) for n, line in enumerate(paragraph)]

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 
 import uharfbuzz as hb
@@ -268,6 +268,18 @@ class FontBook:
         chain = self.song if style is Style.SONG else self.kai
         return next((face for face in chain if face.covers(ch)), None)
 
+    def first(self, style: Style) -> Face | None:
+        """The face that prints whatever it has; None: there is none at all."""
+        chain = self.song if style is Style.SONG else self.kai
+        return next(iter(chain), None)
+
+    def advances(self, style: Style) -> Mapping[str, float]:
+        """The advance in ems of each character that the first face prints.
+
+        KeyError: another face prints it, or none.
+        """
+        return _Advances(self, style)
+
     def unprintable(self, text: str) -> tuple[str, ...]:
         """Code points (``U+XXXX``) of a user's text that no face prints, each once.
 
@@ -288,6 +300,21 @@ class FontBook:
         if face is None:
             raise KeyError(code_point(ch))
         return face
+
+
+class _Advances(dict[str, float]):
+    """Looked up in the first face when they are first asked for."""
+
+    def __init__(self, fontbook: FontBook, style: Style) -> None:
+        self._face_for = partial(fontbook.face_for, style)
+        self._first = fontbook.first(style)
+
+    def __missing__(self, ch: str) -> float:
+        face = self._face_for(ch)
+        if face is None or face is not self._first:
+            raise KeyError(code_point(ch))
+        self[ch] = face.advance(ch)
+        return self[ch]
 
 
 @cache

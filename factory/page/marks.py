@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from factory.page import qr
 from factory.page.fonts import Face, Style
 
 MM_PER_PT = 25.4 / 72
@@ -229,20 +230,24 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """A QR symbol without its quiet zone.
-
-    rows: the modules from the top, one byte a module, 1 is dark.
-    """
+    """A QR symbol without its quiet zone; side and bits as in ``qr.Symbol``."""
 
     slot: str
     content: str
-    rows: tuple[bytes, ...] = field(repr=False)
+    side: int
+    bits: bytes = field(repr=False)
     x_mm: float
     y_mm: float
     size_mm: float
 
+    @property
+    def rows(self) -> tuple[bytes, ...]:
+        """The modules from the top, one byte a module, 1 is dark."""
+        return qr.rows(self.side, self.bits)
 
-PlacedMark = Run | Path | Picture | Code
+
+Filled = Run | Picture | Code  #: what a document has of its own
+PlacedMark = Filled | Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,7 +273,7 @@ class Page:
     """
 
     fixed: tuple[Run | Path, ...]
-    filled: tuple[Run | Picture | Code, ...]
+    filled: tuple[Filled, ...]
     slots: tuple[Slot, ...] = ()
 
     @property

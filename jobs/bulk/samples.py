@@ -22,13 +22,14 @@ from factory.contrast import Change, Side, Sort, contrast, of_sort
 from factory.errors import PermanentError, SealedDataError
 from factory.kinds import certificate
 from factory.kinds.stored import twin
-from factory.making import MAKINGS, Laid
+from factory.making import MAKINGS
 from factory.model import EditionState, Format, Kind, Order
 from factory.numbering import CODE_BYTES
 from factory.page import extract
 from factory.page.lint import check
 from factory.page.marks import Placed
 from factory.page.watermark import marked
+from factory.pressing import Laid
 from factory.profile import Profile
 from factory.register import check_pictures, local_day
 from factory.writers import pdf

@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from factory.errors import FieldError, LintError, SealRefusedError, SelfCheckError
-from factory.making import MAKINGS, Laid
+from factory.making import MAKINGS
 from factory.model import Format, Kind
 from factory.ofd.package import opened
 from factory.ofd.proof import proof
 from factory.page.fonts import FontBook
 from factory.page.marks import Run
+from factory.pressing import Laid
 from factory.profile import OfdData, OfdRules
 from factory.verify import verify
 from factory.verify_verdict import VerdictWord
