@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache, partial
@@ -108,6 +108,32 @@ class Metrics:
 
     ascent: int
     descent: int
+
+
+class Subsetter:
+    """Makes subsets of one face, by the same rules each time.
+
+    glyph:   the number of a covered character's glyph.
+    dropped: the tables that are left out.
+    """
+
+    def __init__(self, face: hb.Face, glyph: Callable[[str], int], dropped: Iterable[str]) -> None:
+        self._face, self._glyph = face, glyph
+        self._chosen = chosen = hb.SubsetInput()
+        chosen.flags = hb.SubsetFlags.NO_HINTING | hb.SubsetFlags.NO_LAYOUT_CLOSURE
+        chosen.drop_table_tag_set.update(int.from_bytes(tag.encode(), "big") for tag in dropped)
+
+    def subset(self, characters: Iterable[str]) -> Subset:
+        """The glyphs of these covered characters and nothing else; equal in, equal bytes out."""
+        wanted = sorted(set(characters))
+        # By code points only: for glyph numbers HarfBuzz goes through the whole character map.
+        chosen = self._chosen.unicode_set
+        chosen.clear()
+        chosen.update(map(ord, wanted))
+        plan = hb.SubsetPlan(self._face, self._chosen)
+        renumbered = plan.old_to_new_glyph_mapping
+        glyphs = {ch: renumbered[self._glyph(ch)] for ch in wanted}
+        return Subset(data=plan.execute().blob.data, glyphs=glyphs)
 
 
 class _Pen:
@@ -218,20 +244,11 @@ class Face:
 
         tables: those that are kept, where the face has them.
         """
-        wanted = {ch: self._glyph(ch) for ch in sorted(set(characters))}
-        plan = hb.SubsetPlan(self._face, self._subset_input(wanted, tables))
-        renumbered = plan.old_to_new_glyph_mapping
-        glyphs = {ch: renumbered[gid] for ch, gid in wanted.items()}
-        return Subset(data=plan.execute().blob.data, glyphs=glyphs)
+        return self.subsetter(tables).subset(characters)
 
-    def _subset_input(self, characters: Iterable[str], kept: frozenset[str]) -> hb.SubsetInput:
-        # By code points only: for glyph numbers HarfBuzz goes through the whole character map.
-        chosen = hb.SubsetInput()
-        chosen.unicode_set.update(map(ord, characters))
-        chosen.flags = hb.SubsetFlags.NO_HINTING | hb.SubsetFlags.NO_LAYOUT_CLOSURE
-        dropped = self._tables - kept
-        chosen.drop_table_tag_set.update(int.from_bytes(tag.encode(), "big") for tag in dropped)
-        return chosen
+    def subsetter(self, tables: frozenset[str] = EMBEDDED_TABLES) -> Subsetter:
+        """What makes many subsets one after the other, for one thread."""
+        return Subsetter(self._face, self._glyph, self._tables - tables)
 
     def _own_name(self) -> str:
         names = (self._face.get_name(ident) or "" for ident in NAME_IDS)

@@ -22,9 +22,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.sign.signers import ExternalSigner
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from factory.errors import SealRefusedError
+from factory.errors import SealRefusedError, SelfCheckError
 
 DIGEST = "sha256"
+SHORTEST = 8  #: bytes of an ECDSA value
+LONG_HEADER = 4  #: bytes of tag and length of a DER value of 256 to 65 535 bytes
 
 _MARKER = sha256(b"the digest of a document").digest()
 
@@ -59,6 +61,79 @@ class Container:
     def longest_der(self) -> int:
         """Bytes of the longest container this key can give."""
         return len(self.fill(_MARKER, bytes(_longest_signature(self.signing_cert))))
+
+
+Cut = tuple[bytes, bytes, bytes]  #: before, between and after digest and signature
+
+
+class Stencil:
+    """A container as it stands in documents: in hex digits, cut at what differs.
+
+    digits: of the hole between ``<`` and ``>``.
+    """
+
+    def __init__(self, container: Container, digits: int) -> None:
+        self._container, self._digits = container, digits
+        self._before, self._after = _attributes_template(container)
+        self._cuts: dict[int, Cut] = {}  # by the signature's length
+        self._lengths: dict[int, int] = {}  # of a signature, by the container's
+
+    @property
+    def blank(self) -> bytes:
+        """Everything of a container that does not differ."""
+        return b"".join((self._before, self._after, *self._cut(SHORTEST)))
+
+    def digest(self, document_digest: bytes) -> bytes:
+        """What the signer signs: SHA-256 of the signed attributes."""
+        return sha256(self._before + document_digest + self._after).digest()
+
+    def fill(self, document_digest: bytes, signature: bytes) -> bytes:
+        """All digits of the hole.  SealRefusedError: the signature is longer than its room."""
+        before, between, after = self._cut(len(signature))
+        digits = b"".join(
+            (
+                before,
+                document_digest.hex().encode("ascii"),
+                between,
+                signature.hex().encode("ascii"),
+                after,
+            )
+        )
+        if len(digits) > self._digits:
+            raise SealRefusedError("the signature needs more room than the template has")
+        return digits.ljust(self._digits, b"0")
+
+    def read(self, digits: bytes) -> tuple[bytes, bytes]:
+        """The document's digest and the signature that stand in a hole.
+
+        SelfCheckError: anything else in it is not what it would be filled with.
+        """
+        try:
+            return self._read(digits)
+        except (ValueError, IndexError, KeyError) as error:
+            raise SelfCheckError("signature container: is not the template's") from error
+
+    def _read(self, digits: bytes) -> tuple[bytes, bytes]:
+        size = self._lengths[2 * (int(digits[4:8], 16) + LONG_HEADER)]
+        before, between, _ = self._cut(size)
+        at, then = len(before), len(before) + 2 * sha256().digest_size + len(between)
+        digest = bytes.fromhex(digits[at : at + 64].decode("ascii"))
+        signature = bytes.fromhex(digits[then : then + 2 * size].decode("ascii"))
+        if self.fill(digest, signature) != digits:
+            raise ValueError("other digits")
+        return digest, signature
+
+    def _cut(self, size: int) -> Cut:
+        found = self._cuts.get(size)
+        if found is None:
+            found = self._cuts[size] = self._hex(_container_template(self._container, size))
+            self._lengths[sum(map(len, found)) + 2 * (sha256().digest_size + size)] = size
+        return found
+
+    @staticmethod
+    def _hex(cut: Cut) -> Cut:
+        before, between, after = (part.hex().encode("ascii") for part in cut)
+        return before, between, after
 
 
 def run_to_end(coroutine: Coroutine[Any, Any, Result]) -> Result:

@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from io import BytesIO
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
 from reportlab import rl_config
@@ -30,6 +31,7 @@ from factory.writers.pdf_fonts import Deflated, EmbeddedFont, compressed
 PRODUCER = "certificate-factory"
 PDF_VERSION = (1, 7)
 JPEG_START = b"\xff\xd8\xff"
+NO_CHARACTERS: Mapping[Face, str] = MappingProxyType({})
 
 #: GB/T 33190's path operators, which the sheet speaks, and PDF's (8.5.2).
 OPERATORS = {"M": "m", "L": "l", "B": "c", "C": "h"}
@@ -47,17 +49,19 @@ def draw(
     twin: bytes | None = None,
     licence_id: str | None = None,
     lang: str = "zh-CN",
+    spare: Mapping[Face, str] = NO_CHARACTERS,
 ) -> bytes:
     """An unsealed PDF.
 
     pictures: role -> baseline JPEG, copied into the file as it is.
     created:  aware; the only time in the file, printed in the zone Asia/Shanghai.
     twin:     the face as canonical JSON; becomes a file inside the file.
+    spare:    characters that are embedded beside those that are printed, by face.
     PictureError: a picture is missing or is no JPEG.
     """
     created = created.astimezone(SHANGHAI)
     target = BytesIO()
-    fonts = _fonts(placed)
+    fonts = embedded(placed, spare)
     canvas = _Canvas(target, placed, lang)
     _describe(canvas, title, licence_id, created)
     if twin is not None:
@@ -112,12 +116,13 @@ class _Canvas(Canvas):
 
     def draw_run(self, run: Run, font: EmbeddedFont) -> None:
         """Characters at their place; a bold run is outlined as well as filled (9.3.6)."""
-        x, y = _number(run.x_mm / MM_PER_PT), self._up(run.y_mm)
+        x, y = number(run.x_mm / MM_PER_PT), self._up(run.y_mm)
         bold = ""
         if run.bold_mm:
-            bold = f"2 Tr {_number(run.bold_mm / MM_PER_PT)} w {_colour(run.colour, 'RG')} "
+            bold = f"2 Tr {number(run.bold_mm / MM_PER_PT)} w {colour_operator(run.colour, 'RG')} "
+        colour, size = colour_operator(run.colour, "rg"), number(run.size_pt)
         self.addLiteral(
-            f"q BT {bold}{_colour(run.colour, 'rg')} /{font.alias} {_number(run.size_pt)} Tf "
+            f"q BT {bold}{colour} /{font.alias} {size} Tf "
             f"{x} {y} Td {font.encode(run.text)} Tj ET Q"
         )
 
@@ -137,8 +142,8 @@ class _Canvas(Canvas):
 
     def draw_code(self, code: Code) -> None:
         """The dark modules as a stencil mask (8.9.6.2), inline (8.9.7)."""
-        x, y = _number(code.x_mm / MM_PER_PT), self._up(code.y_mm + code.size_mm)
-        size = _number(code.size_mm / MM_PER_PT)
+        x, y = number(code.x_mm / MM_PER_PT), self._up(code.y_mm + code.size_mm)
+        size = number(code.size_mm / MM_PER_PT)
         stencil = f"/IM true /W {code.side} /H {code.side} /BPC 1 /D [1 0] /F /AHx"
         self.addLiteral(
             f"q 0 g {size} 0 0 {size} {x} {y} cm BI {stencil} ID {code.bits.hex()}> EI Q"
@@ -157,7 +162,7 @@ class _Canvas(Canvas):
         )
 
     def _up(self, y_mm: float) -> str:
-        return _number((self._page_height_mm - y_mm) / MM_PER_PT)
+        return number((self._page_height_mm - y_mm) / MM_PER_PT)
 
 
 class _Jpeg(ImageReader):
@@ -186,22 +191,29 @@ class _Ended(bytes, pdfdoc.PDFObject):
         return bytes(self) + b"\n"
 
 
-def _fonts(placed: Placed) -> dict[Face, EmbeddedFont]:
+def embedded(placed: Placed, spare: Mapping[Face, str] = NO_CHARACTERS) -> dict[Face, EmbeddedFont]:
     """One subset for each face the document uses, in the order of first use."""
     used: defaultdict[Face, set[str]] = defaultdict(set)
     for page in placed.pages:
         for mark in page.marks:
             if isinstance(mark, Run):
                 used[mark.face].update(mark.text)
+    for face, characters in spare.items():
+        used[face].update(characters)
     return {
         face: EmbeddedFont(alias=f"F{n}", face=face, subset=face.subset(characters))
         for n, (face, characters) in enumerate(used.items(), start=1)
     }
 
 
+def keywords_of(licence_id: str | None) -> str:
+    """What a document's description says of it beside the title."""
+    return f"证照标识:{licence_id}" if licence_id else ""
+
+
 def _describe(canvas: _Canvas, title: str, licence_id: str | None, created: datetime) -> None:
     """Info dictionary and XMP, which say the same; no personal data in them."""
-    keywords = f"证照标识:{licence_id}" if licence_id else ""
+    keywords = keywords_of(licence_id)
     canvas.document.info = _Info(title=title, keywords=keywords, created=created)
     pdfa.add_archival(
         canvas.document, title=title, producer=PRODUCER, keywords=keywords, at=created
@@ -240,11 +252,11 @@ def _figure(path: Path) -> str:
     paint = {(True, False): "f", (False, True): "S", (True, True): "B"}[
         (path.fill is not None, path.stroke is not None)
     ]
-    setting = f"{_number(path.width_mm)} w"
+    setting = f"{number(path.width_mm)} w"
     if path.fill is not None:
-        setting += " " + _colour(path.fill, "rg")
+        setting += " " + colour_operator(path.fill, "rg")
     if path.stroke is not None:
-        setting += " " + _colour(path.stroke, "RG")
+        setting += " " + colour_operator(path.stroke, "RG")
     copies = "\n".join(f"{_matrix(step)} cm {operators} {paint}" for step in _steps(path.copies))
     return f"q {setting}\n{copies} Q"
 
@@ -288,14 +300,14 @@ def _operators(data: str) -> Iterable[str]:
     yield pending
 
 
-def _colour(colour: Colour, operator: str) -> str:
-    return " ".join(_number(part / 255) for part in colour) + f" {operator}"
+def colour_operator(colour: Colour, operator: str) -> str:
+    return " ".join(number(part / 255) for part in colour) + f" {operator}"
 
 
 def _matrix(matrix: Matrix) -> str:
-    return " ".join(_number(part, 6) for part in matrix)
+    return " ".join(number(part, 6) for part in matrix)
 
 
-def _number(value: float, digits: int = 3) -> str:
+def number(value: float, digits: int = 3) -> str:
     """As few digits as show no difference in print."""
     return f"{value:.{digits}f}".rstrip("0").rstrip(".").replace("-0.", "-.") or "0"

@@ -1,0 +1,160 @@
+"""What differs on a page, as PDF operators: runs, pictures and codes.  ISO 32000-1, 9.4 and 8.9.
+
+A press has one constant font a face, with the characters that most of its documents need.  Others
+are left to a font of the document's own; a run changes between the two and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+
+from factory.errors import PressUnableError
+from factory.page.fonts import Face, Subset
+from factory.page.marks import MM_PER_PT, Code, Colour, Filled, Picture, Run
+from factory.writers.pdf import colour_operator, number
+
+MOST_KEPT = 4096
+ASCII = 128
+
+#: what is printed, and what of it the constant fonts lack; None: only the document can say
+Words = tuple[Filled, str | None, frozenset[str]]
+Lacking = dict[Face, set[str]]
+
+
+class ConstantFont:
+    """The constant font of one face.
+
+    alias: its name in the page's resources.
+    """
+
+    def __init__(self, alias: str, glyphs: Mapping[str, int]) -> None:
+        self.alias = alias
+        self.codes = {ch: f"{glyph:04X}" for ch, glyph in glyphs.items()}
+        low = bytearray(ASCII)
+        for ch, glyph in glyphs.items():
+            if ord(ch) < ASCII and glyph <= 0xFF:  # noqa: PLR2004 - a byte
+                low[ord(ch)] = glyph
+        self._low = bytes(low).ljust(0x100, b"\0")
+
+    def encode(self, text: str) -> str | None:
+        """Glyph numbers as hex digits; None where a character is not in the font."""
+        if text.isascii():
+            glyphs = text.encode("ascii").translate(self._low)
+            if 0 not in glyphs:
+                wide = bytearray(2 * len(glyphs))
+                wide[1::2] = glyphs
+                return wide.hex()
+        try:
+            return "".join(map(self.codes.__getitem__, text))
+        except KeyError:
+            return None
+
+
+class Writing:
+    """Turns the marks of a page of that height into operators.
+
+    fonts: the constant fonts; a face that has none is the document's alone.
+    own:   how the document's own font of a face is called.
+    """
+
+    def __init__(
+        self, height_mm: float, fonts: Mapping[Face, ConstantFont], own: Callable[[Face], str]
+    ) -> None:
+        self._height_mm, self._fonts, self._own = height_mm, fonts, own
+        self._kept: dict[int, Words] = {}
+        self._heads: dict[tuple[object, ...], str] = {}
+
+    def words(self, marks: Iterable[Filled], lacking: Lacking) -> Sequence[Words]:
+        """Every mark; what the constant fonts lack is gathered by face."""
+        kept, found = self._kept, []
+        for mark in marks:
+            words = kept.get(id(mark))
+            if words is None or words[0] is not mark:
+                words = self._keep(mark)
+            if words[2]:
+                lacking.setdefault(mark.face, set()).update(words[2])  # type: ignore[union-attr]
+            found.append(words)
+        return found
+
+    def content(self, words: Iterable[Words], subsets: Mapping[Face, Subset]) -> bytes:
+        """The content stream.  subsets: the document's own fonts."""
+        return " ".join(
+            written if written is not None else self._mixed(mark, subsets)
+            for mark, written, _ in words
+        ).encode("ascii")
+
+    def _keep(self, mark: Filled) -> Words:
+        """The same mark comes again where its value does."""
+        words = self._of(mark)
+        if len(self._kept) >= MOST_KEPT:
+            self._kept.clear()
+        self._kept[id(mark)] = words
+        return words
+
+    def _of(self, mark: Filled) -> Words:
+        if isinstance(mark, Code):
+            return mark, f"{self._head(mark)}{mark.bits.hex()}> EI Q", frozenset()
+        if isinstance(mark, Picture):
+            return mark, self._picture(mark), frozenset()
+        if mark.bold_mm:
+            raise PressUnableError("a value in bold")
+        font = self._fonts.get(mark.face)
+        digits = font and font.encode(mark.text)
+        if font is None or digits is None:
+            return mark, None, frozenset(mark.text).difference(font.codes if font else ())
+        return mark, f"{self._start(mark, font.alias)}{digits}>Tj ET", frozenset()
+
+    def _mixed(self, run: Filled, subsets: Mapping[Face, Subset]) -> str:
+        """Now in the constant font, now in the document's own."""
+        assert isinstance(run, Run)  # noqa: S101 - nothing else lacks characters
+        font, glyphs = self._fonts.get(run.face), subsets[run.face].glyphs
+        shared: Mapping[str, str] = font.codes if font else {}
+        parts: list[str] = []
+        for is_shared, characters in groupby(run.text, key=shared.__contains__):
+            alias = font.alias if font and is_shared else self._own(run.face)
+            codes = (shared[ch] if is_shared else f"{glyphs[ch]:04X}" for ch in characters)
+            opening = f"/{alias} {number(run.size_pt)} Tf<" if parts else self._start(run, alias)
+            parts.append(f"{opening}{''.join(codes)}>Tj")
+        return " ".join((*parts, "ET"))
+
+    def _start(self, run: Run, alias: str) -> str:
+        """Everything of a run before its digits."""
+        key = (alias, run.x_mm, run.y_mm, run.size_pt, run.colour)
+        return self._heads.get(key) or self._learn(key, self._opening(run, alias))
+
+    def _opening(self, run: Run, alias: str) -> str:
+        x, y = number(run.x_mm / MM_PER_PT), self._up(run.y_mm)
+        colour = _fill(run.colour)
+        return f"BT {colour} /{alias} {number(run.size_pt)} Tf {x} {y} Td <"
+
+    def _head(self, code: Code) -> str:
+        """Everything of a code before its digits (8.9.7)."""
+        key = (code.slot, code.side)
+        return self._heads.get(key) or self._learn(key, self._stencil(code))
+
+    def _stencil(self, code: Code) -> str:
+        x, y = number(code.x_mm / MM_PER_PT), self._up(code.y_mm + code.size_mm)
+        size = number(code.size_mm / MM_PER_PT)
+        return (
+            f"q 0 g {size} 0 0 {size} {x} {y} cm"
+            f" BI /IM true /W {code.side} /H {code.side} /BPC 1 /D [1 0] /F /AHx ID "
+        )
+
+    def _picture(self, picture: Picture) -> str:
+        width, height = (number(mm / MM_PER_PT) for mm in (picture.width_mm, picture.height_mm))
+        x, y = number(picture.x_mm / MM_PER_PT), self._up(picture.y_mm + picture.height_mm)
+        return f"q {width} 0 0 {height} {x} {y} cm /{picture.role} Do Q"
+
+    def _up(self, y_mm: float) -> str:
+        return number((self._height_mm - y_mm) / MM_PER_PT)
+
+    def _learn(self, key: tuple[object, ...], words: str) -> str:
+        if len(self._heads) >= MOST_KEPT:
+            self._heads.clear()
+        self._heads[key] = words
+        return words
+
+
+def _fill(colour: Colour) -> str:
+    return colour_operator(colour, "rg")
