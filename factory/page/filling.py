@@ -8,11 +8,11 @@ face, which is seen from their advances alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from factory.errors import LintError
 from factory.page import qr
-from factory.page.fitting import Fitted, Glyph, at_full_size, fit, printable, width_em
+from factory.page.fitting import Glyph, fit, printable, unbroken, width_em
 from factory.page.fonts import Face, FontBook
 from factory.page.marks import (
     ASCENT,
@@ -33,6 +33,8 @@ QUIET_MODULES = 4  #: light modules around a QR symbol, GB/T 18284-2000, 7.9
 MOST_KEPT = 512  #: values of one slot
 
 Piece = tuple[Face, str, float]  #: face, text, width in ems
+Place = tuple[float, float]  #: of a line: size in points, baseline in millimetres
+L = TypeVar("L")
 
 
 class Filling(Protocol):
@@ -89,8 +91,11 @@ class _Text:
     def __init__(self, slot: TextSlot, fontbook: FontBook) -> None:
         self.name = slot.name
         self._slot, self._fontbook = slot, fontbook
-        self._first_face = fontbook.first(slot.style)
+        self._face = fontbook.first(slot.style)
         self._advances = fontbook.advances(slot.style)
+        self._first_mm = slot.y_mm + ASCENT * slot.size_pt * MM_PER_PT
+        self._full_mm = slot.size_pt * MM_PER_PT
+        self._is_high_enough = self._full_mm <= slot.height_mm
         self._kept: dict[Value, tuple[Run, ...]] = {}
 
     def marks(self, value: Value | None) -> tuple[Run, ...]:
@@ -99,63 +104,81 @@ class _Text:
             value = ""
         runs = self._kept.get(value)
         if runs is None:
-            runs = tuple(self._set(value))
+            runs = (type(value) is str and self._plain(value)) or tuple(self._set(value))
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
             self._kept[value] = runs
         return runs
 
+    def _plain(self, text: str) -> tuple[Run, ...]:
+        """In one line, at full size and in the first face, as most values are; else nothing."""
+        slot, face = self._slot, self._face
+        try:
+            wide = sum(map(self._advances.__getitem__, text))
+        except KeyError:
+            return ()
+        is_wider = wide * self._full_mm > slot.width_mm
+        if face is None or not text or is_wider or not self._is_high_enough:
+            return ()
+        return (self._run(face, text, wide, wide, slot.size_pt, self._first_mm),)
+
     def _set(self, value: Value) -> Iterator[Run]:
+        """Anything: smaller, in more lines, in other faces where it must be."""
         texts = [text for text in ((value,) if isinstance(value, str) else value) if text]
         if not texts:
             if self._slot.required:
                 raise LintError(f"{self.name}: a value is required")
-            return iter(())
-        try:  # in its first face alone, as most are
+            return
+        try:  # in the first face alone, and in a line each
             widths = [sum(map(self._advances.__getitem__, text)) for text in texts]
+            whole = unbroken(self._slot, widths)
         except KeyError:
-            return self._fitted(texts)
-        face, fitted = self._first_face, at_full_size(self._slot, widths)
-        if face is None or fitted is None:
-            return self._fitted(texts)
-        return self._plain(face, texts, widths, fitted)
-
-    def _plain(
-        self, face: Face, texts: list[str], widths: list[float], fitted: Fitted[int]
-    ) -> Iterator[Run]:
-        """Each in a line of its own and in one face."""
-        for number, down_mm in fitted.lines:
-            piece = (face, texts[number], widths[number])
-            yield from self._line([piece], widths[number], fitted.size_pt, down_mm)
+            whole = None
+        face = self._face
+        if whole is None or face is None:
+            yield from self._fitted(texts)
+            return
+        for number, down_mm in whole.lines:
+            wide, y_mm = widths[number], self._first_mm + down_mm
+            yield self._run(face, texts[number], wide, wide, whole.size_pt, y_mm)
 
     def _fitted(self, texts: list[str]) -> Iterator[Run]:
-        """Smaller, wrapped, or in other faces where it must be."""
         paragraphs = tuple(
             printable(self.name, text, self._slot.style, self._fontbook) for text in texts
         )
         fitted = fit(self._slot, paragraphs)
         for line, down_mm in fitted.lines:
-            yield from self._line(pieces(line), width_em(line), fitted.size_pt, down_mm)
+            whole, before, y_mm = width_em(line), 0.0, self._first_mm + down_mm
+            for face, text, wide in pieces(line):
+                yield self._run(face, text, wide, whole, fitted.size_pt, y_mm, before)
+                before += wide * fitted.size_pt * MM_PER_PT
 
-    def _line(
-        self, line: Iterator[Piece] | list[Piece], width: float, size_pt: float, down_mm: float
-    ) -> Iterator[Run]:
+    def _run(
+        self,
+        face: Face,
+        text: str,
+        wide: float,
+        line: float,
+        size_pt: float,
+        y_mm: float,
+        before_mm: float = 0.0,
+    ) -> Run:
+        """A piece of a line, that far behind the line's start; widths in ems."""
         slot = self._slot
-        x_mm = start_of(slot.align, slot.x_mm, slot.width_mm, width * size_pt * MM_PER_PT)
-        y_mm = slot.y_mm + ASCENT * slot.size_pt * MM_PER_PT + down_mm
-        for face, text, wide in line:
-            width_mm = wide * size_pt * MM_PER_PT
-            yield Run(
-                face=face,
-                text=text,
-                x_mm=x_mm,
-                y_mm=y_mm,
-                width_mm=width_mm,
-                size_pt=size_pt,
-                colour=slot.colour,
-                slot=self.name,
-            )
-            x_mm += width_mm
+        start_mm = slot.x_mm
+        if slot.align is not Align.LEFT:
+            width_mm = line * size_pt * MM_PER_PT
+            start_mm = start_of(slot.align, start_mm, slot.width_mm, width_mm)
+        return Run(
+            face=face,
+            text=text,
+            x_mm=start_mm + before_mm,
+            y_mm=y_mm,
+            width_mm=wide * size_pt * MM_PER_PT,
+            size_pt=size_pt,
+            colour=slot.colour,
+            slot=self.name,
+        )
 
 
 class _Picture:

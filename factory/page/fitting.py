@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -66,67 +66,77 @@ def width_em(line: Line) -> float:
     return sum(glyph.advance for glyph in line)
 
 
-def at_full_size(slot: TextSlot, widths: Sequence[float]) -> Fitted[int] | None:
-    """Paragraphs, by their number, in one line each; None where ``fit`` must look for a way.
-
-    widths: of each paragraph, in ems.
-    """
-    return _stack(slot, slot.size_pt, [[n] for n in range(len(widths))], widths.__getitem__)
-
-
 def fit(slot: TextSlot, paragraphs: tuple[Line, ...]) -> Fitted[Line]:
     """The paragraphs at the largest size and fewest lines their slot takes.
 
     LintError: not even at the slot's smallest size; names the field, never the value.
     """
-    for fitted in _trials(slot, paragraphs):
+    whole = unbroken(slot, [width_em(paragraph) for paragraph in paragraphs])
+    if whole is not None:
+        lines = tuple((paragraphs[number], down_mm) for number, down_mm in whole.lines)
+        return Fitted(size_pt=whole.size_pt, lines=lines)
+    for size_pt in _sizes(slot.size_pt, slot.min_size_pt):
+        fitted = _wrapped(slot, size_pt, paragraphs)
         if fitted is not None:
             return fitted
     raise LintError(f"{slot.name}: longer than its place on the page at {slot.min_size_pt} pt")
 
 
-def _trials(slot: TextSlot, paragraphs: tuple[Line, ...]) -> Iterator[Fitted[Line] | None]:
-    """One line each down to ``wrap_below_pt``, then wrapped down to ``min_size_pt``."""
-    for size_pt in _sizes(slot.size_pt, slot.wrap_below_pt):
-        yield _stack(slot, size_pt, [[paragraph] for paragraph in paragraphs], width_em)
-    for size_pt in _sizes(slot.size_pt, slot.min_size_pt):
-        limit = slot.width_mm / (size_pt * MM_PER_PT)
-        yield _stack(slot, size_pt, [wrap(paragraph, limit) for paragraph in paragraphs], width_em)
+def unbroken(slot: TextSlot, widths: Sequence[float]) -> Fitted[int] | None:
+    """Paragraphs, by their number, in one line each; not smaller than ``wrap_below_pt``.
 
-
-def _sizes(first_pt: float, last_pt: float) -> Iterator[float]:
-    for step in range(int((first_pt - last_pt) / STEP_PT) + 1):
-        yield first_pt - step * STEP_PT
-
-
-def _stack(
-    slot: TextSlot, size_pt: float, wrapped: list[list[L]], width: Callable[[L], float]
-) -> Fitted[L] | None:
-    """The lines below each other, or None where they are too many, too wide or too high.
-
-    width: of a line, in ems.
+    widths: of each paragraph, in ems.
     """
-    em_mm = size_pt * MM_PER_PT
-    lines = [line for paragraph in wrapped for line in paragraph]
-    if len(lines) > slot.max_lines or max(map(width, lines)) * em_mm > slot.width_mm:
+    if len(widths) > slot.max_lines:
         return None
-    for pitch_mm in (slot.pitch_mm, 0.0):
-        stacked, used_mm = _descend(wrapped, slot.leading * em_mm, pitch_mm)
-        if used_mm + em_mm <= slot.height_mm:
-            return Fitted(size_pt=size_pt, lines=stacked)
+    widest, counts = max(widths), [1] * len(widths)
+    for size_pt in _sizes(slot.size_pt, slot.wrap_below_pt, _too_wide(slot, widest)):
+        em_mm = size_pt * MM_PER_PT
+        if widest * em_mm <= slot.width_mm:
+            depths = _depths(slot, em_mm, counts)
+            if depths is not None:
+                return Fitted(size_pt=size_pt, lines=tuple(enumerate(depths)))
     return None
 
 
-def _descend(
-    wrapped: list[list[L]], leading_mm: float, pitch_mm: float
-) -> tuple[tuple[tuple[L, float], ...], float]:
-    """Each line with its depth, and the depth of the last one."""
-    placed: list[tuple[L, float]] = []
-    top_mm = 0.0
-    for paragraph in wrapped:
-        placed += [(line, top_mm + n * leading_mm) for n, line in enumerate(paragraph)]
-        top_mm += max(pitch_mm, len(paragraph) * leading_mm)
-    return tuple(placed), placed[-1][1]
+def _wrapped(slot: TextSlot, size_pt: float, paragraphs: tuple[Line, ...]) -> Fitted[Line] | None:
+    """The lines below each other, or None where they are too many, too wide or too high."""
+    em_mm = size_pt * MM_PER_PT
+    wrapped = [wrap(paragraph, slot.width_mm / em_mm) for paragraph in paragraphs]
+    lines = [line for paragraph in wrapped for line in paragraph]
+    if len(lines) > slot.max_lines or max(map(width_em, lines)) * em_mm > slot.width_mm:
+        return None
+    depths = _depths(slot, em_mm, [len(paragraph) for paragraph in wrapped])
+    if depths is None:
+        return None
+    return Fitted(size_pt=size_pt, lines=tuple(zip(lines, depths, strict=True)))
+
+
+def _sizes(first_pt: float, last_pt: float, passed: int = 0) -> Iterator[float]:
+    for step in range(passed, int((first_pt - last_pt) / STEP_PT) + 1):
+        yield first_pt - step * STEP_PT
+
+
+def _too_wide(slot: TextSlot, widest: float) -> int:
+    """How many of the first sizes need not be tried, at least, for a line of that width."""
+    largest_pt = slot.width_mm / (widest * MM_PER_PT) if widest else slot.size_pt
+    return max(0, int((slot.size_pt - largest_pt) / STEP_PT) - 1)
+
+
+def _depths(slot: TextSlot, em_mm: float, counts: Sequence[int]) -> list[float] | None:
+    """Of each line below the first; closer together where there is no room for the pitch.
+
+    counts: lines of each paragraph.  None: the last does not fit.
+    """
+    leading_mm = slot.leading * em_mm
+    for pitch_mm in (slot.pitch_mm, 0.0):
+        depths, top_mm = [], 0.0
+        for count in counts:
+            depths += [top_mm + n * leading_mm for n in range(count)]
+            top_mm += max(pitch_mm, count * leading_mm)
+        if depths[-1] + em_mm <= slot.height_mm:
+            return depths
+    return None
 
 
 def wrap(paragraph: Line, limit_em: float) -> list[Line]:

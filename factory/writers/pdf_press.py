@@ -190,8 +190,7 @@ class PdfPress:
         state = self._state.copy()
         state.update(body)
         number = self._numbers[SIGNATURE]
-        head_size = len(SIGNED % (number, template.signature, moment.signed, 0, 0, 0))
-        hole = signed_at + head_size
+        hole = signed_at + len(SIGNED % (number, template.signature, moment.signed, 0, 0, 0))
         after = hole + self._digits + 2
         entries = (*offsets[:constant], signed_at, *offsets[constant:])
         tail = self._tail(entries, after, state.digest()[:16].hex().encode("ascii"))

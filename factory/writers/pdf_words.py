@@ -20,6 +20,7 @@ ASCII = 128
 #: what is printed, and what of it the constant fonts lack; None: only the document can say
 Words = tuple[Filled, str | None, frozenset[str]]
 Lacking = dict[Face, set[str]]
+NOTHING: frozenset[str] = frozenset()
 
 
 class ConstantFont:
@@ -93,17 +94,22 @@ class Writing:
         return words
 
     def _of(self, mark: Filled) -> Words:
+        if isinstance(mark, Run):
+            return self._run(mark)
         if isinstance(mark, Code):
-            return mark, f"{self._head(mark)}{mark.bits.hex()}> EI Q", frozenset()
-        if isinstance(mark, Picture):
-            return mark, self._picture(mark), frozenset()
-        if mark.bold_mm:
+            return mark, f"{self._head(mark)}{mark.bits.hex()}> EI Q", NOTHING
+        return mark, self._picture(mark), NOTHING
+
+    def _run(self, run: Run) -> Words:
+        if run.bold_mm:
             raise PressUnableError("a value in bold")
-        font = self._fonts.get(mark.face)
-        digits = font and font.encode(mark.text)
-        if font is None or digits is None:
-            return mark, None, frozenset(mark.text).difference(font.codes if font else ())
-        return mark, f"{self._start(mark, font.alias)}{digits}>Tj ET", frozenset()
+        font = self._fonts.get(run.face)
+        if font is None:
+            return run, None, frozenset(run.text)
+        digits = font.encode(run.text)
+        if digits is None:
+            return run, None, frozenset(run.text).difference(font.codes)
+        return run, f"{self._start(run, font.alias)}{digits}>Tj ET", NOTHING
 
     def _mixed(self, run: Filled, subsets: Mapping[Face, Subset]) -> str:
         """Now in the constant font, now in the document's own."""
