@@ -21,7 +21,7 @@ from factory.kinds import KINDS
 from factory.kinds.stored import twin
 from factory.making import MAKINGS, Identity, Making
 from factory.model import ChunkId, Format, Order, OrderId, Queue
-from factory.page.lint import check
+from factory.page.glance import check
 from factory.page.marks import Placed
 from factory.pressing import Awaiting, Laid
 from factory.register import local_day

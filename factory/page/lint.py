@@ -83,14 +83,14 @@ def every_value_is_printed(drawing: Drawing) -> Iterator[str]:
     slots = {slot_name(slot): slot for slot in drawing.slots}
     for name, slot in slots.items():
         if isinstance(slot, TextSlot):
-            if _plain(drawing.placed.text(name)) != _plain(_value(drawing, name)):
+            if plain(drawing.placed.text(name)) != plain(_value(drawing, name)):
                 yield f"{name}: not printed as given"
         elif isinstance(slot, CodeSlot) and _contents(drawing, slot) != [_value(drawing, name)]:
             yield f"{name}: the code does not hold what is given"
         elif isinstance(slot, PictureSlot) and _missing(drawing, slot):
             yield f"{name}: the picture is not printed"
     for name, value in drawing.values.items():
-        if name in drawing.sheet.wanted and name not in slots and _plain(value):
+        if name in drawing.sheet.wanted and name not in slots and plain(value):
             yield f"{name}: not printed as given"
 
 
@@ -108,7 +108,7 @@ def texts_stay_in_their_slots(drawing: Drawing) -> Iterator[str]:
         for mark in page.marks:
             if isinstance(mark, Run) and mark.slot is not None:
                 box = boxes.get(mark.slot)
-                if box is None or not _inside(_bounds(mark), box):
+                if box is None or not inside(bounds(mark), box):
                     yield f"{mark.slot}: wider or higher than its place"
 
 
@@ -116,20 +116,20 @@ def nothing_lies_over_another(drawing: Drawing) -> Iterator[str]:
     """No two values, labels or pictures share a spot; two signatures neither."""
     for page in drawing.placed.pages:
         inked = [(_label(mark), mark) for mark in page.marks if not isinstance(mark, Path)]
-        boxes = [(name, _bounds(mark)) for name, mark in inked]
+        boxes = [(name, bounds(mark)) for name, mark in inked]
         yield from _collisions(boxes)
         signed = [slot for slot in page.slots if isinstance(slot, SignatureSlot)]
-        yield from _collisions([(slot.name, _slot_box(slot)) for slot in signed])
+        yield from _collisions([(slot.name, slot_box(slot)) for slot in signed])
 
 
 def marks_stay_on_the_page(drawing: Drawing) -> Iterator[str]:
     """Nothing is drawn outside the page box, seals and signatures included."""
     page = (0.0, 0.0, drawing.placed.width_mm, drawing.placed.height_mm)
     for mark in drawing.marks:
-        if not _inside(_bounds(mark), page):
+        if not inside(bounds(mark), page):
             yield f"{_label(mark)}: outside the page"
     for box in drawing.placed.signatures:
-        if not _inside(_box(box.x_mm, box.y_mm, box.width_mm, box.height_mm), page):
+        if not inside(_box(box.x_mm, box.y_mm, box.width_mm, box.height_mm), page):
             yield f"{box.name}: outside the page"
 
 
@@ -179,11 +179,12 @@ def _collisions(boxes: list[tuple[str, Box]]) -> Iterator[str]:
         for other, below in falling[place + 1 :]:
             if below[1] >= box[3] - TOLERANCE_MM:
                 break
-            if name != other and _overlap(box, below):
+            if name != other and overlap(box, below):
                 yield f"{name}: lies over {other}"
 
 
-def _overlap(one: Box, other: Box) -> bool:
+def overlap(one: Box, other: Box) -> bool:
+    """Whether they share more than an edge."""
     return (
         one[0] < other[2] - TOLERANCE_MM
         and other[0] < one[2] - TOLERANCE_MM
@@ -192,7 +193,12 @@ def _overlap(one: Box, other: Box) -> bool:
     )
 
 
-def _slot_box(slot: SignatureSlot) -> Box:
+def slot_box(slot: Slot) -> Box:
+    """Where its marks may be."""
+    if isinstance(slot, TextSlot):
+        return _text_box(slot)
+    if isinstance(slot, CodeSlot):
+        return _box(slot.x_mm, slot.y_mm, slot.size_mm, slot.size_mm)
     return _box(slot.x_mm, slot.y_mm, slot.width_mm, slot.height_mm)
 
 
@@ -202,7 +208,8 @@ def _label(mark: PlacedMark) -> str:
     return (mark.slot or "label") if isinstance(mark, Run | Code) else "figure"
 
 
-def _plain(value: Value) -> str:
+def plain(value: Value) -> str:
+    """All of it, without white space."""
     text = value if isinstance(value, str) else "".join(value)
     return "".join(text.split())
 
@@ -227,7 +234,8 @@ def _box(x_mm: float, y_mm: float, width_mm: float, height_mm: float) -> Box:
     return x_mm, y_mm, x_mm + width_mm, y_mm + height_mm
 
 
-def _inside(inner: Box, outer: Box) -> bool:
+def inside(inner: Box, outer: Box) -> bool:
+    """Whether it does not reach out of the other."""
     return (
         inner[0] >= outer[0] - TOLERANCE_MM
         and inner[1] >= outer[1] - TOLERANCE_MM
@@ -236,7 +244,8 @@ def _inside(inner: Box, outer: Box) -> bool:
     )
 
 
-def _bounds(mark: PlacedMark) -> Box:
+def bounds(mark: PlacedMark) -> Box:
+    """Where a mark's ink may be; a text's width is measured anew from its face."""
     if isinstance(mark, Run):
         em_mm = mark.size_pt * MM_PER_PT
         width_mm = mark.face.width(mark.text) * em_mm
