@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from factory.errors import FieldError, PressUnableError, SealRefusedError
 from factory.model import Format
-from factory.ofd.package import Member, packed
+from factory.ofd.package import Member, opened, packed
 from factory.ofd.proof import proof as ofd_proof
 from factory.page.marks import AUTHORITY_SEAL, Placed, SignatureBox, Value
 from factory.page.proof import proof as pdf_proof
@@ -21,7 +21,7 @@ from factory.pressing import Awaiting, Laid, Press
 from factory.seals import fields, ofd_selfcheck, pades, selfcheck
 from factory.seals import ofd as ofd_seal
 from factory.seals.signer import SealIdentity, SesIdentity
-from factory.writers import ofd, pdf
+from factory.writers import ofd, pdf, pdf_press
 
 Identity = SealIdentity | SesIdentity
 I = TypeVar("I", SealIdentity, SesIdentity)  # noqa: E741
@@ -34,6 +34,7 @@ class Making(Generic[I]):
     sealed:     drawn and proofed, with all of the authority's seal but its signature.
     unsealed:   drawn and proofed; nobody of ours seals it.
     self_check: what every sealed file passes before it is stored; SelfCheckError.
+    proof:      what a reader finds in a sealed file is what was placed; LintError.
     press:      compiled from some documents of one design that are to be sealed alike;
                 PressUnableError: there can be none.
     """
@@ -42,6 +43,7 @@ class Making(Generic[I]):
     sealed: Callable[[Laid, I], Awaiting]
     unsealed: Callable[[Laid], bytes]
     self_check: Callable[[bytes, I], None]
+    proof: Callable[[bytes, Laid], None]
     press: Callable[[Sequence[Laid], I], Press]
 
 
@@ -75,6 +77,15 @@ def _unsealed_pdf(laid: Laid) -> bytes:
 
 def _checked_pdf(data: bytes, identity: SealIdentity) -> None:
     selfcheck.self_check(data, identity.signing_cert)
+
+
+def _proofed_pdf(data: bytes, laid: Laid) -> None:
+    pdf_proof(data, laid.placed, laid.values, is_sealed=True)
+
+
+def _proofed_ofd(data: bytes, laid: Laid) -> None:
+    members = [Member(name=name, data=content) for name, content in opened(data).items()]
+    ofd_proof(members, laid.placed)
 
 
 def _ofd_members(laid: Laid) -> Sequence[Member]:
@@ -148,13 +159,15 @@ MAKINGS: Mapping[Format, Making[Any]] = {
         sealed=_sealed_pdf,
         unsealed=_unsealed_pdf,
         self_check=_checked_pdf,
-        press=_no_press,
+        proof=_proofed_pdf,
+        press=pdf_press.compiled,
     ),
     Format.OFD: Making(
         content_type="application/ofd",
         sealed=_sealed_ofd,
         unsealed=_unsealed_ofd,
         self_check=ofd_selfcheck.self_check,
+        proof=_proofed_ofd,
         press=_no_press,
     ),
 }

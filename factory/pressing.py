@@ -49,10 +49,12 @@ class Awaiting:
 class Press(Protocol):
     """A template: one design with its fonts and one seal, compiled.
 
-    ident: hex digits of a SHA-256 over everything it depends on.
+    ident:  hex digits of a SHA-256 over everything it depends on.
+    lacked: glyphs that its documents had to bring themselves so far.
     """
 
     ident: str
+    lacked: int
 
     def fits(self, laid: Laid) -> bool:
         """Whether this template is for that document: of its design, words and pictures."""

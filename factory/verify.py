@@ -196,11 +196,14 @@ def _twin(reader: PdfFileReader) -> bytes | None:
     [_, listed] = root["/Names"]["/EmbeddedFiles"]["/Names"]
     if spec != listed or spec.get_object()["/AFRelationship"] != "/Data":
         return None
-    return _inflated(spec.get_object()["/EF"]["/F"])
+    return _held(spec.get_object()["/EF"]["/F"])
 
 
-def _inflated(stream: Any) -> bytes | None:
-    """What a deflated stream holds; None if it is more than a twin can have, or is cut short."""
+def _held(stream: Any) -> bytes | None:
+    """What a stream holds; None if it is more than a twin can have, or is cut short."""
+    if "/Filter" not in stream:
+        plain: bytes = stream.encoded_data
+        return plain if len(plain) <= MOST_TWIN_BYTES else None
     if stream["/Filter"] != "/FlateDecode" or "/DecodeParms" in stream:
         return None
     inflater = zlib.decompressobj()

@@ -7,28 +7,27 @@ sees to it that a chunk is recorded once.  Nothing here draws a number or reads 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
 from factory import verify
-from factory.errors import FactoryError, PermanentError, SealPendingError, SelfCheckError
+from factory.errors import FactoryError, PressUnableError, SelfCheckError
 from factory.kinds import KINDS
 from factory.kinds.stored import twin
-from factory.making import MAKINGS, Identity, Making
+from factory.making import Identity
 from factory.model import ChunkId, Format, Order, OrderId, Queue
 from factory.page.glance import check
-from factory.page.marks import Placed
-from factory.pressing import Awaiting, Laid
+from factory.pressing import Laid
 from factory.register import local_day
 from factory.seals import signer
 from factory.verify_verdict import VerdictWord
 from jobs import sealing, typefaces
 from jobs.canary import Finished
+from jobs.work import Tally, Work
 from storage.blobs import Blob
 from storage.ledger import chunks, record
 from storage.ledger.chunks import Claim
@@ -41,76 +40,6 @@ log = structlog.get_logger()
 
 WHO = "factory"
 LONGEST_PAUSE = timedelta(seconds=60)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """One file of one order on its way down the line."""
-
-    order: Order
-    format: Format
-    identity: Identity | None = field(repr=False)  #: None: nobody of ours seals it
-    placed: Placed | None = field(default=None, repr=False)
-    awaiting: Awaiting | None = field(default=None, repr=False)
-    data: bytes = field(default=b"", repr=False)
-
-    @property
-    def key(self) -> str:
-        """Where the file goes."""
-        return self.order.object_key(self.format)
-
-    @property
-    def making(self) -> Making[Any]:
-        """How files of its format come about."""
-        return MAKINGS[self.format]
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of a chunk so far: what is on its way, what stopped, what may pass later.
-
-    works: of an order all its files or none, so that none is published alone.
-    """
-
-    works: list[Work] = field(default_factory=list)
-    held: dict[OrderId, FactoryError] = field(default_factory=dict)
-    later: dict[OrderId, FactoryError] = field(default_factory=dict)
-
-    def attempt(self, step: Callable[[Work], Work], works: Iterable[Work]) -> None:
-        """Take each file one step on; an order of which one fails leaves the line."""
-        self.works = []
-        for work in works:
-            if not self._has_stopped(work):
-                try:
-                    self.works.append(step(work))
-                except FactoryError as error:
-                    self.stop([work.order.id], error)
-
-    def stop(self, orders: Iterable[OrderId], error: FactoryError) -> None:
-        """Take orders off the line with all their files: for good, or until the next try."""
-        # What is not permanent may pass, or somebody is mending this machine's settings.
-        stopped = self.held if isinstance(error, PermanentError) else self.later
-        stopped.update(dict.fromkeys(orders, error))
-        self.works = self.left(self.works)
-
-    @property
-    def pending(self) -> dict[OrderId, SealPendingError]:
-        """Those of later whose seal has not come yet: they did not fail."""
-        found = self.later.items()
-        return {order: error for order, error in found if isinstance(error, SealPendingError)}
-
-    @property
-    def failing(self) -> dict[OrderId, FactoryError]:
-        """The others of later."""
-        pending = self.pending
-        return {order: error for order, error in self.later.items() if order not in pending}
-
-    def left(self, works: Iterable[Work]) -> list[Work]:
-        """Those whose order is still on the line."""
-        return [work for work in works if not self._has_stopped(work)]
-
-    def _has_stopped(self, work: Work) -> bool:
-        return work.order.id in self.held or work.order.id in self.later
 
 
 def produce(plant: Plant, chunk_id: ChunkId) -> None:
@@ -127,16 +56,20 @@ def produce(plant: Plant, chunk_id: ChunkId) -> None:
         tally = Tally()
         with plant.stage("draw"):
             works = sealing.look(plant, tally, _works(plant, claim, tally))
-            tally.attempt(lambda work: _draw(plant, work), works)
+            tally.attempt(_Layout(plant).lay, works)
+            if claim.queue is Queue.BULK:
+                plant.presses.assign(tally.works)
+            tally.attempt(lambda work: _draw(plant, work), list(tally.works))
         if not _renewed(plant, claim):
             return
         with plant.stage("sign"):
             sealing.note(plant, claim.correlation, tally)
             _sign(tally)
         with plant.stage("check"):
-            tally.attempt(_checked, list(tally.works))
+            _make_anew(plant, tally, plant.presses.spoiled(tally.works))
+            tally.attempt(_check, list(tally.works))
             if claim.canary:
-                tally.attempt(lambda work: _judged(plant, work), list(tally.works))
+                tally.attempt(lambda work: _judge(plant, work), list(tally.works))
             _read_again(plant, claim, tally)
         if not _renewed(plant, claim):
             return
@@ -199,13 +132,47 @@ def _seal(plant: Plant, identity: str | None, fmt: Format) -> Identity | None:
     return plant.keyring.seal(identity, fmt) if identity else None
 
 
-def _draw(plant: Plant, work: Work) -> Work:
-    """Face -> placed marks -> file, linted and proofed; it lacks the signature, if any."""
-    laid = _laid(plant, work.order)
+class _Layout:
+    """Lays out each order of a chunk once, whatever its formats."""
+
+    def __init__(self, plant: Plant) -> None:
+        self._plant = plant
+        self._last: tuple[OrderId, Laid] | None = None
+
+    def lay(self, work: Work) -> None:
+        """Every mark of the work's document in its place."""
+        if self._last is None or self._last[0] != work.order.id:
+            self._last = (work.order.id, _laid(self._plant, work.order))
+        work.laid = self._last[1]
+
+
+def _draw(plant: Plant, work: Work) -> None:
+    """Placed marks -> file, by a press or proofed; it lacks the signature, if any."""
+    laid = work.laid_out()
     if work.identity is None:
-        return replace(work, placed=laid.placed, data=work.making.unsealed(laid))
-    awaiting = work.making.sealed(laid, work.identity)
-    return replace(work, placed=laid.placed, awaiting=awaiting)
+        work.data = work.making.unsealed(laid)
+        return
+    if work.press is not None:
+        try:
+            work.awaiting = work.press.sealed(laid)
+        except PressUnableError:
+            work.press = None
+    plant.metrics.drawn(work.format, pressed=work.press is not None)
+    if work.press is None:
+        work.awaiting = work.making.sealed(laid, work.identity)
+
+
+def _make_anew(plant: Plant, tally: Tally, spoiled: Sequence[Work]) -> None:
+    """By the reference writer, what a press has made wrong, or might have."""
+    if not spoiled:
+        return
+    gone = {id(work) for work in spoiled}
+    others = [work for work in tally.works if id(work) not in gone]
+    for work in spoiled:
+        work.press, work.awaiting, work.data = None, None, b""
+    tally.attempt(lambda work: _draw(plant, work), spoiled)
+    _sign(tally)
+    tally.works = tally.left([*others, *tally.works])
 
 
 def _laid(plant: Plant, order: Order) -> Laid:
@@ -267,26 +234,30 @@ def _close(tally: Tally, answered: Iterable[tuple[Work, bytes | FactoryError]]) 
     """Each signature goes into its file; orders of which one is missing leave the line."""
     for work, answer in answered:
         try:
-            tally.works.append(_closed(work, answer))
+            _finish(work, answer)
         except FactoryError as error:
             tally.stop([work.order.id], error)
+        else:
+            tally.works.append(work)
 
 
-def _closed(work: Work, answer: bytes | FactoryError) -> Work:
+def _finish(work: Work, answer: bytes | FactoryError) -> None:
     assert work.awaiting is not None  # noqa: S101 - drawn by the caller
     if isinstance(answer, FactoryError):
         raise answer
-    return replace(work, data=work.awaiting.finish(answer), awaiting=None)
+    work.data, work.awaiting = work.awaiting.finish(answer), None
 
 
-def _checked(work: Work) -> Work:
-    """Nothing goes on that does not verify.  SelfCheckError: it does not."""
-    if work.identity is not None:
+def _check(work: Work) -> None:
+    """Nothing goes on that does not verify.  SelfCheckError: it does not.
+
+    What a press made was checked by its template.
+    """
+    if work.identity is not None and work.press is None:
         work.making.self_check(work.data, work.identity)
-    return work
 
 
-def _judged(plant: Plant, work: Work) -> Work:
+def _judge(plant: Plant, work: Work) -> None:
     """The first certificates of a batch are verified whole, as anybody would who was sent them.
 
     SelfCheckError: the verdict is not ``valid``.
@@ -297,15 +268,14 @@ def _judged(plant: Plant, work: Work) -> Work:
         raise SelfCheckError(
             f"first certificate, {work.format}: {verdict.verdict}: {'; '.join(verdict.reasons)}"
         )
-    return work
 
 
 def _read_again(plant: Plant, claim: Claim, tally: Tally) -> None:
     """Orders whose OFD a second program reads otherwise leave the line."""
     files = [
-        Finished(order=work.order, placed=work.placed, data=work.data)
+        Finished(order=work.order, placed=work.laid_out().placed, data=work.data)
         for work in tally.works
-        if work.format is Format.OFD and work.placed is not None
+        if work.format is Format.OFD
     ]
     stopped = plant.canary.stopped(
         files, singly=claim.queue is Queue.INTERACTIVE, anew=claim.canary
@@ -336,7 +306,7 @@ def _store(plant: Plant, tally: Tally) -> None:
         tally.stop([work.order.id for work in works], error)
         return
     there = {work.key for work, new in zip(works, created, strict=True) if not new}
-    tally.attempt(lambda work: _adopted(plant, work) if work.key in there else work, works)
+    tally.attempt(lambda work: _adopt(plant, work) if work.key in there else None, works)
 
 
 def _blob(work: Work) -> Blob:
@@ -348,19 +318,19 @@ def _blob(work: Work) -> Blob:
     )
 
 
-def _adopted(plant: Plant, work: Work) -> Work:
+def _adopt(plant: Plant, work: Work) -> None:
     """The file an earlier try left, if it is what this order prints; else it is a fault.
 
     SelfCheckError: another document lies under this key.
     """
     found = plant.store.get(work.key)
     if found == work.data:
-        return work
+        return
     if work.identity is not None:
         work.making.self_check(found, work.identity)
     if verify.twin(found) != twin(work.order.face):
         raise SelfCheckError("store: another document lies under this order's key")
-    return replace(work, data=found)
+    work.data = found
 
 
 def _record(plant: Plant, claim: Claim, tally: Tally) -> None:

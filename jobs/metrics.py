@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, multiproces
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from factory.errors import FactoryError, StoreUnavailableError
-from factory.model import ItemState, Queue
+from factory.model import Format, ItemState, Queue
 from storage.ledger import endpoints, holds, items, outbox, status
 
 if TYPE_CHECKING:
@@ -41,6 +41,14 @@ REFUSED = Counter(
 TRANSIENT = Counter(
     "factory_transient_failures_total", "Files put back for later, by reason", ["reason"]
 )
+DRAWN = Counter(
+    "factory_drawn_total",
+    "Sealed files that were drawn, by press or reference writer",
+    ["format", "by"],
+)
+PRESSES_STOPPED = Counter(
+    "factory_presses_stopped_total", "Templates that were stopped by a file that failed", ["format"]
+)
 NOTICE_DELIVERIES = Counter(
     "factory_notice_deliveries_total",
     "Tries to deliver a notice, by what became of it",
@@ -55,6 +63,14 @@ class Metrics:
         """One chunk went through one stage."""
         STAGE_SECONDS.labels(stage).observe(seconds)
         STAGE_CPU_SECONDS.labels(stage).inc(cpu_seconds)
+
+    def drawn(self, fmt: Format, *, pressed: bool) -> None:
+        """A file that is to be sealed was drawn."""
+        DRAWN.labels(fmt, "press" if pressed else "reference").inc()
+
+    def press_stopped(self, fmt: Format) -> None:
+        """A file of a template failed: the reference writer makes its documents."""
+        PRESSES_STOPPED.labels(fmt).inc()
 
     def refused_delivery(self) -> None:
         """A message came for a chunk that is not to be had."""

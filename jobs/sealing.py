@@ -14,11 +14,11 @@ import structlog
 from factory.errors import FactoryError, SealOverdueError, SealPendingError
 from factory.model import Format, OrderId
 from factory.seals.signer import LaterSigner
+from jobs.work import Tally, Work
 from storage.ledger import sealings
 from storage.ledger.sealings import Sealing, Wanted
 
 if TYPE_CHECKING:
-    from jobs.line import Tally, Work
     from jobs.wiring import Plant
 
 log = structlog.get_logger()

@@ -211,6 +211,12 @@ class Settings:
         "Of so many single OFD files one is read again by easyofd before it is stored, and the"
         " first of each template in each worker; 0 switches this off",
     )
+    press_sample: int = setting(
+        whole(0, 1_000_000),
+        "1000",
+        "Of so many certificates of bulk events one is verified whole and read again before it is"
+        " stored, and the first of each template in each worker; 0: the first alone",
+    )
     metrics_host: str = setting(
         matching(r"[0-9A-Za-z.:_-]+", "a host name or an address"),
         "127.0.0.1",

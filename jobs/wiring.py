@@ -26,6 +26,7 @@ from factory.register import local_day
 from factory.versions import Versions
 from jobs.canary import Canary
 from jobs.metrics import Metrics
+from jobs.presses import PressRoom
 from jobs.settings import Settings
 from jobs.typefaces import Typefaces
 from storage.blobs import BlobStore
@@ -90,6 +91,11 @@ class Plant:
     def canary(self) -> Canary:
         """What this process knows of templates that a second program reads as they were meant."""
         return Canary(sample=self.settings.second_reading_sample)
+
+    @cached_property
+    def presses(self) -> PressRoom:
+        """The compiled templates of this process."""
+        return PressRoom(self, sample=self.settings.press_sample)
 
     @cached_property
     def keyring(self) -> Keyring:

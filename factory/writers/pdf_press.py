@@ -131,6 +131,7 @@ class PdfPress:
             b"/%s %d 0 R" % (name.encode("ascii"), n) for name, n in template.fonts.items()
         )
         self._moments: dict[datetime, _Moment] = {}
+        self.lacked = 0
         self.ident = _ident(template, self._stencil)
 
     def _prepared(self, blank: Laid, shared: Mapping[Face, str]) -> Prepared:
@@ -163,6 +164,7 @@ class PdfPress:
         lacking: Lacking = {}
         words = self._writing.words(laid.placed.pages[0].filled, lacking)
         subsets = {face: self._font(face).subset(chars) for face, chars in lacking.items()}
+        self.lacked += sum(map(len, lacking.values()))
         content = self._writing.content(words, subsets)
         licence = _licence(laid)
         parts = [

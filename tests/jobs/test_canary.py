@@ -19,10 +19,12 @@ from factory.errors import (
 from factory.model import ChunkId, Format, Kind, Order, OrderId, ProfileId, Queue
 from factory.page.fonts import FontBook
 from factory.page.reread import SeenPage
+from factory.pressing import Laid
 from jobs import line, second_reading
 from jobs.canary import Canary, Finished
 from jobs.settings import Settings
-from jobs.wiring import Plant, load_fonts
+from jobs.wiring import Plant, load_fonts, load_profiles
+from jobs.work import Tally, Work
 from storage.ledger.chunks import Claim
 from tests.finished import NOW, Certificate, certificate
 
@@ -259,18 +261,31 @@ class Bench:
     canary: Canary
 
 
-def on_the_line(*files: Finished) -> line.Tally:
+def laid_of(file: Finished) -> Laid:
+    return Laid(
+        placed=file.placed,
+        values={},
+        pictures={},
+        title="",
+        created=NOW,
+        twin=None,
+        licence_id=None,
+        profile=load_profiles(None)[file.order.profile].all[-1],
+    )
+
+
+def on_the_line(*files: Finished) -> Tally:
     """Each order as OFD and as PDF, checked and not yet stored."""
-    return line.Tally(
+    return Tally(
         works=[
-            line.Work(order=each.order, format=fmt, identity=None, placed=placed, data=each.data)
+            Work(order=each.order, format=fmt, identity=None, laid=laid_of(each), data=each.data)
             for each in files
-            for fmt, placed in ((Format.PDF, None), (Format.OFD, each.placed))
+            for fmt in (Format.PDF, Format.OFD)
         ]
     )
 
 
-def read_again(tally: line.Tally, canary: Canary, queue: Queue = Queue.BULK) -> None:
+def read_again(tally: Tally, canary: Canary, queue: Queue = Queue.BULK) -> None:
     claim = Claim(
         id=ChunkId(1), fence=1, queue=queue, batch=None, canary=False, lease_until=NOW, releases=0,
         correlation="c", orders=(),

@@ -23,6 +23,7 @@ from factory.courses import Case
 from factory.errors import NotFoundError
 from factory.model import ApplicationType, BatchState, ChunkId, Format, Order, OrderState
 from factory.ofd.package import Member, opened, packed
+from factory.pressing import Laid
 from factory.seals.sm2_soft import Sm2SoftSigner
 from jobs import desk, doctor, line, second_reader, second_reading
 from jobs.bulk import confirming, progress, steering, steps
@@ -410,7 +411,7 @@ def test_whoever_lost_the_chunk_while_drawing_has_nothing_signed(
     service.asked.clear()
     laid = line._laid
 
-    def overtaken(plant: Plant, order: Order) -> making.Laid:
+    def overtaken(plant: Plant, order: Order) -> Laid:
         with plant.ledger.write(WHO) as tx:
             tx.run(update(t.chunk).values(fence=t.chunk.c.fence + 1))
         return laid(plant, order)
