@@ -26,6 +26,7 @@ WAIT_SECONDS = 120
 EXPORTER = """
 import os, sys, time
 from prometheus_client import start_http_server
+from factory.model import Format
 from jobs import metrics
 from jobs.settings import Settings
 from jobs.wiring import Plant
@@ -33,6 +34,8 @@ found = metrics.Metrics()
 for stage in metrics.STAGES:
     found.stage(stage, 0.01, 0.01)
 found.refused_delivery()
+found.drawn(Format.PDF, pressed=True)
+found.press_stopped(Format.PDF)
 metrics.DOCUMENTS.labels("certificate", "shanghai-constructor", "pdf", "made").inc()
 metrics.TRANSIENT.labels("store_unavailable").inc()
 metrics.NOTICE_DELIVERIES.labels("delivered").inc()
