@@ -1,7 +1,7 @@
-"""The object store: immutable objects in an S3-compatible store, by boto3.
+"""The object store: immutable objects in an S3-compatible store; the port, and boto3 behind it.
 
 Writes are create-only (``If-None-Match: *``), and the store compares each object's SHA-256 on
-arrival; reads compare length and SHA-256.
+arrival; reads compare length and SHA-256.  ``bulk_blobs`` is the port's other side.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import hashlib
 import secrets
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from botocore.exceptions import ClientError
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.literals import BucketLocationConstraintType
 
 DIGEST = "sha256"  #: the user metadata that keeps it
-CONFLICT_PAUSES = (0, 0.05, 0.2)  #: seconds before each try while another write is under way
+CONFLICT_PAUSES = (0.05, 0.2, None)  #: seconds after each try while another write is under way
 HOME_REGION = "us-east-1"  #: the one region that may not be named when a bucket is made
 
 
@@ -58,12 +59,44 @@ class BlobInfo:
     sha256: str | None
 
 
-class BlobStore:
-    """One bucket; safe to share among threads, not over a fork.
+class Blobs(Protocol):
+    """One bucket, whichever client is behind it; safe to share among threads, not over a fork.
 
     Every call: StoreUnavailableError: no answer, overload, or a fault of the store's.
     SettingsError: the store refuses the key, lacks the bucket, or cannot do what is asked.
+    PermanentError: there can be no such key.
     """
+
+    def put_new(self, blob: Blob) -> bool:
+        """Create the object; False when something lies under its key already.
+
+        A put whose answer was lost is sent again and finds its own object: that is False too.
+        """
+        ...
+
+    def put_all(self, blobs: Sequence[Blob]) -> list[bool]:
+        """Create many at once; which of them were created.
+
+        The first failure is raised when nothing is under way any more; what was created by
+        then stays, and the next try finds it.
+        """
+        ...
+
+    def get(self, key: str, *, sha256: str | None = None, max_bytes: int | None = None) -> bytes:
+        """The object's bytes.
+
+        NotFoundError: there is none.  DigestMismatchError: they are not what was recorded.
+        FieldError: more than max_bytes; nothing was read.
+        """
+        ...
+
+    def head(self, key: str) -> BlobInfo | None:
+        """What the store says of the object; None when there is none."""
+        ...
+
+
+class BlobStore:
+    """The port by boto3, and the administration that is only here.  Errors are those of `Blobs`."""
 
     def __init__(self, client: S3Client, bucket: str, max_connections: int) -> None:
         self.bucket = bucket
@@ -124,16 +157,8 @@ class BlobStore:
         return True
 
     def put_new(self, blob: Blob) -> bool:
-        """Create the object; False when something lies under its key already.
-
-        A put whose answer was lost is sent again and finds its own object: that is False too.
-        """
-        for pause in CONFLICT_PAUSES:
-            time.sleep(pause)
-            created = self._create(blob)
-            if created is not None:
-                return created
-        raise StoreUnavailableError("object store: another write of the object does not end")
+        """Create the object; False when something lies under its key already."""
+        return past_conflicts(lambda: self._create(blob))
 
     def _create(self, blob: Blob) -> bool | None:
         """None: another request for this key is under way (409 ConditionalRequestConflict)."""
@@ -157,34 +182,17 @@ class BlobStore:
         return True
 
     def put_all(self, blobs: Sequence[Blob]) -> builtins.list[bool]:
-        """Create many at once; which of them were created.
-
-        The first failure is raised when nothing is under way any more; what was created by
-        then stays, and the next try finds it.
-        """
-        if len(blobs) == 1:
-            return [self.put_new(blobs[0])]
-        puts = [self._pool.submit(self.put_new, blob) for blob in blobs]
-        done, pending = wait(puts, return_when=FIRST_EXCEPTION)
-        wait([put for put in pending if not put.cancel()])
-        for put in done:
-            put.result()
-        return [put.result() for put in puts]
+        """Create many at once; which of them were created."""
+        return put_each(self._pool, self._connections, self.put_new, blobs)
 
     def get(self, key: str, *, sha256: str | None = None, max_bytes: int | None = None) -> bytes:
-        """The object's bytes.
-
-        NotFoundError: there is none.  DigestMismatchError: they are not what was recorded.
-        FieldError: more than max_bytes; nothing was read.
-        """
+        """The object's bytes, those that were recorded and no more than max_bytes."""
         with store_edge():
             answer = self._client.get_object(Bucket=self.bucket, Key=key)
             with closing(answer["Body"]) as body:
-                _refuse_larger(answer["ContentLength"], max_bytes)
+                refuse_larger(answer["ContentLength"], max_bytes)
                 data: bytes = body.read()  # refuses another length than announced
-        if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
-            raise DigestMismatchError("object: its SHA-256 is not the recorded one")
-        return data
+        return recorded(data, sha256)
 
     def head(self, key: str) -> BlobInfo | None:
         """What the store says of the object; None when there is none."""
@@ -228,9 +236,57 @@ class BlobStore:
             self.delete(key)
 
 
-def _refuse_larger(size: int, max_bytes: int | None) -> None:
+def past_conflicts(create: Callable[[], bool | None]) -> bool:
+    """Whether it was created, tried again while another write is under way.
+
+    create: None: another request for this key is under way (409 ConditionalRequestConflict).
+    StoreUnavailableError: that does not end.
+    """
+    for pause in CONFLICT_PAUSES:
+        created = create()
+        if created is not None:
+            return created
+        if pause:  # sleeping for no time would still give other threads a turn
+            time.sleep(pause)
+    raise StoreUnavailableError("object store: another write of the object does not end")
+
+
+def put_each(
+    pool: Executor, lanes: int, put: Callable[[Blob], bool], blobs: Sequence[Blob]
+) -> list[bool]:
+    """What ``put`` says of each; that many at a time, and none is begun after the first failure.
+
+    Each lane takes the next one itself, which costs less than a task for each.
+    """
+    if len(blobs) == 1:
+        return [put(blobs[0])]
+    created, left = [False] * len(blobs), enumerate(tuple(blobs))  # its next step is atomic
+
+    def lane() -> None:
+        try:
+            for place, blob in left:
+                created[place] = put(blob)
+        finally:
+            deque(left, maxlen=0)  # what a failure leaves is for nobody
+
+    running = [pool.submit(lane) for _ in range(min(lanes, len(blobs)))]
+    wait(running)
+    for each in running:
+        each.result()
+    return created
+
+
+def refuse_larger(size: int, max_bytes: int | None) -> None:
+    """FieldError: an object of that many bytes is more than may be read."""
     if max_bytes is not None and size > max_bytes:
         raise FieldError("object", f"at most {max_bytes} bytes", f"has {size}")
+
+
+def recorded(data: bytes, sha256: str | None) -> bytes:
+    """The same bytes.  DigestMismatchError: they are not those that were recorded."""
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise DigestMismatchError("object: its SHA-256 is not the recorded one")
+    return data
 
 
 def _probe(key: str, data: bytes) -> Blob:

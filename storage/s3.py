@@ -1,7 +1,8 @@
 """The neighbour: a boto3 client with bounded patience, and the edge where its failures become ours.
 
-No answer, overload and faults of the store may pass by themselves; a refused key, a missing
-bucket or an ability the store lacks is for whoever sets up the machine.
+What an answer of the store means is said here for every client: no answer, overload and faults
+of the store may pass by themselves; a refused key, a missing bucket or an ability the store
+lacks is for whoever sets up the machine.
 """
 
 from __future__ import annotations
@@ -65,8 +66,7 @@ def client_for(
     patience: Patience = PATIENCE,
 ) -> S3Client:
     """A client that threads may share.  SettingsError: its address or key is not set or is none."""
-    if not (key and secret):
-        raise SettingsError("no key of the object store: set FACTORY_S3_KEY and FACTORY_S3_SECRET")
+    require_key(key, secret)
     try:
         with _making:
             return boto3.client(
@@ -78,10 +78,21 @@ def client_for(
                 config=_config(endpoint, max_connections, patience),
             )
     except (ValueError, BotoCoreError) as error:
-        raise SettingsError(
-            "object store: its address or region is none: check FACTORY_S3_ENDPOINT,"
-            " FACTORY_S3_PUBLIC_ENDPOINT and FACTORY_S3_REGION"
-        ) from error
+        raise no_address() from error
+
+
+def require_key(key: str, secret: str) -> None:
+    """SettingsError: one of them is not set."""
+    if not (key and secret):
+        raise SettingsError("no key of the object store: set FACTORY_S3_KEY and FACTORY_S3_SECRET")
+
+
+def no_address() -> SettingsError:
+    """What is set as the store's address or region cannot be one."""
+    return SettingsError(
+        "object store: its address or region is none: check FACTORY_S3_ENDPOINT,"
+        " FACTORY_S3_PUBLIC_ENDPOINT and FACTORY_S3_REGION"
+    )
 
 
 def _config(endpoint: str, max_connections: int, patience: Patience) -> Config:
@@ -92,11 +103,11 @@ def _config(endpoint: str, max_connections: int, patience: Patience) -> Config:
         retries={"mode": "standard", "max_attempts": patience.retries},
         max_pool_connections=max_connections,
         s3={"addressing_style": "path"},
-        proxies={} if _is_loopback(endpoint) else None,
+        proxies={} if is_loopback(endpoint) else None,
     )
 
 
-def _is_loopback(endpoint: str) -> bool:
+def is_loopback(endpoint: str) -> bool:
     """No proxy leads to this machine itself, whatever HTTP_PROXY says."""
     host = urlsplit(endpoint).hostname or ""
     try:
@@ -111,16 +122,18 @@ def store_edge() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise _refusal(error) from error
+        raise refusal(code_of(error), status_of(error)) from error
     except ParamValidationError as error:
-        raise PermanentError("object store: there can be no such key") from error
+        raise no_such_key() from error
     except (BotoCoreError, urllib3.exceptions.HTTPError) as error:
         raise no_answer(Neighbour.STORE, type(error).__name__) from error
 
 
-def _refusal(error: ClientError) -> FactoryError:
-    """What becomes of the work when the store says no."""
-    code, status = code_of(error), status_of(error)
+def refusal(code: str, status: int) -> FactoryError:
+    """What becomes of the work when the store says no.
+
+    code: S3's word for it, as `said` gives it.  status: of HTTP.
+    """
     if code == "NoSuchBucket":
         return no_bucket()
     if status == HTTPStatus.NOT_FOUND:
@@ -139,10 +152,19 @@ def no_bucket() -> SettingsError:
     return SettingsError("object store: the bucket is missing: make it, or set FACTORY_S3_BUCKET")
 
 
+def no_such_key() -> PermanentError:
+    """No object can lie under such a key."""
+    return PermanentError("object store: there can be no such key")
+
+
 def code_of(error: ClientError) -> str:
-    """S3's word for it, or the HTTP status: a proxy on the way may answer with anything."""
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    return code if re.fullmatch(r"[A-Za-z]{1,50}", code) else f"HTTP {status_of(error)}"
+    """S3's word for it, or the HTTP status."""
+    return said(str(error.response.get("Error", {}).get("Code", "")), status_of(error))
+
+
+def said(code: str, status: int) -> str:
+    """S3's word, or the HTTP status: a proxy on the way may answer with anything."""
+    return code if re.fullmatch(r"[A-Za-z]{1,50}", code) else f"HTTP {status}"
 
 
 def status_of(error: ClientError) -> int:
