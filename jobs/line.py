@@ -28,7 +28,7 @@ from factory.verify_verdict import VerdictWord
 from jobs import sealing, typefaces
 from jobs.canary import Finished
 from jobs.work import Tally, Work
-from storage.blobs import Blob
+from storage.blobs import Blob, Blobs
 from storage.ledger import chunks, record
 from storage.ledger.chunks import Claim
 from storage.ledger.record import HeldOrder, MadeFile
@@ -74,7 +74,7 @@ def produce(plant: Plant, chunk_id: ChunkId) -> None:
         if not _renewed(plant, claim):
             return
         with plant.stage("store"):
-            _store(plant, tally)
+            _store(plant, claim, tally)
         with plant.stage("record"):
             _record(plant, claim, tally)
 
@@ -297,11 +297,12 @@ def _renewed(plant: Plant, claim: Claim) -> bool:
     return kept
 
 
-def _store(plant: Plant, tally: Tally) -> None:
+def _store(plant: Plant, claim: Claim, tally: Tally) -> None:
     """Put every file, create-only; one that is there already is adopted after a full check."""
     works = tally.works
     try:
-        created = plant.store.put_all([_blob(work) for work in works])
+        store: Blobs = plant.bulk_store if claim.queue is Queue.BULK else plant.store
+        created = store.put_all([_blob(work) for work in works])
     except FactoryError as error:
         tally.stop([work.order.id for work in works], error)
         return

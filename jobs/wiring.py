@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from factory import versions
 from factory.brake import Brake
@@ -29,7 +29,8 @@ from jobs.metrics import Metrics
 from jobs.presses import PressRoom
 from jobs.settings import Settings
 from jobs.typefaces import Typefaces
-from storage.blobs import BlobStore
+from storage.blobs import Blobs, BlobStore
+from storage.bulk_blobs import BulkBlobStore
 from storage.keyring import Keyring
 from storage.ledger import Ledger, Tx
 from storage.links import LinkSigner
@@ -38,6 +39,8 @@ from storage.sealed import Vault
 
 if TYPE_CHECKING:
     from jobs.pacing import Pacing
+
+AnyStore = TypeVar("AnyStore", bound=Blobs)
 
 
 class Plant:
@@ -110,12 +113,17 @@ class Plant:
     @cached_property
     def store(self) -> BlobStore:
         """Where finished files lie."""
-        return self._store(self.settings.s3_bucket)
+        return self._store(BlobStore.connect, self.settings.s3_bucket)
+
+    @cached_property
+    def bulk_store(self) -> BulkBlobStore:
+        """The same place, for chunks of bulk events."""
+        return self._store(BulkBlobStore.connect, self.settings.s3_bucket)
 
     @cached_property
     def intake_store(self) -> BlobStore:
         """Where upstream puts photos before the event."""
-        return self._store(self.settings.s3_intake_bucket)
+        return self._store(BlobStore.connect, self.settings.s3_intake_bucket)
 
     @cached_property
     def links(self) -> LinkSigner:
@@ -137,14 +145,14 @@ class Plant:
 
         return Pacing(self.settings)
 
-    def _store(self, bucket: str) -> BlobStore:
+    def _store(self, connect: Callable[..., AnyStore], bucket: str) -> AnyStore:
         s = self.settings
         if not s.s3_endpoint:
             raise SettingsError(
                 "no object store: set FACTORY_S3_ENDPOINT, or start the embedded one with"
                 " `certfactory up`"
             )
-        return BlobStore.connect(
+        return connect(
             endpoint=s.s3_endpoint,
             region=s.s3_region,
             key=s.s3_key,
