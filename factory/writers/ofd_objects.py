@@ -6,8 +6,6 @@ top left corner.
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
@@ -19,8 +17,6 @@ from factory.page.marks import MM_PER_PT, Code, Colour, Matrix, Path, Picture, R
 #: A line's box: so much of an em above and below its baseline, that no glyph leaves it.
 ABOVE, BELOW = 1.0, 0.35
 REPEATED = 3  #: so many equal advances are written shorter as ``g n v``
-PIXELS_PER_MODULE = 8  #: of a QR symbol; enough that a reader's smoothing does no harm
-PNG_START = b"\x89PNG\r\n\x1a\n"
 
 Point = tuple[float, float]
 Shape = tuple[str, tuple[Point, ...]]  #: an operator and its points
@@ -167,26 +163,6 @@ def size_of(mark: Picture | Code) -> tuple[float, float]:
     if isinstance(mark, Code):
         return mark.size_mm, mark.size_mm
     return mark.width_mm, mark.height_mm
-
-
-def symbol(rows: tuple[bytes, ...]) -> bytes:
-    """A QR symbol as a PNG of one bit a pixel.  ISO/IEC 15948."""
-    size = len(rows) * PIXELS_PER_MODULE
-    lines = b"".join((b"\0" + _line(row, size)) * PIXELS_PER_MODULE for row in rows)
-    header = struct.pack(">2L5B", size, size, 1, 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
-    return PNG_START + b"".join(_chunk(kind, content) for kind, content in chunks)
-
-
-def _line(row: bytes, size: int) -> bytes:
-    """Pixels of one row; 0 is black."""
-    bits = "".join(("0" if dark else "1") * PIXELS_PER_MODULE for dark in row)
-    return int(bits, 2).to_bytes(size // 8, "big")
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    check = zlib.crc32(kind + content)
-    return len(content).to_bytes(4, "big") + kind + content + check.to_bytes(4, "big")
 
 
 def _boundary(box: Box) -> str:

@@ -12,7 +12,7 @@ from factory.page.marks import Code, Picture, Placed, Run
 from factory.writers.ofd_fonts import EmbeddedFont
 from factory.writers.ofd_members import DOCUMENT, OPENING, xml_member
 from factory.writers.ofd_numbers import Numbers, mark_name
-from factory.writers.ofd_objects import symbol
+from factory.writers.ofd_symbol import symbol
 from factory.writers.pdf import JPEG_START
 
 
@@ -82,7 +82,9 @@ def _multimedia(media: Iterable[Medium]) -> str:
 def _medium(mark: Picture | Code, ident: int, pictures: Mapping[str, bytes]) -> Medium:
     name = mark_name(mark)
     if isinstance(mark, Code):
-        return Medium(number=ident, file=f"{name}.png", format="PNG", data=symbol(mark.rows))
+        return Medium(
+            number=ident, file=f"{name}.png", format="PNG", data=symbol(mark.side, mark.bits)
+        )
     jpeg = pictures.get(name, b"")
     if not jpeg.startswith(JPEG_START):
         raise PictureError(f"{name}: the picture is missing or no JPEG")
