@@ -78,12 +78,12 @@ def draw(
     said = _information(title, created, {**known, **metadata})
     varying = (said.encode(), *(page.data for page in contents), twin, *(m.data for m in media))
     return (
-        _entry(_document_id(created, varying), said, signed=bool(placed.signatures)),
+        _entry(document_id(created, varying), said, signed=bool(placed.signatures)),
         _document(placed, numbers, with_media=bool(media)),
         *resources(numbers.pens, fonts.values(), media),
         *_templates(placed, numbers, fonts),
         *contents,
-        *_tags(placed, numbers, names),
+        *tags(placed, numbers, names),
         *_attachment(twin, created),
     )
 
@@ -106,7 +106,7 @@ def _information(title: str, created: datetime, said: Mapping[str, str]) -> str:
     )
 
 
-def _document_id(created: datetime, varying: Iterable[bytes]) -> str:
+def document_id(created: datetime, varying: Iterable[bytes]) -> str:
     """A UUID without dashes, made of all in which documents differ (RFC 9562, version 8)."""
     digest = sha256(created.isoformat().encode())
     for part in varying:
@@ -213,7 +213,7 @@ def _filled(mark: Filled, ident: int, fonts: Fonts, numbers: Numbers) -> str:
 # --- tags and the twin ------------------------------------------------------------------------
 
 
-def _tags(placed: Placed, numbers: Numbers, names: OfdNames) -> Iterator[Member]:
+def tags(placed: Placed, numbers: Numbers, names: OfdNames) -> Iterator[Member]:
     """Which objects print which field (结构化数据与版面的关联)."""
     space = escaped(names.tags)
     yield xml_member(
