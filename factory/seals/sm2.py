@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Protocol
 
 from asn1crypto import x509 as asn1_x509
@@ -90,6 +90,21 @@ def identity_digest(point: bytes, signer_id: bytes = SIGNER_ID) -> bytes:
 def sm3(data: bytes) -> bytes:
     """The SM3 digest, 32 bytes (GB/T 32905-2016)."""
     return hashlib.new("sm3", data).digest()
+
+
+def sm3_begun(data: bytes) -> Any:
+    """The SM3 digest under way, as hashlib has it; a copy of it goes on from behind these bytes."""
+    return hashlib.new("sm3", data)
+
+
+def judge_of(point: bytes) -> Callable[[bytes, bytes], bool]:
+    """What judges signatures over digests by one public key, which is looked at only once.
+
+    ValueError: these bytes are no point of the curve.
+    """
+    if not on_curve(point):
+        raise ValueError("no point of the curve")
+    return partial(_judge().fits, point)
 
 
 def on_curve(point: bytes) -> bool:
