@@ -118,7 +118,7 @@ class PdfPress:
         prepared = self._prepared(replace(first, placed=blank), shared)
         template = self._template = flattened(prepared.document, self._roles)
         self._prefix, self._numbers = template.prefix, template.numbers
-        self._state = sha256(template.prefix)
+        self._state, self._pictures = sha256(template.prefix), tuple(template.pictures.items())
         self._digits = prepared.hole[1] - prepared.hole[0] - 2
         self._stencil = Stencil(prepared.container, self._digits)
         constant = {
@@ -175,7 +175,8 @@ class PdfPress:
         ]
         if laid.twin is not None:
             parts.append(self._twin(moment, laid.twin))
-        parts += [image_object(numbers[r], r, laid.pictures.get(r, b"")) for r in self._roles]
+        pictures = laid.pictures
+        parts += [image_object(n, role, pictures.get(role, b"")) for role, n in self._pictures]
         constant = len(parts)
         for place, (face, subset) in enumerate(subsets.items()):
             parts += self._own[face].objects(subset, self._template.free + PARTS * place)

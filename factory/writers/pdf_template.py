@@ -17,6 +17,7 @@ from typing import Any
 import pikepdf
 
 CONTENT, FONTS, XMP, INFO, TWIN, SIGNATURE = "content", "fonts", "xmp", "info", "twin", "signature"
+PICTURE = "picture "  #: before a role
 MARK = pikepdf.Name("/Differs")
 DIFFERS_IN_SIGNATURE = frozenset({"/ByteRange", "/Contents", "/M"})
 FREE = b"0000000000 65535 f \n"
@@ -29,7 +30,8 @@ class Template:
 
     prefix:    header and constant objects; nothing in it depends on a document.
     entries:   their lines of the cross-reference table, that of object 0 first.
-    numbers:   of the objects that differ, by name; pictures by role.
+    numbers:   of the objects that differ, by name.
+    pictures:  of those among them that are pictures, by role.
     free:      the first number that no object has.
     fonts:     of the page's constant fonts, by name: their numbers.
     root:      number of the catalog.
@@ -39,6 +41,7 @@ class Template:
     prefix: bytes = field(repr=False)
     entries: bytes = field(repr=False)
     numbers: Mapping[str, int]
+    pictures: Mapping[str, int]
     free: int
     fonts: Mapping[str, int]
     root: int
@@ -65,9 +68,9 @@ class _Flattening:
 
     def __init__(self, document: pikepdf.Pdf, roles: Sequence[str]) -> None:
         self._document, self._root = document, document.Root
-        self._signature = self._root.Perms.DocMDP
+        self._signature, self._roles = self._root.Perms.DocMDP, roles
         self._fonts: dict[str, Any] = {}
-        names = self._differing(roles)
+        names = self._differing()
         constant = [each for each in self._reached() if each.objgen not in names]
         self._constant = constant
         self._numbers = {each.objgen: n for n, each in enumerate(constant, start=1)}
@@ -86,13 +89,14 @@ class _Flattening:
             prefix=bytes(written),
             entries=bytes(entries),
             numbers=self._named,
+            pictures={role: self._named[PICTURE + role] for role in self._roles},
             free=len(self._numbers) + 1,
             fonts={name: self._numbers[font.objgen] for name, font in self._fonts.items()},
             root=self._numbers[self._root.objgen],
             signature=self._entries(self._signature, without=DIFFERS_IN_SIGNATURE),
         )
 
-    def _differing(self, roles: Sequence[str]) -> dict[tuple[int, int], str]:
+    def _differing(self) -> dict[tuple[int, int], str]:
         """Puts marks where documents differ; what stands for what, by object."""
         page, root = self._root.Pages.Kids[0], self._root
         content, fonts = self._mark(), self._mark()
@@ -102,8 +106,8 @@ class _Flattening:
         found = {CONTENT: content, FONTS: fonts, XMP: root.Metadata, INFO: self._mark()}
         if "/AF" in root:
             found[TWIN] = root.AF[0].EF.F
-        for role in roles:
-            found[role] = page.Resources.XObject[f"/{role}"] = self._mark()
+        for role in self._roles:
+            found[PICTURE + role] = page.Resources.XObject[f"/{role}"] = self._mark()
         found[SIGNATURE] = self._signature
         return {each.objgen: name for name, each in found.items()}
 
