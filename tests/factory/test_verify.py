@@ -422,6 +422,27 @@ def confuse(document: pikepdf.Pdf) -> None:
     document.Root.Names = pikepdf.Name.Nothing
 
 
+def stored(page: bytes, twin: bytes) -> bytes:
+    """A page whose twin is in it as it is, not deflated."""
+    target = BytesIO()
+    with pikepdf.open(BytesIO(page)) as document:
+        document.Root.AF[0].EF.F.write(twin)
+        document.save(target, compress_streams=False)
+    return target.getvalue()
+
+
+def test_a_twin_that_is_not_deflated_is_read(page: bytes, world: World) -> None:
+    sealed = seal(stored(page, b'{"name":"x"}'), world.p256)
+
+    assert verify.twin(sealed) == b'{"name":"x"}'
+    assert verify_pdf(sealed, world.roots).twin
+
+
+def test_no_twin_is_read_that_is_larger_than_one_can_be(page: bytes) -> None:
+    assert verify.twin(stored(page, bytes(verify.MOST_TWIN_BYTES))) is not None
+    assert verify.twin(stored(page, bytes(verify.MOST_TWIN_BYTES + 1))) is None
+
+
 ODD_TWINS = (attach, part_ways, unrelate, swell, cut, empty, confuse)
 
 
