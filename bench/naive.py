@@ -2,10 +2,10 @@
 
 What a competent developer writes first: a dramatiq actor a certificate, reportlab with its
 TTFont, segno's PNG, pyHanko's SimpleSigner loaded from a PKCS#12 file, boto3, a row a
-certificate.  The page has the same words in the same faces at the same places as ours, the same
-photo, code and seal.  Easier than ours: places are handed in, so nothing is fitted or wrapped;
-all is black, and the frame is one rectangle in place of the guilloche; nothing is linted or
-verified before it is stored; a row is plain text.  The database's connections are kept.
+certificate.  The page is that of ``bench.pages``: the same words in the same faces, colours and
+places as ours, the same photo, code, seal and background.  Easier than ours: places are handed
+in; there is no twin, and the file is no PDF/A; nothing is linted or verified before it is stored;
+a row is plain text.  The database's connections are kept.
 """
 
 from __future__ import annotations
@@ -31,30 +31,41 @@ from pyhanko.pdf_utils.images import PdfImage
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields, signers
 from pyhanko.stamp import StaticStampStyle
+from reportlab import rl_config
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from sqlalchemy import Engine, create_engine, text
 
+from bench.pages import A4, QUIET_MODULES, Page, with_quiet_zone
 from jobs.servers import die_with
 
-A4 = (595.276, 841.89)
 QUEUE = "naive"
 SETUP = "BENCH_NAIVE"  #: environment variable of the worker: its set-up as JSON
 STAGES = ("read", "fonts", "draw", "key", "sign", "client", "upload", "write")
 KEPT = ("fonts", "key", "client")  #: what a process could make once and keep
+FILLED, FILLED_AND_OUTLINED = 0, 2  #: ISO 32000-1, 9.3.6
+PIXELS_PER_MODULE = 4
+METADATA = signers.PdfSignatureMetadata(
+    field_name="Seal",
+    subfilter=fields.SigSeedSubFilter.PADES,
+    certify=True,
+    docmdp_permissions=fields.MDPPerm.NO_CHANGES,
+)
+
+
+Fonts = Mapping[str, tuple[str, int]]  #: name -> (file, number of the face in it)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
     """Where the pipeline finds its things.
 
-    fonts: name -> (file, number of the face in it).
     spent: file that gets a line a certificate: CPU ms by stage.
     """
 
-    fonts: Mapping[str, tuple[str, int]]
+    fonts: Fonts
     seal: str
     pkcs12: str
     passphrase: str
@@ -70,19 +81,6 @@ class Setup:
     def dumps(self) -> str:
         """As JSON, for the worker's environment."""
         return json.dumps(asdict(self))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """What one certificate prints; points from the bottom left corner.
-
-    runs: (font, size, x, y, text).  code: (content, x, y, size).  Boxes: x, y, width, height.
-    """
-
-    runs: Sequence[tuple[str, float, float, float, str]]
-    code: tuple[str, float, float, float]
-    photo: tuple[float, float, float, float]
-    seal: tuple[float, float, float, float]
 
 
 def start() -> None:
@@ -125,13 +123,13 @@ def make(setup: Setup, ident: int) -> None:
     with _measured(spent, "read"):
         page, photo = read(setup, ident)
     with _measured(spent, "fonts"):
-        register_fonts(setup)
+        register_fonts(setup.fonts, page)
     with _measured(spent, "draw"):
-        document = draw(page, photo)
+        document = draw(page, {"photo": photo})
     with _measured(spent, "key"):
-        signer = load_signer(setup)
+        signer = load_signer(setup.pkcs12, setup.passphrase)
     with _measured(spent, "sign"):
-        document = sign(setup, page, signer, document)
+        document = sign(setup.seal, page, signer, document)
     with _measured(spent, "client"):
         client = s3_client(setup)
     with _measured(spent, "upload"):
@@ -163,53 +161,74 @@ def engine(url: str) -> Engine:
     return create_engine(url)
 
 
-def register_fonts(setup: Setup) -> None:
-    """Parsed for this page: a TTFont that is kept collects the characters of earlier ones."""
-    for name, (file, index) in setup.fonts.items():
+def register_fonts(fonts: Fonts, page: Page) -> None:
+    """Parsed for this page, those that it prints with."""
+    for name in page.fonts:
+        file, index = fonts[name]
         pdfmetrics.registerFont(TTFont(name, file, subfontIndex=index))
 
 
-def draw(page: Page, photo: bytes) -> bytes:
+@contextmanager
+def _as_installed() -> Iterator[None]:
+    """reportlab as it comes, whatever else of this process has set it to."""
+    kept = rl_config.useA85
+    rl_config.useA85 = 1
+    try:
+        yield
+    finally:
+        rl_config.useA85 = kept
+
+
+@_as_installed()
+def draw(page: Page, pictures: Mapping[str, bytes]) -> bytes:
     """The page, not sealed."""
     target = BytesIO()
     canvas = Canvas(target, pagesize=A4)
-    canvas.rect(30, 30, A4[0] - 60, A4[1] - 60)
-    for font, size, x, y, words in page.runs:
-        canvas.setFont(font, size)
-        canvas.drawString(x, y, words)
-    canvas.drawImage(ImageReader(BytesIO(photo)), *page.photo)
-    content, x, y, size = page.code
-    code = BytesIO()
-    segno.make(content, error="m", micro=False).save(code, kind="png", scale=4, border=0)
+    canvas.drawImage(ImageReader(page.background), 0, 0, *A4)
+    content, *place = page.code
+    symbol, code = segno.make(content, error="m", micro=False), BytesIO()
+    symbol.save(code, kind="png", scale=PIXELS_PER_MODULE, border=QUIET_MODULES)
+    x, y, size = with_quiet_zone(place, symbol.symbol_size(border=0)[0])
     canvas.drawImage(ImageReader(BytesIO(code.getvalue())), x, y, size, size)
+    for role, box in page.pictures.items():
+        canvas.drawImage(ImageReader(BytesIO(pictures[role])), *box)
+    for font, size, x, y, words, colour, bold in page.runs:
+        canvas.setFont(font, size)
+        canvas.setFillColorRGB(*(part / 255 for part in colour))
+        if bold:
+            canvas.setStrokeColorRGB(*(part / 255 for part in colour))
+            canvas.setLineWidth(bold)
+        canvas.drawString(x, y, words, mode=FILLED_AND_OUTLINED if bold else FILLED)
     canvas.save()
     return target.getvalue()
 
 
-def load_signer(setup: Setup) -> Any:
+def load_signer(pkcs12: str, passphrase: str) -> Any:
     """The seal's key, decrypted."""
     load: Any = signers.SimpleSigner.load_pkcs12
-    return load(setup.pkcs12, passphrase=setup.passphrase.encode())
+    return load(pkcs12, passphrase=passphrase.encode())
 
 
-def sign(setup: Setup, page: Page, signer: Any, document: bytes) -> bytes:
+def sign(seal: str, page: Page, signer: Any, document: bytes) -> bytes:
     """A visible PAdES signature that certifies the document."""
-    picture = PdfImage(Image.open(setup.seal).convert("RGBA"))  # it drops a palette's alpha
-    x, y, width, height = page.seal
+    picture = PdfImage(Image.open(seal).convert("RGBA"))  # it drops a palette's alpha
     pdf_signer = signers.PdfSigner(
-        signers.PdfSignatureMetadata(
-            field_name="Seal", subfilter=fields.SigSeedSubFilter.PADES, certify=True,
-            docmdp_permissions=fields.MDPPerm.NO_CHANGES,
-        ),
+        METADATA,
         signer=signer,
         stamp_style=StaticStampStyle(background=picture, border_width=0, background_opacity=1),
-        new_field_spec=fields.SigFieldSpec(
-            "Seal", box=(round(x), round(y), round(x + width), round(y + height))
-        ),
-    )  # fmt: skip
+        new_field_spec=field(page),
+    )
     signed = pdf_signer.sign_pdf(IncrementalPdfFileWriter(BytesIO(document)))
     result: bytes = signed.getvalue()
     return result
+
+
+def field(page: Page) -> fields.SigFieldSpec:
+    """Where the seal goes."""
+    x, y, width, height = page.seal
+    return fields.SigFieldSpec(
+        "Seal", box=(round(x), round(y), round(x + width), round(y + height))
+    )
 
 
 def s3_client(setup: Setup) -> Any:

@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -20,13 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from sqlalchemy import select
 
-from bench import naive
+from bench import naive, pages
 from bench.meter import Meter, metered
 from factory import specimen
 from factory.kinds import KINDS
 from factory.model import Kind
-from factory.page.fonts import FACES
-from factory.page.marks import AUTHORITY_SEAL, MM_PER_PT, Code, Picture, Placed, Run
 from factory.page.sheet import layout
 from factory.pictures import normalise_photo
 from jobs.servers import die_with
@@ -67,7 +65,7 @@ def run(plant: Plant, folder: Path, *, count: int, workers: int) -> NaiveRun:
     folder.mkdir(parents=True)
     setup = _setup(plant, folder)
     warm = 2 * workers
-    naive.create(setup, list(islice(cycle(_rows(plant, count)), count + warm)))
+    naive.create(setup, list(islice(cycle(_rows(plant, folder, count)), count + warm)))
     make = naive.actor(setup)
     with _at_work(setup, folder, workers):
         for ident in range(warm):
@@ -131,7 +129,7 @@ def _setup(plant: Plant, folder: Path) -> naive.Setup:
     spent.touch()
     on_sqlite = s.db_url.startswith("sqlite")
     return naive.Setup(
-        fonts=font_places(s.font_dirs),
+        fonts=pages.font_places(s.font_dirs),
         seal=str(home / "seal.png"),
         pkcs12=str(folder / "seal.p12"),
         passphrase=passphrase.decode(),
@@ -146,14 +144,6 @@ def _setup(plant: Plant, folder: Path) -> naive.Setup:
     )
 
 
-def font_places(folders: Sequence[Path]) -> dict[str, tuple[str, int]]:
-    """The first face of each chain, which prints all that specimens say."""
-    firsts = [chain[0] for chain in FACES.values()]
-    files = [path for folder in folders if folder.is_dir() for path in folder.rglob("*.tt[fc]")]
-    found = {path.name: str(path) for path in reversed(files)}
-    return {first.name: (found[first.file], first.index) for first in firsts}
-
-
 def _write_pkcs12(home: Path, target: Path, passphrase: bytes) -> None:
     """The seal's key and certificates as the file developers are usually given."""
     key = serialization.load_pem_private_key((home / "key.p8").read_bytes(), passphrase)
@@ -166,13 +156,14 @@ def _write_pkcs12(home: Path, target: Path, passphrase: bytes) -> None:
     )
 
 
-def _rows(plant: Plant, count: int) -> list[tuple[naive.Page, bytes]]:
+def _rows(plant: Plant, folder: Path, count: int) -> list[tuple[pages.Page, bytes]]:
     """The first certificates that the line made, and photos of the same bytes."""
     profile, kind = plant.profiles[specimen.PROFILE].all[-1], KINDS[Kind.CERTIFICATE]
-    rows = []
+    rows, backgrounds = [], pages.Backgrounds(folder)
     for seed, face in enumerate(faces(plant, count), 1):
         sheet, values = kind.sheet(profile, face), kind.values(profile, face)
-        page = _page(layout(sheet, values, plant.fontbook))
+        placed = layout(sheet, values, plant.fontbook)
+        page = pages.page(placed, backgrounds.of(placed))
         rows.append((page, normalise_photo(specimen.portrait(seed % specimen.FACES))))
     return rows
 
@@ -189,32 +180,3 @@ def faces(plant: Plant, count: int) -> list[Mapping[str, object]]:
         )
         for row in found
     ]
-
-
-def _page(placed: Placed) -> naive.Page:
-    """Our placed marks as a list of what to draw where."""
-    marks = placed.pages[0].marks
-    height, seal = placed.height_mm, placed.signature(AUTHORITY_SEAL)
-    photo = next(mark for mark in marks if isinstance(mark, Picture))
-    code = next(mark for mark in marks if isinstance(mark, Code))
-    assert seal is not None
-
-    def points(x: float, y: float, *sizes: float) -> tuple[float, ...]:
-        return tuple(round(mm / MM_PER_PT, 2) for mm in (x, height - y, *sizes))
-
-    runs = [
-        (mark.face.name, mark.size_pt, *points(mark.x_mm, mark.y_mm), mark.text)
-        for mark in marks
-        if isinstance(mark, Run)
-    ]
-    boxes = [
-        points(box.x_mm, box.y_mm + box.height_mm, box.width_mm, box.height_mm)
-        for box in (photo, seal)
-    ]
-    square = points(code.x_mm, code.y_mm + code.size_mm, code.size_mm)
-    return naive.Page(
-        runs=runs,  # type: ignore[arg-type]
-        code=(code.content, *square),  # type: ignore[arg-type]
-        photo=boxes[0],  # type: ignore[arg-type]
-        seal=boxes[1],  # type: ignore[arg-type]
-    )

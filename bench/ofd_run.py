@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from bench import naive_ofd, naive_run
+from bench import naive_ofd, pages
 from bench.naive_run import faces
 from factory import specimen
 from factory.kinds import KINDS
@@ -77,7 +77,7 @@ def run(plant: Plant, *, count: int, naive_count: int) -> OfdRun:
     seal = _seal(plant, profile)
     laid = [_laid(plant, profile, seed, face) for seed, face in enumerate(faces(plant, count))]
     made = [_made(each, seal.identity) for each in (laid[0], *laid)][1:]
-    files = naive_run.font_places(plant.settings.font_dirs)
+    files = pages.font_places(plant.settings.font_dirs)
     naive = [_naive(each, files, seal) for each in (laid[0], *laid[:naive_count])][1:]
     return OfdRun(
         count=len(made),
