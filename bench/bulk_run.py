@@ -127,12 +127,12 @@ def _rules(plant: Plant, name: str) -> Profile:
     return plant.profiles[name].on(local_day(datetime.now(UTC)))
 
 
-def _taken_over(plant: Plant, register: Register) -> None:
-    """The register's rows, with photos, through the import."""
+def take_over(plant: Plant, register: Register, *, photos: int = PHOTOS) -> None:
+    """The register's rows, with so many different photos, through the import."""
     origin = Origin(format=Format.JSONL, source=importing.SOURCE, profile=register.profile.id)
     with plant.ledger.write(WHO) as tx:
         inbox.grant(tx, importing.SOURCE, register.profile.id)
-    shown = simulating.pictures(register, PHOTOS, plant.intake_store, Silent())
+    shown = simulating.pictures(register, photos, plant.intake_store, Silent())
     with TemporaryDirectory() as folder:
         path = Path(folder, "register.jsonl")
         simulating.write(register, shown, Format.JSONL, path, Silent())
@@ -156,7 +156,7 @@ def _firm(plant: Plant, profile: str, sizes: Sizes) -> Firm:
     rules = _rules(plant, profile)
     size = sizes.staff + SPARE
     register = Register(profile=rules, size=size, seed=300, day=_today(), largest=size)
-    _taken_over(plant, register)
+    take_over(plant, register)
     found = []
     for batch in _to_and_fro(plant, register, 1 + sizes.rounds):
         confirming.confirm(plant, batch, who=WHO, why="measured")
@@ -181,12 +181,13 @@ def _to_and_fro(plant: Plant, register: Register, rounds: int) -> Iterator[Batch
 
 
 def _prepared(plant: Plant, ident: str, kind: str, data: simulation.JsonObject) -> BatchId:
-    batch = _submitted(plant, ident, kind, data)
+    batch = submitted(plant, ident, kind, data)
     waiting.until_state(plant, batch, BatchState.AWAITING, seconds=PATIENCE)
     return batch
 
 
-def _submitted(plant: Plant, ident: str, kind: str, data: simulation.JsonObject) -> BatchId:
+def submitted(plant: Plant, ident: str, kind: str, data: simulation.JsonObject) -> BatchId:
+    """A bulk event handed in.  SystemExit: it was not taken."""
     event = specimen.renamed(1) | {
         "id": ident, "type": kind, "source": "urn:certfactory:operations", "data": data,
     }  # fmt: skip
@@ -202,10 +203,10 @@ def _submitted(plant: Plant, ident: str, kind: str, data: simulation.JsonObject)
 def _renames(plant: Plant, count: int) -> Renames:
     """Firms of one to five people each, all at once."""
     register = _of_small_firms(plant, count)
-    _taken_over(plant, register)
+    take_over(plant, register)
     firms = list(_small(register))[:count]
     batches = [
-        _submitted(plant, f"small-{place}", "enterprise.renamed",
+        submitted(plant, f"small-{place}", "enterprise.renamed",
                    simulation.renaming(firm, _today()))
         for place, firm in enumerate(firms)
     ]  # fmt: skip
@@ -273,10 +274,10 @@ def _large(plant: Plant, count: int) -> Large:
     """Everybody of a register is issued anew, by their numbers."""
     rules = _rules(plant, LARGE)
     register = Register(profile=rules, size=count, seed=4, day=_today())
-    _taken_over(plant, register)
-    numbers = _numbers(plant, rules.id)[:MOST_NUMBERS]
+    take_over(plant, register)
+    chosen = numbers(plant, rules.id)[:MOST_NUMBERS]
     begun = time.perf_counter()
-    request = {"profile": rules.id, "numbers": numbers, "reason": "measured"}
+    request = {"profile": rules.id, "numbers": chosen, "reason": "measured"}
     batch = _prepared(plant, "large", "reissue.requested", request)
     prepared = time.perf_counter() - begun
     with metered() as meter:
@@ -292,7 +293,8 @@ def _large(plant: Plant, count: int) -> Large:
     )
 
 
-def _numbers(plant: Plant, profile: str) -> list[str]:
+def numbers(plant: Plant, profile: str) -> list[str]:
+    """Of everybody who is registered there."""
     c = t.registration.c
     with plant.ledger.read() as tx:
         wanted = select(c.number).where(c.profile == profile, c.state == "active").order_by(c.id)

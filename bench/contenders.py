@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from bench import naive
 from bench.naive import Fonts
 from bench.pages import Backgrounds, Page, page
 from bench.tuned import Maker
-from factory.making import Laid
+from factory.pressing import Laid
 from factory.seals.signer import SealIdentity
-from factory.seals.soft import SoftSigner
+from factory.seals.soft import SoftKey, SoftSigner
 from storage import testca
 
 WIDTH_MM = 42.0
@@ -28,10 +29,12 @@ WORD = "bench"  #: opens the key's file
 class Seal:
     """A test seal: as ours hold it, and as the files that developers are usually given.
 
+    sign:            one raw signature over a digest, as fast as the library can.
     picture, pkcs12: files.
     """
 
     identity: SealIdentity
+    sign: Callable[[bytes], bytes]
     picture: str
     pkcs12: str
 
@@ -40,11 +43,13 @@ class Seal:
 class Given:
     """What the other ways are handed of one certificate.
 
-    pictures, files: role -> JPEG, and the file it lies in.
+    laid:  with its places, and its pictures by role.
+    page:  the same, spelled out.
+    files: role -> where the JPEG lies.
     """
 
+    laid: Laid
     page: Page
-    pictures: Mapping[str, bytes] = field(repr=False)
     files: Mapping[str, str]
 
 
@@ -76,9 +81,20 @@ def seal_in(folder: Path, authority: str, picture: bytes, algorithm: str, now: d
             signer=SoftSigner(issued.key),
             test=True,
         ),
+        sign=_operation(issued.key),
         picture=str(image),
         pkcs12=str(bundle),
     )
+
+
+def _operation(key: SoftKey) -> Callable[[bytes], bytes]:
+    """The operation alone; for EC keys with a random number, which is faster than deriving one."""
+    digest = utils.Prehashed(hashes.SHA256())
+    if isinstance(key, rsa.RSAPrivateKey):
+        pkcs1 = padding.PKCS1v15()
+        return lambda value: key.sign(value, pkcs1, digest)
+    ecdsa = ec.ECDSA(digest)
+    return lambda value: key.sign(value, ecdsa)
 
 
 class Handed:
@@ -91,8 +107,8 @@ class Handed:
     def given(self, laid: Laid) -> Given:
         """Of one certificate."""
         return Given(
+            laid=laid,
             page=page(laid.placed, self._backgrounds.of(laid.placed)),
-            pictures=laid.pictures,
             files={role: self._file(jpeg) for role, jpeg in laid.pictures.items()},
         )
 
@@ -108,7 +124,7 @@ def naive_way(seal: Seal, fonts: Fonts) -> Way:
 
     def make(given: Given) -> bytes:
         naive.register_fonts(fonts, given.page)
-        document = naive.draw(given.page, given.pictures)
+        document = naive.draw(given.page, given.laid.pictures)
         signer = naive.load_signer(seal.pkcs12, WORD)
         return naive.sign(seal.picture, given.page, signer, document)
 

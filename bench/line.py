@@ -130,7 +130,7 @@ def main(
         workers = settings.bulk_workers
         naive = naive_run.run(plant, PLACE.absolute() / "naive", count=sample, workers=workers)
         err.print(f"· sealing {min(sample, approvals)} certificates as OFD")
-        ofd = ofd_run.run(plant, count=min(sample, approvals), naive_count=NAIVE_OFD)
+        ofd = ofd_run.run(plant, PLACE, count=min(sample, approvals), naive_count=NAIVE_OFD)
     machine = report.machine(load, "PostgreSQL" if db else "SQLite", settings)
     lines = {"line": [issued], "rename_first": renames[:1], "rename": renames[1:]}
     measured = {name: runs for name, runs in lines.items() if runs}

@@ -1,17 +1,18 @@
 """The obvious OFD: fonts cut by fontTools, the code by segno, the signature in pure Python.
 
 What a competent developer writes first: ElementTree, zipfile, fontTools' subsetter, segno's PNG
-and gmalg.  The page has the same words in the same faces at the same places as ours, the same
-photo, code and seal.  Easier than ours: the frame is one rectangle in place of the guilloche, key
-and seal are kept open, and nothing is proofed or checked.
+and gmalg.  The page has the same words in the same faces, colours and places as ours, the same
+photo, code and seal, and the background as a picture (``bench.pages``).  Easier than ours: places
+are handed in, bold words are not outlined, key and seal are kept open, there is no twin, and
+nothing is proofed or checked.
 """
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
+from pathlib import Path
 from xml.etree import ElementTree
 
 import gmalg
@@ -21,35 +22,41 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
+from bench.contenders import Given
+from bench.naive import Fonts
 from factory.ofd.package import Member
 from factory.ofd.xml import NAMESPACE
 from factory.page.marks import AUTHORITY_SEAL, MM_PER_PT, Code, Picture, Placed, Run
+from factory.pressing import Laid
 from factory.seals import ofd as seals
 from factory.seals import ses, sm2
 from factory.seals.signer import SesIdentity
 
-Files = Mapping[str, tuple[str, int]]  #: face's name -> (file, number of the face in it)
 Place = tuple[float, float, float, float]
 
 PIXELS_PER_MODULE = 8
 #: fontTools would drop these too, and say so
 UNWANTED = [*subset.Options().drop_tables, "BDF ", "BDF", "FFTM"]
-FRAME = "M 0 0 L 190 0 L 190 277 L 0 277 C"
+BACKGROUND = "background"
 
 
-def make(
-    placed: Placed,
-    pictures: Mapping[str, bytes],
-    files: Files,
-    identity: SesIdentity,
-    secret: bytes,
-    now: datetime,
-) -> bytes:
-    """One sealed OFD; secret: the private key, 32 bytes."""
+def way(fonts: Fonts, identity: SesIdentity, secret: bytes) -> Callable[[Given], bytes]:
+    """Of that seal, from what the other ways are handed."""
+    return lambda given: make(given.laid, given.page.background, fonts, identity, secret)
+
+
+def make(laid: Laid, background: str, files: Fonts, identity: SesIdentity, secret: bytes) -> bytes:
+    """One sealed OFD.
+
+    background: file of the JPEG behind it all.
+    secret:     the private key, 32 bytes.
+    """
+    placed = laid.placed
     box = placed.signature(AUTHORITY_SEAL)
     assert box is not None
+    pictures = {**laid.pictures, BACKGROUND: Path(background).read_bytes()}
     members = tuple(_members(placed, pictures, files))
-    prepared = seals.prepare(members, box, identity, now=now)
+    prepared = seals.prepare(members, box, identity, now=laid.created)
     signer = gmalg.SM2(secret, uid=sm2.SIGNER_ID)
     r, s = (int.from_bytes(part, "big") for part in signer.sign(prepared.to_sign))
     certificate = identity.signing_cert.public_bytes(Encoding.DER)
@@ -61,11 +68,14 @@ def make(
     return target.getvalue()
 
 
-def _members(placed: Placed, pictures: Mapping[str, bytes], files: Files) -> Iterator[Member]:
+def _members(placed: Placed, pictures: Mapping[str, bytes], files: Fonts) -> Iterator[Member]:
     marks = placed.pages[0].marks
     runs = [mark for mark in marks if isinstance(mark, Run)]
     fonts = {name: 10 + n for n, name in enumerate(dict.fromkeys(run.face.name for run in runs))}
-    images = [mark for mark in marks if isinstance(mark, Picture | Code)]
+    behind = Picture(
+        role=BACKGROUND, x_mm=0, y_mm=0, width_mm=placed.width_mm, height_mm=placed.height_mm
+    )
+    images = [behind, *(mark for mark in marks if isinstance(mark, Picture | Code))]
     yield _xml("OFD.xml", _entry())
     yield _xml("Doc_0/Document.xml", _document(placed))
     yield _xml("Doc_0/PublicRes.xml", _resources(fonts, images))
@@ -133,16 +143,14 @@ def _page(
 ) -> ElementTree.Element:
     root = _element("Page")
     layer = _under(_under(root, "Content"), "Layer", ID="2", Type="Body")
-    frame = _under(layer, "PathObject", ID="3", Boundary="10 10 190 277", LineWidth="0.8")
-    _under(frame, "AbbreviatedData", FRAME)
-    for number, run in enumerate(runs, start=200):
-        _text(layer, number, run, fonts[run.face.name])
     for number, mark in enumerate(images, start=900):
         x, y, width, height = _place(mark)
         _under(
             layer, "ImageObject", ID=str(number), ResourceID=str(number - 800),
             Boundary=f"{x} {y} {width} {height}", CTM=f"{width} 0 0 {height} 0 0",
         )  # fmt: skip
+    for number, run in enumerate(runs, start=200):
+        _text(layer, number, run, fonts[run.face.name])
     return root
 
 

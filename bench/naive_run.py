@@ -63,7 +63,7 @@ class NaiveRun:
 def run(plant: Plant, folder: Path, *, count: int, workers: int) -> NaiveRun:
     """Make a sample with that many worker processes, after each has made one unmeasured."""
     folder.mkdir(parents=True)
-    setup = _setup(plant, folder)
+    setup = setup_of(plant, folder)
     warm = 2 * workers
     naive.create(setup, list(islice(cycle(_rows(plant, folder, count)), count + warm)))
     make = naive.actor(setup)
@@ -120,7 +120,8 @@ def _spent(setup: naive.Setup) -> list[dict[str, float]]:
     return [json.loads(line) for line in whole.splitlines()]
 
 
-def _setup(plant: Plant, folder: Path) -> naive.Setup:
+def setup_of(plant: Plant, folder: Path) -> naive.Setup:
+    """The line's own store and seal for the other ways, and a database of their own on SQLite."""
     s = plant.settings
     home = s.keyring_dir / "identities" / plant.profiles[specimen.PROFILE].all[-1].seal.identity
     passphrase = (home / "passphrase").read_bytes().strip()

@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 from bench import naive_ofd, pages
+from bench.naive import Fonts
 from bench.naive_run import faces
 from factory import specimen
 from factory.kinds import KINDS
@@ -71,14 +73,18 @@ class Seal:
     secret: bytes = field(repr=False)
 
 
-def run(plant: Plant, *, count: int, naive_count: int) -> OfdRun:
+def run(plant: Plant, folder: Path, *, count: int, naive_count: int) -> OfdRun:
     """Seal certificates that the line made, now as OFD; the first of each way is not counted."""
     profile = plant.profiles[specimen.PROFILE].all[-1]
     seal = _seal(plant, profile)
     laid = [_laid(plant, profile, seed, face) for seed, face in enumerate(faces(plant, count))]
     made = [_made(each, seal.identity) for each in (laid[0], *laid)][1:]
     files = pages.font_places(plant.settings.font_dirs)
-    naive = [_naive(each, files, seal) for each in (laid[0], *laid[:naive_count])][1:]
+    backgrounds = pages.Backgrounds(folder)
+    naive = [
+        _naive(each, backgrounds.of(each.placed), files, seal)
+        for each in (laid[0], *laid[:naive_count])
+    ][1:]
     return OfdRun(
         count=len(made),
         naive_count=len(naive),
@@ -92,15 +98,14 @@ def run(plant: Plant, *, count: int, naive_count: int) -> OfdRun:
     )
 
 
-def _seal(plant: Plant, profile: Profile) -> Seal:
-    now, authority = datetime.now(UTC), profile.authority.name
-    picture = draw_test_seal(authority, font_files(plant.settings.font_dirs)[UMING.file])
+def seal_of(name: str, authority: str, picture: bytes, now: datetime) -> Seal:
+    """A fresh one, of the fastest library that is here."""
     issued = testca_sm2.issue_test_seal(
         testca_sm2.make_ca(now), authority, picture, width_mm=42, now=now, passphrase=PASSPHRASE
     )
     secret, _ = pkcs8.opened(issued.key, PASSPHRASE)
     identity = SesIdentity(
-        name=profile.seal.identity,
+        name=name,
         seal=issued.esl,
         signing_cert=issued.signing_cert,
         chain=issued.chain,
@@ -108,6 +113,12 @@ def _seal(plant: Plant, profile: Profile) -> Seal:
         test=True,
     )
     return Seal(identity=identity, secret=secret)
+
+
+def _seal(plant: Plant, profile: Profile) -> Seal:
+    authority = profile.authority.name
+    picture = draw_test_seal(authority, font_files(plant.settings.font_dirs)[UMING.file])
+    return seal_of(profile.seal.identity, authority, picture, datetime.now(UTC))
 
 
 def _laid(plant: Plant, profile: Profile, seed: int, face: Mapping[str, object]) -> Laid:
@@ -135,9 +146,9 @@ def _made(laid: Laid, identity: SesIdentity) -> tuple[bytes, tuple[float, ...]]:
     return data, tuple(spent)
 
 
-def _naive(laid: Laid, files: naive_ofd.Files, seal: Seal) -> float:
+def _naive(laid: Laid, background: str, files: Fonts, seal: Seal) -> float:
     spent: list[float] = []
-    given = (laid.placed, laid.pictures, files, seal.identity, seal.secret, laid.created)
+    given = (laid, background, files, seal.identity, seal.secret)
     _timed(spent, lambda: naive_ofd.make(*given))
     return spent[0]
 

@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from hashlib import sha256
-from itertools import chain, islice
+from itertools import islice
 
 from factory import plan, simulation, simulation_pictures, specimen
 from factory.events import RegistrationImported
 from factory.kinds import KINDS
 from factory.kinds.stored import twin
-from factory.making import Laid
 from factory.model import Kind, Registration
 from factory.numbering import CODE_BYTES
 from factory.page.fonts import FontBook
 from factory.page.sheet import Sheet, Value, layout
 from factory.pictures import normalise_photo, normalise_signature
+from factory.pressing import Laid
 from factory.profile import Profile
 from factory.register import professions
 from factory.simulation import Pictures, Register
@@ -31,6 +31,7 @@ CREATED = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)  #: of all files: one batch, 
 DAY = date(2026, 11, 21)
 SEED = 9
 PORTRAITS = 100  #: different ones, as photos of a batch are read one by one
+REGISTER = 50_000  #: registrations of each
 VERIFY_URL = "https://example.org/v/"  #: what the code is appended to
 CERTIFICATE = KINDS[Kind.CERTIFICATE]
 
@@ -64,7 +65,7 @@ class Asked:
         )
 
 
-def asked(profile: Profile, size: int, *, verify_url: str = VERIFY_URL) -> Iterator[Asked]:
+def asked(profile: Profile, size: int) -> Iterator[Asked]:
     """The certificates of a simulated register of that size that is renewed.
 
     Whoever is cancelled or suspended there has none.
@@ -72,18 +73,31 @@ def asked(profile: Profile, size: int, *, verify_url: str = VERIFY_URL) -> Itera
     register = Register(profile=profile, size=size, seed=SEED, day=DAY)
     for place, row in enumerate(simulation.rows(register, Pictures())):
         if row["standing"] == "active":
-            yield _asked(profile, RegistrationImported.model_validate(row), place, verify_url)
+            yield _asked(profile, RegistrationImported.model_validate(row), place)
 
 
-def mixed(profiles: Sequence[Profile], count: int) -> list[Asked]:
-    """So many certificates of several registers, one register after the other, in equal parts."""
-    each = -(-count // len(profiles))
-    # Some registrations of a register are not active; a tenth more is enough for all that count.
-    parts = (islice(asked(profile, each + each // 10 + 10), each) for profile in profiles)
-    return list(islice(chain.from_iterable(parts), count))
+class Crowd:
+    """People without end, a register after the other, nobody twice."""
+
+    def __init__(self, profiles: Sequence[Profile], size: int = REGISTER) -> None:
+        self._streams = [asked(profile, size) for profile in profiles]
+        self._turn = 0
+
+    def next(self, count: int) -> list[Asked]:
+        """So many of the register whose turn it is.  SystemExit: there are no more."""
+        stream = self._streams[self._turn % len(self._streams)]
+        self._turn += 1
+        found = list(islice(stream, count))
+        if len(found) < count:
+            raise SystemExit("the simulated registers are too small for what is measured")
+        return found
+
+    def each(self, count: int) -> list[Asked]:
+        """So many of every register."""
+        return [one for _ in self._streams for one in self.next(count)]
 
 
-def _asked(profile: Profile, data: RegistrationImported, place: int, verify_url: str) -> Asked:
+def _asked(profile: Profile, data: RegistrationImported, place: int) -> Asked:
     pictures = _pictures(profile, place)
     digests = {role: sha256(jpeg).hexdigest() for role, jpeg in pictures.items()}
     registration = Registration(
@@ -100,7 +114,7 @@ def _asked(profile: Profile, data: RegistrationImported, place: int, verify_url:
         registration,
         number=2,
         random_bytes=sha256(data.registration_number.encode()).digest()[:CODE_BYTES],
-        verify_url=verify_url,
+        verify_url=VERIFY_URL,
         issued_on=DAY,
     )
     return Asked(

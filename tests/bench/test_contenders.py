@@ -14,10 +14,11 @@ from PIL import Image, ImageChops, ImageDraw
 from bench import population
 from bench.contenders import Given, Handed, Seal, naive_way, seal_in, tuned_way
 from bench.pages import font_places
-from factory.making import MAKINGS, Laid
+from factory.making import MAKINGS
 from factory.model import Format
 from factory.page.fonts import UMING
 from factory.page.marks import Code
+from factory.pressing import Laid
 from factory.seals.picture import draw_test_seal
 from jobs.settings import Settings
 from jobs.wiring import font_files, load_fonts, load_profiles
@@ -47,7 +48,7 @@ def laid(request: pytest.FixtureRequest) -> Laid:
     """A certificate with several lines in it."""
     profile = load_profiles(None)[request.param].all[-1]
     fontbook = load_fonts(FONTS)
-    some = [one.laid(fontbook, with_twin=True) for one in population.mixed([profile], 30)]
+    some = [one.laid(fontbook, with_twin=True) for one in population.Crowd([profile], 200).next(30)]
     return max(some, key=lambda one: sum(len(page.filled) for page in one.placed.pages))
 
 
