@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from factory.errors import FieldError, PressUnableError, SealRefusedError
+from factory.errors import FieldError, SealRefusedError
 from factory.model import Format
 from factory.ofd.package import Member, opened, packed
 from factory.ofd.proof import proof as ofd_proof
@@ -21,7 +21,7 @@ from factory.pressing import Awaiting, Laid, Press
 from factory.seals import fields, ofd_selfcheck, pades, selfcheck
 from factory.seals import ofd as ofd_seal
 from factory.seals.signer import SealIdentity, SesIdentity
-from factory.writers import ofd, pdf, pdf_press
+from factory.writers import ofd, ofd_press, pdf, pdf_press
 
 Identity = SealIdentity | SesIdentity
 I = TypeVar("I", SealIdentity, SesIdentity)  # noqa: E741
@@ -137,10 +137,6 @@ def _unsealed_ofd(laid: Laid) -> bytes:
     return packed(_ofd_members(laid))
 
 
-def _no_press(sample: Sequence[Laid], identity: Identity) -> Press:  # noqa: ARG001
-    raise PressUnableError("there is no press of this format")
-
-
 def _line(value: Value) -> str:
     return value if isinstance(value, str) else " ".join(value)
 
@@ -168,6 +164,6 @@ MAKINGS: Mapping[Format, Making[Any]] = {
         unsealed=_unsealed_ofd,
         self_check=ofd_selfcheck.self_check,
         proof=_proofed_ofd,
-        press=_no_press,
+        press=ofd_press.compiled,
     ),
 }

@@ -88,7 +88,8 @@ def shared_characters(sample: Sequence[Laid]) -> Mapping[Face, str]:
 class OfdPress:
     """A template: one design with its fonts and one seal; see ``pressing.Press``.
 
-    ident: hex digits of a SHA-256 over everything it depends on.
+    ident:  hex digits of a SHA-256 over everything it depends on.
+    lacked: glyphs that its documents had to bring themselves so far.
     """
 
     def __init__(self, sample: Sequence[Laid], identity: SesIdentity) -> None:
@@ -110,6 +111,7 @@ class OfdPress:
         self._shapes: dict[tuple[object, ...], Shape] = {}
         self._valid = _validity(identity)
         self.ident = self._learnt(sample)
+        self.lacked = 0
 
     def fits(self, laid: Laid) -> bool:
         """Whether this template is for that document."""
