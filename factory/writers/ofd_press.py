@@ -18,7 +18,7 @@ from hashlib import sha256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from factory.errors import PermanentError, PressUnableError, SelfCheckError
-from factory.ofd.package import Member, opened
+from factory.ofd.package import DEFLATED, STORED, Member, opened
 from factory.ofd.proof import proof
 from factory.ofd.xml import escaped
 from factory.page.fonts import Face
@@ -34,10 +34,9 @@ from factory.writers.ofd_numbers import IDS_OF_A_SLOT, Numbers, mark_name, used_
 from factory.writers.ofd_objects import image_object, size_of
 from factory.writers.ofd_press_fonts import DataFont
 from factory.writers.ofd_press_objects import Objects
-from factory.writers.ofd_press_package import Body, deflated, stored
+from factory.writers.ofd_press_package import Body, deflated, stored, unpacked
 from factory.writers.ofd_press_shape import (
     ID_SIZE,
-    STAMP_SIZE,
     Moment,
     Reference,
     Shape,
@@ -108,6 +107,7 @@ class OfdPress:
         self._objects = Objects(self._font)
         self._images: dict[tuple[object, ...], str] = {}
         self._tags: dict[tuple[int, ...], tuple[Body, bytes]] = {}
+        self._known_tags: dict[Body, bytes] = {}
         self._shapes: dict[tuple[object, ...], Shape] = {}
         self._valid = _validity(identity)
         self.ident = self._learnt(sample)
@@ -244,8 +244,10 @@ class OfdPress:
         if found is None:
             if len(self._tags) >= MOST_TAGS:
                 self._tags.clear()
+                self._known_tags.clear()
             data = tags_of(laid, self._numbers).data
             found = self._tags[tagged] = (deflated(data), sm2.sm3(data))
+            self._known_tags[found[0]] = found[1]
         return found
 
     # --- what is the same ---------------------------------------------------------------------
@@ -291,16 +293,27 @@ class OfdPress:
     # --- checking -----------------------------------------------------------------------------
 
     def _check(self, shape: Shape, data: bytes) -> None:
-        *varying, description, value = shape.package.read(data)
-        place = shape.stamp_place
-        stamp = description[place : place + STAMP_SIZE]
+        """What is written with holes is written again, and need not be unpacked."""
+        entry, *others, content, tags, second, twin, description, value = shape.package.read(data)
         fonts = [self._fonts[face] for face, _ in shape.fonts]
-        digests = [sm2.sm3(varying[0])]
-        digests += [font.digest(member) for font, member in zip(fonts, varying[1:], strict=False)]
-        digests += map(sm2.sm3, varying[1 + len(fonts) :])
-        if shape.description.filled((stamp, *map(_base_64, digests))) != description:
+        stamp = shape.description.first(description[1])
+        digests = [
+            sm2.sm3(unpacked(entry, DEFLATED)),
+            *[font.digest(body) for font, body in zip(fonts, others, strict=False)],
+            *[sm2.sm3(unpacked(body, STORED)) for body in others[len(fonts) :]],
+            sm2.sm3(unpacked(content, DEFLATED)),
+            self._tags_digest(tags),
+            sm2.sm3(unpacked(second, DEFLATED)),
+            sm2.sm3(unpacked(twin, STORED)),
+        ]
+        described = (stamp, *map(_base_64, digests))
+        expected = shape.description.filled(described)
+        if shape.description.body(described, expected) != description:
             raise SelfCheckError("references: a digest is not the member's")
-        shape.seal.check(value, stamp, sm2.sm3(description))
+        shape.seal.check(value, stamp, sm2.sm3(expected))
+
+    def _tags_digest(self, body: Body) -> bytes:
+        return self._known_tags.get(body) or sm2.sm3(unpacked(body, DEFLATED))
 
 
 class _Page:

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
+from factory.ofd.package import DEFLATED
 from factory.page.fonts import DESCRIBING_TABLES, EMBEDDED_TABLES, Face
 from factory.seals import sm2
 from factory.writers.ofd_fonts import (
@@ -31,11 +32,12 @@ from factory.writers.ofd_fonts import (
     MAGIC_SUM,
     TRUETYPE,
     UNICODE_BMP,
+    UNICODE_FULL,
     WINDOWS,
     named,
 )
 from factory.writers.ofd_press_holes import EMPTY_BLOCK, LAST_BLOCK, flushed, length
-from factory.writers.ofd_press_package import SUMS, Body, deflated
+from factory.writers.ofd_press_package import SUMS, Body, deflated, unpacked
 
 STEP = 64  #: bytes by which a glyph's place grows
 MOST_FURTHER, LARGEST = 64, 1024  #: glyphs and bytes of one; more is left to the reference writer
@@ -46,8 +48,10 @@ WORD, ALL_ONES = 4, 0xFFFFFFFF
 DIFFERING = ("glyf", "hmtx", "cmap")  #: as they stand in the file, after all others
 #: where other tables say how many glyphs and widths there are, which characters, which places
 GLYPHS, WIDTHS, CHARACTERS, LONG_PLACES = 4, 34, 64, 50
+START = 192  #: packed bytes by which a font is known
 COMPOUND = b"\xff\xff"  #: instead of the number of contours: made of other glyphs
 FIRST, LAST, LONG = 0x20, LAST_BASIC, b"\0\1"
+LAST_CHARACTER = chr(LAST_BASIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Font:
 
 
 class _Intricate(Exception):  # noqa: N818 - no failure
-    """A character that is not one glyph of its own of the basic plane."""
+    """A character whose glyph is made of others, or too many or too large ones."""
 
 
 class DataFont:
@@ -75,49 +79,53 @@ class DataFont:
         self._glyphs = _Glyphs(face)
         self.shared = frozenset(filter(self._plain, shared))
         self._front = _Front(face, name, sorted(self.shared), self._glyphs)
-        self._frames: dict[tuple[int, int, int], _Frame] = {}
-        self._by_directory: dict[bytes, _Frame] = {}
+        self._frames: dict[tuple[int, int, int, int], _Frame] = {}
+        self._by_start: dict[bytes, _Frame] = {}
 
     def made(self, further: Collection[str]) -> Font:
         """With these characters beside the shared ones."""
         try:
             own = sorted([(self._glyphs[ch][1], ch) for ch in further])
-            return self._frame([size for size, _ in own]).made([ch for _, ch in own])
+            characters = [ch for _, ch in own]
+            beyond = sum([ch > LAST_CHARACTER for ch in characters])
+            return self._frame([size for size, _ in own], beyond).made(characters)
         except _Intricate:
             subset = self._face.subset(self.shared.union(further), TABLES)
             data = named(subset, self.name)
             return Font(deflated(data), sm2.sm3(data))
 
-    def digest(self, data: bytes) -> bytes:
-        """SM3 of a file; of its front only that it is the known one has to be seen."""
-        frame = self._by_directory.get(data[: self._front.directory_size])
-        if frame is None or not data.startswith(frame.front):
-            return sm2.sm3(data)
-        return frame.digest(data[len(frame.front) :])
+    def digest(self, body: Body) -> bytes:
+        """SM3 of a font as it stands in a package.  SelfCheckError: it does not unpack.
 
-    def _frame(self, sizes: Sequence[int]) -> _Frame:
-        """Where glyphs of these sizes, the smallest first, have a place."""
+        Of its front only that it is a known one has to be seen.
+        """
+        frame = self._by_start.get(body[1][:START])
+        found = None if frame is None else frame.read(body)
+        return sm2.sm3(unpacked(body, DEFLATED)) if found is None else found
+
+    def _frame(self, sizes: Sequence[int], beyond: int) -> _Frame:
+        """Where glyphs of these sizes, the smallest first, have a place.
+
+        beyond: how many of their characters lie beyond the basic plane.
+        """
         count, smaller = len(sizes), len(sizes) // 2
-        room = (
-            count,
-            _step(sizes[smaller - 1] if smaller else 0),
-            _step(sizes[-1] if count else 0),
-        )
+        small, large = (sizes[smaller - 1 : smaller] or [0])[0], max(sizes, default=0)
+        room = (count, _step(small), _step(large), beyond)
         frame = self._frames.get(room)
         if frame is None:
             if count > MOST_FURTHER or room[2] > LARGEST:
                 raise _Intricate
             if len(self._frames) >= MOST_FRAMES:
                 self._frames.clear()
-                self._by_directory.clear()
+                self._by_start.clear()
             places = [room[1]] * smaller + [room[2]] * (count - smaller)
-            frame = self._frames[room] = _Frame(self._front, self._glyphs, places)
-            self._by_directory[frame.front[: self._front.directory_size]] = frame
+            frame = self._frames[room] = _Frame(self._front, self._glyphs, places, beyond)
+            self._by_start[frame.packed[:START]] = frame
         return frame
 
     def _plain(self, ch: str) -> bool:
         try:
-            return bool(self._glyphs[ch])
+            return ch <= LAST_CHARACTER and bool(self._glyphs[ch])
         except _Intricate:
             return False
 
@@ -128,6 +136,7 @@ def _step(size: int) -> int:
 
 
 TABLES = EMBEDDED_TABLES | DESCRIBING_TABLES
+Stretch = tuple[int, int, int]  #: last and first code point, and glyph less code point
 Glyph = tuple[bytes, int, int, bytes, int]  #: outline, its bytes and sum; width and bearing, sum
 
 
@@ -138,8 +147,6 @@ class _Glyphs(dict[str, Glyph]):
         self._face = face
 
     def __missing__(self, ch: str) -> Glyph:
-        if ord(ch) > LAST_BASIC:
-            raise _Intricate
         subset = self._face.subset(ch, TABLES)
         tables = tables_of(subset.data)
         glyph = _glyph(tables, subset.glyphs[ch])
@@ -165,7 +172,6 @@ class _Front:
         tables = tables_of(named(face.subset(shared, TABLES), name))
         kept = [_glyph(tables, 0), *(glyphs[ch] for ch in shared)]  # .notdef first
         self.tables = {tag: data for tag, data in tables.items() if tag not in DIFFERING}
-        self.directory_size = 12 + ENTRY.size * len(tables)
         self.count = len(kept)
         self.outlines = b"".join(glyph[0] for glyph in kept)
         self.outlines_sum = sum(glyph[2] for glyph in kept)
@@ -179,38 +185,45 @@ class _Front:
 class _Frame:
     """A font with places for further glyphs.
 
-    front: the file up to the first of them.
+    packed: the file up to the first of them, as it stands in a package.
     """
 
-    def __init__(self, front: _Front, glyphs: _Glyphs, places: Sequence[int]) -> None:
-        """places: the size of each in bytes."""
+    def __init__(self, front: _Front, glyphs: _Glyphs, places: Sequence[int], beyond: int) -> None:
+        """places: the size of each in bytes.  beyond: how many are beyond the basic plane."""
         self._shared, self._glyphs, self._sizes = front, glyphs, places
-        count = front.count + len(places)
+        count, stretches = front.count + len(places), len(front.ranges) + len(places)
+        further = 8 + 16 + 12 * (stretches - 1) if beyond else 0
         sizes = {
             "glyf": len(front.outlines) + sum(places),
             "hmtx": WORD * count + SPARE * 2,
-            "cmap": 28 + 8 * (len(front.ranges) + len(places)) + WORD,
+            "cmap": 28 + 8 * (stretches - beyond) + further + WORD,
         }
         starts = [*front.places[:-1], *accumulate(places, initial=front.places[-1])]
         starts += starts[-1:] * SPARE
         tables = _counted(front.tables, count) | {"loca": struct.pack(f">{len(starts)}L", *starts)}
         start = _front_bytes(tables, sizes, 0 if places else front.outlines_sum)
-        self.front = start + front.outlines
-        self._digest = sm2.sm3_begun(self.front)
-        self._sum = zlib.crc32(self.front)
-        rest = sum(sizes.values()) - len(front.outlines)
-        self._size = len(self.front) + rest
-        self._packed = flushed(start) + EMPTY_BLOCK + front.packed + length(rest)
+        whole = start + front.outlines
+        self._digest, self._sum = sm2.sm3_begun(whole), zlib.crc32(whole)
+        self._rest_size = sum(sizes.values()) - len(front.outlines)
+        self._size = len(whole) + self._rest_size
+        self.packed = flushed(start) + EMPTY_BLOCK + front.packed + length(self._rest_size)
 
     def made(self, further: Sequence[str]) -> Font:
         """The font with these characters, whose glyphs fit their places in this order."""
         rest = self._rest(further)
-        packed = b"".join((self._packed, rest, LAST_BLOCK))
-        sums = SUMS.pack(zlib.crc32(rest, self._sum), len(packed), self._size)
-        return Font((sums, packed), self.digest(rest))
+        return Font(self._body(rest), self._whole_digest(rest))
 
-    def digest(self, rest: bytes) -> bytes:
-        """SM3 of the file."""
+    def read(self, body: Body) -> bytes | None:
+        """SM3 of a font as it stands in a package; None: it is not one of these."""
+        rest = body[1][len(self.packed) : -len(LAST_BLOCK)]
+        ours = len(rest) == self._rest_size and self._body(rest) == body
+        return self._whole_digest(rest) if ours else None
+
+    def _body(self, rest: bytes) -> Body:
+        packed = b"".join((self.packed, rest, LAST_BLOCK))
+        return SUMS.pack(zlib.crc32(rest, self._sum), len(packed), self._size), packed
+
+    def _whole_digest(self, rest: bytes) -> bytes:
         digest = self._digest.copy()
         digest.update(rest)
         return bytes(digest.digest())
@@ -233,20 +246,48 @@ class _Frame:
         ))  # fmt: skip
 
     def _map(self, further: Sequence[str]) -> bytes:
-        """The character map, format 4: each further character is a stretch of its own."""
+        """The character map: each further character is a stretch of its own.
+
+        Format 4 for the basic plane; format 12 for all, where something lies beyond it.
+        """
         points = enumerate(map(ord, further), start=self._shared.count)
-        own = [(point, point, glyph - point & LAST_BASIC) for glyph, point in points]
-        ends, starts, deltas = zip(*sorted(self._shared.ranges + own), strict=True)
-        count = len(ends)
-        power = count.bit_length() - 1
-        words = struct.pack(
-            f">4HL{8 + 4 * count}H",
-            *(0, 1, WINDOWS, UNICODE_BMP, 12),
-            *(4, 16 + 8 * count, 0, 2 * count),
-            *(2 << power, power, 2 * count - (2 << power)),
-            *ends, 0, *starts, *deltas, *bytes(count),
-        )  # fmt: skip
+        stretches = sorted(
+            self._shared.ranges
+            + [(point, point, glyph - point & LAST_BASIC) for glyph, point in points]
+        )
+        if stretches[-1][0] == LAST_BASIC:
+            words = _FIRST_MAP + _format_4(stretches)
+            return words + _balance(_sum(words))
+        basic = _format_4([each for each in stretches if each[0] <= LAST_BASIC])
+        records = struct.pack(">2H 2HL 2HL", 0, 2, WINDOWS, UNICODE_BMP, 20,
+                              WINDOWS, UNICODE_FULL, 20 + len(basic))  # fmt: skip
+        words = records + basic + _format_12(stretches)
         return words + _balance(_sum(words))
+
+
+_FIRST_MAP = struct.pack(">2H 2HL", 0, 1, WINDOWS, UNICODE_BMP, 12)
+
+
+def _format_4(stretches: Sequence[Stretch]) -> bytes:
+    ends, starts, deltas = zip(*stretches, strict=True)
+    count = len(ends)
+    power = count.bit_length() - 1
+    return struct.pack(
+        f">{8 + 4 * count}H",
+        *(4, 16 + 8 * count, 0, 2 * count),
+        *(2 << power, power, 2 * count - (2 << power)),
+        *ends, 0, *starts, *deltas, *bytes(count),
+    )  # fmt: skip
+
+
+def _format_12(stretches: Sequence[Stretch]) -> bytes:
+    groups = [
+        struct.pack(">3L", start, end, start + delta & LAST_BASIC)
+        for end, start, delta in stretches
+        if end != LAST_BASIC
+    ]
+    size = 16 + 12 * len(groups)
+    return struct.pack(">2H3L", 12, 0, size, 0, len(groups)) + b"".join(groups)
 
 
 NONE: tuple[tuple[Any, ...], ...] = ((), (), (), (), ())
@@ -288,9 +329,9 @@ def _counted(tables: dict[str, bytes], count: int) -> dict[str, bytes]:
     }
 
 
-def _ranges(shared: Iterable[str]) -> list[tuple[int, int, int]]:
-    """End, start and glyph less code point of each stretch; the last one closes the map."""
-    found: list[tuple[int, int, int]] = []
+def _ranges(shared: Iterable[str]) -> list[Stretch]:
+    """The last one closes the map."""
+    found: list[Stretch] = []
     for glyph, ch in enumerate(shared, start=1):
         point, delta = ord(ch), glyph - ord(ch) & LAST_BASIC
         if found and found[-1][0] == point - 1 and found[-1][2] == delta:

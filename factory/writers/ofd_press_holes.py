@@ -30,6 +30,7 @@ class Holed:
         self.constants = tuple(pieces)
         self._pieces = list(_spread(pieces))
         self._packed = list(_spread(_pieces(pieces, sizes)))
+        self._first_size = sizes[0] or 0
         self._lengths = [None if size is None else length(size) for size in sizes]
 
     def filled(self, values: Sequence[bytes]) -> bytes:
@@ -37,6 +38,11 @@ class Holed:
         pieces = self._pieces.copy()
         pieces[1::2] = values
         return b"".join(pieces)
+
+    def first(self, body: bytes) -> bytes:
+        """What fills the first hole of a packed member, where that has one size."""
+        start = len(self._packed[0]) + len(self._lengths[0] or b"")
+        return body[start : start + self._first_size]
 
     def body(self, values: Sequence[bytes], data: bytes) -> Body:
         """As it goes into the package; data: what ``filled`` gave."""

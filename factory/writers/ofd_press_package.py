@@ -65,7 +65,7 @@ class _Entry:
         terms = (VERSION, UTF8, method, 0, FIRST_OF_1980, *SUMS.unpack(sums), len(name), 0)
         local = LOCAL.pack(LOCAL_MARK, *terms) + name
         central = CENTRAL.pack(CENTRAL_MARK, VERSION, *terms, 0, 0, 0, 0, 0)
-        self.name, self.method, self.sums, self.whole = name, method, sums, local + body
+        self.name, self.sums, self.whole = name, sums, local + body
         self.before, self.behind = local[:LOCAL_SUMS], local[LOCAL_SUMS + SUMS.size :]
         self.listed_before = central[:CENTRAL_SUMS]
         self.listed_behind = central[CENTRAL_SUMS + SUMS.size : CENTRAL.size - PLACE_SIZE]
@@ -83,7 +83,6 @@ class _Gap:
     before: bytes = field(repr=False)
     behind: bytes
     places: tuple[int, ...]
-    method: int
 
 
 class Package:
@@ -146,10 +145,10 @@ class Package:
         """Whether a file ends with a directory of these members."""
         return self._fields(data) is not None
 
-    def read(self, data: bytes) -> Sequence[bytes]:
-        """The varying members of a file, unpacked, in their order.
+    def read(self, data: bytes) -> Sequence[Body]:
+        """The varying members of a file, in their order.
 
-        SelfCheckError: a byte of it is other than ``packed`` would have written.
+        SelfCheckError: a byte around them is other than ``packed`` would have written.
         """
         fields = self._fields(data)
         if fields is None:
@@ -158,7 +157,7 @@ class Package:
         bodies = self._bodies(data, [sums[n] for n in self._varying])
         if self.packed(bodies) != data:
             raise SelfCheckError("sealed package: differs from its template")
-        return [_unpacked(body, gap.method) for gap, body in zip(self._gaps, bodies, strict=True)]
+        return bodies
 
     def _fields(self, data: bytes) -> tuple[Any, ...] | None:
         """The directory's, where it is of these members."""
@@ -190,14 +189,14 @@ def _gaps(entries: Sequence[_Entry]) -> Iterator[_Gap]:
             before=before + entry.before,
             behind=entry.behind,
             places=tuple(places),
-            method=entry.method,
         )
         before, places = b"", []
     if before:
         raise PressUnableError("the package ends with a member that is always the same")
 
 
-def _unpacked(body: Body, method: int) -> bytes:
+def unpacked(body: Body, method: int) -> bytes:
+    """A member.  SelfCheckError: it does not unpack, or is not what its sums say."""
     crc, _, size = SUMS.unpack(body[0])
     data = body[1]
     if method == DEFLATED:

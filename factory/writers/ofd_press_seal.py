@@ -62,14 +62,14 @@ class SealTemplate:
         size = len(value)
         return SUMS.pack(zlib.crc32(rest, known), size, size), value
 
-    def check(self, value: bytes, time: bytes, data_hash: bytes) -> None:
+    def check(self, body: Body, time: bytes, data_hash: bytes) -> None:
         """SelfCheckError unless SignedValue.dat signs that description at that time."""
         signed = self.signed(time, data_hash)
         start, end, _ = self._around(MOST_SIGNATURE_BYTES)
-        signature = value[len(start) + len(signed) + len(end) :]
+        signature = body[1][len(start) + len(signed) + len(end) :]
         if not 0 < len(signature) <= MOST_SIGNATURE_BYTES:
             raise SelfCheckError("signature value: is not a seal's signature in DER")
-        if self.body(signed, signature)[1] != value:
+        if self.body(signed, signature) != body:
             raise SelfCheckError("signature value: is not of this seal and this description")
         if not self._judge(self.digest(signed), signature):
             raise SelfCheckError("signature: does not fit the signing certificate's key")

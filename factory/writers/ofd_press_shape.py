@@ -37,7 +37,7 @@ from factory.writers.ofd_resources import Medium, media_of
 CONTENT = f"{DOCUMENT}/Pages/Page_0/Content.xml"
 ATTACHMENTS = f"{DOCUMENT}/Attachs/Attachments.xml"
 TWIN_MEMBER = f"{DOCUMENT}/Attachs/{TWIN}"
-ID_SIZE, STAMP_SIZE, IN_BASE_64 = 32, 15, 44  #: of a document's id, of a time, of a digest
+ID_SIZE, IN_BASE_64 = 32, 44  #: of a document's id, and of a digest
 OPENED_ID, CLOSED_ID, LAYER = b"<ofd:DocID>", b"</ofd:DocID>", b'Type="Body">'
 
 Metadata = Mapping[str, str]
@@ -75,8 +75,7 @@ class Shape:
     said:        where what it says of the document begins, and ends from its end.
     opening, closing: the page around its objects.
     attachments: their list: when the twin was made.
-    description: Signature.xml: the time, which stands at stamp_place, and the digests of the
-                 members that vary.
+    description: Signature.xml: the time, and the digests of the members that vary.
     """
 
     fonts: tuple[tuple[Face, str], ...]
@@ -88,7 +87,6 @@ class Shape:
     closing: str = field(repr=False)
     attachments: Holed = field(repr=False)
     description: Holed = field(repr=False)
-    stamp_place: int
     package: Package = field(repr=False)
     seal: SealTemplate = field(repr=False)
 
@@ -191,7 +189,6 @@ def shape_of(made: Reference, objects: str, identity: SesIdentity) -> Shape:
         closing=page[1].decode(),
         attachments=Holed(second, (len(moment.second),)),
         description=Holed(described, (len(moment.stamp), *[IN_BASE_64] * (len(described) - 2))),
-        stamp_place=len(described[0]),
         package=_package(made, methods),
         seal=SealTemplate(made.prepared, identity, moment.stamp, sm2.sm3(description)),
     )
