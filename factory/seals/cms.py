@@ -26,6 +26,7 @@ from factory.errors import SealRefusedError, SelfCheckError
 
 DIGEST = "sha256"
 SHORTEST = 8  #: bytes of an ECDSA value
+MOST_GROWTH = 8  #: bytes by which lengths around a longer signature become longer themselves
 LONG_HEADER = 4  #: bytes of tag and length of a DER value of 256 to 65 535 bytes
 
 _MARKER = sha256(b"the digest of a document").digest()
@@ -114,7 +115,7 @@ class Stencil:
             raise SelfCheckError("signature container: is not the template's") from error
 
     def _read(self, digits: bytes) -> tuple[bytes, bytes]:
-        size = self._lengths[2 * (int(digits[4:8], 16) + LONG_HEADER)]
+        size = self._size(2 * (int(digits[4:8], 16) + LONG_HEADER))
         before, between, _ = self._cut(size)
         at, then = len(before), len(before) + 2 * sha256().digest_size + len(between)
         digest = bytes.fromhex(digits[at : at + 64].decode("ascii"))
@@ -123,11 +124,27 @@ class Stencil:
             raise ValueError("other digits")
         return digest, signature
 
+    def _size(self, whole: int) -> int:
+        """Of the signature in a container of so many digits; others may have filled it."""
+        if whole > self._digits:
+            raise ValueError("longer than the hole")
+        if whole not in self._lengths:
+            longest = _longest_signature(self._container.signing_cert)
+            fitting = SHORTEST + (whole - self._whole(SHORTEST)) // 2
+            for size in range(min(fitting, longest), max(fitting - MOST_GROWTH, SHORTEST) - 1, -1):
+                if self._whole(size) == whole:
+                    break
+        return self._lengths[whole]
+
+    def _whole(self, size: int) -> int:
+        """Digits of the container of a signature of that length."""
+        return sum(map(len, self._cut(size))) + 2 * (sha256().digest_size + size)
+
     def _cut(self, size: int) -> Cut:
         found = self._cuts.get(size)
         if found is None:
             found = self._cuts[size] = self._hex(_container_template(self._container, size))
-            self._lengths[sum(map(len, found)) + 2 * (sha256().digest_size + size)] = size
+            self._lengths[self._whole(size)] = size
         return found
 
     @staticmethod
