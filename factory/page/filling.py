@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from factory.errors import LintError
 from factory.page import qr
-from factory.page.fitting import Glyph, fit, printable, unbroken, width_em
+from factory.page.fitting import Glyph, fit, narrower, printable, unbroken, width_em
 from factory.page.fonts import Face, FontBook
 from factory.page.marks import (
     ASCENT,
@@ -111,16 +111,18 @@ class _Text:
         return runs
 
     def _plain(self, text: str) -> tuple[Run, ...]:
-        """In one line, at full size and in the first face, as most values are; else nothing."""
+        """In one line and in the first face, as most values are; else nothing."""
         slot, face = self._slot, self._face
         try:
             wide = sum(map(self._advances.__getitem__, text))
         except KeyError:
             return ()
-        is_wider = wide * self._full_mm > slot.width_mm
-        if face is None or not text or is_wider or not self._is_high_enough:
+        if face is None or not text or not self._is_high_enough:
             return ()
-        return (self._run(face, text, wide, wide, slot.size_pt, self._first_mm),)
+        size_pt = slot.size_pt
+        if wide * self._full_mm > slot.width_mm:
+            size_pt = narrower(slot, wide)
+        return (self._run(face, text, wide, wide, size_pt, self._first_mm),) if size_pt else ()
 
     def _set(self, value: Value) -> Iterator[Run]:
         """Anything: smaller, in more lines, in other faces where it must be."""

@@ -82,6 +82,12 @@ def fit(slot: TextSlot, paragraphs: tuple[Line, ...]) -> Fitted[Line]:
     raise LintError(f"{slot.name}: longer than its place on the page at {slot.min_size_pt} pt")
 
 
+def narrower(slot: TextSlot, wide: float) -> float:
+    """The largest size at which a line of that many ems fits; 0 where that is below wrapping."""
+    sizes = _sizes(slot.size_pt, slot.wrap_below_pt, _too_wide(slot, wide))
+    return next((pt for pt in sizes if wide * (pt * MM_PER_PT) <= slot.width_mm), 0.0)
+
+
 def unbroken(slot: TextSlot, widths: Sequence[float]) -> Fitted[int] | None:
     """Paragraphs, by their number, in one line each; not smaller than ``wrap_below_pt``.
 

@@ -7,12 +7,16 @@ ISO 32000-1, 9.7 (composite fonts) and 9.10.3 (ToUnicode).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import count
 
 from factory.page.fonts import Face, Subset
+from factory.page.glyphs import Glyphs
 from factory.writers.pdf_fonts import EM, ENTRIES_PER_BLOCK, STEM_V, SYMBOLIC, TO_UNICODE
 
 PARTS = 4  #: objects of one font
+MOST_KEPT = 256
 TAG = "OWNAAA"  #: no constant subset has this one (9.6.4): see ``EmbeddedFont.base_name``
 BEFORE, AFTER = (part.encode("ascii") for part in TO_UNICODE.split("{blocks}"))
 STREAM = b"%d 0 obj\n<<%s/Length %d>>\nstream\n%s\nendstream\nendobj\n"
@@ -26,7 +30,9 @@ class OwnFont:
 
     def __init__(self, face: Face, alias: str) -> None:
         self.alias = alias
-        self._face, self._subsetter = face, face.subsetter()
+        self._subsetter, self._glyphs = face.subsetter(), Glyphs(face)
+        self._advances = _Advances(face)
+        self._kept: dict[tuple[bytes, int], tuple[bytes, bytes]] = {}
         metrics = face.metrics()
         name = f"{TAG}+{re.sub(r'[^A-Za-z0-9-]', '', face.name)}".encode("ascii")
         self._composite = (
@@ -47,40 +53,66 @@ class OwnFont:
         )
 
     def subset(self, characters: set[str]) -> Subset:
-        """The glyphs of these covered characters."""
-        return self._subsetter.subset(characters)
+        """The glyphs of these covered characters, numbered in their order."""
+        wanted = sorted(characters)
+        data = self._glyphs.font(wanted)
+        if data is None:
+            return self._subsetter.subset(wanted)
+        return Subset(data=data, glyphs=dict(zip(wanted, count(1))))
 
     def objects(self, subset: Subset, first: int) -> list[bytes]:
         """The font, its descriptor, its program and its map of characters, from that number on."""
-        glyphs = sorted((glyph, ch) for ch, glyph in subset.glyphs.items())
         return [
-            self._composite % (first, self._widths(glyphs), first + 1, first + 3),
-            self._descriptor % (first + 1, first + 2),
+            *self._described(self._widths(subset), first),
             _stream(first + 2, b"/Length1 %d" % len(subset.data), subset.data),
-            _stream(first + 3, b"", _to_unicode(glyphs)),
+            _stream(first + 3, b"", _to_unicode(subset)),
         ]
 
-    def _widths(self, glyphs: list[tuple[int, str]]) -> bytes:
+    def _described(self, widths: bytes, first: int) -> tuple[bytes, bytes]:
+        """Font and descriptor, which are mostly the same."""
+        found = self._kept.get((widths, first))
+        if found is None:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            found = self._kept[widths, first] = (
+                self._composite % (first, widths, first + 1, first + 3),
+                self._descriptor % (first + 1, first + 2),
+            )
+        return found
+
+    def _widths(self, subset: Subset) -> bytes:
         """Only of glyphs that are not one em wide (9.7.4.3)."""
-        given = ((glyph, round(self._face.advance(ch) * EM)) for glyph, ch in glyphs)
-        return b" ".join(b"%d[%d]" % pair for pair in given if pair[1] != EM)
+        advance = self._advances
+        given = [(advance[ch], glyph) for ch, glyph in subset.glyphs.items()]
+        return b" ".join([b"%d[%d]" % (glyph, width) for width, glyph in given if width != EM])
+
+
+class _Advances(dict[str, int]):
+    """In thousandths of an em."""
+
+    def __init__(self, face: Face) -> None:
+        self._face = face
+
+    def __missing__(self, ch: str) -> int:
+        self[ch] = round(self._face.advance(ch) * EM)
+        return self[ch]
 
 
 def _stream(number: int, entries: bytes, data: bytes) -> bytes:
     return STREAM % (number, entries, len(data), data)
 
 
-def _to_unicode(glyphs: list[tuple[int, str]]) -> bytes:
-    blocks = (
-        glyphs[start : start + ENTRIES_PER_BLOCK]
-        for start in range(0, len(glyphs), ENTRIES_PER_BLOCK)
-    )
-    return b"%s%s%s" % (BEFORE, b"\n".join(map(_block, blocks)), AFTER)
+def _to_unicode(subset: Subset) -> bytes:
+    lines = [b"<%04X> <%s>" % (glyph, _utf16(ch)) for ch, glyph in subset.glyphs.items()]
+    if len(lines) <= ENTRIES_PER_BLOCK:
+        return b"%s%s%s" % (BEFORE, _block(lines), AFTER)
+    starts = range(0, len(lines), ENTRIES_PER_BLOCK)
+    blocks = [_block(lines[start : start + ENTRIES_PER_BLOCK]) for start in starts]
+    return b"%s%s%s" % (BEFORE, b"\n".join(blocks), AFTER)
 
 
-def _block(glyphs: list[tuple[int, str]]) -> bytes:
-    lines = b"".join(b"<%04X> <%s>\n" % (glyph, _utf16(ch)) for glyph, ch in glyphs)
-    return b"%d beginbfchar\n%sendbfchar" % (len(glyphs), lines)
+def _block(lines: Sequence[bytes]) -> bytes:
+    return b"%d beginbfchar\n%s\nendbfchar" % (len(lines), b"\n".join(lines))
 
 
 @lru_cache(maxsize=4096)

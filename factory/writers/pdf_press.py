@@ -49,7 +49,7 @@ from factory.writers.pdf_template import (
 from factory.writers.pdf_words import ConstantFont, Lacking, Writing
 
 VERSION = 1  #: another where a press gives other bytes for the same document
-SHARED_BY = 10  #: a character that one document in so many has goes into the constant font
+SHARED_BY = 4  #: a character that one document in so many has goes into the constant font
 MOST_SHARED = 160  #: characters of a constant font
 PLAIN = re.compile(r"[0-9A-Za-z.]*", re.ASCII)
 MARKER = "LICENCE"  #: stands for a licence id where the words around it are kept

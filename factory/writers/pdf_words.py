@@ -7,7 +7,6 @@ are left to a font of the document's own; a run changes between the two and back
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import groupby
 
 from factory.errors import PressUnableError
 from factory.page.fonts import Face, Subset
@@ -15,6 +14,8 @@ from factory.page.marks import MM_PER_PT, Code, Colour, Filled, Picture, Run
 from factory.writers.pdf import colour_operator, number
 
 MOST_KEPT = 4096
+AWAY, BACK = "\x01", "\x02"  #: here a run leaves the constant font, and comes back
+OWN = f"{AWAY}%04X{BACK}"
 ASCII = 128
 
 #: what is printed, and what of it the constant fonts lack; None: only the document can say
@@ -52,6 +53,21 @@ class ConstantFont:
             return None
 
 
+class Codes(dict[str, str]):
+    """The codes of a constant font, and behind them those of the document that is written now.
+
+    alias: of the constant font.
+    """
+
+    def __init__(self, shared: Mapping[str, str], alias: str) -> None:
+        super().__init__(shared)
+        self.alias = alias
+        self.own: Mapping[str, str] = {}
+
+    def __missing__(self, ch: str) -> str:
+        return self.own[ch]
+
+
 class Writing:
     """Turns the marks of a page of that height into operators.
 
@@ -63,6 +79,7 @@ class Writing:
         self, height_mm: float, fonts: Mapping[Face, ConstantFont], own: Callable[[Face], str]
     ) -> None:
         self._height_mm, self._fonts, self._own = height_mm, fonts, own
+        self._mixes: dict[Face, Codes] = {}
         self._kept: dict[int, Words] = {}
         self._heads: dict[tuple[object, ...], str] = {}
 
@@ -80,9 +97,13 @@ class Writing:
 
     def content(self, words: Iterable[Words], subsets: Mapping[Face, Subset]) -> bytes:
         """The content stream.  subsets: the document's own fonts."""
+        for face, subset in subsets.items():
+            self._codes(face).own = {ch: OWN % glyph for ch, glyph in subset.glyphs.items()}
         return " ".join(
-            written if written is not None else self._mixed(mark, subsets)
-            for mark, written, _ in words
+            [
+                self._mixed(mark) if written is None else written  # type: ignore[arg-type]
+                for mark, written, _ in words
+            ]
         ).encode("ascii")
 
     def _keep(self, mark: Filled) -> Words:
@@ -111,18 +132,24 @@ class Writing:
             return run, None, frozenset(run.text).difference(font.codes)
         return run, f"{self._start(run, font.alias)}{digits}>Tj ET", NOTHING
 
-    def _mixed(self, run: Filled, subsets: Mapping[Face, Subset]) -> str:
+    def _mixed(self, run: Run) -> str:
         """Now in the constant font, now in the document's own."""
-        assert isinstance(run, Run)  # noqa: S101 - nothing else lacks characters
-        font, glyphs = self._fonts.get(run.face), subsets[run.face].glyphs
-        shared: Mapping[str, str] = font.codes if font else {}
-        parts: list[str] = []
-        for is_shared, characters in groupby(run.text, key=shared.__contains__):
-            alias = font.alias if font and is_shared else self._own(run.face)
-            codes = (shared[ch] if is_shared else f"{glyphs[ch]:04X}" for ch in characters)
-            opening = f"/{alias} {number(run.size_pt)} Tf<" if parts else self._start(run, alias)
-            parts.append(f"{opening}{''.join(codes)}>Tj")
-        return " ".join((*parts, "ET"))
+        codes, size = self._codes(run.face), number(run.size_pt)
+        digits = "".join(map(codes.__getitem__, run.text)).replace(BACK + AWAY, "")
+        shared, own = codes.alias, self._own(run.face)
+        start = self._start(run, own if digits[0] == AWAY else shared)
+        inner = digits.strip(AWAY + BACK)
+        inner = inner.replace(AWAY, f">Tj /{own} {size} Tf<")
+        return f"{start}{inner.replace(BACK, f'>Tj /{shared} {size} Tf<')}>Tj ET"
+
+    def _codes(self, face: Face) -> Codes:
+        found = self._mixes.get(face)
+        if found is None:
+            font = self._fonts.get(face)
+            found = self._mixes[face] = Codes(
+                font.codes if font else {}, font.alias if font else ""
+            )
+        return found
 
     def _start(self, run: Run, alias: str) -> str:
         """Everything of a run before its digits."""
