@@ -53,7 +53,10 @@ def fillings(slots: Sequence[Slot], fontbook: FontBook) -> tuple[Filling, ...]:
 
 def filled(fillings: Sequence[Filling], values: Mapping[str, Value]) -> tuple[Filled, ...]:
     """The marks of all slots in their order."""
-    return tuple(mark for each in fillings for mark in each.marks(values.get(each.name)))
+    found: list[Filled] = []
+    for each in fillings:
+        found += each.marks(values.get(each.name))
+    return tuple(found)
 
 
 def pieces(line: tuple[Glyph, ...]) -> Iterator[Piece]:
@@ -171,16 +174,9 @@ class _Text:
         if slot.align is not Align.LEFT:
             width_mm = line * size_pt * MM_PER_PT
             start_mm = start_of(slot.align, start_mm, slot.width_mm, width_mm)
-        return Run(
-            face=face,
-            text=text,
-            x_mm=start_mm + before_mm,
-            y_mm=y_mm,
-            width_mm=wide * size_pt * MM_PER_PT,
-            size_pt=size_pt,
-            colour=slot.colour,
-            slot=self.name,
-        )
+        width_mm = wide * size_pt * MM_PER_PT
+        return Run(face, text, start_mm + before_mm, y_mm, width_mm, size_pt, slot.colour, 0.0,
+                   self.name)  # fmt: skip
 
 
 class _Picture:

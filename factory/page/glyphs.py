@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import accumulate
 
 from factory.page.fonts import Face
@@ -33,6 +34,12 @@ class Glyph:
     outline_sum: int
     metric: bytes
     metric_sum: int
+
+
+@lru_cache(maxsize=16)
+def glyphs_of(face: Face) -> Glyphs:
+    """Of one face, for all who ask in this process."""
+    return Glyphs(face)
 
 
 class Glyphs(dict[str, Glyph | None]):

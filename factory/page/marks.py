@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from factory.page import qr
 from factory.page.fonts import Face, Style
@@ -199,9 +200,8 @@ class Sheet:
         raise KeyError(name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """Characters of one face on one baseline, x_mm its left end.
+class Run(NamedTuple):
+    """Characters of one face on one baseline, x_mm its left end; a tuple, as they are made often.
 
     slot: the text slot it fills, None for a fixed label.
     """

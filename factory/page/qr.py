@@ -8,9 +8,9 @@ millisecond.  What changes what is asked of segno, bit by bit, when it is first 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache, reduce
 from operator import getitem, xor
+from typing import NamedTuple
 
 import segno
 
@@ -24,8 +24,7 @@ DIGITS = bytes.maketrans(b"\0\1", b"01")
 ALPHANUMERIC = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:")
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(NamedTuple):
     """The modules of a symbol, without its quiet zone.
 
     side: modules of a row, and rows.
@@ -33,7 +32,7 @@ class Symbol:
     """
 
     side: int
-    bits: bytes = field(repr=False)
+    bits: bytes
 
 
 def symbol(content: str) -> Symbol:

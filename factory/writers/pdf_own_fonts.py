@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import count
 
 from factory.page.fonts import Face, Subset
-from factory.page.glyphs import Glyphs
+from factory.page.glyphs import glyphs_of
 from factory.writers.pdf_fonts import EM, ENTRIES_PER_BLOCK, STEM_V, SYMBOLIC, TO_UNICODE
 
 PARTS = 4  #: objects of one font
@@ -30,7 +30,7 @@ class OwnFont:
 
     def __init__(self, face: Face, alias: str) -> None:
         self.alias = alias
-        self._subsetter, self._glyphs = face.subsetter(), Glyphs(face)
+        self._subsetter, self._glyphs = face.subsetter(), glyphs_of(face)
         self._advances = _Advances(face)
         self._kept: dict[tuple[bytes, int], tuple[bytes, bytes]] = {}
         metrics = face.metrics()

@@ -46,7 +46,7 @@ from factory.writers.pdf_template import (
     Template,
     flattened,
 )
-from factory.writers.pdf_words import ConstantFont, Lacking, Writing
+from factory.writers.pdf_words import Writing
 
 VERSION = 1  #: another where a press gives other bytes for the same document
 SHARED_BY = 4  #: a character that one document in so many has goes into the constant font
@@ -122,7 +122,7 @@ class PdfPress:
         self._digits = prepared.hole[1] - prepared.hole[0] - 2
         self._stencil = Stencil(prepared.container, self._digits)
         constant = {
-            face: ConstantFont(font.alias, font.subset.glyphs)
+            face: (font.alias, font.subset.glyphs)
             for face, font in pdf.embedded(blank, shared).items()
         }
         self._own: dict[Face, OwnFont] = {}
@@ -161,11 +161,10 @@ class PdfPress:
     def sealed(self, laid: Laid) -> Awaiting:
         """All of the file but its signature.  PressUnableError: a value that no template takes."""
         moment, numbers = self._moment(laid.created), self._numbers
-        lacking: Lacking = {}
-        words = self._writing.words(laid.placed.pages[0].filled, lacking)
-        subsets = {face: self._font(face).subset(chars) for face, chars in lacking.items()}
-        self.lacked += sum(map(len, lacking.values()))
-        content = self._writing.content(words, subsets)
+        begun = self._writing.begun(laid.placed.pages[0].filled)
+        subsets = {face: self._font(face).subset(chars) for face, chars in begun.lacking.items()}
+        self.lacked += sum(map(len, begun.lacking.values()))
+        content = self._writing.content(begun, subsets)
         licence = _licence(laid)
         parts = [
             STREAM % (numbers[CONTENT], b"", len(content), content),

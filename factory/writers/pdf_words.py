@@ -6,7 +6,8 @@ are left to a font of the document's own; a run changes between the two and back
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 from factory.errors import PressUnableError
 from factory.page.fonts import Face, Subset
@@ -15,141 +16,132 @@ from factory.writers.pdf import colour_operator, number
 
 MOST_KEPT = 4096
 AWAY, BACK = "\x01", "\x02"  #: here a run leaves the constant font, and comes back
-OWN = f"{AWAY}%04X{BACK}"
 ASCII = 128
 
-#: what is printed, and what of it the constant fonts lack; None: only the document can say
-Words = tuple[Filled, str | None, frozenset[str]]
-Lacking = dict[Face, set[str]]
-NOTHING: frozenset[str] = frozenset()
+
+class Begun(NamedTuple):
+    """A page's content on its way.
+
+    words:   of each mark, in their order.
+    waiting: runs that need the document's own font, and where they stand.
+    lacking: by face, the characters that its constant font lacks.
+    """
+
+    words: list[str]
+    waiting: list[tuple[int, Run]]
+    lacking: Mapping[Face, set[str]]
 
 
-class ConstantFont:
-    """The constant font of one face.
+class Codes(dict[str, str]):
+    """Of the characters of a face that a constant font has, as hex digits.
 
-    alias: its name in the page's resources.
+    alias:   that font's name in the page's resources; empty: there is none.
+    lacking: characters that were asked for and are not in it, gathered for one document.
     """
 
     def __init__(self, alias: str, glyphs: Mapping[str, int]) -> None:
+        super().__init__({ch: f"{glyph:04X}" for ch, glyph in glyphs.items()})
         self.alias = alias
-        self.codes = {ch: f"{glyph:04X}" for ch, glyph in glyphs.items()}
+        self.lacking: set[str] = set()
         low = bytearray(ASCII)
         for ch, glyph in glyphs.items():
             if ord(ch) < ASCII and glyph <= 0xFF:  # noqa: PLR2004 - a byte
                 low[ord(ch)] = glyph
         self._low = bytes(low).ljust(0x100, b"\0")
 
-    def encode(self, text: str) -> str | None:
-        """Glyph numbers as hex digits; None where a character is not in the font."""
+    def __missing__(self, ch: str) -> str:
+        self.lacking.add(ch)
+        return f"{AWAY}{ch}{BACK}"
+
+    def encode(self, text: str) -> str:
+        """Glyph numbers as hex digits; what is lacking stands between AWAY and BACK."""
         if text.isascii():
             glyphs = text.encode("ascii").translate(self._low)
             if 0 not in glyphs:
                 wide = bytearray(2 * len(glyphs))
                 wide[1::2] = glyphs
                 return wide.hex()
-        try:
-            return "".join(map(self.codes.__getitem__, text))
-        except KeyError:
-            return None
-
-
-class Codes(dict[str, str]):
-    """The codes of a constant font, and behind them those of the document that is written now.
-
-    alias: of the constant font.
-    """
-
-    def __init__(self, shared: Mapping[str, str], alias: str) -> None:
-        super().__init__(shared)
-        self.alias = alias
-        self.own: Mapping[str, str] = {}
-
-    def __missing__(self, ch: str) -> str:
-        return self.own[ch]
+        return "".join(map(self.__getitem__, text))
 
 
 class Writing:
-    """Turns the marks of a page of that height into operators.
+    """Turns the marks of a page of that height into operators, one document after the other.
 
-    fonts: the constant fonts; a face that has none is the document's alone.
+    fonts: the constant fonts by face: name in the page's resources, and glyphs.
     own:   how the document's own font of a face is called.
     """
 
     def __init__(
-        self, height_mm: float, fonts: Mapping[Face, ConstantFont], own: Callable[[Face], str]
+        self,
+        height_mm: float,
+        fonts: Mapping[Face, tuple[str, Mapping[str, int]]],
+        own: Callable[[Face], str],
     ) -> None:
-        self._height_mm, self._fonts, self._own = height_mm, fonts, own
-        self._mixes: dict[Face, Codes] = {}
-        self._kept: dict[int, Words] = {}
+        self._height_mm, self._own = height_mm, own
+        self._codes = {face: Codes(*font) for face, font in fonts.items()}
+        self._kept: dict[int, tuple[Filled, str]] = {}
         self._heads: dict[tuple[object, ...], str] = {}
 
-    def words(self, marks: Iterable[Filled], lacking: Lacking) -> Sequence[Words]:
-        """Every mark; what the constant fonts lack is gathered by face."""
-        kept, found = self._kept, []
+    def begun(self, marks: Iterable[Filled]) -> Begun:
+        """Every mark in operators; those that lack characters wait for the document's own font."""
+        kept, words, waiting = self._kept, [], []
         for mark in marks:
-            words = kept.get(id(mark))
-            if words is None or words[0] is not mark:
-                words = self._keep(mark)
-            if words[2]:
-                lacking.setdefault(mark.face, set()).update(words[2])  # type: ignore[union-attr]
-            found.append(words)
-        return found
+            known = kept.get(id(mark))
+            if known is not None and known[0] is mark:
+                words.append(known[1])
+                continue
+            written = self._run(mark) if isinstance(mark, Run) else self._figure(mark)
+            if isinstance(mark, Run) and AWAY in written:
+                waiting.append((len(words), mark))
+            else:
+                self._keep(mark, written)
+            words.append(written)
+        return Begun(words, waiting, self._lacking() if waiting else {})
 
-    def content(self, words: Iterable[Words], subsets: Mapping[Face, Subset]) -> bytes:
-        """The content stream.  subsets: the document's own fonts."""
-        for face, subset in subsets.items():
-            self._codes(face).own = {ch: OWN % glyph for ch, glyph in subset.glyphs.items()}
-        return " ".join(
-            [
-                self._mixed(mark) if written is None else written  # type: ignore[arg-type]
-                for mark, written, _ in words
-            ]
-        ).encode("ascii")
-
-    def _keep(self, mark: Filled) -> Words:
+    def _keep(self, mark: Filled, written: str) -> None:
         """The same mark comes again where its value does."""
-        words = self._of(mark)
         if len(self._kept) >= MOST_KEPT:
             self._kept.clear()
-        self._kept[id(mark)] = words
-        return words
+        self._kept[id(mark)] = (mark, written)
 
-    def _of(self, mark: Filled) -> Words:
-        if isinstance(mark, Run):
-            return self._run(mark)
-        if isinstance(mark, Code):
-            return mark, f"{self._head(mark)}{mark.bits.hex()}> EI Q", NOTHING
-        return mark, self._picture(mark), NOTHING
+    def content(self, begun: Begun, subsets: Mapping[Face, Subset]) -> bytes:
+        """The content stream.  subsets: the document's own fonts, with what is lacking."""
+        for place, run in begun.waiting:
+            digits = begun.words[place]
+            begun.words[place] = self._mixed(run, digits, subsets[run.face].glyphs)
+        return " ".join(begun.words).encode("ascii")
 
-    def _run(self, run: Run) -> Words:
+    def _lacking(self) -> dict[Face, set[str]]:
+        found = {}
+        for face, codes in self._codes.items():
+            if codes.lacking:
+                found[face], codes.lacking = codes.lacking, set()
+        return found
+
+    def _run(self, run: Run) -> str:
+        """In operators; where characters are lacking, its digits alone."""
         if run.bold_mm:
             raise PressUnableError("a value in bold")
-        font = self._fonts.get(run.face)
-        if font is None:
-            return run, None, frozenset(run.text)
-        digits = font.encode(run.text)
-        if digits is None:
-            return run, None, frozenset(run.text).difference(font.codes)
-        return run, f"{self._start(run, font.alias)}{digits}>Tj ET", NOTHING
+        codes = self._codes.get(run.face)
+        if codes is None:
+            codes = self._codes[run.face] = Codes("", {})
+        digits = codes.encode(run.text)
+        return digits if AWAY in digits else f"{self._start(run, codes.alias)}{digits}>Tj ET"
 
-    def _mixed(self, run: Run) -> str:
+    def _mixed(self, run: Run, digits: str, glyphs: Mapping[str, int]) -> str:
         """Now in the constant font, now in the document's own."""
-        codes, size = self._codes(run.face), number(run.size_pt)
-        digits = "".join(map(codes.__getitem__, run.text)).replace(BACK + AWAY, "")
-        shared, own = codes.alias, self._own(run.face)
+        for ch in set(run.text).intersection(glyphs):
+            digits = digits.replace(f"{AWAY}{ch}{BACK}", f"{AWAY}{glyphs[ch]:04X}{BACK}")
+        digits = digits.replace(BACK + AWAY, "")
+        shared, own, size = self._codes[run.face].alias, self._own(run.face), number(run.size_pt)
         start = self._start(run, own if digits[0] == AWAY else shared)
-        inner = digits.strip(AWAY + BACK)
-        inner = inner.replace(AWAY, f">Tj /{own} {size} Tf<")
+        inner = digits.strip(AWAY + BACK).replace(AWAY, f">Tj /{own} {size} Tf<")
         return f"{start}{inner.replace(BACK, f'>Tj /{shared} {size} Tf<')}>Tj ET"
 
-    def _codes(self, face: Face) -> Codes:
-        found = self._mixes.get(face)
-        if found is None:
-            font = self._fonts.get(face)
-            found = self._mixes[face] = Codes(
-                font.codes if font else {}, font.alias if font else ""
-            )
-        return found
+    def _figure(self, mark: Picture | Code) -> str:
+        if isinstance(mark, Code):
+            return f"{self._head(mark)}{mark.bits.hex()}> EI Q"
+        return self._picture(mark)
 
     def _start(self, run: Run, alias: str) -> str:
         """Everything of a run before its digits."""

@@ -126,7 +126,7 @@ def test_a_run_that_is_drawn_otherwise_is_found(
     at = next(n for n, mark in enumerate(page.filled) if isinstance(mark, Run))
     run = page.filled[at]
     assert isinstance(run, Run)
-    other = (*page.filled[:at], replace(run, **change), *page.filled[at + 1 :])  # type: ignore[arg-type]
+    other = (*page.filled[:at], run._replace(**change), *page.filled[at + 1 :])  # type: ignore[arg-type]
     meant = replace(laid.placed, pages=(replace(page, filled=other),))
 
     with pytest.raises(LintError, match=rule) as caught:

@@ -271,7 +271,7 @@ def test_a_control_character_is_refused(fontbook: FontBook) -> None:
     placed = lines(fontbook, "甲乙")
     run = placed.pages[0].filled[0]
     assert isinstance(run, Run)
-    page = replace(placed.pages[0], filled=(replace(run, text="甲\x01乙"),))
+    page = replace(placed.pages[0], filled=(run._replace(text="甲\x01乙"),))
 
     with pytest.raises(FieldError, match=r"U\+0001"):
         drawn(replace(placed, pages=(page,)))
@@ -669,10 +669,10 @@ def test_numbers_are_unique_and_below_the_largest(any_face: Face, draw_ofd: Draw
 def test_a_slot_of_very_many_lines_gets_as_many_numbers(fontbook: FontBook) -> None:
     placed = lines(fontbook, "甲", *["乙"] * 150)
     runs = tuple(
-        replace(run, slot="many") if isinstance(run, Run) and run.text == "乙" else run
+        run._replace(slot="many") if isinstance(run, Run) and run.text == "乙" else run
         for run in placed.pages[0].filled
     )
-    pages = (replace(placed.pages[0], filled=(*runs, replace(runs[0], slot="last"))),)
+    pages = (replace(placed.pages[0], filled=(*runs, runs[0]._replace(slot="last"))),)
 
     members = drawn(replace(placed, pages=pages))
 
