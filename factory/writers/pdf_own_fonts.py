@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import count
 
-from factory.page.fonts import Face, Subset
+from factory.errors import PressUnableError
+from factory.page.fonts import Face
 from factory.page.glyphs import glyphs_of
 from factory.writers.pdf_fonts import EM, ENTRIES_PER_BLOCK, STEM_V, SYMBOLIC, TO_UNICODE
 
@@ -30,8 +30,7 @@ class OwnFont:
 
     def __init__(self, face: Face, alias: str) -> None:
         self.alias = alias
-        self._subsetter, self._glyphs = face.subsetter(), glyphs_of(face)
-        self._advances = _Advances(face)
+        self._glyphs, self._advances = glyphs_of(face), _Advances(face)
         self._kept: dict[tuple[bytes, int], tuple[bytes, bytes]] = {}
         metrics = face.metrics()
         name = f"{TAG}+{re.sub(r'[^A-Za-z0-9-]', '', face.name)}".encode("ascii")
@@ -52,20 +51,18 @@ class OwnFont:
             )
         )
 
-    def subset(self, characters: set[str]) -> Subset:
-        """The glyphs of these covered characters, numbered in their order."""
-        wanted = sorted(characters)
-        data = self._glyphs.font(wanted)
-        if data is None:
-            return self._subsetter.subset(wanted)
-        return Subset(data=data, glyphs=dict(zip(wanted, count(1))))
+    def objects(self, characters: Sequence[str], first: int) -> list[bytes]:
+        """The font, its descriptor, its program and its map of characters, from that number on.
 
-    def objects(self, subset: Subset, first: int) -> list[bytes]:
-        """The font, its descriptor, its program and its map of characters, from that number on."""
+        Glyphs are numbered from 1.  PressUnableError: one is made of others.
+        """
+        program = self._glyphs.font(characters)
+        if program is None:
+            raise PressUnableError("a character whose glyph is made of others")
         return [
-            *self._described(self._widths(subset), first),
-            _stream(first + 2, b"/Length1 %d" % len(subset.data), subset.data),
-            _stream(first + 3, b"", _to_unicode(subset)),
+            *self._described(self._widths(characters), first),
+            _stream(first + 2, b"/Length1 %d" % len(program), program),
+            _stream(first + 3, b"", _to_unicode(characters)),
         ]
 
     def _described(self, widths: bytes, first: int) -> tuple[bytes, bytes]:
@@ -80,11 +77,10 @@ class OwnFont:
             )
         return found
 
-    def _widths(self, subset: Subset) -> bytes:
+    def _widths(self, characters: Sequence[str]) -> bytes:
         """Only of glyphs that are not one em wide (9.7.4.3)."""
-        advance = self._advances
-        given = [(advance[ch], glyph) for ch, glyph in subset.glyphs.items()]
-        return b" ".join([b"%d[%d]" % (glyph, width) for width, glyph in given if width != EM])
+        given = enumerate([self._advances[ch] for ch in characters], start=1)
+        return b" ".join([b"%d[%d]" % (glyph, width) for glyph, width in given if width != EM])
 
 
 class _Advances(dict[str, int]):
@@ -102,10 +98,8 @@ def _stream(number: int, entries: bytes, data: bytes) -> bytes:
     return STREAM % (number, entries, len(data), data)
 
 
-def _to_unicode(subset: Subset) -> bytes:
-    lines = [b"<%04X> <%s>" % (glyph, _utf16(ch)) for ch, glyph in subset.glyphs.items()]
-    if len(lines) <= ENTRIES_PER_BLOCK:
-        return b"%s%s%s" % (BEFORE, _block(lines), AFTER)
+def _to_unicode(characters: Sequence[str]) -> bytes:
+    lines = [b"<%04X> <%s>" % (glyph, _utf16(ch)) for glyph, ch in enumerate(characters, start=1)]
     starts = range(0, len(lines), ENTRIES_PER_BLOCK)
     blocks = [_block(lines[start : start + ENTRIES_PER_BLOCK]) for start in starts]
     return b"%s%s%s" % (BEFORE, b"\n".join(blocks), AFTER)

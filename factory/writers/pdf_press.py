@@ -161,14 +161,11 @@ class PdfPress:
     def sealed(self, laid: Laid) -> Awaiting:
         """All of the file but its signature.  PressUnableError: a value that no template takes."""
         moment, numbers = self._moment(laid.created), self._numbers
-        begun = self._writing.begun(laid.placed.pages[0].filled)
-        subsets = {face: self._font(face).subset(chars) for face, chars in begun.lacking.items()}
-        self.lacked += sum(map(len, begun.lacking.values()))
-        content = self._writing.content(begun, subsets)
+        content, brought = self._writing.content(laid.placed.pages[0].filled)
         licence = _licence(laid)
         parts = [
             STREAM % (numbers[CONTENT], b"", len(content), content),
-            self._page_fonts(subsets),
+            self._page_fonts(brought),
             self._xmp(moment, licence),
             self._info(moment, licence),
         ]
@@ -177,8 +174,10 @@ class PdfPress:
         pictures = laid.pictures
         parts += [image_object(n, role, pictures.get(role, b"")) for role, n in self._pictures]
         constant = len(parts)
-        for place, (face, subset) in enumerate(subsets.items()):
-            parts += self._own[face].objects(subset, self._template.free + PARTS * place)
+        first = self._template.free
+        for place, (face, characters) in enumerate(brought.items()):
+            parts += self._own[face].objects(characters, first + PARTS * place)
+            self.lacked += len(characters)
         return self._closed(parts, constant, moment)
 
     def _closed(self, parts: list[bytes], constant: int, moment: _Moment) -> Awaiting:
@@ -227,12 +226,8 @@ class PdfPress:
         )
         return OBJECT % (self._numbers[FONTS], self._fonts + added)
 
-    def _font(self, face: Face) -> OwnFont:
-        """The document's own font of a face; made ready when the face is first met."""
-        self._alias(face)
-        return self._own[face]
-
     def _alias(self, face: Face) -> str:
+        """How the document's own font of a face is called."""
         if face not in self._own:
             self._own[face] = OwnFont(face, f"Own{len(self._own)}")
         return self._own[face].alias

@@ -6,43 +6,31 @@ are left to a font of the document's own; a run changes between the two and back
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from factory.errors import PressUnableError
-from factory.page.fonts import Face, Subset
+from factory.page.fonts import Face
 from factory.page.marks import MM_PER_PT, Code, Colour, Filled, Picture, Run
 from factory.writers.pdf import colour_operator, number
 
 MOST_KEPT = 4096
 AWAY, BACK = "\x01", "\x02"  #: here a run leaves the constant font, and comes back
+OWN = f"{AWAY}%04X{BACK}"
 ASCII = 128
 
 
-class Begun(NamedTuple):
-    """A page's content on its way.
-
-    words:   of each mark, in their order.
-    waiting: runs that need the document's own font, and where they stand.
-    lacking: by face, the characters that its constant font lacks.
-    """
-
-    words: list[str]
-    waiting: list[tuple[int, Run]]
-    lacking: Mapping[Face, set[str]]
-
-
 class Codes(dict[str, str]):
-    """Of the characters of a face that a constant font has, as hex digits.
+    """Of the characters of a face that a constant font has, as hex digits; of others as well.
 
-    alias:   that font's name in the page's resources; empty: there is none.
-    lacking: characters that were asked for and are not in it, gathered for one document.
+    shared: the constant font's name in the page's resources; empty: there is none.
+    own:    that of the document's own font.
+    brings: what that one has to have: its glyphs are numbered from 1 as they are met.
     """
 
-    def __init__(self, alias: str, glyphs: Mapping[str, int]) -> None:
+    def __init__(self, shared: str, glyphs: Mapping[str, int], own: str) -> None:
         super().__init__({ch: f"{glyph:04X}" for ch, glyph in glyphs.items()})
-        self.alias = alias
-        self.lacking: set[str] = set()
+        self.shared, self.own = shared, own
+        self.brings: dict[str, str] = {}
         low = bytearray(ASCII)
         for ch, glyph in glyphs.items():
             if ord(ch) < ASCII and glyph <= 0xFF:  # noqa: PLR2004 - a byte
@@ -50,11 +38,11 @@ class Codes(dict[str, str]):
         self._low = bytes(low).ljust(0x100, b"\0")
 
     def __missing__(self, ch: str) -> str:
-        self.lacking.add(ch)
-        return f"{AWAY}{ch}{BACK}"
+        brings = self.brings
+        return brings.get(ch) or brings.setdefault(ch, OWN % (len(brings) + 1))
 
     def encode(self, text: str) -> str:
-        """Glyph numbers as hex digits; what is lacking stands between AWAY and BACK."""
+        """Glyph numbers as hex digits; those of the document's own between AWAY and BACK."""
         if text.isascii():
             glyphs = text.encode("ascii").translate(self._low)
             if 0 not in glyphs:
@@ -78,75 +66,72 @@ class Writing:
         own: Callable[[Face], str],
     ) -> None:
         self._height_mm, self._own = height_mm, own
-        self._codes = {face: Codes(*font) for face, font in fonts.items()}
+        self._codes = {face: Codes(*font, own(face)) for face, font in fonts.items()}
         self._kept: dict[int, tuple[Filled, str]] = {}
         self._heads: dict[tuple[object, ...], str] = {}
 
-    def begun(self, marks: Iterable[Filled]) -> Begun:
-        """Every mark in operators; those that lack characters wait for the document's own font."""
-        kept, words, waiting = self._kept, [], []
+    def content(self, marks: Iterable[Filled]) -> tuple[bytes, Mapping[Face, Sequence[str]]]:
+        """The content stream, and by face the characters of the document's own fonts.
+
+        Their glyphs are numbered from 1 in this order.
+        """
+        kept, words = self._kept, []
         for mark in marks:
             known = kept.get(id(mark))
             if known is not None and known[0] is mark:
                 words.append(known[1])
-                continue
-            written = self._run(mark) if isinstance(mark, Run) else self._figure(mark)
-            if isinstance(mark, Run) and AWAY in written:
-                waiting.append((len(words), mark))
             else:
-                self._keep(mark, written)
-            words.append(written)
-        return Begun(words, waiting, self._lacking() if waiting else {})
+                words.append(self._run(mark) if isinstance(mark, Run) else self._figure(mark))
+        return " ".join(words).encode("ascii"), self._brought()
 
-    def _keep(self, mark: Filled, written: str) -> None:
+    def _brought(self) -> Mapping[Face, Sequence[str]]:
+        found = {}
+        for face, codes in self._codes.items():
+            if codes.brings:
+                found[face], codes.brings = tuple(codes.brings), {}
+        return found
+
+    def _keep(self, mark: Filled, written: str) -> str:
         """The same mark comes again where its value does."""
         if len(self._kept) >= MOST_KEPT:
             self._kept.clear()
         self._kept[id(mark)] = (mark, written)
-
-    def content(self, begun: Begun, subsets: Mapping[Face, Subset]) -> bytes:
-        """The content stream.  subsets: the document's own fonts, with what is lacking."""
-        for place, run in begun.waiting:
-            digits = begun.words[place]
-            begun.words[place] = self._mixed(run, digits, subsets[run.face].glyphs)
-        return " ".join(begun.words).encode("ascii")
-
-    def _lacking(self) -> dict[Face, set[str]]:
-        found = {}
-        for face, codes in self._codes.items():
-            if codes.lacking:
-                found[face], codes.lacking = codes.lacking, set()
-        return found
+        return written
 
     def _run(self, run: Run) -> str:
-        """In operators; where characters are lacking, its digits alone."""
         if run.bold_mm:
             raise PressUnableError("a value in bold")
         codes = self._codes.get(run.face)
         if codes is None:
-            codes = self._codes[run.face] = Codes("", {})
+            codes = self._codes[run.face] = Codes("", {}, self._own(run.face))
         digits = codes.encode(run.text)
-        return digits if AWAY in digits else f"{self._start(run, codes.alias)}{digits}>Tj ET"
+        if AWAY in digits:
+            return self._mixed(run, digits, codes)
+        return self._keep(run, f"{self._start(run, codes.shared)}{digits}>Tj ET")
 
-    def _mixed(self, run: Run, digits: str, glyphs: Mapping[str, int]) -> str:
-        """Now in the constant font, now in the document's own."""
-        for ch in set(run.text).intersection(glyphs):
-            digits = digits.replace(f"{AWAY}{ch}{BACK}", f"{AWAY}{glyphs[ch]:04X}{BACK}")
-        digits = digits.replace(BACK + AWAY, "")
-        shared, own, size = self._codes[run.face].alias, self._own(run.face), number(run.size_pt)
-        start = self._start(run, own if digits[0] == AWAY else shared)
-        inner = digits.strip(AWAY + BACK).replace(AWAY, f">Tj /{own} {size} Tf<")
-        return f"{start}{inner.replace(BACK, f'>Tj /{shared} {size} Tf<')}>Tj ET"
+    def _mixed(self, run: Run, digits: str, codes: Codes) -> str:
+        """Now in the constant font, now in the document's own: never the same twice."""
+        start = self._start(run, codes.own if digits[0] == AWAY else codes.shared)
+        inner = digits.replace(BACK + AWAY, "").strip(AWAY + BACK)
+        if AWAY in inner or BACK in inner:
+            size = self._size(run.size_pt)
+            inner = inner.replace(AWAY, f">Tj /{codes.own} {size} Tf<")
+            inner = inner.replace(BACK, f">Tj /{codes.shared} {size} Tf<")
+        return f"{start}{inner}>Tj ET"
+
+    def _start(self, run: Run, alias: str) -> str:
+        """Everything of a run before its digits."""
+        _, _, x_mm, y_mm, _, size_pt, colour, _, _ = run
+        key = (alias, x_mm, y_mm, size_pt, colour)
+        return self._heads.get(key) or self._learn(key, self._opening(run, alias))
+
+    def _size(self, size_pt: float) -> str:
+        return self._heads.get((size_pt,)) or self._learn((size_pt,), number(size_pt))
 
     def _figure(self, mark: Picture | Code) -> str:
         if isinstance(mark, Code):
             return f"{self._head(mark)}{mark.bits.hex()}> EI Q"
-        return self._picture(mark)
-
-    def _start(self, run: Run, alias: str) -> str:
-        """Everything of a run before its digits."""
-        key = (alias, run.x_mm, run.y_mm, run.size_pt, run.colour)
-        return self._heads.get(key) or self._learn(key, self._opening(run, alias))
+        return self._keep(mark, self._picture(mark))
 
     def _opening(self, run: Run, alias: str) -> str:
         x, y = number(run.x_mm / MM_PER_PT), self._up(run.y_mm)
