@@ -9,6 +9,7 @@ variation selectors, joiners) is refused like a character no face has, never pri
 from __future__ import annotations
 
 import re
+import struct
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -180,6 +181,7 @@ class Face:
 
     def __init__(self, name: str, data: bytes, index: int = 0) -> None:
         self.name = name
+        self._data, self._index = data, index
         self._face = hb.Face(hb.Blob(data), index)
         self._tables = frozenset(self._face.table_tags)
         if not self._tables >= EMBEDDED_TABLES:
@@ -229,6 +231,22 @@ class Face:
         return Metrics(
             ascent=round(extents.ascender * scale), descent=round(extents.descender * scale)
         )
+
+    def table(self, tag: str) -> memoryview:
+        """A table as it stands in the file.  KeyError: there is none.  ISO/IEC 14496-22, 5.2."""
+        start = 0
+        if self._data.startswith(b"ttcf"):
+            (start,) = struct.unpack_from(">L", self._data, 12 + 4 * self._index)
+        (count,) = struct.unpack_from(">H", self._data, start + 4)
+        for place in range(count):
+            found, _, at, size = struct.unpack_from(">4s3L", self._data, start + 12 + 16 * place)
+            if found == tag.encode("ascii"):
+                return memoryview(self._data)[at : at + size]
+        raise KeyError(tag)
+
+    def glyph(self, ch: str) -> int:
+        """The number of a character's glyph; 0: it has none."""
+        return self._glyph(ch)
 
     def outline(self, ch: str) -> str:
         """The glyph's outline in ems from its origin, y downwards, as a ``Path`` is written.

@@ -7,6 +7,8 @@ they are joined in microseconds, with all checksums.  ISO/IEC 14496-22 (TrueType
 from __future__ import annotations
 
 import struct
+import sys
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,6 +25,7 @@ START = len(DIRECTORY) + ENTRY.size * len(ORDER)
 HEAD_ADJUSTMENT, LONG_PLACES = 8, 50  #: offsets in head
 WIDTHS, GLYPHS = 34, 4  #: in hhea and maxp, where they say how many there are
 COMPOUND = b"\xff\xff"  #: instead of the number of contours: made of other glyphs
+OUTLINE_HEADER = 10  #: bytes: contours and the box around them
 MOST_KEPT = 8192
 
 
@@ -36,6 +39,9 @@ class Glyph:
     metric_sum: int
 
 
+EMPTY = Glyph(b"", 0, bytes(WORD), 0)
+
+
 @lru_cache(maxsize=16)
 def glyphs_of(face: Face) -> Glyphs:
     """Of one face, for all who ask in this process."""
@@ -47,19 +53,34 @@ class Glyphs(dict[str, Glyph | None]):
 
     def __init__(self, face: Face) -> None:
         self._face = face
-        self._subsetter = face.subsetter()
-        tables = tables_of(face.subset("").data)
-        self.missing = _glyph(tables, 0)
-        self._constant = {tag: tables[tag] for tag in ("head", "hhea", "maxp")}
+        self._outlines, self._metrics = face.table("glyf"), face.table("hmtx")
+        self._places, self._step = _places(face)
+        (self._wide,) = struct.unpack_from(">H", face.table("hhea"), WIDTHS)
+        self._constant = {tag: bytes(face.table(tag)) for tag in ("head", "hhea", "maxp")}
         self._frames: dict[int, _Frame] = {}
+        self.missing = self._glyph(0) or EMPTY
 
     def __missing__(self, ch: str) -> Glyph | None:
-        subset = self._subsetter.subset(ch)
-        glyph = _glyph(tables_of(subset.data), subset.glyphs[ch])
         if len(self) >= MOST_KEPT:
             self.clear()
-        self[ch] = None if glyph.outline.startswith(COMPOUND) else glyph
+        self[ch] = self._glyph(self._face.glyph(ch))
         return self[ch]
+
+    def _glyph(self, number: int) -> Glyph | None:
+        start, end = (self._step * place for place in self._places[number : number + 2])
+        found = bytes(self._outlines[start:end])
+        if found.startswith(COMPOUND):
+            return None
+        outline, metric = _padded(_unhinted(found)), self._metric(number)
+        return Glyph(outline, _sum(outline), metric, _sum(metric))
+
+    def _metric(self, number: int) -> bytes:
+        """Width and left side bearing; the last width goes on for all behind it."""
+        metrics, wide = self._metrics, self._wide
+        if number < wide:
+            return bytes(metrics[WORD * number : WORD * (number + 1)])
+        bearing, last = WORD * wide + 2 * (number - wide), WORD * (wide - 1)
+        return bytes(metrics[last : last + 2]) + bytes(metrics[bearing : bearing + 2])
 
     def font(self, characters: Sequence[str]) -> bytes | None:
         """A font whose glyphs are these, numbered from 1; None: one does not stand alone."""
@@ -112,34 +133,24 @@ class _Frame:
         return b"".join((frame, widths, self._places.pack(*places), outlines))
 
 
-def tables_of(font: bytes) -> dict[str, bytes]:
-    """The tables of a TrueType file by tag."""
-    (count,) = struct.unpack_from(">H", font, 4)
-    entries = (ENTRY.unpack_from(font, len(DIRECTORY) + ENTRY.size * n) for n in range(count))
-    return {tag.decode("ascii"): font[at : at + size] for tag, _, at, size in entries}
+def _places(face: Face) -> tuple[memoryview, int]:
+    """Where outlines begin, in units of so many bytes (loca)."""
+    loca = face.table("loca")
+    is_long = bytes(face.table("head")[LONG_PLACES : LONG_PLACES + 2]) == b"\0\1"
+    places = array("I" if is_long else "H", bytes(loca))
+    if sys.byteorder == "little":
+        places.byteswap()
+    return memoryview(places), 1 if is_long else 2
 
 
-def _glyph(tables: Mapping[str, bytes], number: int) -> Glyph:
-    start, end = _outline_places(tables)[number : number + 2]
-    outline, metric = _padded(tables["glyf"][start:end]), _metric(tables, number)
-    return Glyph(outline, _sum(outline), metric, _sum(metric))
-
-
-def _outline_places(tables: Mapping[str, bytes]) -> Sequence[int]:
-    loca, is_long = tables["loca"], tables["head"][LONG_PLACES : LONG_PLACES + 2] == b"\0\1"
-    if is_long:
-        return struct.unpack(f">{len(loca) // 4}L", loca)
-    return [2 * place for place in struct.unpack(f">{len(loca) // 2}H", loca)]
-
-
-def _metric(tables: Mapping[str, bytes], number: int) -> bytes:
-    """Width and left side bearing; the last width goes on for all behind it."""
-    (wide,) = struct.unpack_from(">H", tables["hhea"], WIDTHS)
-    hmtx = tables["hmtx"]
-    if number < wide:
-        return hmtx[WORD * number : WORD * (number + 1)]
-    bearing = WORD * wide + 2 * (number - wide)
-    return hmtx[WORD * (wide - 1) : WORD * (wide - 1) + 2] + hmtx[bearing : bearing + 2]
+def _unhinted(outline: bytes) -> bytes:
+    """Without its instructions, which no reader of an embedded subset needs (glyf)."""
+    if not outline:
+        return outline
+    (contours,) = struct.unpack_from(">h", outline)
+    at = OUTLINE_HEADER + 2 * contours
+    (size,) = struct.unpack_from(">H", outline, at)
+    return outline[:at] + b"\0\0" + outline[at + 2 + size :]
 
 
 def _counted(constant: Mapping[str, bytes], count: int) -> dict[str, bytes]:

@@ -27,6 +27,7 @@ from factory.errors import SealRefusedError, SelfCheckError
 DIGEST = "sha256"
 SHORTEST = 8  #: bytes of an ECDSA value
 MOST_GROWTH = 8  #: bytes by which lengths around a longer signature become longer themselves
+DIGEST_DIGITS = 2 * sha256().digest_size
 LONG_HEADER = 4  #: bytes of tag and length of a DER value of 256 to 65 535 bytes
 
 _MARKER = sha256(b"the digest of a document").digest()
@@ -116,13 +117,18 @@ class Stencil:
 
     def _read(self, digits: bytes) -> tuple[bytes, bytes]:
         size = self._size(2 * (int(digits[4:8], 16) + LONG_HEADER))
-        before, between, _ = self._cut(size)
-        at, then = len(before), len(before) + 2 * sha256().digest_size + len(between)
-        digest = bytes.fromhex(digits[at : at + 64].decode("ascii"))
-        signature = bytes.fromhex(digits[then : then + 2 * size].decode("ascii"))
-        if self.fill(digest, signature) != digits:
+        before, between, after = self._cut(size)
+        first = len(before)
+        second = first + DIGEST_DIGITS
+        third = second + len(between)
+        rest = third + 2 * size
+        around = (digits[:first], digits[second:third], digits[rest:])
+        if around != (before, between, after.ljust(self._digits - rest, b"0")):
             raise ValueError("other digits")
-        return digest, signature
+        digest, signature = digits[first:second], digits[third:rest]
+        if digest != digest.lower() or signature != signature.lower():
+            raise ValueError("digits of another writer")
+        return bytes.fromhex(digest.decode("ascii")), bytes.fromhex(signature.decode("ascii"))
 
     def _size(self, whole: int) -> int:
         """Of the signature in a container of so many digits; others may have filled it."""

@@ -277,7 +277,7 @@ class PdfPress:
         """On the bytes alone: constant part, cross-references, digest, container, signature."""
         if not data.startswith(self._prefix):
             raise SelfCheckError("template: the constant part is not the template's")
-        hole, after = _hole(data)
+        hole, after = _hole(data, len(self._prefix))
         _check_entries(data, self._template)
         state = self._state.copy()
         state.update(data[len(self._prefix) : hole])
@@ -320,11 +320,11 @@ def _text(words: str) -> bytes:
     return b"<FEFF%s>" % words.encode("utf-16-be").hex().encode("ascii")
 
 
-def _hole(data: bytes) -> tuple[int, int]:
-    """Offsets of ``<`` and of the byte behind ``>``."""
-    at = data.rfind(b"/ByteRange")
-    found = RANGE.search(data, at, at + RANGE_SIZE)
-    if found is None or data.count(b"/ByteRange") != 1:
+def _hole(data: bytes, start: int) -> tuple[int, int]:
+    """Offsets of ``<`` and of the byte behind ``>``; there is no byte range before that start."""
+    at = data.find(b"/ByteRange", start)
+    found = RANGE.search(data, at, at + RANGE_SIZE) if at >= 0 else None
+    if found is None or data.find(b"/ByteRange", at + 1) >= 0:
         raise SelfCheckError("byte range: there must be exactly one")
     hole, after, rest = map(int, found.groups())
     whole = found.end() == hole and after + rest == len(data)
