@@ -21,6 +21,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic_core import from_json
 
 from factory.errors import SealedDataError, SettingsError
 
@@ -78,7 +79,7 @@ class DataKey:
 
     def open_json(self, sealed: bytes, *, context: str) -> Any:
         """The value that was sealed.  SealedDataError: as for ``open``."""
-        return json.loads(self.open(sealed, context=context))
+        return from_json(self.open(sealed, context=context))
 
 
 class Vault:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, Insert, bindparam, cast, insert, literal, select
 
 from storage import tables as t
 from storage.ledger.base import Tx
+from storage.ledger.spelling import json_object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +77,31 @@ def note_all(
     ]
     if rows:
         tx.run(insert(t.audit), rows)
+
+
+def noting(
+    action: str,
+    subject: tuple[str, ColumnElement[int]],
+    *,
+    why: str,
+    what: Mapping[str, ColumnElement[Any]],
+    which: ColumnElement[bool],
+) -> Insert:
+    """The statement that notes an action on all rows there are, run with the transaction's stamp.
+
+    subject: the kind of thing, and the column of its ids.
+    """
+    kind, ident = subject
+    c = t.audit.c
+    wanted = select(
+        bindparam("now", type_=c.at.type),
+        bindparam("actor", type_=c.who.type),
+        literal(action),
+        literal(kind),
+        cast(ident, c.object_id.type),
+        literal(why),
+        json_object(what),
+        bindparam("correlation", type_=c.correlation_id.type),
+    )
+    columns = ["at", "who", "action", "object_kind", "object_id", "why", "what", "correlation_id"]
+    return insert(t.audit).from_select(columns, wanted.where(which).order_by(ident))

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, exists, func, insert, select, update
+from sqlalchemy import Row, Select, bindparam, exists, func, insert, select, update
 
 from factory.errors import ConflictError, NotFoundError
 from factory.model import BatchId, BatchState, ChunkState
@@ -294,6 +295,19 @@ def running(tx: Tx) -> int:
     c = t.batch.c
     wanted = select(func.count()).where(c.state == BatchState.RUNNING, c.expanded.is_(False))
     return int(tx.run(wanted).scalar_one())
+
+
+def is_hungry(tx: Tx, batch: BatchId) -> bool:
+    """Whether it runs and has items left to order; locked, so that it stays so."""
+    state, expanded = tx.run(_appetite(), {"batch": batch}).one()
+    return state == BatchState.RUNNING and not expanded
+
+
+@cache
+def _appetite() -> Select[Any]:
+    c = t.batch.c
+    wanted = select(c.state, c.expanded).where(c.id == bindparam("batch"))
+    return wanted.with_for_update()  # which SQLite does not need, and leaves out
 
 
 def ring_next(tx: Tx, batch: BatchId) -> None:

@@ -6,12 +6,14 @@ that slept through its lease, changes nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, exists, or_, select, update
+from sqlalchemy.sql.base import Executable
 
 from factory.errors import SealedDataError
 from factory.model import (
@@ -25,6 +27,15 @@ from factory.model import (
 from storage import tables as t
 from storage.ledger import batches, holds, orders, outbox, promises
 from storage.ledger.base import Tx
+
+#: the chunk of a claim, as long as nobody else has it; see ``_fence``
+HELD = update(t.chunk).where(
+    t.chunk.c.id == bindparam("held"),
+    t.chunk.c.fence == bindparam("held_by"),
+    t.chunk.c.state == ChunkState.LEASED,
+)
+RENEW = HELD.values(lease_until=bindparam("until"))
+CLOSE = HELD.values(state=ChunkState.CLOSED.value, lease_until=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,64 +75,60 @@ def claim(tx: Tx, chunk: ChunkId, *, lease: timedelta, max_deaths: int) -> Claim
 
 
 def _take(tx: Tx, chunk: ChunkId, lease: timedelta) -> Row[Any] | None:
+    given = {"wanted": chunk, "now": tx.now, "until": tx.now + lease}
+    taken: Row[Any] | None = tx.run(_taking(), given).one_or_none()
+    return taken
+
+
+@cache
+def _taking() -> Executable:
     c = t.chunk.c
-    taken: Row[Any] | None = tx.run(
+    return (
         update(t.chunk)
-        .where(c.id == chunk, _to_be_had(tx))
+        .where(c.id == bindparam("wanted"), _to_be_had())
         .values(
             state=ChunkState.LEASED.value,
             fence=c.fence + 1,
             attempt=c.attempt + 1,
-            lease_until=tx.now + lease,
+            lease_until=bindparam("until"),
         )
         .returning(t.chunk)
-    ).one_or_none()
-    return taken
+    )
 
 
-def _to_be_had(tx: Tx) -> ColumnElement[bool]:
-    c = t.chunk.c
-    free = (c.state == ChunkState.READY) & (c.run_after <= tx.now)
-    forsaken = (c.state == ChunkState.LEASED) & (c.lease_until < tx.now)
+def _to_be_had() -> ColumnElement[bool]:
+    c, now = t.chunk.c, bindparam("now", type_=t.chunk.c.run_after.type)
+    free = (c.state == ChunkState.READY) & (c.run_after <= now)
+    forsaken = (c.state == ChunkState.LEASED) & (c.lease_until < now)
     return or_(free, forsaken) & not_halted()
 
 
 def not_halted() -> ColumnElement[bool]:
     """Chunks of no batch, or of one that is neither paused nor stopped."""
-    halted = select(t.batch.c.id).where(t.batch.c.state.in_(batches.HALTED))
-    return t.chunk.c.batch_id.is_(None) | t.chunk.c.batch_id.not_in(halted)
+    c = t.batch.c
+    return ~exists().where(c.id == t.chunk.c.batch_id, c.state.in_(batches.HALTED))
 
 
 def renew(tx: Tx, claim: Claim, *, lease: timedelta) -> bool:
     """A longer lease; False when the fence is lost and the work must stop."""
-    result = tx.run(update(t.chunk).where(*_held_by(claim)).values(lease_until=tx.now + lease))
-    return bool(result.rowcount)
+    return bool(tx.run(RENEW, {**_fence(claim), "until": tx.now + lease}).rowcount)
 
 
 def close(tx: Tx, claim: Claim) -> bool:
     """Done with the chunk; False when the fence is lost: then nothing may be recorded."""
-    result = tx.run(
-        update(t.chunk)
-        .where(*_held_by(claim))
-        .values(state=ChunkState.CLOSED.value, lease_until=None)
-    )
-    return bool(result.rowcount)
+    return bool(tx.run(CLOSE, _fence(claim)).rowcount)
 
 
 def release(tx: Tx, claim: Claim, *, pause: timedelta) -> bool:
     """Give the chunk back for later: the reconciler rings when the pause is over."""
-    result = tx.run(
-        update(t.chunk)
-        .where(*_held_by(claim))
-        .values(
-            state=ChunkState.READY.value,
-            released=t.chunk.c.released + 1,
-            run_after=tx.now + pause,
-            rung_at=None,
-            lease_until=None,
-        )
+    given_back = HELD.values(
+        state=ChunkState.READY.value,
+        released=t.chunk.c.released + 1,
+        run_after=tx.now + pause,
+        rung_at=None,
+        lease_until=None,
     )
-    return bool(result.rowcount)
+    return bool(tx.run(given_back, _fence(claim)).rowcount)
 
 
 def rest(tx: Tx, claim: Claim, *, pause: timedelta) -> bool:
@@ -129,38 +136,30 @@ def rest(tx: Tx, claim: Claim, *, pause: timedelta) -> bool:
 
     Whoever has come to its end has not died of it: tries and deaths are counted anew.
     """
-    result = tx.run(
-        update(t.chunk)
-        .where(*_held_by(claim))
-        .values(
-            state=ChunkState.READY.value,
-            attempt=0,
-            released=0,
-            run_after=tx.now + pause,
-            rung_at=None,
-            lease_until=None,
-        )
+    resting = HELD.values(
+        state=ChunkState.READY.value,
+        attempt=0,
+        released=0,
+        run_after=tx.now + pause,
+        rung_at=None,
+        lease_until=None,
     )
-    return bool(result.rowcount)
+    return bool(tx.run(resting, _fence(claim)).rowcount)
 
 
 def abandon(tx: Tx, claim: Claim, *, pause: timedelta) -> None:
     """Give the chunk back after a fault of ours: it counts like a death."""
-    tx.run(
-        update(t.chunk)
-        .where(*_held_by(claim))
-        .values(
-            state=ChunkState.READY.value,
-            run_after=tx.now + pause,
-            rung_at=None,
-            lease_until=None,
-        )
+    given_back = HELD.values(
+        state=ChunkState.READY.value,
+        run_after=tx.now + pause,
+        rung_at=None,
+        lease_until=None,
     )
+    tx.run(given_back, _fence(claim))
 
 
-def _held_by(claim: Claim) -> tuple[Any, ...]:
-    c = t.chunk.c
-    return c.id == claim.id, c.fence == claim.fence, c.state == ChunkState.LEASED
+def _fence(claim: Claim) -> Mapping[str, object]:
+    return {"held": claim.id, "held_by": claim.fence}
 
 
 def _isolate(tx: Tx, row: Row[Any]) -> None:
@@ -204,9 +203,8 @@ def _open_orders(tx: Tx, chunk: ChunkId) -> tuple[Order, ...]:
     One whose stored values do not open is held here, or its chunk could never be claimed.
     SealedDataError: a data key does not open; the keyring is not the one it was made under.
     """
-    c = t.production_order.c
     found = []
-    for ident, order in promises.opened(tx, c.chunk_id == chunk, c.state == OrderState.READY):
+    for ident, order in promises.of_chunk(tx, chunk):
         if isinstance(order, SealedDataError):
             holds.hold_order(tx, ident, reason=order.reason, detail=str(order))
         else:

@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
 
 from factory.errors import SealedDataError
-from factory.model import Format, Kind, Order, OrderId, ProfileId
+from factory.model import ChunkId, Format, Kind, Order, OrderId, OrderState, ProfileId
 from storage import tables as t
-from storage.ledger import keys, orders
+from storage.ledger import orders
 from storage.ledger.base import Tx
 from storage.ledger.people import picture_context
+from storage.ledger.spelling import among
 from storage.sealed import DataKey
 
 
 def opened(
     tx: Tx, *wanted: ColumnElement[bool]
 ) -> Iterator[tuple[OrderId, Order | SealedDataError]]:
-    """The orders that are wanted, or why one of them does not open; three queries.
+    """The orders that are wanted, or why one of them does not open; two queries.
 
     Pictures are the holder's: of the registration, or of the application a document is about.
     SealedDataError: a data key does not open; the keyring is not the one it was made under.
     """
-    c = t.production_order.c
-    holder = func.coalesce(t.registration.c.holder_id, t.application.c.holder_id)
-    rows = tx.run(
-        select(t.production_order, holder.label("holder_id"))
-        .outerjoin(t.registration, t.registration.c.id == c.registration_id)
-        .outerjoin(t.document, t.document.c.id == c.document_id)
-        .outerjoin(t.application, t.application.c.id == t.document.c.application_id)
-        .where(*wanted)
-        .order_by(c.id)
-    ).all()
-    unlocked = keys.load_all(tx, (row.data_key_id for row in rows))
-    pictures = _pictures(tx, rows)
-    for row in rows:
-        try:
-            yield OrderId(row.id), _order(row, unlocked[row.data_key_id], pictures)
-        except SealedDataError as error:
-            yield OrderId(row.id), error
+    return _opened(tx, tx.run(_asking(*wanted)).all())
+
+
+def of_chunk(tx: Tx, chunk: ChunkId) -> Iterator[tuple[OrderId, Order | SealedDataError]]:
+    """The orders of a chunk that are still to be made, opened likewise."""
+    return _opened(tx, tx.run(_asking_for_chunk(), {"in_chunk": chunk}).all())
 
 
 def of_document(tx: Tx, document_id: int) -> Order:
@@ -52,15 +42,58 @@ def of_document(tx: Tx, document_id: int) -> Order:
     return found
 
 
+def _asking(*wanted: ColumnElement[bool]) -> Select[Any]:
+    c = t.production_order.c
+    holder = func.coalesce(t.registration.c.holder_id, t.application.c.holder_id)
+    return (
+        select(
+            c.id, c.kind, c.profile, c.profile_version, c.face, c.pictures, c.formats, c.identity,
+            c.signed_at, c.key_stem, t.data_key.c.wrapped, holder.label("holder_id"),
+        )
+        .join(t.data_key, t.data_key.c.id == c.data_key_id)
+        .outerjoin(t.registration, t.registration.c.id == c.registration_id)
+        .outerjoin(t.document, t.document.c.id == c.document_id)
+        .outerjoin(t.application, t.application.c.id == t.document.c.application_id)
+        .where(*wanted)
+        .order_by(c.id)
+        .execution_options(in_binary=True)
+    )  # fmt: skip
+
+
+@cache
+def _asking_for_chunk() -> Select[Any]:
+    c = t.production_order.c
+    return _asking(c.chunk_id == bindparam("in_chunk"), c.state == OrderState.READY)
+
+
+def _opened(tx: Tx, rows: Sequence[Row[Any]]) -> Iterator[tuple[OrderId, Order | SealedDataError]]:
+    unlocked = [tx.vault.open_key(row.wrapped) for row in rows]
+    pictures = _pictures(tx, rows)
+    for row, key in zip(rows, unlocked, strict=True):
+        try:
+            yield OrderId(row.id), _order(row, key, pictures)
+        except SealedDataError as error:
+            yield OrderId(row.id), error
+
+
 def _pictures(tx: Tx, rows: Sequence[Row[Any]]) -> Mapping[tuple[int, str], bytes]:
     digests = {digest for row in rows for digest in row.pictures.values()}
-    found = tx.run(
-        select(t.picture).where(
-            t.picture.c.holder_id.in_([row.holder_id for row in rows]),
-            t.picture.c.digest.in_(digests),
-        )
+    if not digests:
+        return {}
+    holders = [row.holder_id for row in rows]
+    found = tx.run(_asking_for_pictures(), {"holders": holders, "digests": list(digests)})
+    return {(holder, digest): content for holder, digest, content in found}
+
+
+@cache
+def _asking_for_pictures() -> Select[Any]:
+    c = t.picture.c
+    # An expression has no index: SQLite would look for every digest with every holder.
+    digest = c.digest.concat("")
+    wanted = select(c.holder_id, c.digest, c.content).where(
+        among(c.holder_id, "holders"), among(digest, "digests")
     )
-    return {(row.holder_id, row.digest): row.content for row in found}
+    return wanted.execution_options(in_binary=True)
 
 
 def _picture(key: DataKey, sealed: bytes | None, digest: str) -> bytes:
@@ -75,7 +108,7 @@ def _order(row: Row[Any], key: DataKey, pictures: Mapping[tuple[int, str], bytes
         kind=Kind(row.kind),
         profile=ProfileId(row.profile),
         profile_version=row.profile_version,
-        face=json.loads(key.open(row.face, context=orders.face_context(row.key_stem))),
+        face=key.open_json(row.face, context=orders.face_context(row.key_stem)),
         pictures={
             role: _picture(key, pictures.get((row.holder_id, digest)), digest)
             for role, digest in row.pictures.items()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 
-from sqlalchemy import case, exists, insert, select, update
+from sqlalchemy import bindparam, case, exists, insert, literal, select, update
+from sqlalchemy.sql.base import Executable
 
 from factory.brake import Brake
 from factory.errors import FactoryError
@@ -31,8 +33,13 @@ from storage.ledger import (
 from storage.ledger.base import Tx
 from storage.ledger.chunks import Claim
 from storage.ledger.notices import NewNotice
+from storage.ledger.spelling import among, given_rows
 
 REPLACED = "a newer edition was made"
+#: columns of a file that are fields of `MadeFile` too
+OF_FILE = (
+    "format", "object_key", "sha256", "size_bytes", "content_type", "signing_cert_sha256",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +83,12 @@ def record(
         return False
     if made:
         _record_made(tx, claim, made)
-    wanted = _subjects_of(tx, {item.order for item in held})
-    for item in (each for each in held if each.order in wanted):
-        holds.hold_order(tx, item.order, reason=item.error.reason, detail=str(item.error))
+    if held:
+        _record_held(tx, held)
     if claim.batch is not None:
         if held and braking.pull_if_due(tx, claim.batch, brake):
             return True
-        complete_batch(tx, claim.batch)
-        batches.ring_next(tx, claim.batch)
+        _go_on(tx, claim.batch)
     return True
 
 
@@ -95,68 +100,65 @@ def _given_back(tx: Tx, claim: Claim, again_after: timedelta | None, *, rests: b
 
 
 def _record_made(tx: Tx, claim: Claim, made: Sequence[MadeFile]) -> None:
-    subjects = _subjects_of(tx, {file.order for file in made})
-    if not subjects:
+    rows = tx.run(_making(), {"orders": [file.order for file in made]}).all()
+    if not rows:
         return
-    files = [_file_row(tx, file, subjects[file.order]) for file in made if file.order in subjects]
-    tx.run(insert(t.file), files)
-    tx.run(
-        update(t.production_order)
-        .where(t.production_order.c.id.in_(subjects))
-        .values(state=OrderState.MADE.value, waits_for=None)
-    )
-    sealings.taken(tx, set(subjects))
-    editions = [each.edition for each in subjects.values() if each.edition is not None]
-    switch(tx, editions)
-    _void_held(tx, editions)
-    documents.made(tx, [each.document for each in subjects.values() if each.document is not None])
-    tx.run(
-        update(t.batch_item)
-        .where(t.batch_item.c.order_id.in_(subjects))
-        .values(state=ItemState.DONE.value)
-    )
-    _tell_editions(tx, claim, editions)
-    _tell_documents(tx, claim, [each.document for each in subjects.values() if each.document])
+    ids = [row.id for row in rows]
+    _add_files(tx, made, frozenset(ids))
+    sealings.taken(tx, ids)
+    editions = [row.edition_id for row in rows if row.edition_id is not None]
+    if editions:
+        switch(tx, editions)
+        _void_held(tx, editions)
+    of_documents = [row.document_id for row in rows if row.document_id is not None]
+    if of_documents:
+        documents.made(tx, of_documents)
+    tx.run(_doing_items(), {"orders": ids})
+    if editions:
+        _tell_editions(tx, claim, editions)
+    if of_documents:
+        _tell_documents(tx, claim, of_documents)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Subject:
-    """What an order makes: an edition or a document."""
-
-    profile: str
-    edition: int | None
-    document: int | None
-
-
-def _subjects_of(tx: Tx, order_ids: set[OrderId]) -> dict[OrderId, _Subject]:
-    """The orders that are still wanted: one may have become void while it was made."""
+@cache
+def _making() -> Executable:
+    """Those that are still wanted: one may have become void while it was made."""
     c = t.production_order.c
-    rows = tx.run(
-        tx.locked(
-            select(c.id, c.edition_id, c.document_id, c.profile).where(
-                c.id.in_(order_ids), c.state == OrderState.READY
-            )
-        )
+    return (
+        update(t.production_order)
+        .where(among(c.id, "orders"), c.state == OrderState.READY)
+        .values(state=OrderState.MADE.value, waits_for=None)
+        .returning(c.id, c.edition_id, c.document_id)
     )
-    return {
-        row.id: _Subject(profile=row.profile, edition=row.edition_id, document=row.document_id)
-        for row in rows
-    }
 
 
-def _file_row(tx: Tx, file: MadeFile, of: _Subject) -> dict[str, object]:
-    return {
-        "order_id": file.order,
-        "edition_id": of.edition,
-        "profile": of.profile,
-        "format": file.format.value,
-        "object_key": file.object_key,
-        "sha256": file.sha256,
-        "size_bytes": file.size_bytes,
-        "content_type": file.content_type,
-        "signing_cert_sha256": file.signing_cert_sha256,
-        "made_at": tx.now,
-    }
+def _add_files(tx: Tx, made: Iterable[MadeFile], wanted: Collection[OrderId]) -> None:
+    files = [
+        (each.order, *(getattr(each, name) for name in OF_FILE))
+        for each in made
+        if each.order in wanted
+    ]
+    tx.run(_adding_files(), {"files": files, "now": tx.now})
+
+
+@cache
+def _adding_files() -> Executable:
+    f, o = t.file.c, t.production_order.c
+    files, (order, *values) = given_rows("files", [f.order_id, *(f[name] for name in OF_FILE)])
+    now = bindparam("now", type_=f.made_at.type)
+    wanted = (
+        select(o.id, o.edition_id, o.profile, *values, now)
+        .select_from(files)
+        .join(t.production_order, o.id == order)
+    )
+    columns = ["order_id", "edition_id", "profile", *OF_FILE, "made_at"]
+    return insert(t.file).from_select(columns, wanted)
+
+
+@cache
+def _doing_items() -> Executable:
+    item = t.batch_item
+    return update(item).where(among(item.c.order_id, "orders")).values(state=ItemState.DONE.value)
 
 
 def switch(tx: Tx, edition_ids: Sequence[int]) -> None:
@@ -165,70 +167,78 @@ def switch(tx: Tx, edition_ids: Sequence[int]) -> None:
     An edition that was outdated while it was being made stays outdated: the register has
     moved on, and a newer edition is on its way.
     """
-    newer = t.edition.alias("newer")
-    concerned = select(newer.c.registration_id).where(newer.c.id.in_(edition_ids))
-    replaced = t.edition.c.registration_id.in_(concerned) & exists().where(
-        newer.c.id.in_(edition_ids),
-        newer.c.registration_id == t.edition.c.registration_id,
-        newer.c.number > t.edition.c.number,
+    telling, superseding, making = _switching()
+    tx.run(telling, {**tx.stamp, "editions": edition_ids})
+    tx.run(superseding, {"editions": edition_ids})
+    tx.run(making, {"now": tx.now, "editions": edition_ids})
+
+
+@cache
+def _switching() -> tuple[Executable, Executable, Executable]:
+    e, newer, older = t.edition.c, t.edition.alias("newer"), t.edition.alias("older")
+    replaced = (
+        select(older.c.id)
+        .join(newer, newer.c.registration_id == older.c.registration_id)
+        .where(among(newer.c.id, "editions"), newer.c.number > older.c.number)
     )
-    over = t.edition.c.state.in_(before(Turn.REPLACE)) & replaced
-    told.editions(tx, Type.CERTIFICATE_SUPERSEDED, over, after(Turn.REPLACE))
-    tx.run(update(t.edition).where(over).values(state=after(Turn.REPLACE).value))
-    here = t.edition.c.id.in_(edition_ids)
-    tx.run(update(t.edition).where(here).values(made_at=tx.now))
-    # Made because the holder asked for it (领证): it is collected with that.
-    asked = case(
-        (t.edition.c.collected_at.is_not(None), after(Turn.MAKE_ASKED).value),
-        else_=after(Turn.MAKE).value,
+    over = e.state.in_(before(Turn.REPLACE)) & e.id.in_(replaced)
+    superseded = after(Turn.REPLACE).value
+    is_asked = e.state.in_(before(Turn.MAKE)) & e.collected_at.is_not(None)
+    made = case(
+        # Made because the holder asked for it (领证): it is collected with that.
+        (is_asked, after(Turn.MAKE_ASKED).value),
+        (e.state.in_(before(Turn.MAKE)), after(Turn.MAKE).value),
+        else_=e.state,
     )
-    tx.run(
-        update(t.edition).where(here, t.edition.c.state.in_(before(Turn.MAKE))).values(state=asked)
+    return (
+        told.telling(Type.CERTIFICATE_SUPERSEDED, over, literal(superseded)),
+        update(t.edition).where(over).values(state=superseded),
+        update(t.edition)
+        .where(among(e.id, "editions"))
+        .values(made_at=bindparam("now"), state=made),
     )
 
 
 def _void_held(tx: Tx, edition_ids: Sequence[int]) -> None:
     """What is held for an edition that is superseded is over; the reconciler ends its batch."""
-    e, o = t.edition.c, t.production_order.c
-    here = select(e.registration_id).where(e.id.in_(edition_ids))
-    replaced = select(e.id).where(e.registration_id.in_(here), e.state == after(Turn.REPLACE))
-    held = o.edition_id.in_(replaced) & (o.state == OrderState.HELD)
-    orders.void(tx, held, why=REPLACED)
+    held = tx.run(_held_for_nothing(), {"editions": edition_ids}).scalars().all()
+    if held:
+        c = t.production_order.c
+        orders.void(tx, c.id.in_(held) & (c.state == OrderState.HELD), why=REPLACED)
+
+
+@cache
+def _held_for_nothing() -> Executable:
+    e, o, newer = t.edition.c, t.production_order.c, t.edition.alias("newer")
+    return (
+        select(o.id)
+        .join(t.edition, e.id == o.edition_id)
+        .join(newer, newer.c.registration_id == e.registration_id)
+        .where(among(newer.c.id, "editions"))
+        .where(e.state == after(Turn.REPLACE), o.state == OrderState.HELD)
+    )
 
 
 def _tell_editions(tx: Tx, claim: Claim, ids: Sequence[int]) -> None:
-    rows = tx.run(
-        select(
-            t.edition.c.number,
-            t.edition.c.state,
-            t.registration.c.number.label("registration"),
-            t.registration.c.profile,
-            t.edition.c.id,
-        )
-        .join(t.registration, t.registration.c.id == t.edition.c.registration_id)
-        .where(t.edition.c.id.in_(ids))
-    ).all()
-    notices.tell(
-        tx,
-        [
-            NewNotice(
-                type=Type.CERTIFICATE_MADE,
-                profile=row.profile,
-                subject=row.registration,
-                data={
-                    "registration": row.registration,
-                    "edition": row.number,
-                    "state": row.state,
-                },
-            )
-            for row in rows
-        ],
-    )
-    audit.note_all(
-        tx,
-        "edition made",
-        [(("edition", row.id), {"state": row.state, "chunk": claim.id}) for row in rows],
-        why="produced",
+    telling, noting = _telling_editions()
+    tx.run(telling, {**tx.stamp, "editions": ids})
+    tx.run(noting, {**tx.stamp, "editions": ids, "by_chunk": claim.id})
+
+
+@cache
+def _telling_editions() -> tuple[Executable, Executable]:
+    e = t.edition.c
+    here = among(e.id, "editions")
+    chunk = bindparam("by_chunk", type_=t.chunk.c.id.type)
+    return (
+        told.telling(Type.CERTIFICATE_MADE, here, e.state),
+        audit.noting(
+            "edition made",
+            ("edition", e.id),
+            why="produced",
+            what={"state": e.state, "chunk": chunk},
+            which=here,
+        ),
     )
 
 
@@ -262,6 +272,28 @@ def _tell_documents(tx: Tx, claim: Claim, ids: Sequence[int]) -> None:
         [(("document", row.id), {"state": row.state, "chunk": claim.id}) for row in rows],
         why="produced",
     )
+
+
+def _record_held(tx: Tx, held: Sequence[HeldOrder]) -> None:
+    wanted = _ready(tx, {each.order for each in held})
+    for each in held:
+        if each.order in wanted:
+            holds.hold_order(tx, each.order, reason=each.error.reason, detail=str(each.error))
+
+
+def _ready(tx: Tx, order_ids: Collection[OrderId]) -> frozenset[OrderId]:
+    """The orders that are still wanted: one may have become void while it was made."""
+    c = t.production_order.c
+    wanted = select(c.id).where(c.id.in_(order_ids), c.state == OrderState.READY)
+    return frozenset(tx.run(tx.locked(wanted)).scalars())
+
+
+def _go_on(tx: Tx, batch: BatchId) -> None:
+    """A chunk of the batch has ended: so has the batch, or there is room for its next chunk."""
+    if batches.is_hungry(tx, batch):
+        batches.ring_next(tx, batch)
+    else:
+        complete_batch(tx, batch)
 
 
 def complete_batch(tx: Tx, batch: int) -> None:

@@ -20,6 +20,7 @@ from factory.model import BatchId, ChunkState, Format, Order, OrderId, OrderStat
 from storage import tables as t
 from storage.ledger import audit, outbox
 from storage.ledger.base import Tx
+from storage.ledger.spelling import among
 from storage.ledger.status import SEAL
 
 MOST_AT_ONCE = 100
@@ -37,6 +38,11 @@ class SealingState(StrEnum):
 
     ASKED = "asked"
     UNWANTED = "unwanted"  #: the order is void, or drawn otherwise by now
+
+
+TAKEN = delete(t.sealing).where(
+    among(t.sealing.c.order_id, "orders"), t.sealing.c.state == SealingState.ASKED
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,8 +246,7 @@ def unwant(tx: Tx, order_ids: Collection[int]) -> None:
 
 def taken(tx: Tx, order_ids: Collection[OrderId]) -> None:
     """These orders are made: what was asked for them has come."""
-    c = t.sealing.c
-    tx.run(delete(t.sealing).where(c.order_id.in_(order_ids), c.state == SealingState.ASKED))
+    tx.run(TAKEN, {"orders": list(order_ids)})
 
 
 def _unwanted(tx: Tx) -> ColumnElement[bool]:

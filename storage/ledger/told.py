@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, literal, or_, select
+from sqlalchemy import ColumnElement, Insert, Row, bindparam, insert, literal, or_, select
 
 from factory.model import EditionState
 from factory.notices import Type, batch_subject, event_subject
@@ -13,6 +13,7 @@ from storage import tables as t
 from storage.ledger import notices
 from storage.ledger.base import Tx
 from storage.ledger.notices import NewNotice
+from storage.ledger.spelling import json_object
 
 
 def editions(tx: Tx, kind: Type, which: ColumnElement[bool], state: EditionState) -> None:
@@ -22,31 +23,24 @@ def editions(tx: Tx, kind: Type, which: ColumnElement[bool], state: EditionState
 
     state: in which they will be.
     """
+    tx.run(telling(kind, which, literal(state.value)), tx.stamp)
+
+
+def telling(kind: Type, which: ColumnElement[bool], state: ColumnElement[str]) -> Insert:
+    """The statement of ``editions``, to be run with the transaction's stamp."""
     e, r = t.edition.c, t.registration.c
-    body = _object(
-        tx, {"registration": r.number, "edition": e.number, "state": literal(state.value)}
-    )
+    body = json_object({"registration": r.number, "edition": e.number, "state": state})
+    now = bindparam("now", type_=t.notice.c.created_at.type)
+    correlation = bindparam("correlation", type_=t.notice.c.correlation_id.type)
     wanted = (
-        select(
-            e.profile, r.number, literal(kind.value), body,
-            literal(tx.now, t.notice.c.created_at.type), literal(tx.correlation),
-        )
+        select(e.profile, r.number, literal(kind.value), body, now, correlation)
         .join(t.registration, r.id == e.registration_id)
         .where(which, or_(e.made_at.is_not(None), e.code.is_(None)))
         .order_by(e.id)
-    )  # fmt: skip
-    if tx.is_postgresql:
-        wanted = wanted.with_for_update(of=t.edition)
+        .with_for_update(of=t.edition)  # which SQLite does not need, and leaves out
+    )
     columns = ["profile", "subject", "type", "body", "created_at", "correlation_id"]
-    tx.run(insert(t.notice).from_select(columns, wanted))
-
-
-def _object(tx: Tx, said: Mapping[str, Any]) -> ColumnElement[Any]:
-    """A JSON object that the database makes."""
-    pairs = [part for name, value in said.items() for part in (literal(name), value)]
-    make = func.jsonb_build_object if tx.is_postgresql else func.json_object
-    found: ColumnElement[Any] = make(*pairs)
-    return found
+    return insert(t.notice).from_select(columns, wanted)
 
 
 def batch(tx: Tx, ident: int) -> None:

@@ -28,7 +28,7 @@ QUESTIONS: dict[str, Callable[[Tx], object]] = {
     "newest": lambda tx: orders.newest_of(tx, [1, 2, 3]),
     "last made": lambda tx: orders.last_made(tx, [1, 2, 3]),
     "claim": lambda tx: chunks.claim(tx, ChunkId(1), lease=timedelta(seconds=1), max_deaths=1),
-    "orders of a chunk": lambda tx: record._subjects_of(tx, {OrderId(1), OrderId(2)}),
+    "orders that failed": lambda tx: record._ready(tx, {OrderId(1), OrderId(2)}),
 }
 LARGE = ("edition", "registration", "production_order", "batch_item", "outbox", "audit", "file")
 
