@@ -6,6 +6,7 @@ from factory.errors import PictureError, PressUnableError
 
 START = b"\xff\xd8"
 BASELINE = 0xC0
+BITS = 8  #: of a component
 OTHER_FRAMES = frozenset(range(0xC1, 0xD0)) - {0xC4, 0xC8, 0xCC}  #: progressive, lossless …
 SPACES = {1: b"/DeviceGray", 3: b"/DeviceRGB"}
 IMAGE = (
@@ -27,7 +28,7 @@ def _frame(role: str, jpeg: bytes) -> tuple[int, int, bytes]:
     at = len(START)
     while at + 9 < len(jpeg) and jpeg[at] == 0xFF:  # noqa: PLR2004 - begins a marker
         marker = jpeg[at + 1]
-        if marker == BASELINE and jpeg[at + 9] in SPACES:
+        if marker == BASELINE and jpeg[at + 4] == BITS and jpeg[at + 9] in SPACES:
             height, width = jpeg[at + 5 : at + 7], jpeg[at + 7 : at + 9]
             return int.from_bytes(width), int.from_bytes(height), SPACES[jpeg[at + 9]]
         if marker in OTHER_FRAMES:

@@ -23,13 +23,9 @@ STREAM = b"%d 0 obj\n<<%s/Length %d>>\nstream\n%s\nendstream\nendobj\n"
 
 
 class OwnFont:
-    """One face's font as documents have it.
+    """One face's font as documents have it."""
 
-    alias: its name in the page's resources.
-    """
-
-    def __init__(self, face: Face, alias: str) -> None:
-        self.alias = alias
+    def __init__(self, face: Face) -> None:
         self._glyphs, self._advances = glyphs_of(face), _Advances(face)
         self._kept: dict[tuple[bytes, int], tuple[bytes, bytes]] = {}
         metrics = face.metrics()

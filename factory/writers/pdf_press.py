@@ -46,13 +46,13 @@ from factory.writers.pdf_template import (
     Template,
     flattened,
 )
-from factory.writers.pdf_words import Writing
+from factory.writers.pdf_words import OWN_NAME, Writing
 
 VERSION = 1  #: another where a press gives other bytes for the same document
 SHARED_BY = 4  #: a character that one document in so many has goes into the constant font
 MOST_SHARED = 160  #: characters of a constant font
 PLAIN = re.compile(r"[0-9A-Za-z.]*", re.ASCII)
-MARKER = "LICENCE"  #: stands for a licence id where the words around it are kept
+MARKER = "\ue000"  #: of private use: stands for a licence id where the words around it are kept
 STREAM = b"%d 0 obj\n<<%s/Length %d>>\nstream\n%s\nendstream\nendobj\n"
 OBJECT = b"%d 0 obj\n<<%s>>\nendobj\n"
 SIGNED = b"%d 0 obj\n<<%s/M(%s)/ByteRange[0 %010d %010d %010d]/Contents"
@@ -90,10 +90,15 @@ def shared_characters(sample: Sequence[Laid]) -> Mapping[Face, str]:
             counts[face].update(characters)
     least = max(min(2, len(sample)), len(sample) / SHARED_BY)
     shared = {
-        face: "".join(sorted(ch for ch, n in count.most_common(MOST_SHARED) if n >= least))
+        face: "".join(sorted(ch for ch, n in _commonest(count) if n >= least))
         for face, count in counts.items()
     }
     return {face: characters for face, characters in shared.items() if characters}
+
+
+def _commonest(count: Counter[str]) -> Sequence[tuple[str, int]]:
+    """As many as are shared at most; of equally common ones always the same."""
+    return sorted(count.items(), key=lambda each: (-each[1], each[0]))[:MOST_SHARED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +131,13 @@ class PdfPress:
             for face, font in pdf.embedded(blank, shared).items()
         }
         self._own: dict[Face, OwnFont] = {}
-        self._writing = Writing(placed.height_mm, constant, self._alias)
+        self._writing = Writing(placed.height_mm, constant)
         self._fonts = b"".join(
             b"/%s %d 0 R" % (name.encode("ascii"), n) for name, n in template.fonts.items()
         )
         self._moments: dict[datetime, _Moment] = {}
         self.lacked = 0
-        self.ident = _ident(template, self._stencil)
+        self.ident = _ident(first, template, self._stencil)
 
     def _prepared(self, blank: Laid, shared: Mapping[Face, str]) -> Prepared:
         """By the reference: the page without values, with everything of its seal."""
@@ -155,6 +160,7 @@ class PdfPress:
             and pages[0].fixed is self._fixed
             and laid.title == first.title
             and (laid.twin is None) == (first.twin is None)
+            and (not laid.licence_id) == (not first.licence_id)
             and _roles(laid) == self._roles
         )
 
@@ -165,7 +171,7 @@ class PdfPress:
         licence = _licence(laid)
         parts = [
             STREAM % (numbers[CONTENT], b"", len(content), content),
-            self._page_fonts(brought),
+            self._page_fonts(len(brought)),
             self._xmp(moment, licence),
             self._info(moment, licence),
         ]
@@ -176,7 +182,8 @@ class PdfPress:
         constant = len(parts)
         first = self._template.free
         for place, (face, characters) in enumerate(brought.items()):
-            parts += self._own[face].objects(characters, first + PARTS * place)
+            font = self._own.get(face) or self._font(face)
+            parts += font.objects(characters, first + PARTS * place)
             self.lacked += len(characters)
         return self._closed(parts, constant, moment)
 
@@ -218,19 +225,18 @@ class PdfPress:
 
     # --- parts ----------------------------------------------------------------------------------
 
-    def _page_fonts(self, own: Mapping[Face, object]) -> bytes:
-        first = self._template.free
-        added = b"".join(
-            b"/%s %d 0 R" % (self._own[face].alias.encode("ascii"), first + PARTS * place)
-            for place, face in enumerate(own)
-        )
-        return OBJECT % (self._numbers[FONTS], self._fonts + added)
+    def _page_fonts(self, own: int) -> bytes:
+        """own: how many the document brings itself."""
+        entries, first = self._fonts, self._template.free
+        for place in range(own):
+            name = (OWN_NAME % place).encode("ascii")
+            entries += b"/%s %d 0 R" % (name, first + PARTS * place)
+        return OBJECT % (self._numbers[FONTS], entries)
 
-    def _alias(self, face: Face) -> str:
-        """How the document's own font of a face is called."""
-        if face not in self._own:
-            self._own[face] = OwnFont(face, f"Own{len(self._own)}")
-        return self._own[face].alias
+    def _font(self, face: Face) -> OwnFont:
+        """Made ready when the face is first met."""
+        self._own[face] = OwnFont(face)
+        return self._own[face]
 
     def _xmp(self, moment: _Moment, licence: str) -> bytes:
         words = licence.encode("ascii").join(moment.xmp)
@@ -242,6 +248,8 @@ class PdfPress:
         return OBJECT % (self._numbers[INFO], moment.info + said)
 
     def _twin(self, moment: _Moment, twin: bytes) -> bytes:
+        if b"/ByteRange" in twin or b"endstream" in twin:
+            raise PressUnableError("a twin with words that readers of PDF look for")
         checksum = md5(twin, usedforsecurity=False).hexdigest().encode("ascii")
         entries = moment.twin % (len(twin), checksum)
         return STREAM % (self._numbers[TWIN], entries, len(twin), twin)
@@ -260,7 +268,7 @@ class PdfPress:
         marker = MARKER if self._first.licence_id else ""
         keywords = pdf.keywords_of(marker)
         xmp = pdfa.xmp(title=title, producer=pdf.PRODUCER, keywords=keywords, at=here).encode()
-        before, _, after = xmp.partition(MARKER.encode("ascii")) if marker else (xmp, b"", b"")
+        before, _, after = xmp.partition(MARKER.encode()) if marker else (xmp, b"", b"")
         day = pdfa.date(here)
         return _Moment(
             signed=created.astimezone(UTC).strftime("D:%Y%m%d%H%M%SZ").encode("ascii"),
@@ -289,9 +297,10 @@ class PdfPress:
             raise SelfCheckError("signature: does not fit the signing certificate's key")
 
 
-def _ident(template: Template, stencil: Stencil) -> str:
+def _ident(first: Laid, template: Template, stencil: Stencil) -> str:
     """Design, fonts and seal's look are in the prefix, chain and certificate in the container."""
-    parts = (b"pdf %d" % VERSION, template.prefix, template.signature, stencil.blank)
+    described = f"{bool(first.licence_id)} {first.title}".encode()
+    parts = (b"pdf %d" % VERSION, described, template.prefix, template.signature, stencil.blank)
     return sha256(b"".join(sha256(part).digest() for part in parts)).hexdigest()
 
 

@@ -6,7 +6,7 @@ are left to a font of the document's own; a run changes between the two and back
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from factory.errors import PressUnableError
 from factory.page.fonts import Face
@@ -16,6 +16,7 @@ from factory.writers.pdf import colour_operator, number
 MOST_KEPT = 4096
 AWAY, BACK = "\x01", "\x02"  #: here a run leaves the constant font, and comes back
 OWN = f"{AWAY}%04X{BACK}"
+OWN_NAME = "Own%d"  #: of a document's own fonts, in their order
 ASCII = 128
 
 
@@ -23,13 +24,13 @@ class Codes(dict[str, str]):
     """Of the characters of a face that a constant font has, as hex digits; of others as well.
 
     shared: the constant font's name in the page's resources; empty: there is none.
-    own:    that of the document's own font.
+    own:    that of the document's own font; empty: it has needed none so far.
     brings: what that one has to have: its glyphs are numbered from 1 as they are met.
     """
 
-    def __init__(self, shared: str, glyphs: Mapping[str, int], own: str) -> None:
+    def __init__(self, shared: str, glyphs: Mapping[str, int]) -> None:
         super().__init__({ch: f"{glyph:04X}" for ch, glyph in glyphs.items()})
-        self.shared, self.own = shared, own
+        self.shared, self.own = shared, ""
         self.brings: dict[str, str] = {}
         low = bytearray(ASCII)
         for ch, glyph in glyphs.items():
@@ -56,25 +57,31 @@ class Writing:
     """Turns the marks of a page of that height into operators, one document after the other.
 
     fonts: the constant fonts by face: name in the page's resources, and glyphs.
-    own:   how the document's own font of a face is called.
     """
 
     def __init__(
-        self,
-        height_mm: float,
-        fonts: Mapping[Face, tuple[str, Mapping[str, int]]],
-        own: Callable[[Face], str],
+        self, height_mm: float, fonts: Mapping[Face, tuple[str, Mapping[str, int]]]
     ) -> None:
-        self._height_mm, self._own = height_mm, own
-        self._codes = {face: Codes(*font, own(face)) for face, font in fonts.items()}
+        self._height_mm = height_mm
+        self._codes = {face: Codes(*font) for face, font in fonts.items()}
+        self._bringing: list[tuple[Face, Codes]] = []
         self._kept: dict[int, tuple[Filled, str]] = {}
         self._heads: dict[tuple[object, ...], str] = {}
 
     def content(self, marks: Iterable[Filled]) -> tuple[bytes, Mapping[Face, Sequence[str]]]:
         """The content stream, and by face the characters of the document's own fonts.
 
-        Their glyphs are numbered from 1 in this order.
+        Those are called ``OWN_NAME`` in this order, and their glyphs are numbered from 1.
+        PressUnableError: a mark that no template takes.
         """
+        try:
+            words = self._words(marks)
+        except PressUnableError:
+            self._brought()  # nothing of it comes into the next document
+            raise
+        return " ".join(words).encode("ascii"), self._brought()
+
+    def _words(self, marks: Iterable[Filled]) -> list[str]:
         kept, words = self._kept, []
         for mark in marks:
             known = kept.get(id(mark))
@@ -82,13 +89,14 @@ class Writing:
                 words.append(known[1])
             else:
                 words.append(self._run(mark) if isinstance(mark, Run) else self._figure(mark))
-        return " ".join(words).encode("ascii"), self._brought()
+        return words
 
     def _brought(self) -> Mapping[Face, Sequence[str]]:
         found = {}
-        for face, codes in self._codes.items():
-            if codes.brings:
-                found[face], codes.brings = tuple(codes.brings), {}
+        for face, codes in self._bringing:
+            found[face] = tuple(codes.brings)
+            codes.own, codes.brings = "", {}
+        self._bringing.clear()
         return found
 
     def _keep(self, mark: Filled, written: str) -> str:
@@ -103,7 +111,7 @@ class Writing:
             raise PressUnableError("a value in bold")
         codes = self._codes.get(run.face)
         if codes is None:
-            codes = self._codes[run.face] = Codes("", {}, self._own(run.face))
+            codes = self._codes[run.face] = Codes("", {})
         digits = codes.encode(run.text)
         if AWAY in digits:
             return self._mixed(run, digits, codes)
@@ -111,6 +119,9 @@ class Writing:
 
     def _mixed(self, run: Run, digits: str, codes: Codes) -> str:
         """Now in the constant font, now in the document's own: never the same twice."""
+        if not codes.own:
+            codes.own = OWN_NAME % len(self._bringing)
+            self._bringing.append((run.face, codes))
         start = self._start(run, codes.own if digits[0] == AWAY else codes.shared)
         inner = digits.replace(BACK + AWAY, "").strip(AWAY + BACK)
         if AWAY in inner or BACK in inner:
