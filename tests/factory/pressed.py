@@ -1,7 +1,8 @@
 """Random certificates of every design, each by the press and by the reference: what tests of the
 PDF press share."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
@@ -24,6 +25,7 @@ from factory.kinds.stored import twin
 from factory.making import MAKINGS
 from factory.model import ApplicationType, Format, Kind
 from factory.page.lint import check
+from factory.page.marks import Value
 from factory.page.sheet import layout
 from factory.pressing import Awaiting, Laid
 from factory.seals.signer import SealIdentity
@@ -34,6 +36,8 @@ from tests.random_cases import EMPLOYERS, NAMES
 
 SAMPLE = 40  #: orders of one kind that a press is compiled from
 KIND = Kind.CERTIFICATE
+#: characters that only a further face of the chain prints, from each of them some
+FURTHER = "䲜㐀𠀁𧟷𰀀𰀊"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +120,14 @@ def plain(rooms: Studio, design: Design, person: int = 1, **changed: object) -> 
     raise AssertionError("no type of application leads to a certificate")
 
 
+def worded(rooms: Studio, order: Laid, words: Mapping[str, Value]) -> Laid:
+    """The same certificate with other words in some of its slots; its twin stays."""
+    assert order.twin is not None
+    sheet = KINDS[KIND].sheet(order.profile, json.loads(order.twin))
+    values = {**order.values, **words}
+    return replace(order, placed=layout(sheet, values, rooms.fontbook), values=values)
+
+
 def random_laid(rooms: Studio, design: Design, count: int) -> list[Laid]:
     """So many certificates of that design, of any type, name, enterprise and pictures."""
     found: list[Laid] = []
@@ -161,8 +173,8 @@ def _cases(rooms: Studio, design: Design) -> st.SearchStrategy[Case]:
         ),
         st.sampled_from(leading(rooms, design)),
         st.integers(1, 99_999),
-        NAMES,
-        EMPLOYERS,
+        NAMES | st.text("王小明𬭎" + FURTHER, min_size=2, max_size=5),
+        EMPLOYERS | st.text("建设" + FURTHER, min_size=3, max_size=9).map("{}公司".format),
         st.integers(1, 6),
     )
 

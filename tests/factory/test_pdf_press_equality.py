@@ -115,6 +115,12 @@ def test_everything_but_page_and_fonts_is_the_same(made: list[Pair]) -> None:
         assert pressed.keys() == reference.keys()
 
 
+def test_every_face_of_the_reference_is_in_the_file(made: list[Pair]) -> None:
+    """Others may be: a template has what its batch has in common."""
+    for each in made:
+        assert faces(each.pressed) >= faces(each.reference)
+
+
 def test_every_verdict_is_the_same(made: list[Pair], world: World) -> None:
     for each in made:
         pressed, reference = (verify(d, world.roots) for d in (each.pressed, each.reference))
@@ -224,8 +230,14 @@ def anatomy(data: bytes) -> dict[str, Said]:
             "info": {name: str(value) for name, value in document.docinfo.items()},
             "xmp": xmp,
             "version": document.pdf_version,
-            "fonts": {str(font.BaseFont)[8:] for font in page.Resources.Font.values()},
         }
+
+
+def faces(data: bytes) -> set[str]:
+    """What the page's fonts are called, without their tags (ISO 32000-1, 9.6.4)."""
+    with pikepdf.open(BytesIO(data)) as document:
+        fonts = document.pages[0].obj.Resources.Font
+        return {str(font.BaseFont).partition("+")[2] for font in fonts.values()}
 
 
 def said(thing: Any, without: frozenset[str] = frozenset()) -> Said:
