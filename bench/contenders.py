@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from bench import naive
@@ -29,12 +28,11 @@ WORD = "bench"  #: opens the key's file
 class Seal:
     """A test seal: as ours hold it, and as the files that developers are usually given.
 
-    sign:            one raw signature over a digest, as fast as the library can.
     picture, pkcs12: files.
     """
 
     identity: SealIdentity
-    sign: Callable[[bytes], bytes]
+    key: SoftKey = field(repr=False)
     picture: str
     pkcs12: str
 
@@ -81,20 +79,10 @@ def seal_in(folder: Path, authority: str, picture: bytes, algorithm: str, now: d
             signer=SoftSigner(issued.key),
             test=True,
         ),
-        sign=_operation(issued.key),
+        key=issued.key,
         picture=str(image),
         pkcs12=str(bundle),
     )
-
-
-def _operation(key: SoftKey) -> Callable[[bytes], bytes]:
-    """The operation alone; for EC keys with a random number, which is faster than deriving one."""
-    digest = utils.Prehashed(hashes.SHA256())
-    if isinstance(key, rsa.RSAPrivateKey):
-        pkcs1 = padding.PKCS1v15()
-        return lambda value: key.sign(value, pkcs1, digest)
-    ecdsa = ec.ECDSA(digest)
-    return lambda value: key.sign(value, ecdsa)
 
 
 class Handed:

@@ -24,6 +24,7 @@ from sqlalchemy import func, select
 from bench import bulk_run, naive, naive_run
 from bench.contenders import Given, Handed
 from bench.line import opened, settings_for
+from bench.operations import Limit
 from bench.population import Crowd
 from bench.tuned_line import TunedLine
 from factory.model import BatchId, BatchState, ChunkId, ChunkState
@@ -44,6 +45,7 @@ OFD_REGISTER, OFD_ALONE = "gansu-constructor", "bench-ofd"
 PROFILES = Path("factory/profiles")
 SEED = 77
 PHOTOS = 100
+CHUNK = 100  #: certificates, as the product has it
 PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 WARM_CHUNKS = 2  #: after the first certificate; in them fonts and keys are opened
 SHARED = 4  #: at a batch's end its last four chunks' worth is cut into smaller ones
@@ -53,13 +55,13 @@ OPERATORS = ("first", "second")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """How much is measured; of the other ways so many after each chunk.
+    """How much is measured; of the other ways so many after each chunk, or neither.
 
     count: certificates, in whole chunks.
     """
 
     count: int = 1500
-    chunk: int = 100
+    chunk: int = CHUNK
     tuned: int = 5
     naive: int = 1
 
@@ -70,12 +72,15 @@ class LineRun:
 
     stages_ms:  of each stage, of all threads of the process.
     order_ms:   of planning the chunk and writing its orders, which is no part of the line.
+    chunks_ms:  of the certificates of each chunk.
     tuned_ms, naive_ms: None: not measured.
     memory:     the process's resident MB after each chunk.
     """
 
     count: int
     cpu_ms: float
+    limit_ms: float
+    chunks_ms: Sequence[float]
     stages_ms: Mapping[str, float]
     order_ms: float
     tuned_ms: float | None
@@ -107,14 +112,19 @@ class Clock:
 
 
 @contextmanager
-def plant_for(folder: Path, db: str, algorithm: str, workers: int = 1) -> Iterator[Plant]:
+def plant_for(
+    folder: Path, db: str, algorithm: str, *, workers: int = 1, chunk: int = CHUNK
+) -> Iterator[Plant]:
     """A plant of its own in a folder, with its servers; what lay there is removed.
 
     algorithm: of the keys that seal PDFs.
     """
     shutil.rmtree(folder, ignore_errors=True)
     settings = replace(
-        settings_for(db, folder), bulk_workers=workers, profiles_dir=_ofd_alone(folder)
+        settings_for(db, folder),
+        bulk_workers=workers,
+        chunk_items=chunk,
+        profiles_dir=_ofd_alone(folder),
     )
     with embedded.embedded(settings) as running:
         yield opened(running, algorithm)
@@ -132,24 +142,29 @@ def _ofd_alone(folder: Path) -> Path:
     return found
 
 
-def run(plant: Plant, folder: Path, profile: str, sizes: Sizes) -> LineRun:
-    """A register of that profile is issued anew; the other ways make what is no OFD."""
+def run(plant: Plant, folder: Path, profile: str, algorithm: str, sizes: Sizes) -> LineRun:
+    """A register of that profile is issued anew; the other ways make what is no OFD.
+
+    algorithm: of the key that seals it.
+    """
     rules = plant.profiles[profile].all[-1]
-    others = () if profile == OFD_ALONE else _others(plant, folder, rules, sizes)
-    clock, ordering, memory = Clock(), [], []
+    alone = profile == OFD_ALONE or not sizes.tuned
+    others = {} if alone else _others(plant, folder, rules, sizes)
+    limit, clock, ordering, memory = Limit(algorithm), Clock(), [], []
     batch = reissue(plant, rules, sizes.count + (WARM_CHUNKS + SHARED) * sizes.chunk)
-    beside: dict[int, list[float]] = defaultdict(list)
+    beside: dict[str, list[float]] = defaultdict(list)
     for spent, chunk in chunks(plant, batch):
+        made = orders_of(plant, chunk)
         with measured_by(plant, clock):
-            made = orders_of(plant, chunk)
             clock.chunk(lambda chunk=chunk: line.produce(plant, chunk))
         if made < sizes.chunk:
             clock.chunks.pop()
             continue
         ordering.append(spent)
         memory.append(resident_mb())
-        for place, (count, make) in enumerate(others):
-            beside[place].append(_each_ms(count, make))
+        limit.look()
+        for name, (count, make) in others.items():
+            beside[name].append(_each_ms(count, make))
     ended(plant, batch)
     kept = clock.chunks[WARM_CHUNKS:]
     if not kept:
@@ -157,10 +172,12 @@ def run(plant: Plant, folder: Path, profile: str, sizes: Sizes) -> LineRun:
     return LineRun(
         count=len(kept) * sizes.chunk,
         cpu_ms=_median_ms(kept, "whole", sizes.chunk),
+        limit_ms=limit.ms,
+        chunks_ms=tuple(1000 * chunk["whole"] / sizes.chunk for chunk in kept),
         stages_ms={stage: _median_ms(kept, stage, sizes.chunk) for stage in STAGES},
         order_ms=statistics.median(ordering) * 1000 / sizes.chunk,
-        tuned_ms=statistics.median(beside[0]) if others else None,
-        naive_ms=statistics.median(beside[1]) if others else None,
+        tuned_ms=statistics.median(beside["tuned"]) if others else None,
+        naive_ms=statistics.median(beside["naive"]) if others else None,
         memory=tuple(memory),
         size_bytes=_mean_size(plant),
     )
@@ -191,20 +208,40 @@ def measured_by(plant: Plant, clock: Clock) -> Iterator[None]:
 
 
 def reissue(plant: Plant, rules: Profile, count: int) -> BatchId:
-    """Everybody of a simulated register is to be issued anew; confirmed, nothing made yet."""
+    """So many of a simulated register are to be issued anew; confirmed, nothing made yet."""
+    numbers = registered(plant, rules, count)
+    batch = prepared(plant, rules, numbers)
+    confirm(plant, batch)
+    return batch
+
+
+def registered(plant: Plant, rules: Profile, count: int) -> list[str]:
+    """A simulated register is taken over: so many numbers that can be issued anew."""
     today = local_day(datetime.now(UTC))
     size = round(count * REGISTERED_FOR_ONE) + 50
     register = Register(profile=rules, size=size, seed=SEED, day=today)
     bulk_run.take_over(plant, register, photos=PHOTOS)
-    numbers = _with_electronic_ones(plant, rules, today)[:count]
-    data = {"profile": rules.id, "numbers": numbers, "reason": "measured"}
-    batch = bulk_run.submitted(plant, f"reissue-{rules.id}", "reissue.requested", data)
-    while _state(plant, batch) is BatchState.PREPARING:
+    found = _with_electronic_ones(plant, rules, today)
+    if len(found) < count:
+        raise SystemExit("the simulated register is too small for what is measured")
+    return found[:count]
+
+
+def prepared(plant: Plant, rules: Profile, numbers: Sequence[str]) -> BatchId:
+    """A batch of those, all of its items written, that waits to be confirmed."""
+    data = {"profile": rules.id, "numbers": list(numbers), "reason": "measured"}
+    ident = f"reissue-{rules.id}-{numbers[0]}"
+    batch = bulk_run.submitted(plant, ident, "reissue.requested", data)
+    while state_of(plant, batch) is BatchState.PREPARING:
         steps.advance(plant, batch)
-    for operator in OPERATORS:
-        if _state(plant, batch) is BatchState.AWAITING:
-            confirming.confirm(plant, batch, who=WHO, why="measured", operator=operator)
     return batch
+
+
+def confirm(plant: Plant, batch: BatchId) -> None:
+    """By as many operators as its size asks for."""
+    for operator in OPERATORS:
+        if state_of(plant, batch) is BatchState.AWAITING:
+            confirming.confirm(plant, batch, who=WHO, why="measured", operator=operator)
 
 
 def _with_electronic_ones(plant: Plant, rules: Profile, today: date) -> list[str]:
@@ -251,7 +288,7 @@ def orders_of(plant: Plant, chunk: ChunkId) -> int:
 def ended(plant: Plant, batch: BatchId) -> None:
     """SystemExit: something of the batch is held, or open."""
     found = progress.progress(plant, batch)
-    if _state(plant, batch) is not BatchState.COMPLETED or found.held:
+    if state_of(plant, batch) is not BatchState.COMPLETED or found.held:
         raise SystemExit(f"batch {batch}: {found.done} done, {found.held} held")
 
 
@@ -260,7 +297,8 @@ def _mean_size(plant: Plant) -> int:
         return round(tx.run(select(func.avg(t.file.c.size_bytes))).scalar_one())
 
 
-def _state(plant: Plant, batch: BatchId) -> BatchState:
+def state_of(plant: Plant, batch: BatchId) -> BatchState:
+    """Where it stands."""
     with plant.ledger.read() as tx:
         state = tx.run(select(t.batch.c.state).where(t.batch.c.id == batch)).scalar_one()
     return BatchState(state)
@@ -277,7 +315,7 @@ def resident_mb() -> float:
 
 def _others(
     plant: Plant, folder: Path, rules: Profile, sizes: Sizes
-) -> tuple[tuple[int, Callable[[], None]], ...]:
+) -> dict[str, tuple[int, Callable[[], None]]]:
     """The tuned and the naive line, each with how many it makes after a chunk.
 
     Each makes another certificate every time; there are as many rows as are asked for.
@@ -292,10 +330,10 @@ def _others(
     rows = [(each.page, each.laid.pictures["photo"]) for each in given[: rounds * sizes.naive]]
     naive.create(setup, rows)
     tuned_ids, naive_ids = iter(range(len(given))), iter(range(len(rows)))
-    return (
-        (sizes.tuned, lambda: tuned.make(next(tuned_ids))),
-        (sizes.naive, lambda: naive.make(setup, next(naive_ids))),
-    )
+    return {
+        "tuned": (sizes.tuned, lambda: tuned.make(next(tuned_ids))),
+        "naive": (sizes.naive, lambda: naive.make(setup, next(naive_ids))),
+    }
 
 
 def _given(plant: Plant, folder: Path, rules: Profile, count: int) -> list[Given]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from bench import processes
 
-MAKERS = ("workers", "steward")  #: whose CPU a certificate costs; servers are told apart
+SERVERS = ("s3", "valkey")  #: told apart from whose CPU a certificate costs
+ROLES = ("workers", "control", "steward", "notifier", *SERVERS)
 
 
 @dataclass(slots=True)
@@ -23,13 +24,13 @@ class Meter:
 
     @property
     def makers(self) -> float:
-        """CPU seconds of workers, their masters and the steward."""
-        return sum(self.cpu.get(role, 0.0) for role in MAKERS)
+        """CPU seconds of all but the servers: workers, their masters, steward and notifier."""
+        return sum(seconds for role, seconds in self.cpu.items() if role not in SERVERS)
 
     @property
     def servers(self) -> float:
         """CPU seconds of the embedded broker and store."""
-        return self.cpu.get("servers", 0.0)
+        return sum(self.cpu.get(role, 0.0) for role in SERVERS)
 
 
 @contextmanager
@@ -59,6 +60,11 @@ def _cpu() -> dict[tuple[int, str], float]:
 
 def _role(command: str) -> str:
     program = command.split(" ", 1)[0].rpartition("/")[2]
-    if program.startswith(("valkey", "redis", "weed")):
-        return "servers"
-    return "steward" if "jobs.steward" in command else "workers"
+    if program.startswith("weed"):
+        return "s3"
+    if program.startswith(("valkey", "redis")):
+        return "valkey"
+    for role in ("steward", "notifier"):
+        if f"jobs.{role}" in command:
+            return role
+    return "control" if "--queues control" in command else "workers"

@@ -7,8 +7,9 @@ People are never shown twice to the same process, so that no memory of their nam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from bench.measuring import Way, in_turns
 from bench.naive import Fonts
 from bench.ofd_run import Seal as OfdSeal
 from bench.ofd_run import seal_of
+from bench.operations import DIGEST_BYTES, operation, sm2_operation
 from bench.pages import font_places
 from bench.population import CREATED, Asked, Crowd
 from bench.pressing import Presses
@@ -28,12 +30,14 @@ from factory.page.fonts import UMING, FontBook
 from factory.pressing import Laid
 from factory.profile import Profile
 from factory.seals.picture import draw_test_seal
-from factory.seals.sm2_soft import Sm2SoftSigner, backends
+from factory.seals.sm2_soft import backends
 from jobs.wiring import font_files, load_fonts, load_profiles
 
 KEYS = ("rsa2048", "p256")
+NAMES = (
+    "pdf_rsa2048_press", "pdf_p256_press", "pdf_rsa2048_twin", "pdf_p256_twin", "ofd_sm2_press",
+)  # fmt: skip
 AUTHORITY = "示例住房和城乡建设管理委员会"
-DIGEST_BYTES = 32
 HEAT = 10  #: documents, and signatures, before a part is measured
 SAMPLE = 60  #: people of each register that a template is compiled from
 
@@ -105,27 +109,35 @@ def workshop(folder: Path, font_dirs: tuple[Path, ...]) -> Workshop:
     )
 
 
-def run(shop: Workshop, sizes: Sizes) -> list[Pressed]:
-    """Every press in turn with its contenders, all in one run."""
+def run(shop: Workshop, sizes: Sizes, wanted: Collection[str] = NAMES) -> list[Pressed]:
+    """Every press in turn with its contenders, all in one run.
+
+    wanted: names of presses; the ways of the others are left out.
+    """
     crowd, ofd_crowd = Crowd(shop.pdf_profiles), Crowd(shop.ofd_profiles)
+    makers: dict[str, Callable[[], Family]] = {
+        f"pdf_{key}": partial(_pdf_family, shop, seal, crowd, sizes)
+        for key, seal in shop.seals.items()
+    } | {"ofd_sm2": partial(_ofd_family, shop, ofd_crowd, sizes)}
     families = {
-        f"pdf_{key}": _pdf_family(shop, seal, crowd, sizes) for key, seal in shop.seals.items()
-    } | {"ofd_sm2": _ofd_family(shop, ofd_crowd, sizes)}
+        name: make()
+        for name, make in makers.items()
+        if any(each.startswith(f"{name}_") for each in wanted)
+    }
     ways = {
         f"{name} {way}": found
         for name, family in families.items()
         for way, found in family.ways.items()
     }
     spent = in_turns(ways, rounds=sizes.rounds)
-    return [
+    found = [
         pressed
         for name, family in families.items()
-        for pressed in family.read(
-            name,
-            {way: spent[f"{name} {way}"] for way in family.ways},
-            (1 + sizes.rounds) * sizes.chunk,
-        )
+        for pressed in family.read(name, {way: spent[f"{name} {way}"] for way in family.ways})
     ]
+    return sorted(
+        (each for each in found if each.name in wanted), key=lambda each: NAMES.index(each.name)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,11 +169,11 @@ class Family:
 def _pdf_family(shop: Workshop, seal: Seal, crowd: Crowd, sizes: Sizes) -> Family:
     identity = seal.identity
     presses = {
-        what: _presses(shop, Format.PDF, identity, crowd, with_twin=what == "twin")
+        what: presses_of(shop, Format.PDF, identity, crowd, with_twin=what == "twin")
         for what in ("press", "twin")
     }
     ways = {
-        "key": _operation(seal.sign, sizes),
+        "key": _operation(operation(seal.key), sizes),
         **{what: _pressing(found, crowd, sizes) for what, found in presses.items()},
         "reference": _reference(shop, Format.PDF, identity, crowd, sizes),
         "tuned": _handed(shop, crowd, tuned_way(seal, shop.fonts), sizes.tuned),
@@ -172,8 +184,10 @@ def _pdf_family(shop: Workshop, seal: Seal, crowd: Crowd, sizes: Sizes) -> Famil
 
 def _ofd_family(shop: Workshop, crowd: Crowd, sizes: Sizes) -> Family:
     seal = shop.ofd_seal
-    presses = {"press": _presses(shop, Format.OFD, seal.identity, crowd, with_twin=True)}
-    keys = {f"key, {name}": _operation(sm2_sign(seal, name), sizes) for name in backends()}
+    presses = {"press": presses_of(shop, Format.OFD, seal.identity, crowd, with_twin=True)}
+    keys = {
+        f"key, {name}": _operation(sm2_operation(seal.secret, name), sizes) for name in backends()
+    }
     naive = naive_ofd.way(shop.fonts, seal.identity, seal.secret)
     ways = {
         **keys,
@@ -184,19 +198,14 @@ def _ofd_family(shop: Workshop, crowd: Crowd, sizes: Sizes) -> Family:
     return Family(presses=presses, ways=ways, limits=tuple(keys))
 
 
-def _presses(
+def presses_of(
     shop: Workshop, fmt: Format, identity: Identity, crowd: Crowd, *, with_twin: bool
 ) -> Presses:
+    """Templates for all registers of the crowd, compiled from some of its people."""
     return Presses(fmt, identity, crowd.each(SAMPLE), shop.fontbook, with_twin=with_twin)
 
 
 # --- the ways ---------------------------------------------------------------------------------
-
-
-def sm2_sign(seal: OfdSeal, backend: str) -> Callable[[bytes], bytes]:
-    """The operation alone, by one of the libraries."""
-    signer = Sm2SoftSigner.of(seal.secret, backend=backend)
-    return lambda digest: signer.sign_digests([digest])[0]
 
 
 def _operation(sign: Callable[[bytes], bytes], sizes: Sizes) -> Way[Any]:
