@@ -20,7 +20,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-test test lint format bench soak lock settings-table domain-docs api-docs clean
+.PHONY: help demo setup setup-test test lint format bench profile soak lock settings-table domain-docs api-docs clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -52,9 +52,11 @@ format: setup-test ## Put the code into the one format
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-bench: setup-test ## Measure the line, stage by stage, and the HTTP interface under load
-	@$(PY) -m bench.line
-	@$(PY) -m bench.door
+bench: setup-test ## Measure presses, the line, bulk events and the HTTP interface; var/bench/bench.json and .png
+	@$(PY) -m bench
+
+profile: setup-test ## Draw where the line spends its time: var/bench/line.svg
+	@$(PY) -m bench.profile
 
 soak: setup-test ## Long campaigns: SEEDS=40, FACES=2000, OFD_ORDERS=20000, HISTORIES=100, BULK_HISTORIES=1000, INTERLEAVINGS=500, CAMPAIGN=100000; logs in docs/soak/
 	@mkdir -p docs/soak

@@ -10,7 +10,8 @@ import click
 from rich.console import Console
 
 from bench import bulk_run, report
-from bench.line import PLACE, opened, settings_for, told
+from bench.kept import PLACE
+from bench.line import OWN, opened, settings_for, told
 from jobs import crew, embedded, logs
 
 
@@ -22,7 +23,8 @@ from jobs import crew, embedded, logs
 def main(small: int, large: int, db: str, as_json: bool) -> None:
     """Measure bulk events; what is left of an earlier measurement is removed."""
     logs.configure("error")
-    shutil.rmtree(PLACE, ignore_errors=True)
+    for left in OWN:
+        shutil.rmtree(PLACE / left, ignore_errors=True)
     load = os.getloadavg()[0]
     with embedded.embedded(settings_for(db)) as settings:
         plant = opened(settings, "p256")

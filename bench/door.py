@@ -24,8 +24,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from bench import processes, report
-from bench.line import PATIENCE, PLACE, opened, settings_for, steward_asleep, told
+from bench import kept, processes, report
+from bench.line import PATIENCE, opened, settings_for, steward_asleep, told
 from bench.load import Ask, Client, Load, batches
 from factory import specimen
 from jobs import callers, crew, door, embedded, logs, opening, waiting
@@ -57,9 +57,9 @@ class Naive:
 @click.option("--connections", default="1,4,16", show_default=True, help="Loads, one by one.")
 @click.option("--naive", "sample", default=8, show_default=True, help="Events, a process each.")
 @click.option("--db", default="", help="PostgreSQL; else SQLite.", metavar="URL")
-@click.option("--json", "as_json", is_flag=True, help="Print door.json instead of the table.")
+@click.option("--json", "as_json", is_flag=True, help="Print figures instead of the table.")
 def main(requests: int, few: int, connections: str, sample: int, db: str, as_json: bool) -> None:
-    """Measure the HTTP interface; results go to var/bench/door.json."""
+    """Measure the HTTP interface; figures go to var/bench/bench.json, ``door``."""
     logs.configure("error")
     load = os.getloadavg()[0]
     widths = [int(each) for each in connections.split(",")]
@@ -76,11 +76,9 @@ def main(requests: int, few: int, connections: str, sample: int, db: str, as_jso
                     naive = _naive(running, Path(folder), sample)
     machine = report.machine(load, "PostgreSQL" if db else "SQLite", settings)
     result = {"machine": machine} | report.door(loads, naive, batch=BATCH)
-    PLACE.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(result, ensure_ascii=False, indent=2)
-    (PLACE / "door.json").write_text(text + "\n", encoding="utf-8")
+    kept.add({"door": result})
     if as_json:
-        click.echo(text)
+        click.echo(json.dumps(result, ensure_ascii=False, indent=2))
     else:
         report.show_door(result)
 

@@ -1,4 +1,4 @@
-"""``make bench``: approvals and a rename through the embedded line, beside the naive way.
+"""``python -m bench.line``: approvals and a rename through the embedded line, beside the naive way.
 
 Every process is warm when it is measured: the crew has issued some certificates, and the first
 rename, in which the bulk workers open their fonts and keys, is told apart.  The steward sleeps
@@ -23,7 +23,8 @@ import click
 from prometheus_client import CollectorRegistry, multiprocess
 from rich.console import Console
 
-from bench import bulk_run, naive_run, ofd_run, processes, report
+from bench import bulk_run, kept, naive_run, ofd_run, processes, report
+from bench.kept import PLACE
 from bench.meter import Meter, metered
 from factory import specimen
 from factory.model import BatchId, BatchState
@@ -37,7 +38,6 @@ from jobs.variables import POSTGRESQL, database
 from jobs.wiring import Plant, font_files, plant_of
 from storage import keyring, schema
 
-PLACE = Path("var/bench")
 NAMESPACE = "factory_bench"
 WHO = "bench"
 PATIENCE = 1800.0
@@ -54,6 +54,7 @@ OBEYED = (
     "FACTORY_CHUNK_ITEMS",
     "FACTORY_PREFETCH",
 )
+OWN = ("data", "naive")  #: folders that are made anew
 NAIVE_OFD = 3  #: OFD made the naive way; one takes about a second
 STAFF = 20  #: certificates at each of the other enterprises
 
@@ -101,7 +102,7 @@ class Intake:
 @click.option("--staff", default=300, show_default=True, help="People of the large firm.")
 @click.option("--key", type=click.Choice(["p256", "rsa2048"]), default="p256", show_default=True)
 @click.option("--db", default="", help="PostgreSQL for both; else SQLite.", metavar="URL")
-@click.option("--json", "as_json", is_flag=True, help="Print bench.json instead of the tables.")
+@click.option("--json", "as_json", is_flag=True, help="Print figures instead of tables.")
 def main(
     approvals: int,
     rename: int,
@@ -114,9 +115,10 @@ def main(
     db: str,
     as_json: bool,
 ) -> None:
-    """Measure the line and the naive way in one run; results go to var/bench/bench.json."""
+    """Measure the line and the naive way in one run; figures go to var/bench/bench.json."""
     logs.configure("error")
-    shutil.rmtree(PLACE, ignore_errors=True)
+    for left in OWN:
+        shutil.rmtree(PLACE / left, ignore_errors=True)
     load = os.getloadavg()[0]
     sizes = bulk_run.Sizes(staff=staff, rounds=max(1, rounds), renames=small, large=large)
     with embedded.embedded(settings_for(db)) as settings:
@@ -136,10 +138,9 @@ def main(
     measured = {name: runs for name, runs in lines.items() if runs}
     result = report.result(machine, key, taken, measured, naive)
     result |= {"ofd": report.ofd(ofd), "bulk": report.bulk(bulk, naive)}
-    text = json.dumps(result, ensure_ascii=False, indent=2)
-    (PLACE / "bench.json").write_text(text + "\n", encoding="utf-8")
+    kept.add({"events": result})
     if as_json:
-        click.echo(text)
+        click.echo(json.dumps(result, ensure_ascii=False, indent=2))
     else:
         report.show(result)
 

@@ -11,8 +11,9 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageChops, ImageDraw
 
-from bench import population
+from bench import naive_ofd, population
 from bench.contenders import Given, Handed, Seal, naive_way, seal_in, tuned_way
+from bench.ofd_run import seal_of
 from bench.pages import font_places
 from factory.making import MAKINGS
 from factory.model import Format
@@ -102,6 +103,19 @@ def test_the_code_is_read_as_ours(made: Path, ours: Path) -> None:
     [theirs], [mine] = (zxingcpp.read_barcodes(_picture(each, 200)) for each in (made, ours))
 
     assert theirs.text == mine.text
+
+
+def test_the_naive_ofd_says_the_same(laid: Laid, folder: Path) -> None:
+    picture = draw_test_seal("示例机关", font_files(FONTS)[UMING.file])
+    seal = seal_of("bench", "示例机关", picture, population.CREATED)
+    awaiting = MAKINGS[Format.OFD].sealed(laid, seal.identity)
+    [signature] = seal.identity.signer.sign_digests([awaiting.digest])
+    mine = judges.ofd_text(awaiting.finish(signature))
+
+    make = naive_ofd.way(font_places(FONTS), seal.identity, seal.secret)
+    theirs = judges.ofd_text(make(Handed(folder).given(laid)))
+
+    assert Counter("".join(theirs.split())) == Counter("".join(mine.split()))
 
 
 def _words(file: Path) -> list[tuple[str, float, float]]:
