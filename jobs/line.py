@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import structlog
@@ -311,11 +312,12 @@ def _store(plant: Plant, claim: Claim, tally: Tally) -> None:
 
 
 def _blob(work: Work) -> Blob:
+    work.sha256 = hashlib.sha256(work.data).hexdigest()
     return Blob(
         key=work.key,
         data=work.data,
         content_type=work.making.content_type,
-        sha256=hashlib.sha256(work.data).hexdigest(),
+        sha256=work.sha256,
     )
 
 
@@ -331,7 +333,7 @@ def _adopt(plant: Plant, work: Work) -> None:
         work.making.self_check(found, work.identity)
     if verify.twin(found) != twin(work.order.face):
         raise SelfCheckError("store: another document lies under this order's key")
-    work.data = found
+    work.data, work.sha256 = found, hashlib.sha256(found).hexdigest()
 
 
 def _record(plant: Plant, claim: Claim, tally: Tally) -> None:
@@ -379,13 +381,16 @@ def _made_file(work: Work) -> MadeFile:
         order=work.order.id,
         format=work.format,
         object_key=work.key,
-        sha256=hashlib.sha256(work.data).hexdigest(),
+        sha256=work.sha256,
         size_bytes=len(work.data),
         content_type=work.making.content_type,
-        signing_cert_sha256=verify.fingerprint(work.identity.signing_cert)
-        if work.identity
-        else None,
+        signing_cert_sha256=_fingerprint(work.identity) if work.identity else None,
     )
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(identity: Identity) -> str:
+    return verify.fingerprint(identity.signing_cert)
 
 
 def pause_after(tries: int) -> timedelta:

@@ -18,6 +18,7 @@ class Work:
 
     identity: None: nobody of ours seals it.
     press:    the template that makes it; None: the reference writer does.
+    sha256:   of the data, hex, from the moment it is stored.
     """
 
     order: Order
@@ -27,6 +28,7 @@ class Work:
     press: Press | None = field(default=None, repr=False)
     awaiting: Awaiting | None = field(default=None, repr=False)
     data: bytes = field(default=b"", repr=False)
+    sha256: str = ""
 
     @property
     def key(self) -> str:

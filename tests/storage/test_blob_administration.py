@@ -1,10 +1,11 @@
-"""What only boto3 does: buckets are made and proved, objects are listed and removed."""
+"""What only boto3 does: digests are given, buckets made and proved, objects listed and removed."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from factory.errors import SettingsError
+from factory.errors import SettingsError, StoreUnavailableError
 from jobs.settings import Settings
 from storage.blobs import BlobStore
 from tests.storage.s3_wire import KEY, account, blob_of, gives, wire
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
 def bucket(s3: Settings, fresh_bucket: str) -> BlobStore:
     """An empty bucket of a real store."""
     return BlobStore.connect(**account(s3, fresh_bucket))
+
+
+def test_data_that_is_not_what_its_digest_says_is_not_kept(bucket: BlobStore) -> None:
+    altered = replace(blob_of(b"as meant"), data=b"as sent!")
+
+    with pytest.raises(StoreUnavailableError):
+        bucket.put_new(altered)
+
+    assert bucket.head(KEY) is None
 
 
 def test_only_keys_below_the_prefix_are_listed(bucket: BlobStore) -> None:

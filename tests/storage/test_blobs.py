@@ -8,7 +8,6 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -93,15 +92,6 @@ def test_of_many_racing_for_one_key_exactly_one_creates_it(blobs: Blobs) -> None
 
     assert sum(created) == 1
     assert blobs.get(KEY) == b"%d" % created.index(True)
-
-
-def test_data_that_is_not_what_its_digest_says_is_not_kept(blobs: Blobs) -> None:
-    altered = replace(blob_of(b"as meant"), data=b"as sent!")
-
-    with pytest.raises(StoreUnavailableError):
-        blobs.put_new(altered)
-
-    assert blobs.head(KEY) is None
 
 
 def test_what_is_altered_on_the_way_is_not_kept(
