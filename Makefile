@@ -8,6 +8,7 @@ FACES ?= 2000
 HISTORIES ?= 100
 BULK_HISTORIES ?= 1000
 OFD_ORDERS ?= 20000
+PRESS_ORDERS ?= 2000
 INTERLEAVINGS ?= 500
 SIGNING_KILLS ?= 40
 CAMPAIGN ?= 100000
@@ -58,13 +59,16 @@ bench: setup-test ## Measure presses, the line, bulk events and the HTTP interfa
 profile: setup-test ## Draw where the line spends its time: var/bench/line.svg
 	@$(PY) -m bench.profile
 
-soak: setup-test ## Long campaigns: SEEDS=40, FACES=2000, OFD_ORDERS=20000, HISTORIES=100, BULK_HISTORIES=1000, INTERLEAVINGS=500, CAMPAIGN=100000; logs in docs/soak/
+soak: setup-test ## Long campaigns: SEEDS=40, FACES=2000, OFD_ORDERS=20000, PRESS_ORDERS=2000, HISTORIES=100, BULK_HISTORIES=1000, INTERLEAVINGS=500, CAMPAIGN=100000; logs in docs/soak/
 	@mkdir -p docs/soak
 	@set -o pipefail; TEST_FACES_EACH=$(FACES) $(PY) -m pytest tests/factory/test_random_faces.py \
 		-v --no-header --durations=5 --timeout=3600 | tee docs/soak/faces.log
 	@set -o pipefail; TEST_OFD_ORDERS=$(OFD_ORDERS) $(PY) -m pytest -n 2 --dist worksteal \
 		tests/factory/test_random_ofd.py -v --no-header --durations=5 --timeout=14400 \
 		| tee docs/soak/ofd.log
+	@set -o pipefail; TEST_PRESS_ORDERS=$(PRESS_ORDERS) $(PY) -m pytest -n 2 --dist worksteal \
+		tests/factory/test_pdf_press_equality.py -v --no-header --durations=5 --timeout=7200 \
+		| tee docs/soak/press.log
 	@set -o pipefail; TEST_KILL_SEEDS="$$(seq -s ' ' 1 $(SEEDS))" $(PY) -m pytest \
 		tests/jobs/faults/test_kill.py -v --no-header --durations=5 --timeout=3600 \
 		| tee docs/soak/kill.log
