@@ -74,7 +74,9 @@ QUICK = Sizes(
 @click.option("--machine", "large", type=int, help="Certificates of the whole machine.")
 @click.option("--scale", type=int, help="Certificates of scale_100k.")
 @click.option("--ledger", type=int, help="Certificates of scale_ledger; 0: none.")
-@click.option("--only", multiple=True, type=click.Choice(NAMES), help="These lines.")
+@click.option(
+    "--only", multiple=True, type=click.Choice(NAMES), help="These lines, and only they are kept."
+)
 @click.option("--quick", is_flag=True, help="Little of everything: shows that it works.")
 @click.option("--db", default="", help="PostgreSQL; else SQLite.", metavar="URL")
 @click.option("--json", "as_json", is_flag=True, help="Print figures instead of tables.")

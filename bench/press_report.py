@@ -99,7 +99,7 @@ def together(run: Together, limit: float) -> JsonObject:
     return figures | {
         "count": run.count,
         "one_per_s": round(run.one_per_s, 1),
-        "rate_ratio": round(run.two_per_s / run.one_per_s, 3),
+        "rate_ratio": round(run.ratio, 3),
     }
 
 

@@ -27,11 +27,15 @@ PROCESSES = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Together:
-    """Certificates a second of one process and of two, medians of rounds, by the clock."""
+    """Certificates a second of one process and of two, by the clock, medians of rounds.
+
+    ratio: of two to one, of rounds that follow each other, as both see the same machine.
+    """
 
     count: int
     one_per_s: float
     two_per_s: float
+    ratio: float
     cpu_ms: float
 
 
@@ -63,6 +67,7 @@ def together(font_dirs: tuple[Path, ...], *, rounds: int, chunks: int) -> Togeth
         count=chunks * CHUNK,
         one_per_s=statistics.median(rate for rate, _ in alone),
         two_per_s=statistics.median(rate for rate, _ in both),
+        ratio=statistics.median(two / one for (one, _), (two, _) in zip(alone, both, strict=True)),
         cpu_ms=statistics.median(cpu for _, cpu in alone),
     )
 
