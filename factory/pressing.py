@@ -65,8 +65,9 @@ class Press(Protocol):
         PressUnableError: the reference writer must make it; says why.
         """
 
-    def check(self, data: bytes) -> None:
+    def check(self, data: bytes) -> str:
         """What every file of the template passes before it is released, on its bytes alone.
 
-        SelfCheckError: it does not.
+        Returns the file's SHA-256 as hex digits, most of which is known beforehand.
+        SelfCheckError: it does not pass.
         """

@@ -170,7 +170,7 @@ def _make_anew(plant: Plant, tally: Tally, spoiled: Sequence[Work]) -> None:
     gone = {id(work) for work in spoiled}
     others = [work for work in tally.works if id(work) not in gone]
     for work in spoiled:
-        work.press, work.awaiting, work.data = None, None, b""
+        work.press, work.awaiting, work.data, work.sha256 = None, None, b"", ""
     tally.attempt(lambda work: _draw(plant, work), spoiled)
     _sign(tally)
     tally.works = tally.left([*others, *tally.works])
@@ -181,14 +181,15 @@ def _laid(plant: Plant, order: Order) -> Laid:
     kind = KINDS[order.kind]
     rules = plant.profiles[order.profile]
     profile = rules.called(order.profile_version, local_day(order.signed_at))
-    sheet, values = kind.sheet(profile, order.face), kind.values(profile, order.face)
+    face = kind.read(order.face)  # once for all that is asked of it
+    sheet, values = kind.sheet(profile, face), kind.values(profile, face)
     placed = typefaces.placed(plant, sheet, values)
     check(sheet, placed, values)
     return Laid(
         placed=placed,
         values=values,
         pictures=order.pictures,
-        title=kind.title(profile, order.face),
+        title=kind.title(profile, face),
         created=order.signed_at,
         twin=twin(order.face),
         licence_id=_licence_id(order),
@@ -312,7 +313,7 @@ def _store(plant: Plant, claim: Claim, tally: Tally) -> None:
 
 
 def _blob(work: Work) -> Blob:
-    work.sha256 = hashlib.sha256(work.data).hexdigest()
+    work.sha256 = work.sha256 or hashlib.sha256(work.data).hexdigest()
     return Blob(
         key=work.key,
         data=work.data,

@@ -114,7 +114,7 @@ class PressRoom:
         """Each file on its bytes; the first of its press and a sample as a reader has them."""
         press = work.press
         assert press is not None  # noqa: S101 - chosen by the caller
-        press.check(work.data)
+        work.sha256 = press.check(work.data)
         if press.ident not in self._proven or self._is_sample(work):
             self._judge(work, work.laid_out())
             self._proven.add(press.ident)

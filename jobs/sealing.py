@@ -48,11 +48,12 @@ def look(plant: Plant, tally: Tally, works: Sequence[Work]) -> list[Work]:
 
 def _signers(works: Iterable[Work]) -> Mapping[Seal, LaterSigner]:
     """Of the seals among them that come later."""
-    return {
-        (work.identity.name, work.format): work.identity.signer
-        for work in works
-        if work.identity is not None and isinstance(work.identity.signer, LaterSigner)
-    }
+    seals = {seal: work.identity.signer for work in works if work.identity and (seal := _of(work))}
+    return {seal: signer for seal, signer in seals.items() if isinstance(signer, LaterSigner)}
+
+
+def _of(work: Work) -> Seal | None:
+    return (work.identity.name, work.format) if work.identity else None
 
 
 def _pending(signer: LaterSigner, asked: Sequence[Sealing]) -> dict[OrderId, FactoryError]:
@@ -73,7 +74,8 @@ def _overdue(error: FactoryError) -> FactoryError:
 
 def note(plant: Plant, correlation: str, tally: Tally) -> None:
     """Note what is about to be asked of services that seal later; void orders leave the line."""
-    later = [work for work in tally.works if _signers([work])]
+    signers = _signers(tally.works)
+    later = [work for work in tally.works if _of(work) in signers]
     if not later:
         return
     with plant.ledger.write(WHO, correlation) as tx:

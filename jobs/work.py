@@ -18,7 +18,7 @@ class Work:
 
     identity: None: nobody of ours seals it.
     press:    the template that makes it; None: the reference writer does.
-    sha256:   of the data, hex, from the moment it is stored.
+    sha256:   of the data, hex, as far as somebody has asked for it.
     """
 
     order: Order

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from factory.kinds import (
     acceptance_notice,
@@ -24,6 +24,12 @@ class DocumentKind(Protocol):
 
     FACE_VERSION: int
     SEALED: bool  #: the authority seals it
+
+    def read(self, given: Any, /) -> Any:
+        """A stored face, checked: what the others below take for one too.
+
+        FieldError: a field is missing or of another version.
+        """
 
     def title(self, profile: Profile, face: Mapping[str, object]) -> str:
         """What the document is called."""

@@ -114,7 +114,10 @@ def title(profile: Profile, face: Mapping[str, object]) -> str:  # noqa: ARG001
 
 def pictures(face: Mapping[str, object]) -> dict[str, str]:
     """The digests of the pictures that are printed, by role."""
-    given = read(face)
+    return _pictures(read(face))
+
+
+def _pictures(given: Face) -> dict[str, str]:
     found = {"photo": given.photo, "signature": given.signature}
     return {role: digest for role, digest in found.items() if digest is not None}
 
@@ -145,7 +148,7 @@ def values(profile: Profile, face: Mapping[str, object]) -> Mapping[str, Value]:
         "edition": f"{given.edition:03d}",
         "code": given.verify_url + given.verification_code,
         **_design(given).worded(given),
-        **pictures(face),
+        **_pictures(given),
     }
 
 

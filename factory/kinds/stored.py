@@ -41,8 +41,13 @@ class StoredFace(Part):
 F = TypeVar("F", bound=StoredFace)
 
 
-def checked(model: type[F], version: int, stored: Mapping[str, object]) -> F:
-    """A stored face, checked.  FieldError: a field is missing or of another version."""
+def checked(model: type[F], version: int, stored: Mapping[str, object] | StoredFace) -> F:
+    """A stored face, checked; one that was read already is as it is.
+
+    FieldError: a field is missing or of another version.
+    """
+    if isinstance(stored, model):
+        return stored
     try:
         face = model.model_validate(stored)
     except ValidationError as error:

@@ -143,15 +143,15 @@ class OfdPress:
             shape = self._shape(laid, page)
         return self._made(laid, page, shape)
 
-    def check(self, data: bytes) -> None:
+    def check(self, data: bytes) -> str:
         """What every file of the template passes before it is released, on its bytes alone.
 
-        SelfCheckError: it does not.
+        Returns the file's SHA-256 as hex digits.  SelfCheckError: it does not pass.
         """
         for shape in self._shapes.values():
             if shape.package.describes(data):
                 self._check(shape, data)
-                return
+                return sha256(data).hexdigest()
         raise SelfCheckError("sealed package: has other members than its template")
 
     # --- one document -------------------------------------------------------------------------

@@ -281,7 +281,7 @@ class PdfPress:
 
     # --- the check of a finished file -------------------------------------------------------------
 
-    def check(self, data: bytes) -> None:
+    def check(self, data: bytes) -> str:
         """On the bytes alone: constant part, cross-references, digest, container, signature."""
         if not data.startswith(self._prefix):
             raise SelfCheckError("template: the constant part is not the template's")
@@ -289,12 +289,15 @@ class PdfPress:
         _check_entries(data, self._template)
         state = self._state.copy()
         state.update(data[len(self._prefix) : hole])
+        whole = state.copy()
+        whole.update(data[hole:])
         state.update(data[after:])
         signed, signature = self._stencil.read(data[hole + 1 : after - 1])
         if signed != state.digest():
             raise SelfCheckError("document digest: is not the signed one")
         if not _verifies(self._public, signature, self._stencil.digest(signed)):
             raise SelfCheckError("signature: does not fit the signing certificate's key")
+        return whole.hexdigest()
 
 
 def _ident(first: Laid, template: Template, stencil: Stencil) -> str:
