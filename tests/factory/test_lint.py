@@ -60,7 +60,7 @@ def test_a_value_that_is_not_on_the_page_is_refused(drawn: Drawn) -> None:
 
 
 def test_a_value_short_of_one_character_is_refused(drawn: Drawn) -> None:
-    clip = on("number", lambda run: replace(run, text=run.text[:-1]))
+    clip = on("number", lambda run: run._replace(text=run.text[:-1]))
 
     assert refused(drawn, clip) == "number: not printed as given"
 
@@ -73,20 +73,20 @@ def test_a_value_that_no_slot_takes_is_refused(drawn: Drawn) -> None:
 
 
 def test_a_text_wider_than_its_slot_is_refused(drawn: Drawn) -> None:
-    wider = on("enterprise.name", lambda run: replace(run, size_pt=60))
+    wider = on("enterprise.name", lambda run: run._replace(size_pt=60))
 
     assert "enterprise.name: wider or higher than its place" in refused(drawn, wider)
 
 
 def test_a_text_outside_the_page_is_refused(drawn: Drawn) -> None:
-    outside = on("holder.name", lambda run: replace(run, x_mm=-1))
+    outside = on("holder.name", lambda run: run._replace(x_mm=-1))
 
     assert "holder.name: outside the page" in refused(drawn, outside)
 
 
 def test_a_glyph_the_face_lacks_is_refused(drawn: Drawn) -> None:
     sheet, placed, values = drawn
-    swap = on("holder.name", lambda run: replace(run, text="\ue0c5"))
+    swap = on("holder.name", lambda run: run._replace(text="\ue0c5"))
 
     with pytest.raises(LintError, match=r"^holder\.name: its face lacks a glyph$"):
         check(sheet, changed(placed, swap), {**values, "holder.name": "\ue0c5"})
@@ -128,7 +128,7 @@ def test_a_value_over_its_neighbour_is_refused(drawn: Drawn) -> None:
         if isinstance(mark, Run) and mark.slot == "holder.name"
     )
 
-    over = refused(drawn, on("number", lambda run: replace(run, y_mm=name.y_mm)))
+    over = refused(drawn, on("number", lambda run: run._replace(y_mm=name.y_mm)))
 
     assert "lies over" in over
 
@@ -138,7 +138,7 @@ def test_a_label_under_a_value_is_refused(drawn: Drawn) -> None:
     page = placed.pages[0]
     label = next(mark for mark in page.fixed if isinstance(mark, Run))
     value = next(mark for mark in page.filled if isinstance(mark, Run))
-    moved = replace(label, x_mm=value.x_mm, y_mm=value.y_mm)
+    moved = label._replace(x_mm=value.x_mm, y_mm=value.y_mm)
     under = replace(page, fixed=(*page.fixed, moved))
 
     with pytest.raises(LintError, match="lies over"):

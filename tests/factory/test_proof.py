@@ -95,7 +95,7 @@ def test_a_document_saved_by_another_program_breaks_no_rule(
 def test_a_value_that_is_not_on_the_page_is_missed(
     placed: Placed, values: Values, written: Callable[[Placed], bytes]
 ) -> None:
-    other = with_runs(placed, on("holder.name", lambda run: replace(run, text="张三")))
+    other = with_runs(placed, on("holder.name", lambda run: run._replace(text="张三")))
 
     told = refused(written(other), placed, values)
 
@@ -106,7 +106,7 @@ def test_a_value_that_is_not_on_the_page_is_missed(
 def test_a_message_never_holds_the_value(
     placed: Placed, values: Values, written: Callable[[Placed], bytes]
 ) -> None:
-    other = with_runs(placed, on("holder.name", lambda run: replace(run, text="张三")))
+    other = with_runs(placed, on("holder.name", lambda run: run._replace(text="张三")))
 
     assert "买买提" not in refused(written(other), placed, values)
 
@@ -138,7 +138,7 @@ def test_a_reader_may_take_another_column_before_a_value_s_second_line(
 def test_a_word_that_is_read_otherwise_is_seen_wherever_it_stands(
     placed: Placed, values: Values, written: Callable[[Placed], bytes]
 ) -> None:
-    other = with_runs(placed, lambda run: replace(run, text=run.text[::-1]))
+    other = with_runs(placed, lambda run: run._replace(text=run.text[::-1]))
 
     assert "its text is not what was placed" in refused(written(other), placed, values)
 
@@ -151,7 +151,7 @@ def test_a_value_may_go_on_on_the_next_page(
     lines = [run for run in runs if run.slot == "professions"]
     rest = tuple(mark for mark in placed.pages[0].filled if mark not in lines[3:])
     name = next(run for run in runs if run.slot == "number")
-    second = Page(fixed=(replace(name, slot=None),), filled=tuple(lines[3:]))
+    second = Page(fixed=(name._replace(slot=None),), filled=tuple(lines[3:]))
     long = replace(placed, pages=(replace(placed.pages[0], filled=rest), second))
 
     proof(written(long), long, values)
@@ -166,7 +166,7 @@ def test_a_page_that_is_missing_is_missed(document: bytes, placed: Placed, value
 def test_what_is_drawn_beyond_the_edge_is_seen(
     placed: Placed, values: Values, written: Callable[[Placed], bytes]
 ) -> None:
-    beyond = with_runs(placed, on("number", lambda run: replace(run, x_mm=180.0)))
+    beyond = with_runs(placed, on("number", lambda run: run._replace(x_mm=180.0)))
 
     told = refused(written(beyond), beyond, values)
 
