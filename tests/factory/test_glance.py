@@ -6,7 +6,7 @@ forgetting; they must say the same, word for word.
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, product, repeat
 from random import Random
@@ -49,6 +49,7 @@ from factory.page.marks import (
 from factory.page.rows import Table
 from factory.page.sheet import layout
 from jobs.preview import MAKERS, Studio, parsed
+from tests.changing import replace
 from tests.factory.pressed import DESIGNS, Design, code, leading
 from tests.random_cases import EMPLOYERS, NAMES
 from tests.studios import studio

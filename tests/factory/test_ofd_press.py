@@ -308,7 +308,7 @@ def test_a_document_that_cannot_be_sealed_goes_to_the_reference_which_says_why(
 ) -> None:
     one = laid[0]
     page = one.placed.pages[0]
-    bold = tuple(replace(m, bold_mm=0.2) if isinstance(m, Run) else m for m in page.filled)
+    bold = tuple(m._replace(bold_mm=0.2) if isinstance(m, Run) else m for m in page.filled)
     others = (
         replace(one, created=NOW - timedelta(days=3650)),
         replace(one, created=NOW + timedelta(days=36500)),

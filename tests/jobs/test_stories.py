@@ -75,7 +75,8 @@ def test_photo_and_signature_are_in_every_certificate_of_a_cost_engineer(plant: 
     tell(plant, story)
 
     for data in certificates(plant, story, Format.PDF):
-        sizes = sorted(each.image.size for each in PdfReader(BytesIO(data)).pages[0].images)
+        images = PdfReader(BytesIO(data)).pages[0].images
+        sizes = sorted(each.image.size for each in images if not each.name.startswith("~"))
         assert sizes == [(295, 413), (413, 179)]
     for data in certificates(plant, story, Format.OFD):
         pictures = {"Doc_0/Res/photo.jpg", "Doc_0/Res/signature.jpg"}
