@@ -10,6 +10,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+from factory.errors import SettingsError
 from factory.notices import is_genuine, key_of
 from jobs.servers import LOOPBACK
 
@@ -29,7 +30,7 @@ def receiving(
     refused: told of each whose signature is not.
 
     port: 0 takes a free one.
-    FieldError: the secret is none.
+    FieldError: the secret is none.  SettingsError: the port is somebody else's.
     """
     key = key_of(secret)
 
@@ -63,5 +64,9 @@ def receiving(
         def log_message(self, *_: object) -> None:
             """Nothing: what counts is shown."""
 
-    with HTTPServer((LOOPBACK, port), Handler) as server:
+    try:
+        server = HTTPServer((LOOPBACK, port), Handler)
+    except OSError as error:
+        raise SettingsError(f"port {port} is not to be had here: choose another one") from error
+    with server:
         yield server

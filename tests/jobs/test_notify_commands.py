@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import cli
+from factory.notices import secret_text
+from jobs.commands import exits
 from jobs.servers import free_port
 from jobs.wiring import Plant
 from tests.plants import PROFILE, SOURCE, issue, new_plant
@@ -171,3 +174,19 @@ def test_the_small_receiver_prints_what_is_signed_and_refuses_the_rest(
     assert forged.stdout == "401"
     assert (event["type"], event["subject"]) == ("certificate.made", number)
     assert event["data"]["profile"] == PROFILE
+
+
+def test_a_port_that_is_taken_is_said_to_be(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(secret_text(bytes(32)))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, "cli.py", "notify", "receive", "--secret-file", str(file),
+             "--port", port],
+            cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
+        )  # fmt: skip
+
+    assert done.returncode == exits.NOT_SET_UP
+    assert f"port {port} is not to be had here" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -97,7 +97,7 @@ def test_a_link_that_was_altered_leads_nowhere(door: Door) -> None:
     base = first.rsplit("/", 1)[0]
     altered = [
         f"{second.rsplit('/', 1)[1].split('-')[0]}-{ends}-{digest}",  # another's registration
-        f"{ident}-{ends[:-1]}z-{digest}",  # a later end
+        f"{ident}-{ends[:-1]}{'y' if ends[-1] == 'z' else 'z'}-{digest}",  # another end
         f"{ident}-{ends}-{digest[:-1]}{'A' if digest[-1] != 'A' else 'B'}",
         f"{ident}-{ends}-{digest[:-1]}",
         f"0{ident}-{ends}-{digest}",
