@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from factory.errors import FieldError, SealRefusedError
 from factory.model import Format
 from factory.ofd.package import Member, opened, packed
 from factory.ofd.proof import proof as ofd_proof
-from factory.page.marks import AUTHORITY_SEAL, Placed, SignatureBox, Value
 from factory.page.proof import proof as pdf_proof
 from factory.parties import Algorithm
 from factory.pressing import Awaiting, Laid, Press
 from factory.seals import fields, ofd_selfcheck, pades, selfcheck
 from factory.seals import ofd as ofd_seal
 from factory.seals.signer import SealIdentity, SesIdentity
-from factory.writers import ofd, ofd_press, pdf, pdf_press
+from factory.writers import ofd_laid, ofd_press, pdf, pdf_press
 
 Identity = SealIdentity | SesIdentity
 I = TypeVar("I", SealIdentity, SesIdentity)  # noqa: E741
@@ -61,9 +59,7 @@ def _pdf_document(laid: Laid) -> bytes:
 
 
 def _sealed_pdf(laid: Laid, identity: SealIdentity) -> Awaiting:
-    prepared = pades.prepare(
-        _pdf_document(laid), _seal_box(laid.placed), identity, now=laid.created
-    )
+    prepared = pades.prepare(_pdf_document(laid), laid.seal_box, identity, now=laid.created)
     return Awaiting(digest=prepared.digest, finish=partial(pades.complete, prepared))
 
 
@@ -88,65 +84,13 @@ def _proofed_ofd(data: bytes, laid: Laid) -> None:
     ofd_proof(members, laid.placed)
 
 
-def _ofd_members(laid: Laid) -> Sequence[Member]:
-    if laid.twin is None:
-        raise FieldError("twin", "GB/T 36905-2018", "an OFD carries the face as data")
-    rules = laid.profile.ofd
-    members = ofd.draw(
-        laid.placed,
-        laid.pictures,
-        title=laid.title,
-        created=laid.created,
-        twin=laid.twin,
-        licence_id=laid.licence_id,
-        names=ofd.OfdNames(licence_id=rules.licence_id, tags=rules.tags),
-        metadata=_metadata(laid),
-    )
-    ofd_proof(members, laid.placed)
-    return members
-
-
-def _metadata(laid: Laid) -> Mapping[str, str]:
-    """The CustomDatas that the register wants, by their names there.
-
-    FieldError: the certificate's design does not print one of them.
-    """
-    authority = laid.profile.authority
-    said: Mapping[str, Value] = {
-        **laid.values,
-        "title": laid.title,
-        "authority.name": authority.name,
-        "authority.credit_code": authority.credit_code,
-    }
-    for each in laid.profile.ofd.data:
-        if each.field not in said:
-            raise FieldError(
-                "ofd.data", f"profile {laid.profile.id}", f"nothing prints {each.field}"
-            )
-    return {each.name: _line(said[each.field]) for each in laid.profile.ofd.data}
-
-
 def _sealed_ofd(laid: Laid, identity: SesIdentity) -> Awaiting:
-    prepared = ofd_seal.prepare(
-        _ofd_members(laid), _seal_box(laid.placed), identity, now=laid.created
-    )
+    prepared = ofd_seal.prepare(ofd_laid.drawn(laid), laid.seal_box, identity, now=laid.created)
     return Awaiting(digest=prepared.digest, finish=partial(ofd_seal.complete, prepared))
 
 
 def _unsealed_ofd(laid: Laid) -> bytes:
-    return packed(_ofd_members(laid))
-
-
-def _line(value: Value) -> str:
-    return value if isinstance(value, str) else " ".join(value)
-
-
-def _seal_box(placed: Placed) -> SignatureBox:
-    """Where the authority's seal goes.  SealRefusedError: the sheet has no place for one."""
-    box = placed.signature(AUTHORITY_SEAL)
-    if box is None:
-        raise SealRefusedError("the sheet has no place for a seal")
-    return box
+    return packed(ofd_laid.drawn(laid))
 
 
 MAKINGS: Mapping[Format, Making[Any]] = {

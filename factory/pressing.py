@@ -6,12 +6,15 @@ its oracle, and makes whatever a press cannot.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from factory.page.marks import Placed, Value
+from factory.errors import SealRefusedError
+from factory.page.fonts import Face
+from factory.page.marks import AUTHORITY_SEAL, Placed, Run, SignatureBox, Value
 from factory.profile import Profile
 
 
@@ -33,6 +36,14 @@ class Laid:
     licence_id: str | None
     profile: Profile
 
+    @property
+    def seal_box(self) -> SignatureBox:
+        """Where the authority's seal goes.  SealRefusedError: the sheet has no place for one."""
+        box = self.placed.signature(AUTHORITY_SEAL)
+        if box is None:
+            raise SealRefusedError("the sheet has no place for a seal")
+        return box
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Awaiting:
@@ -49,12 +60,15 @@ class Awaiting:
 class Press(Protocol):
     """A template: one design with its fonts and one seal, compiled.
 
-    ident:  hex digits of a SHA-256 over everything it depends on.
-    lacked: glyphs that its documents had to bring themselves so far.
+    ident:   hex digits of a SHA-256 over everything it depends on.
+    is_worn: its documents have brought so much themselves that compiling anew pays.
     """
 
     ident: str
-    lacked: int
+
+    @property
+    def is_worn(self) -> bool:
+        """See above."""
 
     def fits(self, laid: Laid) -> bool:
         """Whether this template is for that document: of its design, words and pictures."""
@@ -71,3 +85,35 @@ class Press(Protocol):
         Returns the file's SHA-256 as hex digits, most of which is known beforehand.
         SelfCheckError: it does not pass.
         """
+
+
+def shared_characters(sample: Sequence[Laid], *, one_in: int, most: int) -> Mapping[Face, str]:
+    """Of each face the characters, in order, that a template's constant font is to have.
+
+    Those that one document in so many prints, but never those of a single one of several; of too
+    many the commonest.
+    """
+    counts: defaultdict[Face, Counter[str]] = defaultdict(Counter)
+    for laid in sample:
+        for face, characters in _printed(laid).items():
+            counts[face].update(characters)
+    least = max(min(2, len(sample)), len(sample) / one_in)
+    shared = {
+        face: "".join(sorted(ch for ch, n in _commonest(count, most) if n >= least))
+        for face, count in counts.items()
+    }
+    return {face: characters for face, characters in shared.items() if characters}
+
+
+def _printed(laid: Laid) -> Mapping[Face, set[str]]:
+    printed: defaultdict[Face, set[str]] = defaultdict(set)
+    for page in laid.placed.pages:
+        for mark in page.filled:
+            if isinstance(mark, Run):
+                printed[mark.face].update(mark.text)
+    return printed
+
+
+def _commonest(count: Counter[str], most: int) -> Sequence[tuple[str, int]]:
+    """Of equally common ones always the same."""
+    return sorted(count.items(), key=lambda each: (-each[1], each[0]))[:most]

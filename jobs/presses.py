@@ -1,7 +1,7 @@
 """The press room (印刷间): which template makes which document, and when one is stopped.
 
 A press is compiled when a chunk holds enough documents of one design and seal, and compiled anew
-when what its constant fonts lacked has cost as much as that.  The first file of each press, and a
+when what its documents brought themselves has cost as much.  The first file of each press, and a
 sample of all, are judged as by somebody they were sent to, and read again.  One failure stops the
 template in this process: its documents are made by the reference writer, and the metrics say so.
 """
@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
 
 from factory import verify
 from factory.errors import FactoryError, PressUnableError, SelfCheckError
-from factory.making import Identity
 from factory.model import Format
 from factory.pressing import Laid, Press
 from factory.verify_verdict import VerdictWord
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 LEAST = 5  #: documents of one template in a chunk, for which compiling pays
-MOST_LACKED = 10_000  #: glyphs that documents had to bring themselves, until it pays again
 MOST_TEMPLATES = 32
 
 Template = tuple[Format, int, int]  #: format, seal and design; the last two by identity
@@ -39,12 +37,13 @@ Template = tuple[Format, int, int]  #: format, seal and design; the last two by 
 class _Standing:
     """The presses of one template, as many as there are sets of pictures.
 
-    identity, fixed: what the template is named by, kept so that nothing else takes their numbers.
+    named_by: its seal and design, kept so that nothing else takes their numbers.
+    is_idle:  it has no press, or had one that failed: the reference writer makes its documents.
     """
 
-    presses: list[Press]
-    identity: Identity
-    fixed: object
+    named_by: tuple[object, object]
+    presses: list[Press] = field(default_factory=list)
+    is_idle: bool = False
 
 
 class PressRoom:
@@ -56,7 +55,6 @@ class PressRoom:
     def __init__(self, plant: Plant, *, sample: int) -> None:
         self._plant, self._sample = plant, sample
         self._standing: dict[Template, _Standing] = {}
-        self._idle: dict[Template, str] = {}  #: templates without a press, and why
         self._proven: set[str] = set()
 
     def assign(self, works: Sequence[Work]) -> None:
@@ -66,31 +64,43 @@ class PressRoom:
             if work.identity is not None:
                 groups.setdefault(_template(work), []).append(work)
         for template, group in groups.items():
-            if template not in self._idle:
+            if len(group) >= LEAST or template in self._standing:
+                standing = self._known(template, group[0])
                 for work in group:
-                    work.press = self._press(template, work.laid_out(), group)
+                    work.press = self._press(standing, work.laid_out(), group)
 
     def spoiled(self, works: Sequence[Work]) -> list[Work]:
         """Works whose template has failed, on this file or another: to be made anew."""
         pressed = [work for work in works if work.press is not None]
         for work in pressed:
-            if _template(work) not in self._idle:
+            standing = self._known(_template(work), work)
+            if not standing.is_idle:
                 try:
                     self._check(work)
                 except FactoryError as error:
-                    self._stop(work, error)
-        return [work for work in pressed if _template(work) in self._idle]
+                    self._stop(standing, work, error)
+        return [work for work in pressed if self._known(_template(work), work).is_idle]
 
-    def _press(self, template: Template, laid: Laid, group: Sequence[Work]) -> Press | None:
-        standing = self._standing.get(template)
-        for press in standing.presses if standing else ():
-            if press.fits(laid) and press.lacked < MOST_LACKED:
+    def _known(self, template: Template, work: Work) -> _Standing:
+        """Those that were stopped are remembered, of others the newest."""
+        found = self._standing.get(template)
+        if found is None:
+            named_by = (work.identity, work.laid_out().placed.pages[0].fixed)
+            found = self._standing[template] = _Standing(named_by)
+            at_work = [each for each, one in self._standing.items() if not one.is_idle]
+            for each in at_work[:-MOST_TEMPLATES]:
+                del self._standing[each]
+        return found
+
+    def _press(self, standing: _Standing, laid: Laid, group: Sequence[Work]) -> Press | None:
+        for press in standing.presses:
+            if press.fits(laid) and not press.is_worn:
                 return press
-        if len(group) < LEAST:
+        if len(group) < LEAST or standing.is_idle:
             return None
-        return self._compiled(template, laid, group)
+        return self._compiled(standing, laid, group)
 
-    def _compiled(self, template: Template, laid: Laid, group: Sequence[Work]) -> Press | None:
+    def _compiled(self, standing: _Standing, laid: Laid, group: Sequence[Work]) -> Press | None:
         """From what the chunk holds of the same make."""
         [work, *_] = group
         assert work.identity is not None  # noqa: S101 - chosen by the caller
@@ -98,16 +108,11 @@ class PressRoom:
         try:
             press = work.making.press(sample, work.identity)
         except PressUnableError as error:
-            self._idle[template] = str(error)
+            log.info("no press", format=work.format, detail=str(error))
+            standing.is_idle = True
             return None
         log.info("press compiled", format=work.format, press=press.ident)
-        standing = self._standing.pop(template, None) or _Standing(
-            [], work.identity, laid.placed.pages[0].fixed
-        )
         standing.presses = [press, *(each for each in standing.presses if not each.fits(laid))]
-        self._standing[template] = standing
-        while len(self._standing) > MOST_TEMPLATES:
-            del self._standing[next(iter(self._standing))]
         return press
 
     def _check(self, work: Work) -> None:
@@ -128,10 +133,8 @@ class PressRoom:
             raise SelfCheckError("twin: is not the order's")
         work.making.proof(work.data, laid)
 
-    def _stop(self, work: Work, error: FactoryError) -> None:
-        template = _template(work)
-        self._idle[template] = str(error)
-        self._standing.pop(template, None)
+    def _stop(self, standing: _Standing, work: Work, error: FactoryError) -> None:
+        standing.is_idle, standing.presses = True, []
         self._plant.metrics.press_stopped(work.format)
         log.error("press stopped", format=work.format, reason=error.reason, detail=str(error))
 

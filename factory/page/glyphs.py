@@ -10,30 +10,41 @@ import struct
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
+from typing import NamedTuple
 
 from factory.page.fonts import Face
+from factory.page.sfnt import (
+    ALL_ONES,
+    DIRECTORY_HEADER,
+    ENTRY,
+    GLYPHS,
+    HEAD_ADJUSTMENT,
+    LONG_PLACES,
+    MAGIC_SUM,
+    TRUETYPE,
+    WIDTHS,
+    WORD,
+    padded,
+    put,
+    word_sum,
+)
 
-WORD, ALL_ONES, MAGIC_SUM = 4, 0xFFFFFFFF, 0xB1B0AFBA
-LONG, ENTRY = struct.Struct(">L"), struct.Struct(">4s3L")
+LONG = struct.Struct(">L")
 CHECKSUM, SIZE = 4, 12  #: offsets in an entry of the directory
 ORDER = ("head", "hhea", "maxp", "hmtx", "loca", "glyf")  #: as they stand in the file
-DIRECTORY = struct.pack(">L4H", 0x00010000, len(ORDER), 64, 2, 32)  #: for six tables
-START = len(DIRECTORY) + ENTRY.size * len(ORDER)
-HEAD_ADJUSTMENT, LONG_PLACES = 8, 50  #: offsets in head
-WIDTHS, GLYPHS = 34, 4  #: in hhea and maxp, where they say how many there are
+DIRECTORY = struct.pack(">L4H", TRUETYPE, len(ORDER), 64, 2, 32)  #: for six tables
+START = DIRECTORY_HEADER + ENTRY.size * len(ORDER)
 COMPOUND = b"\xff\xff"  #: instead of the number of contours: made of other glyphs
 OUTLINE_HEADER = 10  #: bytes: contours and the box around them
 MOST_KEPT = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class Glyph:
+class Glyph(NamedTuple):
     """One glyph: outline, filled up to whole words, with their sum; width and side bearing."""
 
-    outline: bytes = field(repr=False)
+    outline: bytes
     outline_sum: int
     metric: bytes
     metric_sum: int
@@ -71,8 +82,8 @@ class Glyphs(dict[str, Glyph | None]):
         found = bytes(self._outlines[start:end])
         if found.startswith(COMPOUND):
             return None
-        outline, metric = _padded(_unhinted(found)), self._metric(number)
-        return Glyph(outline, _sum(outline), metric, _sum(metric))
+        outline, metric = padded(_unhinted(found)), self._metric(number)
+        return Glyph(outline, word_sum(outline), metric, word_sum(metric))
 
     def _metric(self, number: int) -> bytes:
         """Width and left side bearing; the last width goes on for all behind it."""
@@ -101,14 +112,14 @@ class _Frame:
         tables = _counted(constant, count)
         sizes = {tag: len(data) for tag, data in tables.items()}
         sizes |= {"hmtx": WORD * count, "loca": WORD * (count + 1), "glyf": 0}
-        padded = {tag: _padded(data) for tag, data in tables.items()}
+        whole = {tag: padded(data) for tag, data in tables.items()}
         starts = accumulate((_whole(sizes[tag]) for tag in ORDER), initial=START)
         places = dict(zip(ORDER, starts, strict=False))
-        sums = {tag: _sum(data) for tag, data in padded.items()}
+        sums = {tag: word_sum(data) for tag, data in whole.items()}
         listed = [(tag, sums.get(tag, 0), places[tag], sizes[tag]) for tag in sorted(ORDER)]
         entries = b"".join(ENTRY.pack(tag.encode("ascii"), *rest) for tag, *rest in listed)
-        self._bytes = DIRECTORY + entries + b"".join(padded.values())
-        self._sum = _sum(self._bytes)
+        self._bytes = DIRECTORY + entries + b"".join(whole.values())
+        self._sum = word_sum(self._bytes)
         at = {tag: len(DIRECTORY) + ENTRY.size * n for n, tag in enumerate(sorted(ORDER))}
         self._sums = tuple(at[tag] + CHECKSUM for tag in ("hmtx", "loca", "glyf"))
         self._size_at = at["glyf"] + SIZE
@@ -155,27 +166,13 @@ def _unhinted(outline: bytes) -> bytes:
 
 def _counted(constant: Mapping[str, bytes], count: int) -> dict[str, bytes]:
     """Tables that say how many glyphs there are, each with a width, placed by long numbers."""
-    head = _put(_put(constant["head"], HEAD_ADJUSTMENT, bytes(WORD)), LONG_PLACES, b"\0\1")
+    head = put(put(constant["head"], HEAD_ADJUSTMENT, bytes(WORD)), LONG_PLACES, b"\0\1")
     return {
         "head": head,
-        "hhea": _put(constant["hhea"], WIDTHS, count.to_bytes(2)),
-        "maxp": _put(constant["maxp"], GLYPHS, count.to_bytes(2)),
+        "hhea": put(constant["hhea"], WIDTHS, count.to_bytes(2)),
+        "maxp": put(constant["maxp"], GLYPHS, count.to_bytes(2)),
     }
-
-
-def _put(data: bytes, at: int, new: bytes) -> bytes:
-    return data[:at] + new + data[at + len(new) :]
 
 
 def _whole(size: int) -> int:
     return -(-size // WORD) * WORD
-
-
-def _padded(data: bytes) -> bytes:
-    return data.ljust(_whole(len(data)), b"\0")
-
-
-def _sum(words: bytes) -> int:
-    """Of whole words, as tables are summed up (ISO/IEC 14496-22, 5.2.2)."""
-    found: tuple[int, ...] = struct.unpack(f">{len(words) // WORD}L", words)
-    return sum(found) & ALL_ONES

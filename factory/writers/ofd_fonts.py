@@ -8,8 +8,6 @@ text.  ISO/IEC 14496-22 is the format of the files.
 from __future__ import annotations
 
 import struct
-import sys
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -17,16 +15,25 @@ from functools import lru_cache
 from itertools import groupby
 
 from factory.page.fonts import DESCRIBING_TABLES, EMBEDDED_TABLES, FACES, WEN_KAI, Face, Subset
+from factory.page.sfnt import (
+    ALL_ONES,
+    DIRECTORY_HEADER,
+    ENTRY,
+    HEAD_ADJUSTMENT,
+    MAGIC_SUM,
+    TRUETYPE,
+    WORD,
+    padded,
+    put,
+    tables_of,
+    word_sum,
+)
 
 #: Faces with a place of their own, whichever of them a document uses: ids stay what they are.
 KNOWN = tuple(dict.fromkeys(row.name for chain in FACES.values() for row in chain))
 PLACES = 16  #: of faces; more where a document uses more
 SONG, KAI = "宋体", "楷体"  #: what a reader that cannot use the embedded font puts in its place
 
-TRUETYPE = 0x00010000
-ENTRY = struct.Struct(">4s3L")  #: of the table directory
-HEAD_ADJUSTMENT = 8  #: where ``head`` holds what brings the whole file's sum to MAGIC_SUM
-MAGIC_SUM = 0xB1B0AFBA
 
 WINDOWS, UNICODE_BMP, UNICODE_FULL, ENGLISH = 3, 1, 10, 0x0409
 LAST_BASIC = 0xFFFF  #: of the basic plane; no character itself
@@ -115,19 +122,12 @@ def named(subset: Subset, name: str) -> bytes:
 
     name: a PostScript name, at most 63 Latin letters and digits.
     """
-    tables = dict(_tables(subset.data))
+    tables = tables_of(subset.data)
     tables.setdefault("post", POST)
     tables.setdefault("OS/2", _os2(tables))
     tables["name"] = _name_table(name)
     tables["cmap"] = _character_map({ord(ch): glyph for ch, glyph in subset.glyphs.items()})
     return _assembled(tables)
-
-
-def _tables(font: bytes) -> Iterator[tuple[str, bytes]]:
-    (count,) = struct.unpack_from(">H", font, 4)
-    for n in range(count):
-        tag, _, offset, length = ENTRY.unpack_from(font, 12 + ENTRY.size * n)
-        yield tag.decode("ascii"), font[offset : offset + length]
 
 
 def _name_table(name: str) -> bytes:
@@ -201,11 +201,12 @@ def _os2(tables: Mapping[str, bytes]) -> bytes:
 def _assembled(tables: Mapping[str, bytes]) -> bytes:
     """The tables in the order of their tags, with all sums right (ISO/IEC 14496-22, 4.3)."""
     written = {tag: tables[tag] for tag in sorted(tables)}
-    written["head"] = _adjusted(written["head"], 0)
+    written["head"] = put(written["head"], HEAD_ADJUSTMENT, bytes(WORD))
     header = _directory(written)
-    total = _sum(header) + sum(_sum(table) for table in written.values())
-    written["head"] = _adjusted(written["head"], (MAGIC_SUM - total) & 0xFFFFFFFF)
-    return header + b"".join(map(_padded, written.values()))
+    total = word_sum(header) + sum(word_sum(table) for table in written.values())
+    adjustment = (MAGIC_SUM - total & ALL_ONES).to_bytes(WORD)
+    written["head"] = put(written["head"], HEAD_ADJUSTMENT, adjustment)
+    return header + b"".join(map(padded, written.values()))
 
 
 def _directory(tables: Mapping[str, bytes]) -> bytes:
@@ -213,23 +214,8 @@ def _directory(tables: Mapping[str, bytes]) -> bytes:
     power = count.bit_length() - 1
     search = 16 << power
     header = struct.pack(">L4H", TRUETYPE, count, search, power, 16 * count - search)
-    offset = 12 + ENTRY.size * count
+    offset = DIRECTORY_HEADER + ENTRY.size * count
     for tag, table in tables.items():
-        header += ENTRY.pack(tag.encode("ascii"), _sum(table), offset, len(table))
-        offset += len(_padded(table))
+        header += ENTRY.pack(tag.encode("ascii"), word_sum(table), offset, len(table))
+        offset += len(padded(table))
     return header
-
-
-def _adjusted(head: bytes, adjustment: int) -> bytes:
-    return head[:HEAD_ADJUSTMENT] + adjustment.to_bytes(4, "big") + head[HEAD_ADJUSTMENT + 4 :]
-
-
-def _padded(table: bytes) -> bytes:
-    return table + bytes(-len(table) % 4)
-
-
-def _sum(table: bytes) -> int:
-    words = array("I", _padded(table))
-    if sys.byteorder == "little":
-        words.byteswap()
-    return sum(words) & 0xFFFFFFFF

@@ -9,7 +9,6 @@ seal only from where documents differ; and joins it all once.
 from __future__ import annotations
 
 from binascii import b2a_base64
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -23,7 +22,7 @@ from factory.ofd.proof import proof
 from factory.ofd.xml import escaped
 from factory.page.fonts import Face
 from factory.page.marks import Code, Picture, Run
-from factory.pressing import Awaiting, Laid
+from factory.pressing import Awaiting, Laid, shared_characters
 from factory.profile import Profile
 from factory.seals import sm2
 from factory.seals.ses import read_seal
@@ -51,6 +50,7 @@ from factory.writers.pdf import JPEG_START
 
 VERSION = 1  #: another where a press gives other bytes for the same document
 SHARED_BY = 2  #: a character that one document in so many has is in the font of each
+MOST_BROUGHT = 100_000  #: glyphs, at 1 us each about what compiling takes
 MOST_SHARED = 192  #: characters of a font
 MOST_SHAPES, MOST_FONTS, MOST_TAGS, MOST_IMAGES = 32, 16, 1024, 256  #: that are kept
 NO_ID = bytes(ID_SIZE)
@@ -70,25 +70,10 @@ def compiled(sample: Sequence[Laid], identity: SesIdentity) -> OfdPress:
     return OfdPress(sample, identity)
 
 
-def shared_characters(sample: Sequence[Laid]) -> Mapping[Face, str]:
-    """Of each face, the characters that many of the documents print."""
-    counts: defaultdict[Face, Counter[str]] = defaultdict(Counter)
-    for laid in sample:
-        for (face, use), characters in used_faces(laid.placed).items():
-            if use is Use.DATA:
-                counts[face].update(sorted(characters))
-    least = len(sample) / SHARED_BY
-    return {
-        face: "".join(ch for ch, n in count.most_common(MOST_SHARED) if n >= least)
-        for face, count in counts.items()
-    }
-
-
 class OfdPress:
     """A template: one design with its fonts and one seal; see ``pressing.Press``.
 
-    ident:  hex digits of a SHA-256 over everything it depends on.
-    lacked: glyphs that its documents had to bring themselves so far.
+    ident: hex digits of a SHA-256 over everything it depends on.
     """
 
     def __init__(self, sample: Sequence[Laid], identity: SesIdentity) -> None:
@@ -102,7 +87,7 @@ class OfdPress:
         self._ids = dict(self._numbers.filled[0])
         self._labels = {key: said for key, said in used.items() if key[1] is Use.LABEL}
         self._fields = [field for _, field in fields_of(first)]
-        self._shared = shared_characters(sample)
+        self._shared = shared_characters(sample, one_in=SHARED_BY, most=MOST_SHARED)
         self._fonts: dict[Face, DataFont] = {}
         self._objects = Objects(self._font)
         self._images: dict[tuple[object, ...], str] = {}
@@ -110,8 +95,13 @@ class OfdPress:
         self._known_tags: dict[Body, bytes] = {}
         self._shapes: dict[tuple[object, ...], Shape] = {}
         self._valid = _validity(identity)
+        self._brought = 0  # glyphs
         self.ident = self._learnt(sample)
-        self.lacked = 0
+
+    @property
+    def is_worn(self) -> bool:
+        """The documents have brought as many glyphs as compiling takes time."""
+        return self._brought >= MOST_BROUGHT
 
     def fits(self, laid: Laid) -> bool:
         """Whether this template is for that document."""
@@ -197,6 +187,7 @@ class OfdPress:
         content = f"{shape.opening}{page.objects}{shape.closing}".encode()
         media = [page.media[name] for name in shape.media]
         fonts = [self._fonts[face].made(page.further[face]) for face, _ in shape.fonts]
+        self._brought += sum(map(len, page.further.values()))
         tags, tags_digest = self._tagged(laid, page.tagged)
         second = shape.attachments.filled((moment.second,))
         entry_values, entry = self._entry(laid, shape, moment, (content, twin, *media))

@@ -14,9 +14,7 @@ and its digest and its packed form are known beforehand,
 from __future__ import annotations
 
 import struct
-import sys
 import zlib
-from array import array
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -24,13 +22,26 @@ from typing import Any
 
 from factory.ofd.package import DEFLATED
 from factory.page.fonts import DESCRIBING_TABLES, EMBEDDED_TABLES, Face
-from factory.seals import sm2
-from factory.writers.ofd_fonts import (
+from factory.page.glyphs import Glyph, glyphs_of
+from factory.page.sfnt import (
+    ALL_ONES,
+    DIRECTORY_HEADER,
     ENTRY,
+    GLYPHS,
     HEAD_ADJUSTMENT,
-    LAST_BASIC,
+    LONG_PLACES,
     MAGIC_SUM,
     TRUETYPE,
+    WIDTHS,
+    WORD,
+    padded,
+    put,
+    tables_of,
+    word_sum,
+)
+from factory.seals import sm2
+from factory.writers.ofd_fonts import (
+    LAST_BASIC,
     UNICODE_BMP,
     UNICODE_FULL,
     WINDOWS,
@@ -41,15 +52,11 @@ from factory.writers.ofd_press_package import SUMS, Body, deflated, unpacked
 
 STEP = 64  #: bytes by which a glyph's place grows
 MOST_FURTHER, LARGEST = 64, 1024  #: glyphs and bytes of one; more is left to the reference writer
-MOST_KEPT = 8192  #: glyphs of a face
 MOST_FRAMES = 256
 SPARE = 2  #: glyphs without outlines, whose side bearings bring a sum to zero
-WORD, ALL_ONES = 4, 0xFFFFFFFF
 DIFFERING = ("glyf", "hmtx", "cmap")  #: as they stand in the file, after all others
-#: where other tables say how many glyphs and widths there are, which characters, which places
-GLYPHS, WIDTHS, CHARACTERS, LONG_PLACES = 4, 34, 64, 50
+CHARACTERS = 64  #: where ``OS/2`` says which there are
 START = 192  #: packed bytes by which a font is known
-COMPOUND = b"\xff\xff"  #: instead of the number of contours: made of other glyphs
 FIRST, LAST, LONG = 0x20, LAST_BASIC, b"\0\1"
 LAST_CHARACTER = chr(LAST_BASIC)
 
@@ -76,7 +83,7 @@ class DataFont:
     def __init__(self, face: Face, number: int, name: str, shared: str) -> None:
         """name: the font's.  shared: as far as they are plain."""
         self.number, self.name, self._face = number, name, face
-        self._glyphs = _Glyphs(face)
+        self._glyphs = _Plain(face)
         self.shared = frozenset(filter(self._plain, shared))
         self._front = _Front(face, name, sorted(self.shared), self._glyphs)
         self._frames: dict[tuple[int, int, int, int], _Frame] = {}
@@ -85,7 +92,7 @@ class DataFont:
     def made(self, further: Collection[str]) -> Font:
         """With these characters beside the shared ones."""
         try:
-            own = sorted([(self._glyphs[ch][1], ch) for ch in further])
+            own = sorted([(len(self._glyphs[ch].outline), ch) for ch in further])
             characters = [ch for _, ch in own]
             beyond = sum([ch > LAST_CHARACTER for ch in characters])
             return self._frame([size for size, _ in own], beyond).made(characters)
@@ -137,48 +144,36 @@ def _step(size: int) -> int:
 
 TABLES = EMBEDDED_TABLES | DESCRIBING_TABLES
 Stretch = tuple[int, int, int]  #: last and first code point, and glyph less code point
-Glyph = tuple[bytes, int, int, bytes, int]  #: outline, its bytes and sum; width and bearing, sum
 
 
-class _Glyphs(dict[str, Glyph]):
-    """Each character's glyph, taken out of the face when it is first asked for."""
+class _Plain:
+    """Glyphs of a face that stand alone."""
 
     def __init__(self, face: Face) -> None:
-        self._face = face
+        self._glyphs = glyphs_of(face)
+        self.missing = self._glyphs.missing
 
-    def __missing__(self, ch: str) -> Glyph:
-        subset = self._face.subset(ch, TABLES)
-        tables = tables_of(subset.data)
-        glyph = _glyph(tables, subset.glyphs[ch])
-        if glyph[0].startswith(COMPOUND):
+    def __getitem__(self, ch: str) -> Glyph:
+        found = self._glyphs[ch]
+        if found is None:
             raise _Intricate
-        if len(self) >= MOST_KEPT:
-            self.clear()
-        self[ch] = glyph
-        return glyph
-
-
-def _glyph(tables: dict[str, bytes], number: int) -> Glyph:
-    start, end = _places(tables)[number : number + 2]
-    outline = _padded(tables["glyf"][start:end])
-    width = _width(tables, number)
-    return outline, len(outline), _sum(outline), width, _sum(width)
+        return found
 
 
 class _Front:
     """What every file of a font holds: constant tables, and the shared glyphs."""
 
-    def __init__(self, face: Face, name: str, shared: Sequence[str], glyphs: _Glyphs) -> None:
+    def __init__(self, face: Face, name: str, shared: Sequence[str], glyphs: _Plain) -> None:
         tables = tables_of(named(face.subset(shared, TABLES), name))
-        kept = [_glyph(tables, 0), *(glyphs[ch] for ch in shared)]  # .notdef first
+        kept = [glyphs.missing, *(glyphs[ch] for ch in shared)]  # .notdef first
         self.tables = {tag: data for tag, data in tables.items() if tag not in DIFFERING}
         self.count = len(kept)
-        self.outlines = b"".join(glyph[0] for glyph in kept)
-        self.outlines_sum = sum(glyph[2] for glyph in kept)
+        self.outlines = b"".join(glyph.outline for glyph in kept)
+        self.outlines_sum = sum(glyph.outline_sum for glyph in kept)
         self.packed = flushed(self.outlines)
-        self.widths = b"".join(glyph[3] for glyph in kept)
-        self.widths_sum = sum(glyph[4] for glyph in kept)
-        self.places = [0, *accumulate(glyph[1] for glyph in kept)]
+        self.widths = b"".join(glyph.metric for glyph in kept)
+        self.widths_sum = sum(glyph.metric_sum for glyph in kept)
+        self.places = [0, *accumulate(len(glyph.outline) for glyph in kept)]
         self.ranges = _ranges(shared)
 
 
@@ -188,7 +183,7 @@ class _Frame:
     packed: the file up to the first of them, as it stands in a package.
     """
 
-    def __init__(self, front: _Front, glyphs: _Glyphs, places: Sequence[int], beyond: int) -> None:
+    def __init__(self, front: _Front, glyphs: _Plain, places: Sequence[int], beyond: int) -> None:
         """places: the size of each in bytes.  beyond: how many are beyond the basic plane."""
         self._shared, self._glyphs, self._sizes = front, glyphs, places
         count, stretches = front.count + len(places), len(front.ranges) + len(places)
@@ -231,7 +226,7 @@ class _Frame:
     def _rest(self, further: Sequence[str]) -> bytes:
         """What follows the front."""
         shared, glyphs = self._shared, [self._glyphs[ch] for ch in further]
-        outlines, _, sums, widths, width_sums = zip(*glyphs, strict=True) if glyphs else NONE
+        outlines, sums, widths, width_sums = zip(*glyphs, strict=True) if glyphs else NONE
         placed = [
             outline.ljust(size, b"\0") for outline, size in zip(outlines, self._sizes, strict=True)
         ]
@@ -257,12 +252,12 @@ class _Frame:
         )
         if stretches[-1][0] == LAST_BASIC:
             words = _FIRST_MAP + _format_4(stretches)
-            return words + _balance(_sum(words))
+            return words + _balance(word_sum(words))
         basic = _format_4([each for each in stretches if each[0] <= LAST_BASIC])
         records = struct.pack(">2H 2HL 2HL", 0, 2, WINDOWS, UNICODE_BMP, 20,
                               WINDOWS, UNICODE_FULL, 20 + len(basic))  # fmt: skip
         words = records + basic + _format_12(stretches)
-        return words + _balance(_sum(words))
+        return words + _balance(word_sum(words))
 
 
 _FIRST_MAP = struct.pack(">2H 2HL", 0, 1, WINDOWS, UNICODE_BMP, 12)
@@ -290,7 +285,7 @@ def _format_12(stretches: Sequence[Stretch]) -> bytes:
     return struct.pack(">2H3L", 12, 0, size, 0, len(groups)) + b"".join(groups)
 
 
-NONE: tuple[tuple[Any, ...], ...] = ((), (), (), (), ())
+NONE: tuple[tuple[Any, ...], ...] = ((), (), (), ())
 
 
 def _front_bytes(tables: dict[str, bytes], sizes: dict[str, int], outlines: int) -> bytes:
@@ -301,31 +296,31 @@ def _front_bytes(tables: dict[str, bytes], sizes: dict[str, int], outlines: int)
     """
     order = [*sorted(tables), *DIFFERING]
     lengths = {tag: len(data) for tag, data in tables.items()} | sizes
-    places, at = {}, 12 + ENTRY.size * len(order)
+    places, at = {}, DIRECTORY_HEADER + ENTRY.size * len(order)
     for tag in order:
         places[tag] = at
         at += -(-lengths[tag] // WORD) * WORD
     power = len(order).bit_length() - 1
     search = 16 << power
     directory = struct.pack(">L4H", TRUETYPE, len(order), search, power, 16 * len(order) - search)
-    sums = {tag: _sum(data) for tag, data in tables.items()} | {"glyf": outlines & ALL_ONES}
+    sums = {tag: word_sum(data) for tag, data in tables.items()} | {"glyf": outlines & ALL_ONES}
     for tag in sorted(order):
         checked = sums.get(tag, 0)
         directory += ENTRY.pack(tag.encode("ascii"), checked, places[tag], lengths[tag])
-    total = _sum(directory) + sum(sums.values())
+    total = word_sum(directory) + sum(sums.values())
     adjustment = (MAGIC_SUM - total & ALL_ONES).to_bytes(WORD)
-    tables = tables | {"head": _put(tables["head"], HEAD_ADJUSTMENT, adjustment)}
-    return directory + b"".join(_padded(tables[tag]) for tag in sorted(tables))
+    tables = tables | {"head": put(tables["head"], HEAD_ADJUSTMENT, adjustment)}
+    return directory + b"".join(padded(tables[tag]) for tag in sorted(tables))
 
 
 def _counted(tables: dict[str, bytes], count: int) -> dict[str, bytes]:
     """The constant tables with so many glyphs that have a width of their own."""
-    head = _put(tables["head"], HEAD_ADJUSTMENT, bytes(WORD))
+    head = put(tables["head"], HEAD_ADJUSTMENT, bytes(WORD))
     return tables | {
-        "head": _put(head, LONG_PLACES, LONG),
-        "hhea": _put(tables["hhea"], WIDTHS, count.to_bytes(2)),
-        "maxp": _put(tables["maxp"], GLYPHS, (count + SPARE).to_bytes(2)),
-        "OS/2": _put(tables["OS/2"], CHARACTERS, struct.pack(">2H", FIRST, LAST)),
+        "head": put(head, LONG_PLACES, LONG),
+        "hhea": put(tables["hhea"], WIDTHS, count.to_bytes(2)),
+        "maxp": put(tables["maxp"], GLYPHS, (count + SPARE).to_bytes(2)),
+        "OS/2": put(tables["OS/2"], CHARACTERS, struct.pack(">2H", FIRST, LAST)),
     }
 
 
@@ -341,49 +336,6 @@ def _ranges(shared: Iterable[str]) -> list[Stretch]:
     return [*found, (LAST_BASIC, LAST_BASIC, 1)]
 
 
-def tables_of(font: bytes) -> dict[str, bytes]:
-    """The tables of a TrueType file by tag."""
-    (count,) = struct.unpack_from(">H", font, 4)
-    entries = (ENTRY.unpack_from(font, 12 + ENTRY.size * n) for n in range(count))
-    return {tag.decode("ascii"): font[at : at + size] for tag, _, at, size in entries}
-
-
-def _count(tables: dict[str, bytes]) -> int:
-    return int.from_bytes(tables["maxp"][GLYPHS : GLYPHS + 2])
-
-
-def _places(tables: dict[str, bytes]) -> Sequence[int]:
-    count = _count(tables) + 1
-    if tables["head"][LONG_PLACES + 1]:
-        return struct.unpack_from(f">{count}L", tables["loca"])
-    return [2 * half for half in struct.unpack_from(f">{count}H", tables["loca"])]
-
-
-def _width(tables: dict[str, bytes], number: int) -> bytes:
-    """Advance and left side bearing; the last advance holds for all further glyphs."""
-    widths = int.from_bytes(tables["hhea"][WIDTHS : WIDTHS + 2])
-    table = tables["hmtx"]
-    if number < widths:
-        return table[WORD * number : WORD * (number + 1)]
-    at = WORD * widths + 2 * (number - widths)
-    return table[WORD * (widths - 1) :][:2] + table[at : at + 2]
-
-
-def _put(table: bytes, at: int, data: bytes) -> bytes:
-    return table[:at] + data + table[at + len(data) :]
-
-
-def _padded(table: bytes) -> bytes:
-    return table + bytes(-len(table) % WORD)
-
-
 def _balance(total: int) -> bytes:
     """What brings a sum of words to zero."""
     return (-total & ALL_ONES).to_bytes(WORD)
-
-
-def _sum(table: bytes) -> int:
-    words = array("I", _padded(table))
-    if sys.byteorder == "little":
-        words.byteswap()
-    return sum(words) & ALL_ONES

@@ -12,21 +12,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from factory.errors import FieldError, PressUnableError, SealRefusedError
+from factory.errors import PressUnableError
 from factory.model import SHANGHAI
 from factory.ofd.package import DEFLATED, STORED, Member
-from factory.ofd.proof import proof
 from factory.ofd.xml import escaped
 from factory.page.fonts import Face
-from factory.page.marks import AUTHORITY_SEAL, TWIN, Value
+from factory.page.marks import TWIN, Value
 from factory.pressing import Laid
 from factory.seals import ofd as ofd_seal
 from factory.seals import sm2
 from factory.seals.ofd import ENTRY, TIME, Prepared
 from factory.seals.signer import SesIdentity
-from factory.writers import ofd
-from factory.writers.ofd import OfdNames, tags
+from factory.writers.ofd import tags
 from factory.writers.ofd_fonts import EmbeddedFont, Use, embedded
+from factory.writers.ofd_laid import constant_data, drawn, in_one_line, names_of
 from factory.writers.ofd_members import DOCUMENT
 from factory.writers.ofd_numbers import Numbers, used_faces
 from factory.writers.ofd_press_holes import Holed, cut
@@ -114,48 +113,13 @@ def referred(laid: Laid, identity: SesIdentity) -> Reference:
 
     PermanentError: the document cannot be made.
     """
-    box = laid.placed.signature(AUTHORITY_SEAL)
-    if box is None:
-        raise SealRefusedError("the sheet has no place for a seal")
-    if laid.twin is None:
-        raise FieldError("twin", "GB/T 36905-2018", "an OFD carries the face as data")
-    rules = laid.profile.ofd
-    drawn = ofd.draw(
-        laid.placed,
-        laid.pictures,
-        title=laid.title,
-        created=laid.created,
-        twin=laid.twin,
-        licence_id=laid.licence_id,
-        names=OfdNames(licence_id=rules.licence_id, tags=rules.tags),
-        metadata=metadata_of(laid),
-    )
-    proof(drawn, laid.placed)
+    members = drawn(laid)
     return Reference(
         laid=laid,
         numbers=Numbers.of(laid.placed),
-        drawn=drawn,
-        prepared=ofd_seal.prepare(drawn, box, identity, now=laid.created),
+        drawn=tuple(members),
+        prepared=ofd_seal.prepare(members, laid.seal_box, identity, now=laid.created),
     )
-
-
-def metadata_of(laid: Laid) -> Metadata:
-    """The CustomDatas that the register wants, by their names there."""
-    known = constant_data(laid)
-    return {
-        each.name: known.get(each.field) or differing(laid.values, each.field)
-        for each in laid.profile.ofd.data
-    }
-
-
-def constant_data(laid: Laid) -> Metadata:
-    """Fields that are the same for all documents of a design."""
-    authority = laid.profile.authority
-    return {
-        "title": laid.title,
-        "authority.name": authority.name,
-        "authority.credit_code": authority.credit_code,
-    }
 
 
 def differing(values: Mapping[str, Value], name: str) -> str:
@@ -163,7 +127,7 @@ def differing(values: Mapping[str, Value], name: str) -> str:
     value = values.get(name)
     if value is None:
         raise PressUnableError("nothing prints a field that the register wants as data")
-    return value if isinstance(value, str) else " ".join(value)
+    return in_one_line(value)
 
 
 def shape_of(made: Reference, objects: str, identity: SesIdentity) -> Shape:
@@ -231,8 +195,7 @@ def _methods(made: Reference, fonts: Iterable[str], media: Iterable[str]) -> Map
 
 def tags_of(laid: Laid, numbers: Numbers) -> Member:
     """Which objects print which field, as the reference says it."""
-    rules = laid.profile.ofd
-    *_, found = tags(laid.placed, numbers, OfdNames(licence_id=rules.licence_id, tags=rules.tags))
+    *_, found = tags(laid.placed, numbers, names_of(laid))
     return found
 
 

@@ -14,12 +14,12 @@ from factory.errors import PressUnableError
 from factory.page.fonts import Face
 from factory.page.glyphs import glyphs_of
 from factory.writers.pdf_fonts import EM, ENTRIES_PER_BLOCK, STEM_V, SYMBOLIC, TO_UNICODE
+from factory.writers.pdf_template import STREAM
 
 PARTS = 4  #: objects of one font
 MOST_KEPT = 256
 TAG = "OWNAAA"  #: no constant subset has this one (9.6.4): see ``EmbeddedFont.base_name``
 BEFORE, AFTER = (part.encode("ascii") for part in TO_UNICODE.split("{blocks}"))
-STREAM = b"%d 0 obj\n<<%s/Length %d>>\nstream\n%s\nendstream\nendobj\n"
 
 
 class OwnFont:

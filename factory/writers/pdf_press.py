@@ -11,7 +11,6 @@ fixed width, so that each offset is known beforehand::
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,8 +25,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from factory.errors import PressUnableError, SelfCheckError
 from factory.model import SHANGHAI
 from factory.page.fonts import Face
-from factory.page.marks import AUTHORITY_SEAL, Picture, Run, SignatureBox
-from factory.pressing import Awaiting, Laid
+from factory.page.marks import AUTHORITY_SEAL, Picture
+from factory.pressing import Awaiting, Laid, shared_characters
 from factory.seals import pades
 from factory.seals.cms import Stencil
 from factory.seals.pades import Prepared, refuse_unfit
@@ -40,7 +39,9 @@ from factory.writers.pdf_template import (
     FONTS,
     IN_USE,
     INFO,
+    OBJECT,
     SIGNATURE,
+    STREAM,
     TWIN,
     XMP,
     Template,
@@ -51,10 +52,9 @@ from factory.writers.pdf_words import OWN_NAME, Writing
 VERSION = 1  #: another where a press gives other bytes for the same document
 SHARED_BY = 4  #: a character that one document in so many has goes into the constant font
 MOST_SHARED = 160  #: characters of a constant font
+MOST_BROUGHT = 10_000  #: glyphs, at 2 us each about what compiling takes
 PLAIN = re.compile(r"[0-9A-Za-z.]*", re.ASCII)
 MARKER = "\ue000"  #: of private use: stands for a licence id where the words around it are kept
-STREAM = b"%d 0 obj\n<<%s/Length %d>>\nstream\n%s\nendstream\nendobj\n"
-OBJECT = b"%d 0 obj\n<<%s>>\nendobj\n"
 SIGNED = b"%d 0 obj\n<<%s/M(%s)/ByteRange[0 %010d %010d %010d]/Contents"
 SIGNED_END = b">>\nendobj\n"
 TRAILER = b"trailer\n<</Size %d/Root %d 0 R/Info %d 0 R/ID[<%s><%s>]>>\nstartxref\n%d\n%%%%EOF\n"
@@ -75,30 +75,8 @@ def compiled(sample: Sequence[Laid], identity: SealIdentity) -> PdfPress:
         raise PressUnableError("not one page with a place for a seal")
     if isinstance(identity.signer, LaterSigner):
         raise PressUnableError("its seal may come later, for the same bytes")
-    return PdfPress(first, shared_characters(sample), identity)
-
-
-def shared_characters(sample: Sequence[Laid]) -> Mapping[Face, str]:
-    """Of each face, the characters that many of the documents print."""
-    counts: defaultdict[Face, Counter[str]] = defaultdict(Counter)
-    for laid in sample:
-        printed: defaultdict[Face, set[str]] = defaultdict(set)
-        for mark in laid.placed.pages[0].filled:
-            if isinstance(mark, Run):
-                printed[mark.face].update(mark.text)
-        for face, characters in printed.items():
-            counts[face].update(characters)
-    least = max(min(2, len(sample)), len(sample) / SHARED_BY)
-    shared = {
-        face: "".join(sorted(ch for ch, n in _commonest(count) if n >= least))
-        for face, count in counts.items()
-    }
-    return {face: characters for face, characters in shared.items() if characters}
-
-
-def _commonest(count: Counter[str]) -> Sequence[tuple[str, int]]:
-    """As many as are shared at most; of equally common ones always the same."""
-    return sorted(count.items(), key=lambda each: (-each[1], each[0]))[:MOST_SHARED]
+    shared = shared_characters(sample, one_in=SHARED_BY, most=MOST_SHARED)
+    return PdfPress(first, shared, identity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +96,7 @@ class PdfPress:
         placed = first.placed
         self._first, self._identity = first, identity
         self._fixed, self._roles = placed.pages[0].fixed, _roles(first)
-        self._box, self._public = _seal_box(first), identity.signing_cert.public_key()
+        self._box, self._public = first.seal_box, identity.signing_cert.public_key()
         blank = replace(placed, pages=(replace(placed.pages[0], filled=()),))
         prepared = self._prepared(replace(first, placed=blank), shared)
         template = self._template = flattened(prepared.document, self._roles)
@@ -136,7 +114,7 @@ class PdfPress:
             b"/%s %d 0 R" % (name.encode("ascii"), n) for name, n in template.fonts.items()
         )
         self._moments: dict[datetime, _Moment] = {}
-        self.lacked = 0
+        self._brought = 0  # glyphs
         self.ident = _ident(first, template, self._stencil)
 
     def _prepared(self, blank: Laid, shared: Mapping[Face, str]) -> Prepared:
@@ -151,6 +129,11 @@ class PdfPress:
             spare=shared,
         )
         return pades.prepare(document, self._box, self._identity, now=blank.created)
+
+    @property
+    def is_worn(self) -> bool:
+        """The documents have brought as many glyphs as compiling takes time."""
+        return self._brought >= MOST_BROUGHT
 
     def fits(self, laid: Laid) -> bool:
         """Of the same design, title, pictures and parts."""
@@ -184,7 +167,7 @@ class PdfPress:
         for place, (face, characters) in enumerate(brought.items()):
             font = self._own.get(face) or self._font(face)
             parts += font.objects(characters, first + PARTS * place)
-            self.lacked += len(characters)
+            self._brought += len(characters)
         return self._closed(parts, constant, moment)
 
     def _closed(self, parts: list[bytes], constant: int, moment: _Moment) -> Awaiting:
@@ -311,13 +294,6 @@ def _roles(laid: Laid) -> tuple[str, ...]:
     """Of the pictures that are printed."""
     marks = laid.placed.pages[0].filled
     return tuple(sorted(mark.role for mark in marks if isinstance(mark, Picture)))
-
-
-def _seal_box(laid: Laid) -> SignatureBox:
-    box = laid.placed.signature(AUTHORITY_SEAL)
-    if box is None:
-        raise PressUnableError("no place for a seal")
-    return box
 
 
 def _licence(laid: Laid) -> str:

@@ -22,6 +22,8 @@ MARK = pikepdf.Name("/Differs")
 DIFFERS_IN_SIGNATURE = frozenset({"/ByteRange", "/Contents", "/M"})
 FREE = b"0000000000 65535 f \n"
 IN_USE = b"%010d 00000 n \n"
+OBJECT = b"%d 0 obj\n<<%s>>\nendobj\n"
+STREAM = b"%d 0 obj\n<<%s/Length %d>>\nstream\n%s\nendstream\nendobj\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,11 +23,11 @@ from factory.model import Format, Kind
 from factory.page.fonts import FontBook
 from factory.page.marks import Run
 from factory.page.watermark import marked
-from factory.pressing import Laid
+from factory.pressing import Laid, shared_characters
 from factory.seals.signer import LaterSigner, SealIdentity
 from factory.seals.soft import SoftSigner
-from factory.writers import pdf_press, pdf_words
-from factory.writers.pdf_press import PdfPress, compiled, shared_characters
+from factory.writers import pdf_words
+from factory.writers.pdf_press import PdfPress, compiled
 from jobs.preview import Studio
 from storage import testca
 from tests.factory.pressed import (
@@ -357,7 +357,7 @@ def test_a_template_has_the_characters_that_its_documents_share(rooms: Studio) -
     names = ("王𠀁", "李𠀁", "张三", "陈㐀")
     orders = [plain(rooms, CONSTRUCTOR, also={"name": name}) for name in names]
 
-    [kai, rare] = shared_characters(orders).values()
+    [kai, rare] = shared_characters(orders, one_in=4, most=160).values()
 
     assert "工" in kai
     assert not set("王李张") & set(kai)
@@ -365,11 +365,9 @@ def test_a_template_has_the_characters_that_its_documents_share(rooms: Studio) -
 
 
 def test_of_too_many_shared_characters_always_the_same_are_taken(
-    order: Laid, monkeypatch: pytest.MonkeyPatch
+    order: Laid,
 ) -> None:
-    monkeypatch.setattr(pdf_press, "MOST_SHARED", 5)
-
-    [few] = shared_characters([order]).values()
+    [few] = shared_characters([order], one_in=4, most=5).values()
 
     printed = {
         ch for mark in order.placed.pages[0].filled if isinstance(mark, Run) for ch in mark.text

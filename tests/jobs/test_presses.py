@@ -127,7 +127,7 @@ class Spoilt:
 
     press: Press
     spoil: Callable[[bytes], bytes]
-    lacked: int = 0
+    is_worn: bool = False
 
     @property
     def ident(self) -> str:
