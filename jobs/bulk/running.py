@@ -81,7 +81,7 @@ def _order_next(plant: Plant, tx: Tx, batch: Batch) -> bool:
 
 def window(plant: Plant) -> int:
     """How many chunks of a batch are at work or wait for a worker."""
-    return max(1, plant.settings.bulk_workers) + 1
+    return 2 * max(1, plant.settings.bulk_workers) + 1
 
 
 def rate_of(plant: Plant, tx: Tx, batch: Batch) -> float | None:
@@ -95,7 +95,7 @@ def rate_of(plant: Plant, tx: Tx, batch: Batch) -> float | None:
 def _chunk_items(plant: Plant, tx: Tx, batch: Batch, rate: float | None) -> int:
     """A chunk's size: a small batch is cut so that all workers have some of it."""
     most = plant.settings.chunk_items
-    shares = 2 * window(plant)
+    shares = window(plant)
     left = items.pending_count(tx, batch.id, most=most * shares)
     size = min(most, max(LEAST_ITEMS, -(-left // shares)))
     return min(size, max(1, int(rate * PACED_SECONDS / 60))) if rate else size

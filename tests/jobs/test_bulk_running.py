@@ -163,7 +163,7 @@ def test_no_more_chunks_are_at_work_than_the_window_holds(plant: Plant, batch: B
     for _ in range(5):
         steps.advance(plant, batch)
 
-    assert len(open_chunks(plant)) == running.window(plant) == 2
+    assert len(open_chunks(plant)) == running.window(plant) == 3
 
 
 def test_each_chunk_that_is_made_lets_the_next_one_in(plant: Plant, batch: BatchId) -> None:
@@ -173,14 +173,14 @@ def test_each_chunk_that_is_made_lets_the_next_one_in(plant: Plant, batch: Batch
     make_next(plant, batch)
 
     assert len(bells(plant, "batch")) == before + 1
-    assert len(open_chunks(plant)) == 2
-    assert len(chunks_of(plant, batch)) == 4
+    assert len(open_chunks(plant)) == 3
+    assert len(chunks_of(plant, batch)) == 5
 
 
 def test_a_chunk_is_no_larger_than_it_may_be(plant: Plant, batch: BatchId) -> None:
     make_next(plant, batch)
 
-    assert at(plant, batch).ordered == 4  # two chunks of two
+    assert at(plant, batch).ordered == 6  # three chunks of two
 
 
 def test_a_large_batch_does_not_delay_a_small_one(plant: Plant, batch: BatchId) -> None:
