@@ -6,8 +6,10 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import date, datetime
+from functools import cache
 
-from sqlalchemy import ColumnElement, case, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, bindparam, case, func, insert, literal, select, update
+from sqlalchemy.sql.base import Executable
 
 from factory.errors import ConflictError
 from factory.lifecycle import Turn, after, before
@@ -164,14 +166,18 @@ def brought(tx: Tx, registration_ids: Sequence[int]) -> Mapping[int, Brought]:
 
 def is_shared(tx: Tx, licence: LicenceId, registration_id: int) -> bool:
     """Whether another registration has an edition under the same type, issuer and serial."""
-    c, stem = t.edition.c, licence.certificate
-    rows = tx.run(
-        select(c.licence_id).where(
-            c.licence_id.between(f"{stem}.000", f"{stem}.999.Z"),
-            c.registration_id != registration_id,
-        )
+    stem = licence.certificate
+    given = {"first": f"{stem}.000", "last": f"{stem}.999.Z", "own": registration_id}
+    return any(found.startswith(f"{stem}.") for found in tx.run(_sharing(), given).scalars())
+
+
+@cache
+def _sharing() -> Executable:
+    c = t.edition.c
+    return select(c.licence_id).where(
+        c.licence_id.between(bindparam("first"), bindparam("last")),
+        c.registration_id != bindparam("own"),
     )
-    return any(found.startswith(f"{stem}.") for found in rows.scalars())
 
 
 def newest(tx: Tx, registration_id: int) -> Newest | None:
