@@ -30,6 +30,9 @@ from factory.pictures import normalise_signature
 from factory.profile import Profile
 from factory.versions import Versions
 from factory.writers.pdf import draw
+from jobs.preview import Studio
+from tests.factory.sealing import World, new_world
+from tests.studios import studio
 
 FONT_DIRS = os.environ.get("FACTORY_FONT_DIRS", "/usr/share/fonts/truetype")
 LICENCE_ID = (
@@ -114,6 +117,18 @@ def font_files(absent: Callable[[str], None]) -> dict[str, bytes]:
 def fontbook(font_files: dict[str, bytes]) -> FontBook:
     """The faces that this product prints with."""
     return assemble(font_files)
+
+
+@pytest.fixture(scope="module")
+def rooms(fontbook: FontBook) -> Studio:
+    """Where documents of every register are laid out and looked at."""
+    return studio(fontbook)
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    """Keys and certificates of a small world."""
+    return new_world()
 
 
 @pytest.fixture(scope="session")

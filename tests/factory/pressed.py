@@ -140,7 +140,11 @@ def random_laid(rooms: Studio, design: Design, count: int) -> list[Laid]:
         phases=(Phase.generate,),
         suppress_health_check=list(HealthCheck),
     )
-    @given(_cases(rooms, design), _LEFT_OUT, st.sampled_from((True, True, False)))
+    @given(
+        cases(rooms, design, _FURTHER_NAMES, _FURTHER_EMPLOYERS),
+        _LEFT_OUT,
+        st.sampled_from((True, True, False)),
+    )
     def each(case: Case, left_out: frozenset[str], with_twin: bool) -> None:
         if len(found) == count:
             return
@@ -154,12 +158,22 @@ def random_laid(rooms: Studio, design: Design, count: int) -> list[Laid]:
     return found
 
 
+_FURTHER_NAMES = NAMES | st.text("王小明𬭎" + FURTHER, min_size=2, max_size=5)
+_FURTHER_EMPLOYERS = EMPLOYERS | st.text("建设" + FURTHER, min_size=3, max_size=9).map(
+    "{}公司".format
+)
 _LEFT_OUT = st.sampled_from(
     [*[frozenset[str]()] * 5, *map(frozenset, ({"photo"}, {"signature"}, {"photo", "signature"}))]
 )
 
 
-def _cases(rooms: Studio, design: Design) -> st.SearchStrategy[Case]:
+def cases(
+    rooms: Studio,
+    design: Design,
+    names: st.SearchStrategy[str] = NAMES,
+    employers: st.SearchStrategy[str] = EMPLOYERS,
+) -> st.SearchStrategy[Case]:
+    """Certificates of that design, of all sorts of people."""
     profile = rooms.installed[design.register].on(design.first)
     return st.builds(
         lambda kind, seed, name, employer, count: Case(
@@ -173,8 +187,8 @@ def _cases(rooms: Studio, design: Design) -> st.SearchStrategy[Case]:
         ),
         st.sampled_from(leading(rooms, design)),
         st.integers(1, 99_999),
-        NAMES | st.text("王小明𬭎" + FURTHER, min_size=2, max_size=5),
-        EMPLOYERS | st.text("建设" + FURTHER, min_size=3, max_size=9).map("{}公司".format),
+        names,
+        employers,
         st.integers(1, 6),
     )
 

@@ -19,14 +19,9 @@ from factory.seals import pades
 from factory.verify import self_check
 from factory.writers.pdf import draw
 from tests.factory.documents import PROFILES, SAVED, applied, form
-from tests.factory.sealing import NOW, World, new_world
+from tests.factory.sealing import NOW, World
 
 SHANGHAI, COST = PROFILES["shanghai-constructor"], PROFILES["shanghai-cost-engineer"]
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return new_world()
 
 
 @pytest.fixture(scope="session")

@@ -50,8 +50,7 @@ from factory.page.rows import Table
 from factory.page.sheet import layout
 from jobs.preview import MAKERS, Studio, parsed
 from tests.changing import replace
-from tests.factory.pressed import DESIGNS, Design, code, leading
-from tests.random_cases import EMPLOYERS, NAMES
+from tests.factory.pressed import DESIGNS, cases, code
 from tests.studios import studio
 
 SPOILED = int(os.environ.get("TEST_GLANCES", "60"))  #: of each design
@@ -119,7 +118,7 @@ def shelf(request: pytest.FixtureRequest, rooms: Studio) -> list[Document]:
     found: list[Document] = []
 
     @settings(RANDOM, max_examples=4 * EACH, derandomize=True)
-    @given(_cases(rooms, request.param), st.sampled_from(({}, {}, {"photo"}, {"signature"})))
+    @given(cases(rooms, request.param), st.sampled_from(({}, {}, {"photo"}, {"signature"})))
     def each(case: Case, without: frozenset[str]) -> None:
         try:
             found.append(_document(rooms, case, without))
@@ -129,26 +128,6 @@ def shelf(request: pytest.FixtureRequest, rooms: Studio) -> list[Document]:
     each()
     assert len(found) >= EACH
     return found
-
-
-def _cases(rooms: Studio, design: Design) -> st.SearchStrategy[Case]:
-    profile = rooms.installed[design.register].on(design.first)
-    return st.builds(
-        lambda kind, seed, name, employer, count: Case(
-            profile=profile,
-            kind=kind,
-            seed=seed,
-            first=design.first,
-            also={"name": name},
-            employer=employer,
-            count=count,
-        ),
-        st.sampled_from(leading(rooms, design)),
-        st.integers(1, 99_999),
-        NAMES,
-        EMPLOYERS,
-        st.integers(1, 6),
-    )
 
 
 def _document(

@@ -24,11 +24,6 @@ DOCUMENTS = shown()
 NAMES = [f"{kind}/{name}-{asked}" for kind, name, asked in DOCUMENTS]
 
 
-@pytest.fixture(scope="module")
-def rooms(fontbook: FontBook) -> Studio:
-    return studio(fontbook)
-
-
 def drawn(rooms: Studio, kind: Kind, name: str, asked: ApplicationType, seed: int = 1) -> Drawn:
     rules = rooms.installed[name].on(TODAY)
     return rooms.draw(kind, rooms.specimen(kind, rules, asked, seed))

@@ -41,7 +41,7 @@ from jobs.preview import Drawn, Studio
 from tests import judges, ofd_judges
 from tests.random_cases import HAN, RARE, cases, draw
 from tests.seal_making import NOW, OTHER_AUTHORITY, authority_ca, identity
-from tests.studios import TODAY, studio
+from tests.studios import TODAY
 
 ORDERS = int(os.environ.get("TEST_OFD_ORDERS", "150"))
 REGISTERS = ("gansu-constructor", "shanghai-cost-engineer")
@@ -54,11 +54,6 @@ OTHERWISE = (
     "/Signature.xml",
     "/SignedValue.dat",
 )  #: the fonts, and what their digests are in
-
-
-@pytest.fixture(scope="module")
-def rooms(fontbook: FontBook) -> Studio:
-    return studio(fontbook)
 
 
 @pytest.fixture(scope="module")

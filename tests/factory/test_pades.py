@@ -12,14 +12,9 @@ from factory.seals.signer import SealIdentity
 from factory.seals.soft import SoftSigner
 from storage import testca
 from tests import judges
-from tests.factory.sealing import FIELD, NOW, World, new_world, seal, with_certificate
+from tests.factory.sealing import FIELD, NOW, World, seal, with_certificate
 
 Face = dict[str, object]
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return new_world()
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from PIL import Image
 from factory.errors import PictureError, PressUnableError, SealRefusedError
 from factory.making import MAKINGS
 from factory.model import Format, Kind
-from factory.page.fonts import FontBook
 from factory.page.marks import Run
 from factory.page.watermark import marked
 from factory.pressing import Laid, shared_characters
@@ -40,24 +39,13 @@ from tests.factory.pressed import (
     signed,
     worded,
 )
-from tests.factory.sealing import NOW, World, new_identity, new_world, red_ring
-from tests.studios import studio
+from tests.factory.sealing import NOW, World, new_identity, red_ring
 
 CONSTRUCTOR, ENGINEER = DESIGNS[0], DESIGNS[4]
 SECOND = timedelta(seconds=1)
 ROOT = Path(__file__).parents[2]
 
 Change = Callable[[Laid], Laid]
-
-
-@pytest.fixture(scope="module")
-def rooms(fontbook: FontBook) -> Studio:
-    return studio(fontbook)
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return new_world()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from factory.errors import SelfCheckError
-from factory.page.fonts import FontBook
 from factory.pressing import Laid
 from factory.seals.cms import Container
 from factory.seals.pades import spliced
@@ -20,8 +19,7 @@ from factory.seals.signer import SealIdentity
 from factory.writers.pdf_press import PdfPress, compiled
 from jobs.preview import Studio
 from tests.factory.pressed import DESIGNS, by_reference, plain, sealed, worded
-from tests.factory.sealing import World, new_identity, new_world
-from tests.studios import studio
+from tests.factory.sealing import World, new_identity
 
 SEED = 20261121
 
@@ -43,16 +41,6 @@ PARTS = (
 )
 
 Change = Callable[[bytes], bytes]
-
-
-@pytest.fixture(scope="module")
-def rooms(fontbook: FontBook) -> Studio:
-    return studio(fontbook)
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return new_world()
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ from tests.factory.pressed import (
     plain,
     random_laid,
 )
-from tests.factory.sealing import World, new_world
+from tests.factory.sealing import World
 from tests.studios import studio
 
 ORDERS = int(os.environ.get("TEST_PRESS_ORDERS", "60"))
@@ -61,11 +61,6 @@ NOT_SAID = frozenset(
 @pytest.fixture(scope="module")
 def rooms(fontbook: FontBook) -> Studio:
     return studio(fontbook, sixth=True)
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return new_world()
 
 
 @pytest.fixture(scope="module", params=DESIGNS, ids=str)

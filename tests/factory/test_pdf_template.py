@@ -10,7 +10,6 @@ from typing import Any
 import pikepdf
 import pytest
 
-from factory.page.fonts import FontBook
 from factory.page.marks import AUTHORITY_SEAL
 from factory.pressing import Laid
 from factory.seals import pades
@@ -18,8 +17,7 @@ from factory.writers import pdf
 from factory.writers.pdf_template import IN_USE, Template, flattened
 from jobs.preview import Studio
 from tests.factory.pressed import DESIGNS, plain
-from tests.factory.sealing import World, new_world
-from tests.studios import studio
+from tests.factory.sealing import World
 
 BEGUN = re.compile(rb"(\d+) 0 obj\n")
 REFERENCE = re.compile(rb"\b(\d+) 0 R\b")
@@ -30,16 +28,6 @@ VALUES = (
     b"/F <00ff>/G /N#20ame/H [<</I 1>>]>>"
 )
 LATER = timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def rooms(fontbook: FontBook) -> Studio:
-    return studio(fontbook)
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return new_world()
 
 
 @pytest.fixture(scope="module", params=DESIGNS[3:6], ids=str)

@@ -18,7 +18,7 @@ from factory.page.sheet import Placed
 from factory.writers import srgb
 from factory.writers.pdf import draw
 from tests import judges
-from tests.factory.sealing import NOW, World, new_world, seal
+from tests.factory.sealing import NOW, World, seal
 
 Face = dict[str, object]
 NewFace = Callable[..., Face]
@@ -34,11 +34,6 @@ NAMES = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "xmp": "http://ns.adobe.com/xap/1.0/",
 }
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return new_world()
 
 
 @pytest.fixture

@@ -23,12 +23,12 @@ from factory.errors import InvalidEventError, LintError, PermanentError, Unprint
 from factory.kinds import KINDS
 from factory.model import Kind
 from factory.page import extract
-from factory.page.fonts import FACES, FontBook
+from factory.page.fonts import FACES
 from factory.page.marks import MM_PER_PT, Run
 from factory.page.proof import plain, proof
 from jobs.preview import Drawn, Studio
 from tests.random_cases import DOCUMENTS, cases, draw
-from tests.studios import TODAY, studio
+from tests.studios import TODAY
 
 FACES_EACH = int(os.environ.get("TEST_FACES_EACH", "40"))
 AT_ONCE = 500  #: documents one pdftotext reads
@@ -47,11 +47,6 @@ class Read:
 
     drawn: Drawn
     text: str
-
-
-@pytest.fixture(scope="module")
-def rooms(fontbook: FontBook) -> Studio:
-    return studio(fontbook)
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -19,7 +19,6 @@ from factory.errors import InvalidEventError, LintError, UnprintableError
 from factory.making import MAKINGS
 from factory.model import Format, Kind
 from factory.ofd.package import Member, opened, packed
-from factory.page.fonts import FontBook
 from factory.page.marks import Run
 from factory.page.proof import plain
 from factory.seals.signer import SesIdentity
@@ -28,7 +27,7 @@ from jobs.preview import Drawn, Studio
 from tests import judges, ofd_judges
 from tests.random_cases import cases, draw
 from tests.seal_making import NOW, authority_ca, identity
-from tests.studios import TODAY, studio
+from tests.studios import TODAY
 
 ORDERS = int(os.environ.get("TEST_OFD_ORDERS", "60"))
 SEEN_EVERY = 20  #: of so many one is drawn by ofd-cli
@@ -44,11 +43,6 @@ class Made:
 
     drawn: Drawn
     data: bytes
-
-
-@pytest.fixture(scope="module")
-def rooms(fontbook: FontBook) -> Studio:
-    return studio(fontbook)
 
 
 @pytest.mark.parametrize("register", REGISTERS)

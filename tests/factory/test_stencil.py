@@ -19,11 +19,6 @@ LONGEST = {"example-p256": 72, "example-rsa2048": 256}  #: bytes of a signature
 MANY = 400  #: signatures, among which the lengths that are usual occur
 
 
-@pytest.fixture(scope="module")
-def world() -> World:
-    return new_world()
-
-
 @pytest.fixture(scope="module", params=["p256", "rsa"])
 def identity(request: pytest.FixtureRequest, world: World) -> SealIdentity:
     chosen: SealIdentity = getattr(world, request.param)

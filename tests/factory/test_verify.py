@@ -38,11 +38,6 @@ from tests.factory.sealing import FIELD, NOW, World, new_world, seal
 Face = dict[str, object]
 
 
-@pytest.fixture(scope="module")
-def world() -> World:
-    return new_world()
-
-
 @pytest.fixture
 def page(draw_pdf: Callable[[Face], bytes], new_face: Callable[..., Face]) -> bytes:
     return draw_pdf(new_face())
