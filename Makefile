@@ -66,8 +66,10 @@ soak: setup-test ## Long campaigns: SEEDS=40, FACES=2000, OFD_ORDERS=20000, PRES
 	@set -o pipefail; TEST_OFD_ORDERS=$(OFD_ORDERS) $(PY) -m pytest -n 2 --dist worksteal \
 		tests/factory/test_random_ofd.py -v --no-header --durations=5 --timeout=14400 \
 		| tee docs/soak/ofd.log
-	@set -o pipefail; TEST_PRESS_ORDERS=$(PRESS_ORDERS) $(PY) -m pytest -n 2 --dist worksteal \
-		tests/factory/test_pdf_press_equality.py -v --no-header --durations=5 --timeout=7200 \
+	@set -o pipefail; TEST_PRESS_ORDERS=$(PRESS_ORDERS) TEST_OFD_ORDERS=$(PRESS_ORDERS) \
+		$(PY) -m pytest -n 2 --dist worksteal \
+		tests/factory/test_pdf_press_equality.py tests/factory/test_ofd_press.py \
+		-v --no-header --durations=5 --timeout=7200 \
 		| tee docs/soak/press.log
 	@set -o pipefail; TEST_KILL_SEEDS="$$(seq -s ' ' 1 $(SEEDS))" $(PY) -m pytest \
 		tests/jobs/faults/test_kill.py -v --no-header --durations=5 --timeout=3600 \
