@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from bench import kept
+from bench.command import DATABASE, Measurement
 
 #: Each in a process of its own; the last is what is asked for most, so its table stands last.
 PARTS = ("line", "door", "press")
@@ -22,15 +22,16 @@ QUICK: Mapping[str, Sequence[str]] = {
 }  # fmt: skip
 
 
-@click.command()
+@click.command(cls=Measurement)
 @click.option("--quick", is_flag=True, help="Little of everything: shows that it works.")
-@click.option("--db", default="", help="PostgreSQL; else SQLite.", metavar="URL")
+@click.option("--db", type=DATABASE, default="", help="PostgreSQL; else SQLite.")
 def main(quick: bool, db: str) -> None:
     """Measure everything; figures go to var/bench/bench.json."""
-    kept.begin_anew()
     for part in PARTS:
         options = [*(QUICK[part] if quick else ()), *(("--db", db) if db else ())]
-        subprocess.run([sys.executable, "-m", f"bench.{part}", *options], check=True)
+        done = subprocess.run([sys.executable, "-m", f"bench.{part}", *options], check=False)
+        if done.returncode:
+            sys.exit(done.returncode)  # it has said why; what was measured before is kept
         print(flush=True)
 
 

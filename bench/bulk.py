@@ -10,15 +10,20 @@ import click
 from rich.console import Console
 
 from bench import bulk_run, report
+from bench.command import DATABASE, SOME, Measurement
 from bench.kept import PLACE
 from bench.line import OWN, opened, settings_for, told
 from jobs import crew, embedded, logs
 
 
-@click.command()
-@click.option("--small", default=2000, show_default=True, help="Small renames, all at once.")
-@click.option("--large", default=2000, show_default=True, help="Registrations of the large batch.")
-@click.option("--db", default="", help="PostgreSQL; else SQLite.", metavar="URL")
+@click.command(cls=Measurement)
+@click.option(
+    "--small", type=SOME, default=2000, show_default=True, help="Small renames, all at once."
+)
+@click.option(
+    "--large", type=SOME, default=2000, show_default=True, help="Registrations of the large batch."
+)
+@click.option("--db", type=DATABASE, default="", help="PostgreSQL; else SQLite.")
 @click.option("--json", "as_json", is_flag=True, help="Print figures instead of a table.")
 def main(small: int, large: int, db: str, as_json: bool) -> None:
     """Measure bulk events; what is left of an earlier measurement is removed."""

@@ -34,8 +34,8 @@ def draw(lines: Sequence[JsonObject], file: Path) -> None:
     axes.set_xscale("log")
     axes.set_xlabel("CPU milliseconds a certificate (logarithmic)")
     axes.set_yticks(range(len(lines)), [line["name"] for line in lines])
-    axes.invert_yaxis()
-    axes.margins(x=0.12, y=0.02)
+    axes.set_ylim(len(lines) - 0.5, -0.5)
+    axes.margins(x=0.12)
     axes.grid(axis="x", which="major", alpha=0.3)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -48,6 +48,8 @@ def _bars(
 ) -> None:
     """One way's bars, each with its figure behind it."""
     found = [(place, line[way]) for place, line in enumerate(lines) if line[way]]
+    if not found:
+        return
     bars = axes.barh(
         [place + offset for place, _ in found],
         [ms for _, ms in found],

@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from bench import kept, processes, report
+from bench.command import DATABASE, SOME, Measurement
 from bench.line import PATIENCE, opened, settings_for, steward_asleep, told
 from bench.load import Ask, Client, Load, batches
 from factory import specimen
@@ -51,12 +52,18 @@ class Naive:
     cpu_seconds: float
 
 
-@click.command()
-@click.option("--requests", default=400, show_default=True, help="Of each kind and load.")
-@click.option("--batches", "few", default=8, show_default=True, help=f"Submits of {BATCH} events.")
+@click.command(cls=Measurement)
+@click.option(
+    "--requests", type=SOME, default=400, show_default=True, help="Of each kind and load."
+)
+@click.option(
+    "--batches", "few", type=SOME, default=8, show_default=True, help=f"Submits of {BATCH} events."
+)
 @click.option("--connections", default="1,4,16", show_default=True, help="Loads, one by one.")
-@click.option("--naive", "sample", default=8, show_default=True, help="Events, a process each.")
-@click.option("--db", default="", help="PostgreSQL; else SQLite.", metavar="URL")
+@click.option(
+    "--naive", "sample", type=SOME, default=8, show_default=True, help="Events, a process each."
+)
+@click.option("--db", type=DATABASE, default="", help="PostgreSQL; else SQLite.")
 @click.option("--json", "as_json", is_flag=True, help="Print figures instead of the table.")
 def main(requests: int, few: int, connections: str, sample: int, db: str, as_json: bool) -> None:
     """Measure the HTTP interface; figures go to var/bench/bench.json, ``door``."""

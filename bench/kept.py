@@ -25,9 +25,6 @@ def add(part: JsonObject) -> None:
     """Its keys take the place of the same ones of an earlier measurement."""
     PLACE.mkdir(parents=True, exist_ok=True)
     text = json.dumps(read() | part, ensure_ascii=False, indent=2)
-    (PLACE / FILE).write_text(text + "\n", encoding="utf-8")
-
-
-def begin_anew() -> None:
-    """Nothing is kept of an earlier measurement."""
-    (PLACE / FILE).unlink(missing_ok=True)
+    fresh = PLACE / f"{FILE}.new"
+    fresh.write_text(text + "\n", encoding="utf-8")
+    fresh.replace(PLACE / FILE)

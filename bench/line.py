@@ -24,6 +24,7 @@ from prometheus_client import CollectorRegistry, multiprocess
 from rich.console import Console
 
 from bench import bulk_run, kept, naive_run, ofd_run, processes, report
+from bench.command import DATABASE, SOME, Measurement
 from bench.kept import PLACE
 from bench.meter import Meter, metered
 from factory import specimen
@@ -34,7 +35,6 @@ from jobs import crew, embedded, intake, logs, opening, waiting, watching
 from jobs.bulk import confirming, progress
 from jobs.metrics import STAGES
 from jobs.settings import Settings
-from jobs.variables import POSTGRESQL, database
 from jobs.wiring import Plant, font_files, plant_of
 from storage import keyring, schema
 
@@ -92,16 +92,28 @@ class Intake:
     cpu_seconds: float
 
 
-@click.command()
-@click.option("--approvals", default=1000, show_default=True)
-@click.option("--rename", default=200, show_default=True, help="How many of them are at one firm.")
-@click.option("--rounds", default=3, show_default=True, help="Renames measured beside the first.")
-@click.option("--naive", "sample", default=40, show_default=True, help="Sample, the naive way.")
-@click.option("--small", default=2000, show_default=True, help="Small renames, all at once.")
-@click.option("--large", default=2000, show_default=True, help="Registrations of the large batch.")
-@click.option("--staff", default=300, show_default=True, help="People of the large firm.")
+@click.command(cls=Measurement)
+@click.option("--approvals", type=SOME, default=1000, show_default=True, help="One by one.")
+@click.option(
+    "--rename", type=SOME, default=200, show_default=True, help="How many of them are at one firm."
+)
+@click.option(
+    "--rounds", type=SOME, default=3, show_default=True, help="Renames measured beside the first."
+)
+@click.option(
+    "--naive", "sample", type=SOME, default=40, show_default=True, help="Sample, the naive way."
+)
+@click.option(
+    "--small", type=SOME, default=2000, show_default=True, help="Small renames, all at once."
+)
+@click.option(
+    "--large", type=SOME, default=2000, show_default=True, help="Registrations of the large batch."
+)
+@click.option(
+    "--staff", type=SOME, default=300, show_default=True, help="People of the large firm."
+)
 @click.option("--key", type=click.Choice(["p256", "rsa2048"]), default="p256", show_default=True)
-@click.option("--db", default="", help="PostgreSQL for both; else SQLite.", metavar="URL")
+@click.option("--db", type=DATABASE, default="", help="PostgreSQL for both; else SQLite.")
 @click.option("--json", "as_json", is_flag=True, help="Print figures instead of tables.")
 def main(
     approvals: int,
@@ -120,7 +132,7 @@ def main(
     for left in OWN:
         shutil.rmtree(PLACE / left, ignore_errors=True)
     load = os.getloadavg()[0]
-    sizes = bulk_run.Sizes(staff=staff, rounds=max(1, rounds), renames=small, large=large)
+    sizes = bulk_run.Sizes(staff=staff, rounds=rounds, renames=small, large=large)
     with embedded.embedded(settings_for(db)) as settings:
         plant = opened(settings, key)
         with crew.at_work(settings) as people:
@@ -155,11 +167,8 @@ def settings_for(db: str, folder: Path = PLACE) -> Settings:
     settings = replace(settings, namespace=NAMESPACE, metrics_port=0)
     if not db:
         return settings
-    url = database(db)
-    if not url.startswith(POSTGRESQL):
-        raise click.BadParameter("a postgresql:// URL is wanted", param_hint="--db")
-    schema.fresh_namespace(url, NAMESPACE)
-    return replace(settings, db_url=schema.in_namespace(url, NAMESPACE))
+    schema.fresh_namespace(db, NAMESPACE)
+    return replace(settings, db_url=schema.in_namespace(db, NAMESPACE))
 
 
 def opened(settings: Settings, algorithm: str) -> Plant:

@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 
 from bench import chart, kept, line_run, machine_run, press_report, press_run, scale_run, targets
+from bench.command import ANY, DATABASE, SOME, Measurement
 from bench.kept import PLACE, JsonObject
 from bench.line import settings_for, told
 from bench.operations import limit_ms
@@ -68,17 +69,43 @@ QUICK = Sizes(
 )
 
 
-@click.command()
-@click.option("--rounds", type=int, help="Of presses and their contenders.")
-@click.option("--line", type=int, help="Certificates of each line.")
-@click.option("--machine", "large", type=int, help="Certificates of the whole machine.")
-@click.option("--scale", type=int, help="Certificates of scale_100k.")
-@click.option("--ledger", type=int, help="Certificates of scale_ledger; 0: none.")
+@click.command(cls=Measurement)
 @click.option(
-    "--only", multiple=True, type=click.Choice(NAMES), help="These lines, and only they are kept."
+    "--rounds",
+    type=SOME,
+    show_default=str(Sizes().press.rounds),
+    help="Of presses and their contenders.",
+)
+@click.option(
+    "--line", type=SOME, show_default=str(Sizes().line.count), help="Certificates of each line."
+)
+@click.option(
+    "--machine",
+    "large",
+    type=SOME,
+    show_default=str(Sizes().machine),
+    help="Certificates of the whole machine.",
+)
+@click.option(
+    "--scale",
+    type=SOME,
+    show_default=str(Sizes().scales[1]),
+    help="Certificates of scale_100k.",
+)
+@click.option(
+    "--ledger",
+    type=ANY,
+    show_default=str(Sizes().ledger),
+    help="Certificates of scale_ledger; 0: none.",
+)
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(NAMES),
+    help="These lines; they take the place of all that were kept, in figures and chart.",
 )
 @click.option("--quick", is_flag=True, help="Little of everything: shows that it works.")
-@click.option("--db", default="", help="PostgreSQL; else SQLite.", metavar="URL")
+@click.option("--db", type=DATABASE, default="", help="PostgreSQL; else SQLite.")
 @click.option("--json", "as_json", is_flag=True, help="Print figures instead of tables.")
 def main(
     rounds: int | None,
@@ -96,14 +123,17 @@ def main(
     sizes = _sized(QUICK if quick else Sizes(), rounds, line, large, scale, ledger)
     load = os.getloadavg()[0]
     found = list(_measured(sizes, only or NAMES, db))
+    if not found:
+        raise click.UsageError("of what was asked for there is nothing to measure")
     lines = [*press_report.with_cost_ratios(found)]
     result = {
         "machine": machine(load, "PostgreSQL" if db else "SQLite", settings_for(db)),
+        "quick": quick,
         "lines": lines,
         "targets": press_report.told(targets.judged(lines)),
     }
-    kept.add(result)
     chart.draw(lines, PLACE / "bench.png")
+    kept.add(result)
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False, indent=2))
         return

@@ -9,6 +9,7 @@ uploads on the wire, and RSA's key operation.
 from __future__ import annotations
 
 import ctypes
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 import click
 
 from bench import line_run
+from bench.command import DATABASE, SOME, Measurement
 from bench.kept import PLACE
 from bench.line import told
 from bench.press import LINES
@@ -24,15 +26,18 @@ from jobs import line, logs
 GRAPH = "line.svg"
 PER_SECOND = 500
 READY = "ready"
+TITLE = re.compile(r'(<text id="title"[^>]*>)[^<]*(</text>)')
 PR_SET_PTRACER = 0x59616D61  #: prctl(2): who may look at this process
 ANYBODY = ctypes.c_ulong(-1)
 
 
-@click.command()
-@click.option("--count", default=3000, show_default=True, help="Certificates that are looked at.")
+@click.command(cls=Measurement)
+@click.option(
+    "--count", type=SOME, default=3000, show_default=True, help="Certificates that are looked at."
+)
 @click.option("--name", type=click.Choice(list(LINES)), default="line_p256", show_default=True)
 @click.option("--native", is_flag=True, help="Functions of C libraries too.")
-@click.option("--db", default="", help="PostgreSQL; else SQLite.", metavar="URL")
+@click.option("--db", type=DATABASE, default="", help="PostgreSQL; else SQLite.")
 @click.option("--work", is_flag=True, hidden=True, help="Be the process that is looked at.")
 def main(count: int, name: str, native: bool, db: str, work: bool) -> None:
     """Draw var/bench/line.svg."""
@@ -57,7 +62,14 @@ def main(count: int, name: str, native: bool, db: str, work: bool) -> None:
             _, said = watcher.communicate()
     if process.returncode or not (PLACE / GRAPH).exists():
         raise SystemExit(f"no flame graph was drawn:\n{said.decode(errors='replace')}")
+    _call(PLACE / GRAPH, f"{name}: {count} certificates, {'PostgreSQL' if db else 'SQLite'}")
     click.echo(f"{PLACE / GRAPH}")
+
+
+def _call(graph: Path, title: str) -> None:
+    """py-spy puts its own command there."""
+    svg = graph.read_text("utf-8")
+    graph.write_text(TITLE.sub(rf"\g<1>{title}\g<2>", svg, count=1), encoding="utf-8")
 
 
 def _look(pid: int, native: bool) -> list[str]:

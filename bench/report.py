@@ -295,7 +295,7 @@ def show_door(result: JsonObject) -> None:
         f"\nnaive: `certfactory submit -` {naive['count']} times, {naive['per_s']} events a second,"
         f" {naive['cpu_ms']} CPU ms each"
     )
-    out.print("everything: var/bench/bench.json, door")
+    out.print('figures: var/bench/bench.json, under "door"')
 
 
 def show(result: JsonObject) -> None:
@@ -327,7 +327,7 @@ def show(result: JsonObject) -> None:
         out.print(line)
     out.print("")
     out.print(bulk_table(result["bulk"]))
-    out.print("\neverything: var/bench/bench.json, events")
+    out.print('\nfigures: var/bench/bench.json, under "events"')
 
 
 def _ofd_lines(ofd: JsonObject) -> Iterator[str]:
