@@ -52,6 +52,8 @@ CertificateField = Literal[
     "enterprise.name", "issued_on", "edition", "verification_code",
 ]  # fmt: skip
 Design = Literal["constructor-2024", "cost-engineer-2021", "cost-engineer-2024"]
+Public = Literal["name", "number", "enterprise", "professions"]  #: the name always masked
+PUBLIC: tuple[Public, ...] = ("name", "number", "enterprise", "professions")
 #: Whose title, labels and numbers a design has room for.
 DESIGNS_OF: Mapping[Occupation, frozenset[Design]] = {
     Occupation.CONSTRUCTOR: frozenset({"constructor-2024"}),
@@ -95,6 +97,8 @@ class CertificateRules(_Part):
     type_code:   of every certificate; where it differs by profession, professions.type_codes.
     generate_on: when an edition is made: at the approval, at the announcement (公告), or when
                  the holder collects it (领证).
+    withdrawn:   designs of earlier certificates, and from which day on they count no longer
+                 (旧版证书停止使用).
     """
 
     title: Words
@@ -107,6 +111,7 @@ class CertificateRules(_Part):
     generate_on: Literal["approval", "announcement", "collection"] = "approval"
     holder_signature: bool = False  #: the holder's signature picture (个人签名) is on it
     paper_exchange: Literal["direct", "centre", "none"] = "none"  #: 纸质证书换领电子证书
+    withdrawn: Mapping[Design, date] = Field(default_factory=dict)
 
 
 class OfdData(_Part):
@@ -294,9 +299,14 @@ class Professions(_Part):
 
 
 class AccessRules(_Part):
-    """What an enterprise may see of its people's certificates (谁可以看什么)."""
+    """Who may see what (谁可以看什么).
+
+    enterprise_certificate: what an enterprise sees of its people's certificates.
+    public:                 what anybody is told who verifies one (查验), in this order.
+    """
 
     enterprise_certificate: Literal["file", "state"] = "state"
+    public: Annotated[tuple[Public, ...], AfterValidator(_distinct)] = PUBLIC
 
 
 class OpinionRule(_Part):

@@ -168,6 +168,14 @@ def by_licence(tx: Tx, licence_id: str) -> tuple[RegistrationView, EditionView] 
     return _at(tx, row) if row else None
 
 
+def by_code(tx: Tx, code: str) -> tuple[RegistrationView, EditionView] | None:
+    """The registration and edition of a verification code (验证码), as it is stored."""
+    row = tx.run(
+        select(t.edition.c.registration_id, t.edition.c.id).where(t.edition.c.code == code)
+    ).first()
+    return _at(tx, row) if row else None
+
+
 def _at(tx: Tx, row: Row[Any]) -> tuple[RegistrationView, EditionView]:
     registration = by_ids(tx, [row.registration_id])[0]
     return registration, next(e for e in registration.editions if e.id == row.id)
