@@ -90,6 +90,13 @@ class Authority(_Part):
     credit_code: Annotated[str, AfterValidator(_credit_code)]  #: GB 32100-2015
 
 
+class WithdrawnDesign(_Part):
+    """A design, and the first day on which certificates of it count no longer."""
+
+    design: Design
+    since: date
+
+
 class CertificateRules(_Part):
     """How the certificate of this register is named and written.
 
@@ -97,8 +104,7 @@ class CertificateRules(_Part):
     type_code:   of every certificate; where it differs by profession, professions.type_codes.
     generate_on: when an edition is made: at the approval, at the announcement (公告), or when
                  the holder collects it (领证).
-    withdrawn:   designs of earlier certificates, and from which day on they count no longer
-                 (旧版证书停止使用).
+    withdrawn:   designs of earlier certificates that count no longer (旧版证书停止使用).
     """
 
     title: Words
@@ -111,7 +117,7 @@ class CertificateRules(_Part):
     generate_on: Literal["approval", "announcement", "collection"] = "approval"
     holder_signature: bool = False  #: the holder's signature picture (个人签名) is on it
     paper_exchange: Literal["direct", "centre", "none"] = "none"  #: 纸质证书换领电子证书
-    withdrawn: Mapping[Design, date] = Field(default_factory=dict)
+    withdrawn: tuple[WithdrawnDesign, ...] = ()
 
 
 class OfdData(_Part):

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from factory.contrast import Change, Sort, of_sort
 from factory.kinds import certificate
 from factory.model import EditionState, Standing
-from factory.profile import Profile, Public
+from factory.profile import Profile
 
 HIDDEN = "*"
 
@@ -102,22 +102,15 @@ class Told:
 
 def told(profile: Profile, stored: Mapping[str, object]) -> Told:
     """Of a stored face, by the register's rules of today.  FieldError: the face is broken."""
-    face = certificate.read(stored)
-    values: Mapping[Public, tuple[str, tuple[str, ...]]] = {
-        "name": ("姓名", (masked(face.name),)),
-        "number": ("注册编号", (face.number,)),
-        "enterprise": (face.employer_label.strip("："), (face.employer.name,)),
-        "professions": (
-            "注册专业",
-            tuple(f"{e.name}（{e.first} 至 {e.last}）" for e in face.professions),
-        ),
-    }
+    face, rows = certificate.read(stored), certificate.rows(stored)
+    label, _ = rows["name"]
+    shown = {**rows, "name": (label, (masked(face.name),))}
     return Told(
         title=face.title,
         authority=face.authority.name,
         edition=face.edition,
         issued_on=face.issued_on,
-        rows=tuple(values[name] for name in profile.access.public),
+        rows=tuple(shown[name] for name in profile.access.public),
     )
 
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from factory.access import Thing
 from factory.errors import ConflictError, NotFoundError
+from factory.kinds import certificate
 from factory.model import Format
-from jobs import desk, standing
+from jobs import desk, looks, standing
 from jobs.asker import COUNTER, Asker, about_registration
 from jobs.standing import Stand
-from storage.ledger import Tx, audit, status
+from storage.ledger import Tx, audit, promises, status
 from storage.ledger.status import EditionView, RegistrationView
 
 if TYPE_CHECKING:
@@ -41,12 +43,19 @@ class CollectionLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collectable:
-    """What the page tells of a registration; no personal data."""
+    """What the page tells of a registration.
+
+    rows:    what the holder confirms, labels and lines; personal data.
+    stands:  how each edition stands, oldest first.
+    """
 
     registration: RegistrationView
     title: str
+    authority: str
     newest: EditionView | None
     stand: Stand | None
+    stands: tuple[Stand, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...] = field(repr=False)
 
 
 def link(plant: Plant, number: str, *, who: str, asker: Asker = COUNTER) -> CollectionLink:
@@ -72,10 +81,40 @@ def find(plant: Plant, token: str) -> Collectable:
     """
     with plant.ledger.read() as tx:
         found = _registration(tx, token)
-        newest = found.newest
-        stand = standing.of_edition(found, newest, plant.today(tx)) if newest else None
-        title = plant.profile(tx, found.profile).certificate.title
-    return Collectable(registration=found, title=title, newest=newest, stand=stand)
+        newest, today, profile = found.newest, plant.today(tx), plant.profile(tx, found.profile)
+        order = promises.of_edition(tx, newest.id) if newest else None
+    return Collectable(
+        registration=found,
+        title=profile.certificate.title,
+        authority=profile.authority.name,
+        newest=newest,
+        stand=standing.of_edition(found, newest, today) if newest else None,
+        stands=tuple(standing.of_edition(found, each, today) for each in found.editions),
+        rows=tuple(certificate.rows(order.face).values()) if order else (),
+    )
+
+
+def state(plant: Plant, token: str) -> str:
+    """How the newest edition stands, in the words people see.  As `find`."""
+    with plant.ledger.read() as tx:
+        found = _registration(tx, token)
+        newest, today = found.newest, plant.today(tx)
+    return standing.of_edition(found, newest, today).label if newest else ""
+
+
+def picture(plant: Plant, token: str) -> bytes:
+    """A PNG of the page that the holder is about to confirm, marked 样张 and without its seal.
+
+    NotFoundError: nobody gave such a link, or there is nothing to be seen.  Others as `find`.
+    """
+    with plant.ledger.read() as tx:
+        newest = _registration(tx, token).newest
+        order = promises.of_edition(tx, newest.id) if newest else None
+    if order is None:
+        raise NotFoundError("certificate: was made elsewhere")
+    target = BytesIO()
+    looks.specimen(plant, looks.as_made(plant, order)).save(target, "PNG", optimize=True)
+    return target.getvalue()
 
 
 def collect(plant: Plant, token: str) -> None:

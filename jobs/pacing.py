@@ -47,6 +47,7 @@ class Pacing:
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._requests = RateLimitItemPerMinute(settings.http_rate, namespace="requests")
         self._failures = RateLimitItemPerMinute(settings.http_failures, namespace="failures")
+        self._visits = RateLimitItemPerMinute(settings.http_visits, namespace="visits")
         self._prefix = f"{settings.namespace}:door"
         self._own = Limiter(MemoryStorage())
         self._client = _client(settings.redis_url) if settings.redis_url else None
@@ -70,6 +71,12 @@ class Pacing:
         """Count a request from there that was not recognised."""
         place = _place(address)
         self._ask(lambda limiter: limiter.hit(self._failures, place))
+
+    def visit(self, address: str) -> None:
+        """Count a question from there.  TooManyError: it had as many as may be this minute."""
+        place = _place(address)
+        if not self._ask(lambda limiter: limiter.hit(self._visits, place)):
+            raise self._too_many(self._visits, place, "this address: more than {} questions")
 
     def is_first(self, key: str, ident: str) -> bool:
         """Whether the key signed no request of that id before; from now on it has.

@@ -298,6 +298,11 @@ class Settings:
         "30",
         "Requests a minute from one address that show no valid access key; then it has to wait",
     )
+    http_visits: int = setting(
+        whole(1, 1_000_000),
+        "60",
+        "Questions a minute from one address on the pages that anybody may verify by",
+    )
     valkey_binary: Path | None = setting(
         maybe_path,
         "",

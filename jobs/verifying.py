@@ -21,8 +21,8 @@ from factory.profile import Profile
 from factory.register import local_day
 from factory.verification import Stands, Status, Told, changed, told
 from factory.verify_verdict import VerdictWord
+from jobs.looks import made_by
 from jobs.wording import EVENTS
-from storage import tables as t
 from storage.ledger import Tx, documents, promises, status
 from storage.ledger.status import EditionView, RegistrationView
 
@@ -160,7 +160,7 @@ def _answer(plant: Plant, tx: Tx, registration: RegistrationView, edition: Editi
 def _withdrawn(profile: Profile, order: Order | None) -> date | None:
     """From which day on its design counts no longer."""
     design = certificate.read(order.face).design if order else None
-    found = (end for name, end in profile.certificate.withdrawn.items() if name == design)
+    found = (each.since for each in profile.certificate.withdrawn if each.design == design)
     return next(found, None)
 
 
@@ -178,9 +178,8 @@ def _changed(
 
 
 def _side(plant: Plant, order: Order) -> Side:
-    rules = plant.profiles[order.profile]
     return Side(
-        profile=rules.called(order.profile_version, local_day(order.signed_at)),
+        profile=made_by(plant, order),
         face=order.face,
         formats=order.formats,
         seal=order.identity,
@@ -189,5 +188,7 @@ def _side(plant: Plant, order: Order) -> Side:
 
 def _order(tx: Tx, edition: EditionView) -> Order | None:
     """What it was made by; None: it was made elsewhere, or its data has been erased."""
-    found = [each for _, each in promises.opened(tx, t.production_order.c.edition_id == edition.id)]
-    return next((each for each in found if not isinstance(each, SealedDataError)), None)
+    try:
+        return promises.of_edition(tx, edition.id)
+    except SealedDataError:
+        return None

@@ -17,10 +17,13 @@ from portal import (
     described,
     enterprises,
     events,
+    failing,
     health,
     notices,
-    problems,
+    pages,
     registrations,
+    trusting,
+    verifying,
 )
 from portal.gate import Gate
 
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
 ROUTES = (
     events, registrations, applications, batches, enterprises, notices, described, health,
-    collecting,
+    collecting, verifying, trusting, pages,
 )  # fmt: skip
 
 
@@ -46,10 +49,10 @@ def application(plant: Plant | None = None) -> FastAPI:
     app.state.plant = plant
     for each in ROUTES:
         app.include_router(each.router)
-    app.add_exception_handler(FactoryError, problems.failed)
-    app.add_exception_handler(RequestValidationError, problems.invalid)
-    app.add_exception_handler(HTTPException, problems.refused)
-    app.add_exception_handler(Exception, problems.fault)
+    app.add_exception_handler(FactoryError, failing.failed)
+    app.add_exception_handler(RequestValidationError, failing.invalid)
+    app.add_exception_handler(HTTPException, failing.refused)
+    app.add_exception_handler(Exception, failing.fault)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app
 

@@ -25,7 +25,8 @@ from factory import access_keys
 from factory.access_keys import Caller, Credentials, Signed
 from factory.errors import FactoryError, UnrecognisedError
 from jobs import callers
-from portal.problems import RETRY_SECONDS, of_failure, problem, unforeseen
+from portal.failing import of_failure, refusal, unforeseen
+from portal.problems import RETRY_SECONDS
 from portal.room import FullError, Room, Turns
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ MOST_IGNORED = MOST_BYTES  #: of what comes after that
 LAST = {"connection": "close"}
 MOST_HEAD_BYTES = 32 * 1024  #: of address and headers together
 MOST_OPEN_BYTES = 64 * 1024  #: of one that needs no key
+MOST_FILE_BYTES = 4 * 1024 * 1024  #: of one that hands a file over to be verified
+FILES = "/verify/file"
 SAFE = {
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
@@ -79,7 +82,8 @@ class Gate:
         except Exception as error:
             passing.failed(error)
             if passing.status is None:
-                await unforeseen(passing.ident)(scope, receive, passing.send)
+                answer = unforeseen(scope["path"], passing.ident)
+                await answer(scope, receive, passing.send)
         finally:
             passing.log()
 
@@ -89,12 +93,14 @@ class Gate:
                 body = await self._admitted(scope, receive, passing, grow)
                 await self._let_in(scope, receive, passing, body)
             except _NotTakenError as error:
-                answer = problem(
-                    error.status, error.said, request=passing.ident, headers=error.headers
-                )
+                answer = refusal(
+                    scope["path"], error.status, error.said,
+                    request=passing.ident, headers=error.headers,
+                )  # fmt: skip
                 await answer(scope, receive, passing.send)
             except FactoryError as error:
-                await of_failure(error, request=passing.ident)(scope, receive, passing.send)
+                answer = of_failure(scope["path"], error, request=passing.ident)
+                await answer(scope, receive, passing.send)
             except _GoneError:
                 return
 
@@ -285,6 +291,8 @@ def _is_guarded(path: str) -> bool:
 
 def _most(scope: Scope) -> int:
     """How many bytes its body may have."""
+    if scope["path"] == FILES:
+        return MOST_FILE_BYTES
     return MOST_BYTES if _is_guarded(scope["path"]) else MOST_OPEN_BYTES
 
 

@@ -114,11 +114,11 @@ def of_failure(error: FactoryError, *, request: str) -> JSONResponse:
         request=request,
         reason=error.reason,
         problems=error.problems if isinstance(error, InvalidEventError) else (),
-        headers=_headers(error, status),
+        headers=headers_of(error, status),
     )
 
 
-def _headers(error: FactoryError, status: int) -> Mapping[str, str]:
+def headers_of(error: FactoryError, status: int) -> Mapping[str, str]:
     """When to come again (RFC 9110, 10.2.3), and how to be recognised (11.6.1)."""
     if isinstance(error, TooManyError):
         return {"Retry-After": str(max(1, round(error.again_after.total_seconds())))}
@@ -150,12 +150,6 @@ WORDS = {
 }
 
 
-async def failed(request: Request, error: Exception) -> JSONResponse:
-    """A failure of ours, met while answering."""
-    assert isinstance(error, FactoryError)  # noqa: S101 - what it is registered for
-    return of_failure(error, request=request.state.request)
-
-
 async def invalid(request: Request, error: Exception) -> JSONResponse:
     """A request that does not have the shape of its model; its values are not repeated."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
@@ -167,11 +161,6 @@ async def invalid(request: Request, error: Exception) -> JSONResponse:
         reason="field",
         problems=found,
     )
-
-
-async def fault(request: Request, _: Exception) -> JSONResponse:
-    """A failure nobody foresaw; the gate logs it."""
-    return unforeseen(request.state.request)
 
 
 def unforeseen(request: str) -> JSONResponse:

@@ -152,6 +152,21 @@ def values(profile: Profile, face: Mapping[str, object]) -> Mapping[str, Value]:
     }
 
 
+def rows(stored: Mapping[str, object]) -> Mapping[str, tuple[str, tuple[str, ...]]]:
+    """What the holder confirms (请确认以下证书信息是否正确): labels, and the lines beside them."""
+    face = read(stored)
+    return {
+        "name": ("姓名", (face.name,)),
+        "sex": ("性别", (face.sex,)),
+        "number": ("注册编号", (face.number,)),
+        "enterprise": (face.employer_label.strip("："), (face.employer.name,)),
+        "professions": (
+            "注册专业",
+            tuple(f"{e.name}（有效期至{_padded(e.last)}）" for e in face.professions),
+        ),
+    }
+
+
 def _in_fives(code: str) -> str:
     return " ".join(code[start : start + 5] for start in range(0, len(code), 5))
 

@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -19,22 +19,17 @@ from PIL import Image
 
 from factory import plan
 from factory.contrast import Change, Side, Sort, contrast, of_sort
-from factory.errors import PermanentError, SealedDataError
+from factory.errors import PermanentError
 from factory.kinds import certificate
-from factory.kinds.stored import twin
 from factory.making import MAKINGS
 from factory.model import EditionState, Format, Kind, Order
 from factory.numbering import CODE_BYTES
 from factory.page import extract
-from factory.page.lint import check
 from factory.page.marks import Placed
-from factory.page.watermark import marked
 from factory.pressing import Laid
 from factory.profile import Profile
-from factory.register import check_pictures, local_day
-from factory.writers import pdf
-from jobs import ordering, typefaces
-from storage import tables as t
+from factory.register import check_pictures
+from jobs import looks, ordering
 from storage.ledger import Tx, orders, pictures, promises, status
 from storage.ledger.registers import RegistrationRow
 from storage.ledger.status import EditionView, StoredFile
@@ -42,7 +37,6 @@ from storage.ledger.status import EditionView, StoredFile
 if TYPE_CHECKING:
     from jobs.wiring import Plant
 
-DPI = 110  #: of the pages
 SAID = (Sort.PRINTED, Sort.TWIN)  #: what a register knows of a certificate made elsewhere
 
 
@@ -143,7 +137,7 @@ def subject(
     [view] = status.by_ids(tx, [row.id])
     present, order, known = view.newest, None, None
     if present is not None and present.order_state is not None:
-        order = _order(tx, present.id)
+        order = promises.of_edition(tx, present.id)
     if present is not None and order is None:
         known = _known(plant.profile(tx, now.profile), now, planned)
     return Subject(
@@ -167,18 +161,6 @@ def _known(
     """What the register knows of one that was made elsewhere, as it would be printed now."""
     with suppress(PermanentError):
         return Side(profile=rules, face=planned(rules, row).face, formats=(), seal=None)
-    return None
-
-
-def _order(tx: Tx, edition: int) -> Order | None:
-    for _, found in promises.opened(
-        tx,
-        t.production_order.c.edition_id == edition,
-        t.production_order.c.kind == Kind.CERTIFICATE,
-    ):
-        if isinstance(found, SealedDataError):
-            raise found
-        return found
     return None
 
 
@@ -216,38 +198,15 @@ def _tried(plant: Plant, given: Subject) -> tuple[Laid, float]:
     The files are thrown away.
     """
     begun = time.thread_time()
-    laid = _laid(plant, given.profile, given.edition.face, given.pictures, given.at)
+    laid = looks.laid(plant, given.profile, given.edition.face, given.pictures, given.at)
     for fmt in given.profile.certificate.formats:
         MAKINGS[fmt].unsealed(laid)
     return laid, time.thread_time() - begun
 
 
-def _laid(
-    plant: Plant,
-    profile: Profile,
-    face: Mapping[str, object],
-    images: Mapping[str, bytes],
-    at: datetime,
-) -> Laid:
-    sheet, values = certificate.sheet(profile, face), certificate.values(profile, face)
-    placed = typefaces.placed(plant, sheet, values)
-    check(sheet, placed, values)
-    return Laid(
-        placed=placed,
-        values=values,
-        pictures=images,
-        title=certificate.title(profile, face),
-        created=at.replace(microsecond=0),
-        twin=twin(face),
-        licence_id=str(face["licence_id"]),
-        profile=profile,
-    )
-
-
 def _specimen(plant: Plant, laid: Laid, face: Mapping[str, object]) -> Page:
     """The page marked 样张, as it looks; every format has the same marks in the same places."""
-    drawn = marked(laid.placed, plant.typefaces.book)
-    return _page(_drawn(replace(laid, placed=drawn)), laid, face)
+    return _page(looks.specimen(plant, laid), laid, face)
 
 
 def _page(picture: Image.Image, laid: Laid, face: Mapping[str, object]) -> Page:
@@ -260,14 +219,6 @@ def _page(picture: Image.Image, laid: Laid, face: Mapping[str, object]) -> Page:
     return Page(picture=picture, placed=laid.placed, fixed=fixed)
 
 
-def _drawn(laid: Laid) -> Image.Image:
-    document = pdf.draw(
-        laid.placed, laid.pictures, title=laid.title, created=laid.created, twin=None,
-        licence_id=laid.licence_id,
-    )  # fmt: skip
-    return extract.pictures(document, DPI)[0]
-
-
 # --- the present edition ----------------------------------------------------------------------
 
 
@@ -278,22 +229,12 @@ def _present(plant: Plant, given: Subject) -> tuple[Now, Page]:
     if given.order is None:
         paper = given.present.medium == "paper"
         return Now.PAPER if paper else Now.ELSEWHERE, Page()
-    laid = _as_made(plant, given.order)
+    laid = looks.as_made(plant, given.order)
     if given.file is None:
         known = Now.FACE if given.present.made_at else Now.ORDERED
-        return known, _page(_drawn(laid), laid, given.order.face)
+        return known, _page(looks.drawn(laid), laid, given.order.face)
     data = plant.store.get(given.file.object_key, sha256=given.file.sha256)
-    return Now.FILE, _page(extract.pictures(data, DPI)[0], laid, given.order.face)
-
-
-def _as_made(plant: Plant, order: Order) -> Laid:
-    profile = made_by(plant, order)
-    return _laid(plant, profile, order.face, order.pictures, order.signed_at)
-
-
-def made_by(plant: Plant, order: Order) -> Profile:
-    """The version of its profile that an order was made by."""
-    return plant.profiles[order.profile].called(order.profile_version, local_day(order.signed_at))
+    return Now.FILE, _page(extract.pictures(data, looks.DPI)[0], laid, given.order.face)
 
 
 def _changes(plant: Plant, given: Subject) -> tuple[Change, ...]:
@@ -308,7 +249,7 @@ def _changes(plant: Plant, given: Subject) -> tuple[Change, ...]:
     if order is None:
         return of_sort(contrast(given.known, then), *SAID) if given.known else ()
     now = Side(
-        profile=made_by(plant, order),
+        profile=looks.made_by(plant, order),
         face=order.face,
         formats=order.formats,
         seal=order.identity,

@@ -42,6 +42,18 @@ def of_document(tx: Tx, document_id: int) -> Order:
     return found
 
 
+def of_edition(tx: Tx, edition_id: int) -> Order | None:
+    """The order that an edition is made by; None: it was made elsewhere.
+
+    SealedDataError: it does not open.
+    """
+    for _, found in opened(tx, t.production_order.c.edition_id == edition_id):
+        if isinstance(found, SealedDataError):
+            raise found
+        return found
+    return None
+
+
 def _asking(*wanted: ColumnElement[bool]) -> Select[Any]:
     c = t.production_order.c
     holder = func.coalesce(t.registration.c.holder_id, t.application.c.holder_id)

@@ -13,7 +13,6 @@ import pytest
 from factory import specimen
 from jobs import collecting
 from jobs.wiring import Plant
-from portal.collecting import _html
 from storage.ledger import audit, status
 from tests.plants import WHO
 from tests.portal.doors import Door, accepted, approve, hand_in
@@ -84,7 +83,7 @@ def test_a_page_may_be_neither_framed_nor_kept_and_runs_no_script(door: Door) ->
     for answer in (httpx.get(url), httpx.post(url), httpx.get(f"{url}x"), httpx.get(url + "/file")):
         policy = answer.headers.get("content-security-policy", "")
         assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
-        assert "script" not in policy and "<script" not in answer.text
+        assert "unsafe" not in policy and "style=" not in answer.text
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["referrer-policy"] == "no-referrer"
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -197,12 +196,6 @@ def test_a_holder_is_given_a_link_to_their_own_alone(door: Door) -> None:
     )
 
     assert (own.status_code, others.status_code) == (200, 403)
-
-
-def test_a_title_that_would_be_html_is_shown_as_text(door: Door) -> None:
-    page = bytes(_html("<b>&'\"", "").body).decode()
-
-    assert "<b>" not in page and "&lt;b&gt;&amp;" in page
 
 
 def _ending(plant: Plant, number: str, seconds: timedelta) -> str:

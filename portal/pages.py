@@ -1,0 +1,122 @@
+"""Pages (网页) for people: templates, and what every page tells the browser.
+
+Nothing of a page comes from elsewhere, nothing runs but our own scripts, nobody frames it, no
+search engine keeps it, and no address that leads here goes along to the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+
+from factory.kinds.stored import chinese_day, chinese_time
+
+router = APIRouter(prefix="/static", tags=["pages"], include_in_schema=False)
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'", "style-src 'self'", "script-src 'self'", "img-src 'self'",
+        "connect-src 'self'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'",
+    )
+)  # fmt: skip
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-robots-tag": "noindex, nofollow",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+KEPT = {"cache-control": "public, max-age=31536000, immutable"}  #: their addresses tell versions
+TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+OF_PROGRAMS = ("/v1/", "/livez", "/readyz")  #: who asks there reads no pages
+
+SAID: Mapping[int, tuple[str, str]] = {
+    400: ("请求有误", "请返回上一页重新操作。"),
+    404: ("找不到这个页面", "请检查网址是否完整，或回到原来的系统重新打开。"),
+    405: ("请求有误", "请返回上一页重新操作。"),
+    408: ("网络太慢", "内容没有及时传到，请换个网络再试。"),
+    413: ("文件太大", "证书文件一般不超过 1 MB，请检查是否选错了文件。"),
+    422: ("填写有误", "请返回上一页检查填写的内容。"),
+    429: ("操作过于频繁", "请稍后再试。"),
+    431: ("请求有误", "请重新打开浏览器后再试。"),
+    503: ("系统繁忙", "请几分钟后再试，您的办理不受影响。"),
+}
+FAULT = ("系统故障", "我们已记录这个问题，请稍后再试。")
+
+
+def page(
+    template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+) -> HTMLResponse:
+    """A page of that template."""
+    text = _environment().get_template(template).render(values)
+    return HTMLResponse(text, status_code=status, headers=HEADERS | dict(headers or {}))
+
+
+def failure(
+    status: int,
+    *,
+    said: tuple[str, str] | None = None,
+    request: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> HTMLResponse:
+    """What went wrong, and what to do: for whoever reads pages.
+
+    said: both in other words than that status usually has.
+    """
+    title, advice = said or SAID.get(status, FAULT)
+    return page(
+        "failure.html", status=status, headers=headers, title=title, advice=advice, request=request
+    )
+
+
+def is_page(path: str) -> bool:
+    """Whether a person asks there."""
+    return not path.startswith(OF_PROGRAMS)
+
+
+@router.get("/{name}")
+def static(name: str) -> Response:
+    """A style sheet or a script."""
+    if name not in _static():
+        raise HTTPException(404)
+    return Response(_static()[name], media_type=TYPES[name.rpartition(".")[2]], headers=KEPT)
+
+
+@cache
+def _environment() -> Environment:
+    found = Environment(
+        loader=PackageLoader("portal"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.globals.update(static=_address, day=_day, moment=_moment)
+    return found
+
+
+@cache
+def _static() -> Mapping[str, bytes]:
+    folder = files("portal") / "static"
+    return {each.name: each.read_bytes() for each in folder.iterdir()}
+
+
+def _address(name: str) -> str:
+    """Where browsers fetch it; another address where it is another file."""
+    return f"/static/{name}?{sha256(_static()[name]).hexdigest()[:12]}"
+
+
+def _day(day: date) -> str:
+    return chinese_day(day)
+
+
+def _moment(moment: datetime) -> str:
+    return chinese_time(moment)

@@ -1,0 +1,137 @@
+"""`/verify` and `/v/…`: anybody finds out whether a certificate is genuine and in force (查验).
+
+By the QR code, by number and verification code, or by the file, whose digest the browser works
+out.  What is unknown and what is mistyped look alike and take as long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, File, Form, Path, Request, UploadFile
+from fastapi.responses import HTMLResponse
+from starlette.concurrency import run_in_threadpool
+
+from factory.verification import Status
+from jobs import verifying
+from jobs.verifying import Answer
+from jobs.wiring import Plant
+from portal.asking import plant_of
+from portal.pages import page
+
+router = APIRouter(tags=["verifying"], include_in_schema=False)
+
+LEAST_SECONDS = 0.2  #: that an answer takes, whatever was asked
+Digest = Annotated[str, Form(pattern=r"^[0-9a-fA-F]{64}$")]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A status in words; weight: how it looks: ``good``, ``warn`` or ``bad``."""
+
+    title: str
+    meaning: str
+    weight: str
+
+
+SAID: Mapping[Status, Said] = MappingProxyType(
+    {
+        Status.VALID: Said("有效", "这份证书真实，现在有效。", "good"),
+        Status.UNCOLLECTED: Said("未领证", "证书已制作，持证人尚未领取。", "warn"),
+        Status.OUTDATED: Said(
+            "待换发", "证书真实，但登记内容已经变更，新版本正在制作或等待领取。", "warn"
+        ),
+        Status.SUPERSEDED: Said("已作废", "证书已由新版本取代，这一版本不再有效。", "bad"),
+        Status.WITHDRAWN: Said("式样已停用", "这一式样的证书已停止使用，请持证人换领新版。", "bad"),
+        Status.SUSPENDED: Said("暂扣", "注册处于暂扣状态，证书暂时不能使用。", "bad"),
+        Status.EXPIRED: Said("已过期", "证书上的有效期已经届满。", "bad"),
+        Status.CANCELLED: Said("已注销", "注册已经注销，证书不再有效。", "bad"),
+        Status.REVOKED: Said("已撤销", "这一版本已被发证机关撤销。", "bad"),
+        Status.ALTERED: Said("文件已被改动", "文件的内容与盖章时不一致，请勿采信。", "bad"),
+        Status.UNRECORDED: Said(
+            "登记库中没有这个文件", "文件带有本机关的印章，但登记库没有它的记录，请勿采信。", "bad"
+        ),
+        Status.UNKNOWN: Said(
+            "查无此证", "没有与您提供的内容相符的证书。请核对后重试；仍无结果的，请勿采信。", "bad"
+        ),
+    }
+)
+#: the same, of a file
+OF_FILES: Mapping[Status, Said] = {
+    **SAID,
+    Status.UNKNOWN: Said(
+        "不是本机关签发的文件", "文件没有本机关的印章，登记库中也没有它。请勿采信。", "bad"
+    ),
+}
+NO_SUCH_DIGEST = Said(
+    "登记库中没有这个文件", "没有任何一份签发过的证书与您的文件逐字节一致。请勿采信。", "bad"
+)
+Plants = Annotated[Plant, Depends(plant_of)]
+
+
+@router.get("/verify")
+async def ask() -> HTMLResponse:
+    """Where number and code are typed, or a file is chosen."""
+    return page("verify.html", fault="", number="")
+
+
+@router.get("/v/{code}")
+async def by_qr(
+    request: Request, plant: Plants, code: Annotated[str, Path(max_length=64)]
+) -> HTMLResponse:
+    """What a QR code leads to."""
+    return await _told(request, plant, lambda: verifying.by_code(plant, code))
+
+
+@router.post("/verify")
+async def by_number(
+    request: Request,
+    plant: Plants,
+    number: Annotated[str, Form(max_length=64)] = "",
+    code: Annotated[str, Form(max_length=64)] = "",
+) -> HTMLResponse:
+    """Both as they were typed."""
+    if not number.strip() or not code.strip():
+        return page("verify.html", fault="请填写注册编号和验证码。", number=number, status=422)
+    return await _told(request, plant, lambda: verifying.by_code(plant, code, number=number))
+
+
+@router.post("/verify/digest")
+async def by_digest(request: Request, plant: Plants, sha256: Digest) -> HTMLResponse:
+    """Of a file that stays where it is."""
+    said = {**OF_FILES, Status.UNKNOWN: NO_SUCH_DIGEST}
+    return await _told(request, plant, lambda: verifying.by_digest(plant, sha256), said)
+
+
+@router.post("/verify/file")
+async def by_file(
+    request: Request, plant: Plants, file: Annotated[UploadFile, File()]
+) -> HTMLResponse:
+    """Of a file that the visitor hands over for the full check; it is not kept."""
+    data = await file.read()
+    return await _told(request, plant, lambda: verifying.by_file(plant, data), OF_FILES)
+
+
+async def _told(
+    request: Request,
+    plant: Plant,
+    find: Callable[[], Answer],
+    words: Mapping[Status, Said] = SAID,
+) -> HTMLResponse:
+    """TooManyError: so many asked from there."""
+    begun = time.monotonic()
+    address = request.client.host if request.client else ""
+    await run_in_threadpool(plant.pacing.visit, address)
+    answer = await run_in_threadpool(find)
+    await asyncio.sleep(max(0.0, begun + LEAST_SECONDS - time.monotonic()))
+    return page(
+        "verified.html",
+        answer=answer,
+        said=words[answer.status],
+        may_send=words[answer.status] is NO_SUCH_DIGEST,
+    )

@@ -1,0 +1,236 @@
+"""The pages on which anybody verifies a certificate: by QR code, by number and code, by file."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from factory import specimen
+from jobs import desk
+from storage import tables as t
+from tests.plants import WHO
+from tests.portal.doors import Door, accepted, approve, hand_in
+
+NOTHING_LIKE_IT = "0" * 20
+
+
+@pytest.fixture
+def seed(door: Door) -> int:
+    return next(door.seeds)
+
+
+@pytest.fixture
+def number(door: Door, seed: int) -> str:
+    """A certificate that is made and collected; its registration number."""
+    found = approve(door, seed, enterprise=seed)
+    desk.collect(door.plant, found, who=WHO)
+    return found
+
+
+def code(door: Door, number: str, edition: int = 1) -> str:
+    """What is printed beside its QR code, without spaces."""
+    e, r = t.edition.c, t.registration.c
+    with door.plant.ledger.read() as tx:
+        wanted = select(e.code).join(t.registration, r.id == e.registration_id)
+        return str(tx.run(wanted.where(r.number == number, e.number == edition)).scalar_one())
+
+
+def file(door: Door, number: str) -> bytes:
+    return httpx.get(desk.link(door.plant, number, who=WHO).url).content
+
+
+def scan(door: Door, code: str) -> httpx.Response:
+    return httpx.get(f"{door.url}/v/{code}")
+
+
+def ask(door: Door, number: str, code: str) -> httpx.Response:
+    return httpx.post(f"{door.url}/verify", data={"number": number, "code": code})
+
+
+def hand_over(door: Door, data: bytes) -> httpx.Response:
+    return httpx.post(f"{door.url}/verify/file", files={"file": ("证书.pdf", data)})
+
+
+def said(answer: httpx.Response) -> str:
+    """The status, which stands first."""
+    assert answer.headers["content-type"].startswith("text/html")
+    [found] = re.findall(r"<h1>(.*?)</h1>", answer.text)
+    return str(found)
+
+
+# --- what is said -----------------------------------------------------------------------------
+
+
+def test_a_scanned_certificate_in_force_is_valid(door: Door, number: str) -> None:
+    answer = scan(door, code(door, number))
+
+    assert (answer.status_code, said(answer)) == (200, "有效")
+    assert number in answer.text
+    assert door.plant.profiles["shanghai-constructor"].all[-1].authority.name in answer.text
+
+
+def test_of_its_holder_no_more_is_told_than_the_register_allows(
+    door: Door, number: str, seed: int
+) -> None:
+    holder = specimen.approved(seed, seed)["data"]["holder"]
+
+    answer = scan(door, code(door, number))
+
+    assert holder["name"][0] + "*" in answer.text
+    for own in (holder["name"], holder["id_number"], holder["birth_date"]):
+        assert own not in answer.text
+
+
+def test_number_and_code_as_somebody_types_them_are_understood(door: Door, number: str) -> None:
+    typed = " ".join(re.findall(".{5}", code(door, number).lower()))
+
+    assert said(ask(door, f" {number} ", typed)) == "有效"
+
+
+@pytest.mark.parametrize("what", ["another code", "another number", "no code", "another's code"])
+def test_what_is_unknown_and_what_is_mistyped_get_one_answer(
+    door: Door, number: str, what: str
+) -> None:
+    other = approve(door)
+    asked = {
+        "another code": (number, NOTHING_LIKE_IT),
+        "another number": ("沪2312099999999999", code(door, number)),
+        "no code": (number, "?"),
+        "another's code": (number, code(door, other)),
+    }
+
+    answer, nobody = ask(door, *asked[what]), ask(door, "x", NOTHING_LIKE_IT)
+
+    times = re.compile(r"\d{1,2}:\d\d:\d\d")
+    assert said(answer) == "查无此证"
+    assert times.sub("", answer.text) == times.sub("", nobody.text)
+
+
+def test_a_certificate_that_is_not_collected_says_so(door: Door) -> None:
+    assert said(scan(door, code(door, approve(door)))) == "未领证"
+
+
+def test_a_cancelled_one_says_so(door: Door, number: str, seed: int) -> None:
+    accepted(hand_in(door.city, specimen.cancelled(seed)))
+
+    assert said(scan(door, code(door, number))) == "已注销"
+
+
+def test_a_suspended_one_says_so(door: Door, number: str, seed: int) -> None:
+    accepted(hand_in(door.city, specimen.suspended(seed)))
+
+    assert said(scan(door, code(door, number))) == "暂扣"
+
+
+def test_an_old_code_says_which_edition_came_after_and_what_changed(
+    door: Door, number: str, seed: int
+) -> None:
+    old = code(door, number)
+    accepted(hand_in(door.city, specimen.corrected(seed)))
+    door.work()
+
+    answer = scan(door, old)
+
+    assert said(answer) == "已作废"
+    assert "第 002 版：持证人信息更正" in answer.text
+    assert said(scan(door, code(door, number, 2))) == "未领证"
+
+
+# --- by the file ------------------------------------------------------------------------------
+
+
+def test_the_very_file_is_known_by_its_digest(door: Door, number: str) -> None:
+    digest = sha256(file(door, number)).hexdigest()
+
+    answer = httpx.post(f"{door.url}/verify/digest", data={"sha256": digest.upper()})
+
+    assert said(answer) == "有效"
+    assert "逐字节一致" in answer.text
+
+
+def test_an_unknown_digest_leads_to_the_full_check(door: Door) -> None:
+    answer = httpx.post(f"{door.url}/verify/digest", data={"sha256": "0" * 64})
+
+    assert said(answer) == "登记库中没有这个文件"
+    assert 'action="/verify/file"' in answer.text
+
+
+def test_the_very_file_is_known_when_it_is_handed_over(door: Door, number: str) -> None:
+    assert said(hand_over(door, file(door, number))) == "有效"
+
+
+def test_a_changed_file_is_altered_and_nothing_of_it_is_told(door: Door, number: str) -> None:
+    data = bytearray(file(door, number))
+    data[len(data) // 2] ^= 1
+
+    answer = hand_over(door, bytes(data))
+
+    assert said(answer) == "文件已被改动"
+    assert number not in answer.text
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"%PDF-1.7\n", b"PK\x03\x04" + bytes(40)])
+def test_what_is_no_certificate_is_not_ours(door: Door, data: bytes) -> None:
+    assert said(hand_over(door, data)) == "不是本机关签发的文件"
+
+
+# --- the pages --------------------------------------------------------------------------------
+
+
+def test_pages_run_only_what_is_ours_and_are_neither_framed_nor_kept(
+    door: Door, number: str
+) -> None:
+    for answer in (httpx.get(f"{door.url}/verify"), scan(door, code(door, number))):
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-robots-tag"] == "noindex, nofollow"
+        assert 'name="robots" content="noindex' in answer.text
+        assert "style=" not in answer.text and "onclick" not in answer.text
+
+
+def test_what_a_page_needs_is_fetched_from_here_and_may_be_kept(door: Door) -> None:
+    text = httpx.get(f"{door.url}/verify").text
+    found = re.findall(r'(?:href|src)="(/static/[^"]+)"', text)
+
+    assert len(found) == 2
+    for each in found:
+        answer = httpx.get(door.url + each)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["cache-control"]
+
+
+def test_what_was_typed_is_shown_again_as_text(door: Door) -> None:
+    answer = ask(door, '"><script>alert(1)</script>', " ")
+
+    assert answer.status_code == 422
+    assert "请填写" in answer.text
+    assert "<script>alert" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/nosuch", 404), ("/static/nosuch.js", 404), ("/static/..%2fpages.py", 404)],
+)
+def test_where_nothing_is_a_page_says_what_to_do(door: Door, path: str, status: int) -> None:
+    answer = httpx.get(door.url + path)
+
+    assert (answer.status_code, said(answer)) == (status, "找不到这个页面")
+
+
+def test_programs_are_told_failures_as_before(door: Door) -> None:
+    answer = door.city.get("/v1/nosuch")
+
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_file_too_large_is_told_on_a_page(door: Door) -> None:
+    answer = hand_over(door, bytes(5 * 1024 * 1024))
+
+    assert (answer.status_code, said(answer)) == (413, "文件太大")
