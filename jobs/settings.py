@@ -276,6 +276,13 @@ class Settings:
         example="https://factory.example",
         shown="host and port",
     )
+    http_proxies: str = setting(
+        matching(r"[0-9A-Fa-f:.,/]*", "addresses or networks, separated by commas"),
+        "",
+        "Addresses of reverse proxies, separated by commas: their `X-Forwarded-For` tells who asks",
+        example="10.0.0.5,10.0.1.0/24",
+        shown="none",
+    )
     http_processes: int = setting(whole(1, 64), "1", "Processes that serve the HTTP interface")
     http_patience_seconds: int = setting(
         whole(1, 600),

@@ -39,6 +39,7 @@ def door(
         http_public_url=f"http://127.0.0.1:{port}",
         http_rate=MANY,
         http_failures=MANY,
+        http_visits=MANY,
     )
     with plant.ledger.write(WHO) as tx:
         for source, profiles in GRANTS.items():

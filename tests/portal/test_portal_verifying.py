@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,9 +12,12 @@ from sqlalchemy import select
 
 from factory import specimen
 from jobs import desk
+from jobs.embedded import Embedded
+from portal.verifying import LEAST_SECONDS
 from storage import tables as t
 from tests.plants import WHO
 from tests.portal.doors import Door, accepted, approve, hand_in
+from tests.portal.served import ELSEWHERE, served
 
 NOTHING_LIKE_IT = "0" * 20
 
@@ -234,3 +238,37 @@ def test_a_file_too_large_is_told_on_a_page(door: Door) -> None:
     answer = hand_over(door, bytes(5 * 1024 * 1024))
 
     assert (answer.status_code, said(answer)) == (413, "文件太大")
+
+
+def test_whoever_asks_too_often_has_to_wait(tmp_path: Path, broker: Embedded) -> None:
+    ledger = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
+    with served(tmp_path, ledger, broker, http_visits=3) as door:
+        asked = [door.ask("GET", f"/v/{NOTHING_LIKE_IT}") for _ in range(4)]
+        form = door.ask("GET", "/verify")
+
+    assert [each.status for each in asked] == [200, 200, 200, 429]
+    assert "操作过于频繁" in asked[-1].body.decode()
+    assert 1 <= int(asked[-1].headers["retry-after"]) <= 60
+    assert form.status == 200
+
+
+@pytest.mark.parametrize(("proxies", "last"), [(ELSEWHERE, 200), ("", 429)])
+def test_behind_a_proxy_each_visitor_is_counted_and_nobody_else_can_say_who_they_are(
+    tmp_path: Path, broker: Embedded, proxies: str, last: int
+) -> None:
+    ledger = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
+    with served(tmp_path, ledger, broker, http_visits=1, http_proxies=proxies) as door:
+        asked = [
+            door.ask("GET", f"/v/{NOTHING_LIKE_IT}", **{"X-Forwarded-For": f"203.0.113.{n}"})
+            for n in (7, 8)
+        ]
+
+    assert [each.status for each in asked] == [200, last]
+
+
+def test_what_is_unknown_takes_as_long_as_what_is_known(door: Door, number: str) -> None:
+    known = code(door, number)
+
+    took = [scan(door, each).elapsed.total_seconds() for each in (known, NOTHING_LIKE_IT)]
+
+    assert min(took) >= LEAST_SECONDS

@@ -1,0 +1,229 @@
+"""The pages as people meet them: in a browser, on a desk and on a phone, without scripts too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, expect
+
+from factory import specimen
+from jobs import collecting, desk
+from tests.plants import WHO
+from tests.portal.browsing import DESK, PHONE, barriers, browser, overflows, tab
+from tests.portal.doors import Door, accepted, approve, hand_in
+from tests.portal.test_portal_verifying import NOTHING_LIKE_IT, code, file
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    with tab(chromium) as found:
+        yield found
+
+
+@pytest.fixture
+def seed(door: Door) -> int:
+    return next(door.seeds)
+
+
+@pytest.fixture
+def made(door: Door, seed: int) -> str:
+    """A certificate that waits to be collected; its registration number."""
+    return approve(door, seed, enterprise=seed)
+
+
+@pytest.fixture
+def number(door: Door, made: str) -> str:
+    """One that is collected."""
+    desk.collect(door.plant, made, who=WHO)
+    return made
+
+
+def link(door: Door, number: str) -> str:
+    return collecting.link(door.plant, number, who=WHO).url
+
+
+# --- verifying --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_number_and_code_are_typed_and_the_status_stands_first(
+    door: Door, chromium: Browser, number: str, scripts: bool
+) -> None:
+    with tab(chromium, java_script_enabled=scripts) as page:
+        page.goto(f"{door.url}/verify")
+        page.get_by_label("注册编号").fill(number)
+        page.get_by_label("验证码").fill(code(door, number).lower())
+        page.get_by_role("button", name="查验", exact=True).click()
+
+        expect(page.get_by_role("heading", level=1)).to_have_text("有效")
+        expect(page.get_by_text(number)).to_be_visible()
+
+
+def test_a_chosen_file_stays_on_the_visitors_machine(
+    door: Door, page: Page, number: str, tmp_path: Path
+) -> None:
+    chosen = tmp_path / "证书.pdf"
+    chosen.write_bytes(file(door, number))
+    sent: list[Request] = []
+    page.on("request", lambda request: sent.append(request) if request.method == "POST" else None)
+
+    page.goto(f"{door.url}/verify")
+    page.get_by_label("证书文件").set_input_files(chosen)
+    page.get_by_role("button", name="查验文件").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("有效")
+    [asked] = sent
+    assert asked.url.endswith("/verify/digest")
+    assert len(asked.post_data_buffer or b"") < 100
+
+
+def test_without_scripts_the_visitor_is_told_that_the_file_is_sent(
+    door: Door, chromium: Browser, number: str, tmp_path: Path
+) -> None:
+    chosen = tmp_path / "证书.pdf"
+    chosen.write_bytes(file(door, number))
+    with tab(chromium, java_script_enabled=False) as page:
+        page.goto(f"{door.url}/verify")
+        expect(page.get_by_text("文件将上传后检查")).to_be_visible()
+        page.get_by_label("证书文件").set_input_files(chosen)
+        page.get_by_role("button", name="查验文件").click()
+
+        expect(page.get_by_role("heading", level=1)).to_have_text("有效")
+
+
+def test_a_changed_file_is_sent_only_when_the_visitor_says_so(
+    door: Door, page: Page, number: str, tmp_path: Path
+) -> None:
+    data = bytearray(file(door, number))
+    data[len(data) // 2] ^= 1
+    chosen = tmp_path / "改.pdf"
+    chosen.write_bytes(data)
+
+    page.goto(f"{door.url}/verify")
+    page.get_by_label("证书文件").set_input_files(chosen)
+    page.get_by_role("button", name="查验文件").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("登记库中没有这个文件")
+
+    page.get_by_label("证书文件").set_input_files(chosen)
+    page.get_by_role("button", name="上传并检查").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("文件已被改动")
+
+
+# --- collecting -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_holder_checks_confirms_and_downloads(
+    door: Door, chromium: Browser, made: str, seed: int, scripts: bool
+) -> None:
+    holder = specimen.approved(seed, seed)["data"]["holder"]
+    with tab(chromium, java_script_enabled=scripts) as page:
+        page.goto(link(door, made))
+        expect(page.get_by_text("请确认以下证书信息是否正确")).to_be_visible()
+        expect(page.get_by_text(holder["name"], exact=True)).to_be_visible()
+        picture = page.get_by_role("img", name="证书页面样张")
+        assert picture.evaluate("each => each.naturalWidth") > 800
+
+        page.get_by_role("button", name="确认领证").click()
+
+        expect(page.get_by_role("heading", level=1).first).to_have_text("下载证书")
+        with page.expect_download() as coming:
+            page.get_by_role("link", name="下载证书（PDF）").click()
+        assert coming.value.suggested_filename.endswith(".pdf")
+        assert Path(coming.value.path()).read_bytes().startswith(b"%PDF-")
+
+
+def test_a_page_that_waits_shows_the_certificate_once_it_is_made(door: Door, page: Page) -> None:
+    number = str(accepted(hand_in(door.city, specimen.approved(next(door.seeds))))["registration"])
+
+    page.goto(link(door, number))
+    expect(page.get_by_role("heading", name="生成中")).to_be_visible()
+    door.work()
+
+    expect(page.get_by_role("button", name="确认领证")).to_be_visible()
+
+
+def test_a_page_that_waits_asks_less_and_less_often(door: Door, page: Page) -> None:
+    number = str(accepted(hand_in(door.city, specimen.approved(next(door.seeds))))["registration"])
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    page.clock.install()
+    page.goto(link(door, number))
+    for _ in range(60):
+        page.clock.run_for(1000)
+        page.wait_for_timeout(20)
+
+    assert 3 <= sum(url.endswith("/state") for url in asked) <= 9
+    door.work()
+
+
+# --- all pages --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", ["desk", "phone"])
+def test_every_page_can_be_used_by_everybody(
+    door: Door, chromium: Browser, number: str, seed: int, width: str
+) -> None:
+    """axe-core finds no barrier, and nothing is wider than the window."""
+    waiting = approve(door)
+    cancelled = next(door.seeds)
+    gone = approve(door, cancelled)
+    accepted(hand_in(door.city, specimen.cancelled(cancelled)))
+    pages = {
+        "form": "/verify",
+        "valid": f"/v/{code(door, number)}",
+        "uncollected": f"/v/{code(door, waiting)}",
+        "cancelled": f"/v/{code(door, gone)}",
+        "unknown": f"/v/{NOTHING_LIKE_IT}",
+        "confirm": link(door, waiting).removeprefix(door.url),
+        "download": link(door, number).removeprefix(door.url),
+        "nothing": link(door, gone).removeprefix(door.url),
+        "trust": "/trust",
+        "nowhere": "/nosuch",
+    }
+    found = {}
+    with tab(chromium, viewport=DESK if width == "desk" else PHONE) as page:
+        for name, path in pages.items():
+            page.goto(door.url + path)
+            found[name] = barriers(page) + (["is wider than the window"] if overflows(page) else [])
+
+    assert {name: each for name, each in found.items() if each} == {}
+
+
+def test_no_script_that_is_not_ours_would_run(door: Door, page: Page) -> None:
+    """The browser itself refuses what somebody might smuggle in."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(f"{door.url}/verify")
+
+    page.evaluate(
+        """() => {
+            const script = document.createElement("script");
+            script.textContent = "document.title = 'taken over'";
+            document.body.append(script);
+            const picture = document.createElement("img");
+            picture.src = "https://elsewhere.invalid/x.png";
+            document.body.append(picture);
+        }"""
+    )
+
+    expect(page).to_have_title("电子证书查验")
+    assert sum("Content Security Policy" in each for each in said) == 2
+
+
+def test_a_page_is_shown_in_no_frame(door: Door, page: Page, number: str) -> None:
+    page.goto("about:blank")
+    page.set_content(f'<iframe src="{door.url}/v/{code(door, number)}"></iframe>')
+    page.wait_for_timeout(500)
+
+    [_, framed] = page.frames
+    assert "有效" not in framed.content()
