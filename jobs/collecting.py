@@ -1,24 +1,20 @@
 """Collecting (领证) by link: a page for one holder and one registration, for a short while.
 
-The link carries what it is for and until when, and the vault's keyed digest of both: nothing is
-stored, nothing in it names anybody, and nothing of it can be changed.
+The link is a ticket: nothing is stored, nothing in it names anybody, and nothing of it can be
+changed.
 """
 
 from __future__ import annotations
 
-import hmac
-import re
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
-from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 from factory.access import Thing
-from factory.errors import ConflictError, NotFoundError
+from factory.errors import NotFoundError
 from factory.kinds import certificate
 from factory.model import Format
-from jobs import desk, looks, standing
+from jobs import desk, looks, standing, tickets
 from jobs.asker import COUNTER, Asker, about_registration
 from jobs.standing import Stand
 from storage.ledger import Tx, audit, promises, status
@@ -27,10 +23,7 @@ from storage.ledger.status import EditionView, RegistrationView
 if TYPE_CHECKING:
     from jobs.wiring import Plant
 
-TOKEN = re.compile(r"([0-9a-z]{1,13})-([0-9a-z]{1,8})-([A-Za-z0-9_-]{32})")
-DIGEST_BYTES = 24
-NONE = "collection link: leads nowhere; ask for a new one where you came from"
-OVER = "collection link: has ended (已过期); ask for a new one where you came from"
+PURPOSE = "collection link"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +63,7 @@ def link(plant: Plant, number: str, *, who: str, asker: Asker = COUNTER) -> Coll
         asker.may_see(tx, Thing.COLLECTION, about_registration(found), profile)
         what = {"seconds": seconds}
         audit.note(tx, "collection link given", ("registration", found.id), why="asked", what=what)
-        token = _token(tx, found.id, int(tx.now.timestamp()) + seconds)
+        token = tickets.issued(tx, PURPOSE, tickets.base36(found.id), seconds=seconds)
     return CollectionLink(url=f"{plant.settings.http_public_url}/collect/{token}", seconds=seconds)
 
 
@@ -143,35 +136,5 @@ def _within(found: RegistrationView) -> Asker:
     return COUNTER.through("collection link", frozenset({found.profile}))
 
 
-def _token(tx: Tx, registration: int, ends: int) -> str:
-    about = f"{_base36(registration)}-{_base36(ends)}"
-    return f"{about}-{_digest(tx, about)}"
-
-
-def _digest(tx: Tx, about: str) -> str:
-    return urlsafe_b64encode(tx.vault.lookup("collection link", about)[:DIGEST_BYTES]).decode()
-
-
 def _registration(tx: Tx, token: str) -> RegistrationView:
-    known = TOKEN.fullmatch(token)
-    if known is None:
-        raise NotFoundError(NONE)
-    registration, ends, digest = known.groups()
-    if not hmac.compare_digest(_digest(tx, f"{registration}-{ends}"), digest):
-        raise NotFoundError(NONE)
-    if tx.now > datetime.fromtimestamp(int(ends, 36), tx.now.tzinfo):
-        raise ConflictError(OVER)
-    return status.by_ids(tx, [int(registration, 36)])[0]
-
-
-def _base36(number: int) -> str:
-    """A number in digits and small letters.
-
-    >>> _base36(36**2)
-    '100'
-    """
-    digits = ""
-    while number or not digits:
-        number, rest = divmod(number, 36)
-        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[rest] + digits
-    return digits
+    return status.by_ids(tx, [int(tickets.read(tx, PURPOSE, token), 36)])[0]

@@ -24,6 +24,7 @@ from portal import (
     registrations,
     trusting,
     verifying,
+    visiting,
 )
 from portal.gate import Gate
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 ROUTES = (
     events, registrations, applications, batches, enterprises, notices, described, health,
-    collecting, verifying, trusting, pages,
+    collecting, visiting, verifying, trusting, pages,
 )  # fmt: skip
 
 

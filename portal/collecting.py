@@ -18,9 +18,8 @@ from jobs.wiring import Plant
 from jobs.wording import EVENTS
 from portal import pages
 from portal.asking import plant_of
-from portal.pages import page
+from portal.pages import AGAIN, page
 from portal.paths import Token
-from portal.problems import status_of
 
 router = APIRouter(prefix="/collect", tags=["collecting"], include_in_schema=False)
 Plants = Annotated[Plant, Depends(plant_of)]
@@ -31,12 +30,10 @@ HEADINGS = {
     "held": "证书暂时无法生成",
     "nothing": "没有可以领取的证书",
 }
-AGAIN = "请回到原来的系统重新获取链接。"
 SAID = {
     404: ("链接无效", AGAIN),
     409: ("无法领证", "证书目前的状态不允许此操作。"),
 }
-ENDED = ("链接已过期", AGAIN)
 
 
 @router.get("/{token}")
@@ -45,7 +42,7 @@ def look(token: Token, plant: Plants) -> HTMLResponse:
     try:
         return _page(collecting.find(plant, token), token)
     except FactoryError as error:
-        return _failure(error)
+        return pages.of_ticket(error, SAID)
 
 
 @router.post("/{token}", response_model=None)
@@ -54,7 +51,7 @@ def take(token: Token, plant: Plants) -> HTMLResponse | RedirectResponse:
     try:
         collecting.collect(plant, token)
     except FactoryError as error:
-        return _failure(error)
+        return pages.of_ticket(error, SAID)
     return RedirectResponse(f"/collect/{token}", status_code=303)
 
 
@@ -66,7 +63,7 @@ def file(
     try:
         return RedirectResponse(collecting.download(plant, token, fmt), status_code=303)
     except FactoryError as error:
-        return _failure(error)
+        return pages.of_ticket(error, SAID)
 
 
 @router.get("/{token}/page.png", response_model=None)
@@ -75,7 +72,7 @@ def picture(token: Token, plant: Plants) -> Response:
     try:
         return Response(collecting.picture(plant, token), media_type="image/png")
     except FactoryError as error:
-        return _failure(error)
+        return pages.of_ticket(error, SAID)
 
 
 @router.get("/{token}/state", response_model=None)
@@ -84,7 +81,7 @@ def state(token: Token, plant: Plants) -> Response:
     try:
         return JSONResponse({"state": collecting.state(plant, token)})
     except FactoryError as error:
-        return _failure(error)
+        return pages.of_ticket(error, SAID)
 
 
 def _page(found: Collectable, token: str) -> HTMLResponse:
@@ -115,10 +112,3 @@ def _stage(found: Collectable) -> str:
     if edition.state is not EditionState.ORDERED:
         return "nothing"
     return "making" if edition.hold is None else "held"
-
-
-def _failure(error: FactoryError) -> HTMLResponse:
-    """In the holder's words; the registration's state is on the page itself."""
-    status = status_of(error)
-    said = ENDED if str(error) == collecting.OVER else SAID.get(status)
-    return pages.failure(status, said=said)

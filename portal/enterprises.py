@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 
-from jobs import confirmations
+from jobs import confirmations, visiting
 from jobs import enterprise as view
 from jobs.confirmations import Which
 from jobs.wiring import Plant
-from portal.asking import Reader, asker_of, plant_of
+from portal.asking import Asked, Linker, Reader, asker_of, plant_of
 from portal.paths import CreditCode, ProfileName
-from portal.shown import EnterpriseShown, ListedShown, UncollectedShown
+from portal.reading import Strict
+from portal.shown import EnterpriseShown, LinkShown, ListedShown, UncollectedShown
 
-router = APIRouter(prefix="/v1/enterprises", tags=["enterprises"])
+router = APIRouter(prefix="/v1/enterprises", tags=["enterprises"], route_class=Strict)
+
+
+class EnterpriseLink(Asked):
+    """A page on which the enterprise sees its people and confirms its renames."""
+
+    kind: Literal["enterprise"]
 
 
 @router.get("/{credit_code}", summary="An enterprise: its people by state, collected n of m")
@@ -53,3 +60,19 @@ def listed(
     asker = asker_of(caller)
     found = confirmations.listed(plant, credit_code, which, profile=profile, asker=asker)
     return list(map(ListedShown.of, found))
+
+
+@router.post("/{credit_code}/links", summary="A link to the enterprise's page")
+def link(
+    credit_code: CreditCode,
+    asked: EnterpriseLink,
+    caller: Linker,
+    plant: Annotated[Plant, Depends(plant_of)],
+) -> LinkShown:
+    """Give it to nobody but the enterprise, which you have let in (法人一证通).
+
+    On the page it sees how its people stand, what waits for its signature, and confirms a rename
+    where the register leaves that to it; within the registers of this key.
+    """
+    page = visiting.link(plant, credit_code, who=caller.who, asker=asker_of(caller))
+    return LinkShown(url=page.url, seconds=page.seconds, kind=asked.kind)

@@ -18,7 +18,10 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
+from factory.errors import FactoryError
 from factory.kinds.stored import chinese_day, chinese_time
+from jobs.tickets import OVER
+from portal.problems import status_of
 
 router = APIRouter(prefix="/static", tags=["pages"], include_in_schema=False)
 
@@ -49,6 +52,8 @@ SAID: Mapping[int, tuple[str, str]] = {
     431: ("请求有误", "请重新打开浏览器后再试。"),
     503: ("系统繁忙", "请几分钟后再试，您的办理不受影响。"),
 }
+AGAIN = "请回到原来的系统重新获取链接。"
+ENDED = ("链接已过期", AGAIN)
 FAULT = ("系统故障", "我们已记录这个问题，请稍后再试。")
 
 
@@ -75,6 +80,12 @@ def failure(
     return page(
         "failure.html", status=status, headers=headers, title=title, advice=advice, request=request
     )
+
+
+def of_ticket(error: FactoryError, words: Mapping[int, tuple[str, str]]) -> HTMLResponse:
+    """What went wrong with a page of a link, in the words of whoever has it."""
+    status = status_of(error)
+    return failure(status, said=ENDED if str(error) == OVER else words.get(status))
 
 
 def is_page(path: str) -> bool:

@@ -1,0 +1,54 @@
+"""`/enterprise/…`: the page of a short-lived link, for an enterprise's own affairs (企业办事)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from factory.errors import FactoryError
+from factory.opinions import TYPES
+from jobs import standing, visiting
+from jobs.enterprise import LABELS, PersonState
+from jobs.wiring import Plant
+from portal import pages
+from portal.asking import plant_of
+from portal.pages import AGAIN, page
+from portal.paths import BatchNumber, Visible
+
+router = APIRouter(prefix="/enterprise", tags=["visiting"], include_in_schema=False)
+Plants = Annotated[Plant, Depends(plant_of)]
+Ticket = Annotated[Visible, Path(min_length=1, max_length=2048)]
+SAID = {
+    403: ("不能在此确认", "这项更名由主管部门确认。"),
+    404: ("链接无效", AGAIN),
+    409: ("不能确认", "这项更名已经确认或已经取消，请返回查看进度。"),
+}
+
+
+@router.get("/{ticket}")
+def look(ticket: Ticket, plant: Plants) -> HTMLResponse:
+    """How its people stand, and what waits for it."""
+    try:
+        return page(
+            "enterprise.html",
+            ticket=ticket,
+            found=visiting.visit(plant, ticket),
+            titles={name: each.all[-1].certificate.title for name, each in plant.profiles.items()},
+            people=[(state, LABELS[state]) for state in PersonState],
+            batches=standing.BATCHES,
+            applications=TYPES,
+        )
+    except FactoryError as error:
+        return pages.of_ticket(error, SAID)
+
+
+@router.post("/{ticket}/batches/{batch}", response_model=None)
+def confirm(ticket: Ticket, batch: BatchNumber, plant: Plants) -> HTMLResponse | RedirectResponse:
+    """The enterprise confirms its rename (确认更名), and is led back to the page."""
+    try:
+        visiting.confirm(plant, ticket, batch)
+    except FactoryError as error:
+        return pages.of_ticket(error, SAID)
+    return RedirectResponse(f"/enterprise/{ticket}", status_code=303)

@@ -1,0 +1,199 @@
+"""The enterprise's page of a link: how its people stand, what waits for it, its renames."""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from factory import specimen
+from factory.model import Party
+from jobs import desk, visiting
+from storage.ledger import audit
+from tests.plants import WHO
+from tests.portal.doors import CITY, Door, accepted, approve, hand_in, number_of, saved
+from tests.portal.test_portal_routes import sign
+
+ENTERPRISE = {"kind": "enterprise"}
+
+
+@pytest.fixture
+def firm(door: Door) -> int:
+    """An enterprise that only this test knows."""
+    return next(door.seeds)
+
+
+def link(door: Door, firm: int) -> str:
+    code = specimen.credit_code(firm)
+    answer = door.city.post(f"/v1/enterprises/{code}/links", json=ENTERPRISE)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["url"])
+
+
+def renamed(door: Door, firm: int) -> int:
+    """A rename of it that is prepared; its batch."""
+    accepted(hand_in(door.city, specimen.renamed(next(door.seeds), firm)))
+    door.work()
+    with door.plant.ledger.read() as tx:
+        from storage.ledger import employers
+
+        return int(employers.renames(tx, specimen.credit_code(firm))[-1].batch)
+
+
+def told(answer: httpx.Response) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", answer.text).split())
+
+
+def test_it_shows_how_the_people_stand_and_names_nobody(door: Door, firm: int) -> None:
+    seed = next(door.seeds)
+    number = approve(door, seed, firm)
+    desk.collect(door.plant, approve(door, enterprise=firm), who=WHO)
+
+    page = httpx.get(link(door, firm))
+
+    assert page.status_code == 200
+    assert "在本企业注册 2 人" in told(page)
+    assert "未领证 1 人" in told(page) and "已领证 1 人" in told(page)
+    assert specimen.approved(seed, firm)["data"]["holder"]["name"] not in page.text
+    assert number not in page.text
+
+
+def test_applications_are_listed_as_its_signature_is_awaited_and_given(
+    door: Door, firm: int
+) -> None:
+    number = number_of(saved(door, enterprise=firm))
+    approve(door, enterprise=firm)
+    url = link(door, firm)
+    assert number not in httpx.get(url).text
+
+    sign(door, number, Party.APPLICANT)
+    waiting, confirmed = httpx.get(url).text.split("企业已确认的申请")
+    assert number in waiting and number not in confirmed
+
+    sign(door, number, Party.ENTERPRISE)
+    waiting, confirmed = httpx.get(url).text.split("企业已确认的申请")
+    assert number in confirmed and number not in waiting
+
+
+def test_the_enterprise_confirms_its_rename_and_sees_how_far_it_is(door: Door, firm: int) -> None:
+    approve(door, enterprise=firm)
+    batch, url = renamed(door, firm), link(door, firm)
+
+    page = httpx.get(url)
+    assert "企业更名待确认" in page.text and "确认更名" in page.text
+
+    answer = httpx.post(f"{url}/batches/{batch}")
+    assert (answer.status_code, answer.headers["location"]) == (303, httpx.URL(url).path)
+    door.work()
+
+    assert "已领证 0 人，应领证 1 人" in told(httpx.get(url))
+    assert "确认更名" not in httpx.get(url).text
+
+
+def test_looking_confirms_nothing(door: Door, firm: int) -> None:
+    approve(door, enterprise=firm)
+    batch, url = renamed(door, firm), link(door, firm)
+
+    assert httpx.get(f"{url}/batches/{batch}").status_code == 405
+    assert "企业更名待确认" in httpx.get(url).text
+
+
+def test_another_enterprises_rename_is_not_to_be_confirmed(door: Door, firm: int) -> None:
+    other = next(door.seeds)
+    approve(door, enterprise=firm)
+    approve(door, enterprise=other)
+    batch = renamed(door, other)
+
+    answer = httpx.post(f"{link(door, firm)}/batches/{batch}")
+
+    assert answer.status_code == 403
+    assert "企业更名待确认" in httpx.get(link(door, other)).text
+
+
+def test_confirming_twice_says_how_it_stands(door: Door, firm: int) -> None:
+    approve(door, enterprise=firm)
+    batch, url = renamed(door, firm), link(door, firm)
+    httpx.post(f"{url}/batches/{batch}")
+
+    assert httpx.post(f"{url}/batches/{batch}").status_code == 409
+
+
+def test_no_certificate_is_to_be_had_there(door: Door, firm: int) -> None:
+    desk.collect(door.plant, approve(door, enterprise=firm), who=WHO)
+
+    page = httpx.get(link(door, firm))
+
+    assert "/file" not in page.text and "href" not in page.text.split("<main", 1)[1]
+
+
+def test_an_enterprise_that_no_register_knows_gets_no_link(door: Door) -> None:
+    code = specimen.credit_code(next(door.seeds))
+
+    assert door.city.post(f"/v1/enterprises/{code}/links", json=ENTERPRISE).status_code == 404
+
+
+def test_a_key_of_other_registers_gets_a_link_to_those_alone(door: Door, firm: int) -> None:
+    approve(door, enterprise=firm)
+    code = specimen.credit_code(firm)
+
+    assert door.plateau.post(f"/v1/enterprises/{code}/links", json=ENTERPRISE).status_code == 404
+    assert door.narrow.post(f"/v1/enterprises/{code}/links", json=ENTERPRISE).status_code == 404
+
+
+@pytest.mark.parametrize("change", ["about", "ends", "digest", "none"])
+def test_an_altered_link_leads_nowhere(door: Door, firm: int, change: str) -> None:
+    approve(door, enterprise=firm)
+    other = next(door.seeds)
+    approve(door, enterprise=other)
+    base, ticket = link(door, firm).rsplit("/", 1)
+    about, ends, digest = ticket.split("-", 2)
+    altered = {
+        "about": f"{link(door, other).rsplit('/', 1)[1].split('-')[0]}-{ends}-{digest}",
+        "ends": f"{about}-{ends[:-1]}{'y' if ends[-1] == 'z' else 'z'}-{digest}",
+        "digest": f"{about}-{ends}-{digest[:-1]}{'B' if digest[-1] == 'A' else 'A'}",
+        "none": "nothing",
+    }
+
+    for answer in (
+        httpx.get(f"{base}/{altered[change]}"),
+        httpx.post(f"{base}/{altered[change]}/batches/1"),
+    ):
+        assert (answer.status_code, "链接无效" in answer.text) == (404, True)
+
+
+def test_a_holders_link_is_none_of_an_enterprise(door: Door, firm: int) -> None:
+    number = approve(door, enterprise=firm)
+    url = door.city.post(f"/v1/registrations/{number}/links", json={"kind": "collection"}).json()[
+        "url"
+    ]
+
+    assert httpx.get(url.replace("/collect/", "/enterprise/")).status_code == 404
+    assert httpx.get(link(door, firm).replace("/enterprise/", "/collect/")).status_code in {
+        404,
+        422,
+    }
+
+
+def test_a_link_that_has_ended_says_so(door: Door, firm: int) -> None:
+    approve(door, enterprise=firm)
+    other = copy.copy(door.plant)
+    other.settings = replace(door.plant.settings, collection_link_seconds=-1)
+    url = visiting.link(other, specimen.credit_code(firm), who=WHO).url
+
+    answer = httpx.get(url)
+
+    assert (answer.status_code, "链接已过期" in answer.text) == (409, True)
+
+
+def test_whoever_was_given_a_link_is_in_the_audit(door: Door, firm: int) -> None:
+    approve(door, enterprise=firm)
+    issued = door.issue(CITY)
+    code = specimen.credit_code(firm)
+    door.client(issued.token).post(f"/v1/enterprises/{code}/links", json=ENTERPRISE)
+
+    with door.plant.ledger.read() as tx:
+        [given] = audit.of(tx, "enterprise", code)
+    assert (given.action, given.who) == ("enterprise link given", f"key:{issued.kept.key}")
