@@ -21,7 +21,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-test test lint format bench profile soak lock settings-table domain-docs api-docs clean
+.PHONY: help demo setup setup-test test lint format bench tour profile soak lock settings-table domain-docs api-docs clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -55,6 +55,9 @@ format: setup-test ## Put the code into the one format
 
 bench: setup-test ## Measure presses, the line, bulk events and the HTTP interface; var/bench/bench.json and .png
 	@$(PY) -m bench
+
+tour: setup-test ## Play the pages through in a browser; pictures in var/tour/screens/
+	@$(PY) -m tests.tour
 
 profile: setup-test ## Draw where the line spends its time: var/bench/line.svg
 	@$(PY) -m bench.profile

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from factory.errors import FactoryError
 from factory.opinions import TYPES
+from factory.profile import Profile
 from jobs import standing, visiting
 from jobs.enterprise import LABELS, PersonState
 from jobs.wiring import Plant
@@ -35,13 +36,18 @@ def look(ticket: Ticket, plant: Plants) -> HTMLResponse:
             "enterprise.html",
             ticket=ticket,
             found=visiting.visit(plant, ticket),
-            titles={name: each.all[-1].certificate.title for name, each in plant.profiles.items()},
+            titles={name: _title(each.all[-1]) for name, each in plant.profiles.items()},
             people=[(state, LABELS[state]) for state in PersonState],
             batches=standing.BATCHES,
             applications=TYPES,
         )
     except FactoryError as error:
         return pages.of_ticket(error, SAID)
+
+
+def _title(profile: Profile) -> str:
+    """Registers of one kind differ by their authorities."""
+    return f"{profile.authority.name}：{profile.certificate.title}"
 
 
 @router.post("/{ticket}/batches/{batch}", response_model=None)
