@@ -10,7 +10,7 @@ from jobs import confirmations, visiting
 from jobs import enterprise as view
 from jobs.confirmations import Which
 from jobs.wiring import Plant
-from portal.asking import Asked, Linker, Reader, asker_of, plant_of
+from portal.asking import Asked, Reader, Steerer, asker_of, plant_of
 from portal.paths import CreditCode, ProfileName
 from portal.reading import Strict
 from portal.shown import EnterpriseShown, LinkShown, ListedShown, UncollectedShown
@@ -66,7 +66,7 @@ def listed(
 def link(
     credit_code: CreditCode,
     asked: EnterpriseLink,
-    caller: Linker,
+    caller: Steerer,
     plant: Annotated[Plant, Depends(plant_of)],
 ) -> LinkShown:
     """Give it to nobody but the enterprise, which you have let in (法人一证通).

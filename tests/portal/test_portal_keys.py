@@ -42,6 +42,7 @@ SCOPES = {
     "enterprises_show": READ,
     "enterprises_uncollected": READ,
     "enterprises_listed": READ,
+    "enterprises_link": BULK,
     "notices_feed": READ,
 }
 every_guarded = pytest.mark.parametrize("operation", guarded(), ids=lambda each: each.name)

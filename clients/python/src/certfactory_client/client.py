@@ -327,6 +327,11 @@ class Client:
         said = self._door.get(f"/enterprises/{quoted(credit_code)}", profile=profile)
         return read(Enterprise, said)
 
+    def enterprise_link(self, credit_code: str) -> Link:
+        """A short-lived page on which the enterprise, and nobody else, confirms its renames."""
+        said = self._door.post_json(f"/enterprises/{quoted(credit_code)}/links", kind="enterprise")
+        return read(Link, said)
+
     def uncollected(
         self, credit_code: str, *, profile: str | None = None
     ) -> tuple[Uncollected, ...]:
