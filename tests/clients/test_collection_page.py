@@ -72,12 +72,14 @@ def test_a_new_edition_says_that_it_replaces_the_former(factory: Running, seed: 
     assert event["data"]["profile"] == REGISTER
 
 
-def test_the_page_shows_nobodys_name_and_carries_no_script(client: Client, seed: int) -> None:
+def test_the_page_shows_what_is_confirmed_and_no_more(client: Client, seed: int) -> None:
     event = example("registration.approved", seed)
     found = httpx.get(page(client, made(client, event)))
 
-    assert event["data"]["holder"]["name"] not in found.text
-    assert event["data"]["holder"]["id_number"] not in found.text
+    assert event["data"]["holder"]["name"] in found.text
+    assert event["data"]["enterprise"]["name"] in found.text
+    for own in ("id_number", "mobile"):
+        assert event["data"]["holder"][own] not in found.text
     assert "<script" not in found.text and "default-src 'none'" in str(found.headers)
     assert found.headers["cache-control"] == "no-store"
 
