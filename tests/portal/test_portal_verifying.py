@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,9 +12,12 @@ import pytest
 from sqlalchemy import select
 
 from factory import specimen
+from factory.verification import Status, Told
 from jobs import desk
 from jobs.embedded import Embedded
-from portal.verifying import LEAST_SECONDS
+from jobs.verifying import Answer, Later
+from portal.pages import page
+from portal.verifying import LEAST_SECONDS, SAID
 from storage import tables as t
 from tests.plants import WHO
 from tests.portal.doors import Door, accepted, approve, hand_in
@@ -272,3 +276,41 @@ def test_what_is_unknown_takes_as_long_as_what_is_known(door: Door, number: str)
     took = [scan(door, each).elapsed.total_seconds() for each in (known, NOTHING_LIKE_IT)]
 
     assert min(took) >= LEAST_SECONDS
+
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+
+
+def test_what_would_be_html_in_a_certificate_is_shown_as_text() -> None:
+    told = Told(
+        title=HOSTILE,
+        authority=HOSTILE,
+        edition=1,
+        issued_on=date(2026, 1, 1),
+        rows=((HOSTILE, (HOSTILE,)),),
+    )
+    answer = Answer(
+        status=Status.SUPERSEDED,
+        at=datetime(2026, 1, 2, tzinfo=UTC),
+        told=told,
+        later=(Later(number=2, on=date(2026, 1, 2), cause=HOSTILE),),
+        changed=(HOSTILE,),
+    )
+
+    drawn = page("verified.html", answer=answer, said=SAID[answer.status], may_send=False)
+
+    text = bytes(drawn.body).decode()
+    assert "<script" not in text and "<img" not in text
+    assert text.count("&lt;script&gt;") == 6
+
+
+def test_every_status_has_words_and_a_look_of_its_own() -> None:
+    assert set(SAID) == set(Status)
+    assert len({each.title for each in SAID.values()}) == len(SAID)
+    assert [status for status, each in SAID.items() if each.weight == "good"] == [Status.VALID]
+
+
+def test_no_page_sets_a_cookie(door: Door, number: str) -> None:
+    """So nobody can make a visitor's browser act for them: what may be done is in the link."""
+    for answer in (httpx.get(f"{door.url}/verify"), scan(door, code(door, number))):
+        assert "set-cookie" not in answer.headers
