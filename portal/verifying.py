@@ -14,11 +14,11 @@ from types import MappingProxyType
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Path, Request, UploadFile
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from factory.verification import Status
-from jobs import verifying
+from jobs import answers, verifying
 from jobs.verifying import Answer
 from jobs.wiring import Plant
 from portal.asking import plant_of
@@ -26,6 +26,7 @@ from portal.pages import page
 
 router = APIRouter(tags=["verifying"], include_in_schema=False)
 
+JSON = "application/json"
 LEAST_SECONDS = 0.2  #: that an answer takes, whatever was asked
 Digest = Annotated[str, Form(pattern=r"^[0-9a-fA-F]{64}$")]
 
@@ -80,12 +81,21 @@ async def ask() -> HTMLResponse:
     return page("verify.html", fault="", number="")
 
 
-@router.get("/v/{code}")
+@router.get("/v/{code}", response_model=None)
 async def by_qr(
     request: Request, plant: Plants, code: Annotated[str, Path(max_length=64)]
-) -> HTMLResponse:
-    """What a QR code leads to."""
+) -> Response:
+    """What a QR code leads to; a program that accepts JSON is given a signed answer."""
+    if JSON in request.headers.get("accept", ""):
+        answer = await _asked(request, plant, lambda: verifying.by_code(plant, code))
+        return JSONResponse(await run_in_threadpool(answers.signed, plant, answer))
     return await _told(request, plant, lambda: verifying.by_code(plant, code))
+
+
+@router.get("/verify/keys.json", response_model=None)
+def keys(plant: Plants) -> JSONResponse:
+    """What signed answers are checked with."""
+    return JSONResponse(answers.keys(plant), media_type="application/jwk-set+json")
 
 
 @router.post("/verify")
@@ -123,15 +133,20 @@ async def _told(
     find: Callable[[], Answer],
     words: Mapping[Status, Said] = SAID,
 ) -> HTMLResponse:
-    """TooManyError: so many asked from there."""
-    begun = time.monotonic()
-    address = request.client.host if request.client else ""
-    await run_in_threadpool(plant.pacing.visit, address)
-    answer = await run_in_threadpool(find)
-    await asyncio.sleep(max(0.0, begun + LEAST_SECONDS - time.monotonic()))
+    answer = await _asked(request, plant, find)
     return page(
         "verified.html",
         answer=answer,
         said=words[answer.status],
         may_send=words[answer.status] is NO_SUCH_DIGEST,
     )
+
+
+async def _asked(request: Request, plant: Plant, find: Callable[[], Answer]) -> Answer:
+    """TooManyError: so many asked from there."""
+    begun = time.monotonic()
+    address = request.client.host if request.client else ""
+    await run_in_threadpool(plant.pacing.visit, address)
+    answer = await run_in_threadpool(find)
+    await asyncio.sleep(max(0.0, begun + LEAST_SECONDS - time.monotonic()))
+    return answer

@@ -13,6 +13,7 @@ issuers/*.pem                   CAs between the roots and OFD seals, which are n
                                 of seals that were replaced too
 parties/<trust>/*.pem           roots of the CAs that issue the parties' certificates
 outside/                        of a test keyring: the test CA that plays those CAs
+answers.p8                      signs answers of the verification pages, see answer_key.py
 operators/<name>.json           who approves, and by which tokens, see operators.py
 
 ``pkcs12 = "seal.p12"`` in identity.toml names a PKCS#12 file in place of signing.pem, chain.pem
@@ -40,7 +41,7 @@ from factory.parties import Algorithm
 from factory.seals.keys import algorithm_of, fingerprint
 from factory.seals.signer import SealIdentity, SesIdentity
 from factory.seals.soft import SoftKey, SoftSigner
-from storage import keyfiles, ofd_seals, outside, testca
+from storage import answer_key, keyfiles, ofd_seals, outside, testca
 from storage.keyfiles import KeyFile
 from storage.operators import Operators
 from storage.sealed import KEY_BYTES, MasterKeys
@@ -259,6 +260,7 @@ def _build(
     algorithm: str,
 ) -> None:
     keyfiles.write(folder / "master.json", _new_master().encode())
+    answer_key.create(folder)
     _issue(folder, identities, now, draw_seal, algorithm)
     add_test_parties(folder, now)
 
@@ -275,6 +277,12 @@ def add_test_parties(folder: Path, now: datetime) -> None:
         for trust, root in outside.roots(folder / "outside").items():
             keyfiles.write(building / trust / TEST_ROOT, root.public_bytes(PEM))
         building.rename(folder / "parties")
+
+
+def add_answer_key(folder: Path) -> None:
+    """A key for answers, unless there is one, or one of the seals is real."""
+    if not (folder / answer_key.FILE).exists() and _all_test(folder):
+        answer_key.create(folder)
 
 
 def add_test_ofd_seals(folder: Path, *, identities: Mapping[str, str], now: datetime) -> None:

@@ -10,6 +10,7 @@ from jobs.commands.operators import operators_group
 from jobs.commands.options import json_option
 from jobs.commands.output import print_json, print_table
 from jobs.commands.seals import import_seal, show_seal
+from storage import answer_key
 
 
 @click.group("keys")
@@ -33,6 +34,13 @@ def keys_list(as_json: bool) -> None:
                 for k in found
             ),
         )  # fmt: skip
+
+
+@keys_group.command("create-answers")
+def create_answers() -> None:
+    """A key that answers of the verification pages are signed with."""
+    answer_key.create(machine.plant().settings.keyring_dir)
+    click.echo("made answers.p8 in the keyring; its public key is at /verify/keys.json")
 
 
 keys_group.add_command(import_seal)

@@ -24,7 +24,8 @@ UNTOLD = {
     "/collect/{token}", "/collect/{token}/file", "/collect/{token}/page.png",
     "/collect/{token}/state",
     "/enterprise/{ticket}", "/enterprise/{ticket}/batches/{batch}",
-    "/verify", "/verify/digest", "/verify/file", "/v/{code}", "/trust", "/trust/{name}.cer",
+    "/verify", "/verify/keys.json", "/verify/digest", "/verify/file", "/v/{code}",
+    "/trust", "/trust/{name}.cer",
 }  # fmt: skip
 
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import time
+from base64 import urlsafe_b64decode
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import httpx
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import select
 
 from factory import specimen
@@ -314,3 +321,69 @@ def test_no_page_sets_a_cookie(door: Door, number: str) -> None:
     """So nobody can make a visitor's browser act for them: what may be done is in the link."""
     for answer in (httpx.get(f"{door.url}/verify"), scan(door, code(door, number))):
         assert "set-cookie" not in answer.headers
+
+
+# --- signed, for programs ---------------------------------------------------------------------
+
+
+def signed(door: Door, code: str) -> dict[str, Any]:
+    answer = httpx.get(f"{door.url}/v/{code}", headers={"Accept": "application/json"})
+    assert answer.headers["content-type"] == "application/json"
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_a_program_gets_an_answer_that_is_signed(door: Door, number: str) -> None:
+    found = signed(door, code(door, number))
+    [key] = jwt.PyJWKSet.from_dict(httpx.get(f"{door.url}/verify/keys.json").json()).keys
+
+    claims = jwt.decode(found["jws"], key, algorithms=["ES256"])
+
+    assert jwt.get_unverified_header(found["jws"])["kid"] == key.key_id
+    assert claims.pop("iss") == door.url
+    assert abs(claims.pop("iat") - time.time()) < 60
+    assert claims == found["answer"]
+    assert (claims["status"], claims["certificate"]["edition"]) == ("valid", 1)
+
+
+def test_a_changed_answer_does_not_verify(door: Door, number: str) -> None:
+    head, _, signature = signed(door, code(door, number))["jws"].split(".")
+    other = signed(door, NOTHING_LIKE_IT)["jws"].split(".")[1]
+    [key] = jwt.PyJWKSet.from_dict(httpx.get(f"{door.url}/verify/keys.json").json()).keys
+
+    with pytest.raises(jwt.InvalidSignatureError):
+        jwt.decode(f"{head}.{other}.{signature}", key, algorithms=["ES256"])
+
+
+def test_openssl_finds_the_signature_right(door: Door, number: str, tmp_path: Path) -> None:
+    jws = signed(door, code(door, number))["jws"]
+    [jwk] = jwt.PyJWKSet.from_dict(httpx.get(f"{door.url}/verify/keys.json").json()).keys
+    text, _, value = jws.rpartition(".")
+    raw = urlsafe_b64decode(value + "==")
+    r, s = int.from_bytes(raw[:32]), int.from_bytes(raw[32:])
+    (tmp_path / "said").write_text(text)
+    (tmp_path / "signature").write_bytes(encode_dss_signature(r, s))
+    (tmp_path / "key.pem").write_bytes(
+        jwk.key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+
+    done = subprocess.run(
+        ["openssl", "dgst", "-sha256", "-verify", "key.pem", "-signature", "signature", "said"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+    assert done.stdout == "Verified OK\n"
+
+
+def test_to_programs_too_nothing_but_what_may_be_told_is_told(
+    door: Door, number: str, seed: int
+) -> None:
+    holder = specimen.approved(seed, seed)["data"]["holder"]
+
+    text = str(signed(door, code(door, number)))
+
+    assert holder["name"] not in text and holder["id_number"] not in text
+    assert signed(door, NOTHING_LIKE_IT)["answer"]["certificate"] is None
