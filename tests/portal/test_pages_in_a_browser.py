@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
+from sqlalchemy import select, update
 
 from factory import specimen
 from jobs import collecting, desk
+from storage import tables as t
 from tests.plants import WHO
 from tests.portal.browsing import DESK, PHONE, barriers, browser, overflows, tab
 from tests.portal.doors import Door, accepted, approve, hand_in
@@ -115,6 +117,47 @@ def test_a_changed_file_is_sent_only_when_the_visitor_says_so(
     page.get_by_label("证书文件").set_input_files(chosen)
     page.get_by_role("button", name="上传并检查").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("文件已被改动")
+
+
+#: What stands in the register, and how it is shown; set by hand, for some come about by years.
+STATUSES = [
+    ("有效", "good", {}, {}),
+    ("未领证", "warn", {"state": "uncollected"}, {}),
+    ("待换发", "warn", {"state": "outdated"}, {}),
+    ("已作废", "bad", {"state": "superseded"}, {}),
+    ("已撤销", "bad", {"state": "revoked"}, {}),
+    ("已过期", "bad", {"valid_until": "2020-01-01"}, {}),
+    ("暂扣", "bad", {}, {"state": "suspended"}),
+    ("已注销", "bad", {"state": "revoked"}, {"state": "cancelled"}),
+    ("查无此证", "bad", {"state": "ordered"}, {}),
+]
+
+
+@pytest.mark.parametrize(("title", "weight", "edition", "registration"), STATUSES)
+def test_each_status_stands_first_and_looks_like_what_it_is(
+    door: Door,
+    page: Page,
+    number: str,
+    title: str,
+    weight: str,
+    edition: dict[str, str],
+    registration: dict[str, str],
+) -> None:
+    scanned = code(door, number)
+    with door.plant.ledger.write(WHO) as tx:
+        r, e = t.registration, t.edition
+        ident = tx.run(select(r.c.id).where(r.c.number == number)).scalar_one()
+        if edition:
+            tx.run(update(e).where(e.c.registration_id == ident).values(**edition))
+        if registration:
+            tx.run(update(r).where(r.c.id == ident).values(**registration))
+
+    page.goto(f"{door.url}/v/{scanned}")
+
+    first = page.locator("main > *").first
+    expect(first).to_have_class(f"status {weight}")
+    expect(first.get_by_role("heading", level=1)).to_have_text(title)
+    assert barriers(page) == []
 
 
 # --- collecting -------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ import re
 import subprocess
 import time
 from base64 import urlsafe_b64decode
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import select
 
 from factory import specimen
+from factory.making import MAKINGS
+from factory.model import Format
 from factory.verification import Status, Told
-from jobs import desk
+from jobs import desk, looks
 from jobs.embedded import Embedded
 from jobs.verifying import Answer, Later
 from portal.pages import page
 from portal.verifying import LEAST_SECONDS, SAID
 from storage import tables as t
+from storage.ledger import promises, status
 from tests.plants import WHO
 from tests.portal.doors import Door, accepted, approve, hand_in
 from tests.portal.served import ELSEWHERE, served
@@ -186,6 +190,25 @@ def test_a_changed_file_is_altered_and_nothing_of_it_is_told(door: Door, number:
 
     assert said(answer) == "文件已被改动"
     assert number not in answer.text
+
+
+def test_a_file_that_was_sealed_here_and_is_not_on_record_is_not_taken_for_good(
+    door: Door, number: str
+) -> None:
+    """Sealed again a second later it is another file: only the one that was recorded counts."""
+    plant = door.plant
+    with plant.ledger.read() as tx:
+        newest = status.by_number(tx, number).newest
+        assert newest is not None
+        order = promises.of_edition(tx, newest.id)
+    assert order is not None
+    identity = plant.keyring.identity(str(order.identity))
+    laid = looks.as_made(plant, order)
+    later = replace(laid, created=laid.created + timedelta(seconds=1))
+    awaiting = MAKINGS[Format.PDF].sealed(later, identity)
+    [signature] = identity.signer.sign_digests([awaiting.digest])
+
+    assert said(hand_over(door, awaiting.finish(signature))) == "登记库中没有这个文件"
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"%PDF-1.7\n", b"PK\x03\x04" + bytes(40)])
