@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from base64 import b32decode, b32encode
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from factory.access import Thing, Viewer
 from factory.model import BatchId, BatchState
 from jobs import confirmations, enterprise, tickets
 from jobs.asker import COUNTER, Asker, Concerned
-from jobs.bulk import confirming, progress
+from jobs.bulk import confirming, preview, progress
+from jobs.bulk.preview import Outline
 from jobs.bulk.progress import Progress
 from jobs.confirmations import Listed, Which
 from jobs.enterprise import EnterpriseView
@@ -37,7 +39,7 @@ class VisitLink:
 class Visit:
     """What an enterprise sees; no personal data.
 
-    awaiting:  renames that it may confirm (确认更名).
+    awaiting:  renames that it may confirm (确认更名), with what they will do.
     running:   its other bulk events that are not over.
     """
 
@@ -45,7 +47,7 @@ class Visit:
     view: EnterpriseView
     to_sign: tuple[Listed, ...]
     confirmed: tuple[Listed, ...]
-    awaiting: tuple[Progress, ...]
+    awaiting: tuple[tuple[Progress, Outline], ...]
     running: tuple[Progress, ...]
 
 
@@ -84,7 +86,7 @@ def visit(plant: Plant, ticket: str) -> Visit:
         view=view,
         to_sign=tuple(confirmations.listed(plant, code, Which.AWAITING, asker=asker)),
         confirmed=tuple(confirmations.listed(plant, code, Which.CONFIRMED, asker=asker)),
-        awaiting=tuple(each for each in found if _is_theirs(each)),
+        awaiting=tuple((each, _outline(plant, each)) for each in found if _is_theirs(each)),
         running=tuple(
             each for each in found if not _is_theirs(each) and each.state not in batches.ENDED
         ),
@@ -102,6 +104,11 @@ def confirm(plant: Plant, ticket: str, batch: int) -> None:
 
 def _is_theirs(batch: Progress) -> bool:
     return batch.state is BatchState.AWAITING and batch.owner == confirming.ENTERPRISE
+
+
+def _outline(plant: Plant, batch: Progress) -> Outline:
+    """In figures; nothing is drawn."""
+    return preview.preview(plant, batch.id, Path(), most=0)
 
 
 def _asker(plant: Plant, ticket: str) -> Asker:

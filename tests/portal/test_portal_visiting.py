@@ -84,6 +84,7 @@ def test_the_enterprise_confirms_its_rename_and_sees_how_far_it_is(door: Door, f
 
     page = httpx.get(url)
     assert "企业更名待确认" in page.text and "确认更名" in page.text
+    assert "涉及 1 份证书：换发 1 份。" in told(page)
 
     answer = httpx.post(f"{url}/batches/{batch}")
     assert (answer.status_code, answer.headers["location"]) == (303, httpx.URL(url).path)
