@@ -25,6 +25,7 @@ from factory.model import ApplicationType, BatchState, ChunkId, Format, Order, O
 from factory.ofd.package import Member, opened, packed
 from factory.pressing import Laid
 from factory.seals.sm2_soft import Sm2SoftSigner
+from factory.writers import ofd
 from jobs import desk, doctor, line, second_reader, second_reading
 from jobs.bulk import confirming, progress, steering, steps
 from jobs.canary import Canary
@@ -605,7 +606,7 @@ def test_without_its_seal_an_order_waits_and_is_held_at_last(plant: Plant, missi
 @pytest.fixture
 def broken_writer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Characters stand too far apart: the proof asks where a line begins and what it says."""
-    right = making.ofd.draw
+    right = ofd.draw
 
     def wrong(*args: object, **kwargs: object) -> tuple[Member, ...]:
         return tuple(
@@ -615,7 +616,7 @@ def broken_writer(monkeypatch: pytest.MonkeyPatch) -> None:
             for each in right(*args, **kwargs)  # type: ignore[arg-type]
         )
 
-    monkeypatch.setattr(making.ofd, "draw", wrong)
+    monkeypatch.setattr(ofd, "draw", wrong)
 
 
 def test_a_rename_whose_ofd_is_read_otherwise_is_stopped_and_made_once_it_was_mended(
