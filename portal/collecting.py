@@ -18,7 +18,7 @@ from jobs.wiring import Plant
 from jobs.wording import EVENTS
 from portal import pages
 from portal.asking import plant_of
-from portal.pages import AGAIN, page
+from portal.pages import AGAIN, FROM_HERE, page
 from portal.paths import Token
 
 router = APIRouter(prefix="/collect", tags=["collecting"], include_in_schema=False)
@@ -32,7 +32,7 @@ HEADINGS = {
 }
 SAID = {
     404: ("链接无效", AGAIN),
-    409: ("无法领证", "证书目前的状态不允许此操作。"),
+    409: ("现在不能办理", "证书的状态已经变化，请返回上一页刷新后查看。"),
 }
 
 
@@ -45,7 +45,7 @@ def look(token: Token, plant: Plants) -> HTMLResponse:
         return pages.of_ticket(error, SAID)
 
 
-@router.post("/{token}", response_model=None)
+@router.post("/{token}", response_model=None, dependencies=[FROM_HERE])
 def take(token: Token, plant: Plants) -> HTMLResponse | RedirectResponse:
     """The holder confirms (确认领证), and is led back to the page."""
     try:

@@ -13,7 +13,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
@@ -43,6 +43,7 @@ OF_PROGRAMS = ("/v1/", "/livez", "/readyz")  #: who asks there reads no pages
 
 SAID: Mapping[int, tuple[str, str]] = {
     400: ("请求有误", "请返回上一页重新操作。"),
+    403: ("不能办理", "请从原来的系统打开本页，再在本页上操作。"),
     404: ("找不到这个页面", "请检查网址是否完整，或回到原来的系统重新打开。"),
     405: ("请求有误", "请返回上一页重新操作。"),
     408: ("网络太慢", "内容没有及时传到，请换个网络再试。"),
@@ -91,6 +92,18 @@ def of_ticket(error: FactoryError, words: Mapping[int, tuple[str, str]]) -> HTML
 def is_page(path: str) -> bool:
     """Whether a person asks there."""
     return not path.startswith(OF_PROGRAMS)
+
+
+async def _from_here(request: Request) -> None:
+    """Whether one of our pages asks, as browsers say (Fetch Metadata); HTTPException: another does.
+
+    With no referrer a browser tells no origin; what is no browser tells neither.
+    """
+    if request.headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
+        raise HTTPException(403)
+
+
+FROM_HERE = Depends(_from_here)
 
 
 @router.get("/{name}")

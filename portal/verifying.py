@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Path, Request, UploadFile
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from factory.verification import Status
@@ -73,6 +73,14 @@ NO_SUCH_DIGEST = Said(
     "登记库中没有这个文件", "没有任何一份签发过的证书与您的文件逐字节一致。请勿采信。", "bad"
 )
 Plants = Annotated[Plant, Depends(plant_of)]
+
+
+@router.get("/", response_model=None)
+@router.get("/v", response_model=None)
+@router.get("/v/", response_model=None)
+async def nowhere_else() -> RedirectResponse:
+    """Whoever leaves out the rest of an address can still verify."""
+    return RedirectResponse("/verify", status_code=303)
 
 
 @router.get("/verify")

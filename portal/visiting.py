@@ -15,7 +15,7 @@ from jobs.enterprise import LABELS, PersonState
 from jobs.wiring import Plant
 from portal import pages
 from portal.asking import plant_of
-from portal.pages import AGAIN, page
+from portal.pages import AGAIN, FROM_HERE, page
 from portal.paths import BatchNumber, Visible
 
 router = APIRouter(prefix="/enterprise", tags=["visiting"], include_in_schema=False)
@@ -50,7 +50,7 @@ def _title(profile: Profile) -> str:
     return f"{profile.authority.name}：{profile.certificate.title}"
 
 
-@router.post("/{ticket}/batches/{batch}", response_model=None)
+@router.post("/{ticket}/batches/{batch}", response_model=None, dependencies=[FROM_HERE])
 def confirm(ticket: Ticket, batch: BatchNumber, plant: Plants) -> HTMLResponse | RedirectResponse:
     """The enterprise confirms its rename (确认更名), and is led back to the page."""
     try:

@@ -3,7 +3,7 @@
 const form = document.querySelector("form[data-digest]");
 if (form && window.crypto && crypto.subtle) {
   const hint = document.getElementById("sending");
-  hint.textContent = "文件不会离开您的设备。";
+  hint.textContent = "文件留在您的设备上：本页只算出它的指纹（SHA-256）用于比对。";
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const [file] = document.getElementById("file").files;

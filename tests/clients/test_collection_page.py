@@ -101,4 +101,4 @@ def test_a_download_before_collecting_is_refused(client: Client, seed: int) -> N
 
     found = httpx.get(f"{url}/file")
 
-    assert found.status_code == 409 and "状态不允许" in found.text
+    assert found.status_code == 409 and "状态已经变化" in found.text

@@ -66,6 +66,16 @@ def test_looking_changes_nothing_however_often_and_whoever_does(door: Door) -> N
     assert state(door, number) == "未领证"
 
 
+@pytest.mark.parametrize("where", ["cross-site", "same-site"])
+def test_a_page_of_somebody_else_takes_nothing(door: Door, where: str) -> None:
+    number = approve(door)
+
+    answer = httpx.post(link(door, number), headers={"Sec-Fetch-Site": where})
+
+    assert (answer.status_code, state(door, number)) == (403, "未领证")
+    assert "不能办理" in answer.text
+
+
 def test_taking_twice_changes_nothing_more(door: Door) -> None:
     number = approve(door)
     url = link(door, number)

@@ -20,7 +20,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 #: pages for people, and the document itself
 UNTOLD = {
-    "/v1/openapi.json", "/static/{name}",
+    "/v1/openapi.json", "/static/{name}", "/", "/v", "/v/",
     "/collect/{token}", "/collect/{token}/file", "/collect/{token}/page.png",
     "/collect/{token}/state",
     "/enterprise/{ticket}", "/enterprise/{ticket}/batches/{batch}",

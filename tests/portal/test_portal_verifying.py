@@ -262,6 +262,11 @@ def test_where_nothing_is_a_page_says_what_to_do(door: Door, path: str, status: 
     assert (answer.status_code, said(answer)) == (status, "找不到这个页面")
 
 
+@pytest.mark.parametrize("path", ["/", "/v", "/v/"])
+def test_an_address_cut_short_leads_to_where_one_verifies(door: Door, path: str) -> None:
+    assert httpx.get(door.url + path).headers["location"] == "/verify"
+
+
 def test_programs_are_told_failures_as_before(door: Door) -> None:
     answer = door.city.get("/v1/nosuch")
 

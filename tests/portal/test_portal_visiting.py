@@ -102,6 +102,16 @@ def test_looking_confirms_nothing(door: Door, firm: int) -> None:
     assert "企业更名待确认" in httpx.get(url).text
 
 
+def test_a_page_of_somebody_else_confirms_nothing(door: Door, firm: int) -> None:
+    approve(door, enterprise=firm)
+    batch, url = renamed(door, firm), link(door, firm)
+
+    answer = httpx.post(f"{url}/batches/{batch}", headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert answer.status_code == 403
+    assert "企业更名待确认" in httpx.get(url).text
+
+
 def test_another_enterprises_rename_is_not_to_be_confirmed(door: Door, firm: int) -> None:
     other = next(door.seeds)
     approve(door, enterprise=firm)
