@@ -20,14 +20,20 @@ if TYPE_CHECKING:
 ALGORITHM = "ES256"
 
 
-def signed(plant: Plant, answer: Answer) -> dict[str, Any]:
-    """What is told, and the same with who says so and when as a compact JWS.
+def signed(plant: Plant, answer: Answer, asked: str) -> dict[str, Any]:
+    """What is told, and the same with who says so, when, and of what as a compact JWS.
 
+    asked: the code as it stands in the address; its SHA-256 is what the answer is about (``sub``).
     SettingsError: the keyring has no key for it.
     """
     key = answer_key.load(plant.settings.keyring_dir)
     said = as_json(answer)
-    claims = {"iss": plant.settings.http_public_url, "iat": int(answer.at.timestamp()), **said}
+    claims = {
+        "iss": plant.settings.http_public_url,
+        "iat": int(answer.at.timestamp()),
+        "sub": hashlib.sha256(asked.encode()).hexdigest(),
+        **said,
+    }
     token = jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": _name(key)})
     return {"answer": said, "jws": token}
 

@@ -96,7 +96,7 @@ async def by_qr(
     """What a QR code leads to; a program that accepts JSON is given a signed answer."""
     if JSON in request.headers.get("accept", ""):
         answer = await _asked(request, plant, lambda: verifying.by_code(plant, code))
-        return JSONResponse(await run_in_threadpool(answers.signed, plant, answer))
+        return JSONResponse(await run_in_threadpool(answers.signed, plant, answer, code))
     return await _told(request, plant, lambda: verifying.by_code(plant, code))
 
 

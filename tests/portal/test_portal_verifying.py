@@ -362,7 +362,8 @@ def signed(door: Door, code: str) -> dict[str, Any]:
 
 
 def test_a_program_gets_an_answer_that_is_signed(door: Door, number: str) -> None:
-    found = signed(door, code(door, number))
+    asked = code(door, number)
+    found = signed(door, asked)
     [key] = jwt.PyJWKSet.from_dict(httpx.get(f"{door.url}/verify/keys.json").json()).keys
 
     claims = jwt.decode(found["jws"], key, algorithms=["ES256"])
@@ -370,6 +371,7 @@ def test_a_program_gets_an_answer_that_is_signed(door: Door, number: str) -> Non
     assert jwt.get_unverified_header(found["jws"])["kid"] == key.key_id
     assert claims.pop("iss") == door.url
     assert abs(claims.pop("iat") - time.time()) < 60
+    assert claims.pop("sub") == sha256(asked.encode()).hexdigest()
     assert claims == found["answer"]
     assert (claims["status"], claims["certificate"]["edition"]) == ("valid", 1)
 
