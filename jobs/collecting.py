@@ -17,6 +17,7 @@ from factory.model import Format
 from jobs import desk, looks, standing, tickets
 from jobs.asker import COUNTER, Asker, about_registration
 from jobs.standing import Stand
+from jobs.tickets import PageLink
 from storage.ledger import Tx, audit, promises, status
 from storage.ledger.status import EditionView, RegistrationView
 
@@ -24,14 +25,6 @@ if TYPE_CHECKING:
     from jobs.wiring import Plant
 
 PURPOSE = "collection link"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CollectionLink:
-    """Where the holder confirms and takes the certificate, and for how long."""
-
-    url: str
-    seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +44,7 @@ class Collectable:
     rows: tuple[tuple[str, tuple[str, ...]], ...] = field(repr=False)
 
 
-def link(plant: Plant, number: str, *, who: str, asker: Asker = COUNTER) -> CollectionLink:
+def link(plant: Plant, number: str, *, who: str, asker: Asker = COUNTER) -> PageLink:
     """A link to the page where the holder of a registration collects it.
 
     NotFoundError: no such registration.  ForbiddenError: not for whoever asks.
@@ -64,7 +57,7 @@ def link(plant: Plant, number: str, *, who: str, asker: Asker = COUNTER) -> Coll
         what = {"seconds": seconds}
         audit.note(tx, "collection link given", ("registration", found.id), why="asked", what=what)
         token = tickets.issued(tx, PURPOSE, tickets.base36(found.id), seconds=seconds)
-    return CollectionLink(url=f"{plant.settings.http_public_url}/collect/{token}", seconds=seconds)
+    return PageLink(url=f"{plant.settings.http_public_url}/collect/{token}", seconds=seconds)
 
 
 def find(plant: Plant, token: str) -> Collectable:

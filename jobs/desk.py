@@ -253,12 +253,17 @@ def examine(plant: Plant, data: bytes, *, asker: Asker = ANYBODY) -> Finding:
     ForbiddenError: not to whoever asks.
     """
     access.check(asker.viewer, Thing.VERIFICATION, None, own=False)
-    keys = plant.keyring
-    verdict = verify.verify(
-        data, keys.trust_roots(), forms.all_roots(plant), issuers=keys.seal_issuers()
-    )
+    verdict = judged(plant, data)
     with plant.ledger.read() as tx:
         return _finding(plant, tx, verdict, hashlib.sha256(data).hexdigest())
+
+
+def judged(plant: Plant, data: bytes) -> Verdict:
+    """The verdict on a file by the roots this installation trusts, without the ledger."""
+    keys = plant.keyring
+    return verify.verify(
+        data, keys.trust_roots(), forms.all_roots(plant), issuers=keys.seal_issuers()
+    )
 
 
 def _finding(plant: Plant, tx: Tx, verdict: Verdict, sha256: str) -> Finding:

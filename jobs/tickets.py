@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import urlsafe_b64encode
+from dataclasses import dataclass
 from datetime import datetime
 
 from factory.errors import ConflictError, NotFoundError
@@ -17,6 +18,14 @@ TICKET = re.compile(r"([0-9a-z]{1,2000})-([0-9a-z]{1,8})-([A-Za-z0-9_-]{32})")
 DIGEST_BYTES = 24
 NONE = "link: leads nowhere; ask for a new one where you came from"
 OVER = "link: has ended (已过期); ask for a new one where you came from"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageLink:
+    """The address of a page, and for how long it opens."""
+
+    url: str
+    seconds: int
 
 
 def issued(tx: Tx, purpose: str, about: str, *, seconds: int) -> str:

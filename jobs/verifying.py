@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from factory import verify
 from factory.contrast import Side, contrast
 from factory.errors import FieldError, SealedDataError
 from factory.kinds import certificate
@@ -21,6 +20,7 @@ from factory.profile import Profile
 from factory.register import local_day
 from factory.verification import Stands, Status, Told, changed, told
 from factory.verify_verdict import VerdictWord
+from jobs import desk
 from jobs.looks import made_by
 from jobs.wording import EVENTS
 from storage.ledger import Tx, documents, promises, status
@@ -89,13 +89,12 @@ def by_digest(plant: Plant, sha256: str) -> Answer:
 
 def by_file(plant: Plant, data: bytes) -> Answer:
     """Of a file, judged by its seal too where the register does not know its bytes."""
-    keys = plant.keyring
     with plant.ledger.read() as tx:
-        found = _by_digest(plant, tx, hashlib.sha256(data).hexdigest())
-        if found is not None:
-            return found
-        verdict = verify.verify(data, keys.trust_roots(), issuers=keys.seal_issuers())
-        return Answer(status=WITHOUT_RECORD.get(verdict.verdict, Status.UNKNOWN), at=tx.now)
+        found, now = _by_digest(plant, tx, hashlib.sha256(data).hexdigest()), tx.now
+    if found is not None:
+        return found
+    verdict = desk.judged(plant, data)
+    return Answer(status=WITHOUT_RECORD.get(verdict.verdict, Status.UNKNOWN), at=now)
 
 
 def _by_code(tx: Tx, typed: str) -> tuple[RegistrationView, EditionView] | None:

@@ -17,6 +17,7 @@ from jobs.bulk.preview import Outline
 from jobs.bulk.progress import Progress
 from jobs.confirmations import Listed, Which
 from jobs.enterprise import EnterpriseView
+from jobs.tickets import PageLink
 from storage.ledger import audit, batches
 
 if TYPE_CHECKING:
@@ -25,14 +26,6 @@ if TYPE_CHECKING:
 PURPOSE = "enterprise link"
 WHY = "confirmed on the enterprise's page"
 WHO = "enterprise:link"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VisitLink:
-    """Where the enterprise sees its people and confirms its renames, and for how long."""
-
-    url: str
-    seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +44,7 @@ class Visit:
     running: tuple[Progress, ...]
 
 
-def link(plant: Plant, credit_code: str, *, who: str, asker: Asker = COUNTER) -> VisitLink:
+def link(plant: Plant, credit_code: str, *, who: str, asker: Asker = COUNTER) -> PageLink:
     """A link to the enterprise's pages, within the registers of whoever asks for it.
 
     NotFoundError: no register knows it.  ForbiddenError: not for whoever asks.
@@ -67,7 +60,7 @@ def link(plant: Plant, credit_code: str, *, who: str, asker: Asker = COUNTER) ->
         what = {"seconds": seconds}
         audit.note(tx, "enterprise link given", ("enterprise", credit_code), why="asked", what=what)
         ticket = tickets.issued(tx, PURPOSE, about, seconds=seconds)
-    return VisitLink(url=f"{plant.settings.http_public_url}/enterprise/{ticket}", seconds=seconds)
+    return PageLink(url=f"{plant.settings.http_public_url}/enterprise/{ticket}", seconds=seconds)
 
 
 def visit(plant: Plant, ticket: str) -> Visit:

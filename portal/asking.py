@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,9 +12,7 @@ from factory.access import Viewer
 from factory.access_keys import Caller, Scope
 from jobs import asker as askers
 from jobs.asker import COUNTER, Asker
-
-if TYPE_CHECKING:
-    from jobs.wiring import Plant
+from jobs.wiring import Plant
 
 
 class Asked(BaseModel):
@@ -56,6 +54,9 @@ async def plant_of(request: Request) -> Plant:
     """The factory."""
     found: Plant = request.app.state.plant
     return found
+
+
+ThisPlant = Annotated[Plant, Depends(plant_of)]
 
 
 def _needs(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:

@@ -7,22 +7,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from factory.errors import FactoryError
 from factory.model import EditionState, Format
 from jobs import collecting
 from jobs.collecting import Collectable
-from jobs.wiring import Plant
 from jobs.wording import EVENTS
 from portal import pages
-from portal.asking import plant_of
+from portal.asking import ThisPlant
 from portal.pages import AGAIN, FROM_HERE, page
 from portal.paths import Token
 
 router = APIRouter(prefix="/collect", tags=["collecting"], include_in_schema=False)
-Plants = Annotated[Plant, Depends(plant_of)]
 HEADINGS = {
     "confirm": "请确认并领取证书",
     "making": "证书正在生成",
@@ -37,7 +35,7 @@ SAID = {
 
 
 @router.get("/{token}")
-def look(token: Token, plant: Plants) -> HTMLResponse:
+def look(token: Token, plant: ThisPlant) -> HTMLResponse:
     """What is to be taken, or how it stands."""
     try:
         return _page(collecting.find(plant, token), token)
@@ -46,7 +44,7 @@ def look(token: Token, plant: Plants) -> HTMLResponse:
 
 
 @router.post("/{token}", response_model=None, dependencies=[FROM_HERE])
-def take(token: Token, plant: Plants) -> HTMLResponse | RedirectResponse:
+def take(token: Token, plant: ThisPlant) -> HTMLResponse | RedirectResponse:
     """The holder confirms (确认领证), and is led back to the page."""
     try:
         collecting.collect(plant, token)
@@ -57,7 +55,7 @@ def take(token: Token, plant: Plants) -> HTMLResponse | RedirectResponse:
 
 @router.get("/{token}/file", response_model=None)
 def file(
-    token: Token, plant: Plants, fmt: Annotated[Format | None, Query(alias="format")] = None
+    token: Token, plant: ThisPlant, fmt: Annotated[Format | None, Query(alias="format")] = None
 ) -> HTMLResponse | RedirectResponse:
     """The file itself, from the store."""
     try:
@@ -67,7 +65,7 @@ def file(
 
 
 @router.get("/{token}/page.png", response_model=None)
-def picture(token: Token, plant: Plants) -> Response:
+def picture(token: Token, plant: ThisPlant) -> Response:
     """How its page looks."""
     try:
         return Response(collecting.picture(plant, token), media_type="image/png")
@@ -76,7 +74,7 @@ def picture(token: Token, plant: Plants) -> Response:
 
 
 @router.get("/{token}/state", response_model=None)
-def state(token: Token, plant: Plants) -> Response:
+def state(token: Token, plant: ThisPlant) -> Response:
     """How it stands: for a page that waits."""
     try:
         return JSONResponse({"state": collecting.state(plant, token)})

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from fastapi import Request
 from fastapi.responses import Response
+from starlette.exceptions import HTTPException
 
 from factory.errors import FactoryError
 from portal import pages, problems
@@ -55,6 +56,7 @@ async def fault(request: Request, _: Exception) -> Response:
 
 async def refused(request: Request, error: Exception) -> Response:
     """No such address, or no such method for it."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
     if pages.is_page(request.url.path):
-        return pages.failure(getattr(error, "status_code", 500), request=request.state.request)
+        return pages.failure(error.status_code, request=request.state.request)
     return await problems.refused(request, error)

@@ -8,18 +8,16 @@ from typing import Annotated
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from factory.verify import fingerprint
 from factory.verify_verdict import common_name
-from jobs.wiring import Plant
-from portal.asking import plant_of
+from portal.asking import ThisPlant
 from portal.pages import page
 
 router = APIRouter(prefix="/trust", tags=["trusting"], include_in_schema=False)
-Plants = Annotated[Plant, Depends(plant_of)]
 CERTIFICATE = "application/pkix-cert"  #: RFC 2585
 
 
@@ -44,13 +42,13 @@ class Root:
 
 
 @router.get("")
-def roots(plant: Plants) -> HTMLResponse:
+def roots(plant: ThisPlant) -> HTMLResponse:
     """All of them."""
     return page("trust.html", roots=[Root.of(each) for each in plant.keyring.trust_roots()])
 
 
 @router.get("/{name}.cer")
-def root(plant: Plants, name: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]) -> Response:
+def root(plant: ThisPlant, name: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]) -> Response:
     """One of them, as programs take it in."""
     for each in plant.keyring.trust_roots():
         if fingerprint(each) == name:

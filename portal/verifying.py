@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, Path, Request, UploadFile
+from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -21,7 +21,7 @@ from factory.verification import Status
 from jobs import answers, verifying
 from jobs.verifying import Answer
 from jobs.wiring import Plant
-from portal.asking import plant_of
+from portal.asking import ThisPlant
 from portal.pages import page
 
 router = APIRouter(tags=["verifying"], include_in_schema=False)
@@ -72,7 +72,6 @@ OF_FILES: Mapping[Status, Said] = {
 NO_SUCH_DIGEST = Said(
     "登记库中没有这个文件", "没有任何一份签发过的证书与您的文件逐字节一致。请勿采信。", "bad"
 )
-Plants = Annotated[Plant, Depends(plant_of)]
 
 
 @router.get("/", response_model=None)
@@ -91,7 +90,7 @@ async def ask() -> HTMLResponse:
 
 @router.get("/v/{code}", response_model=None)
 async def by_qr(
-    request: Request, plant: Plants, code: Annotated[str, Path(max_length=64)]
+    request: Request, plant: ThisPlant, code: Annotated[str, Path(max_length=64)]
 ) -> Response:
     """What a QR code leads to; a program that accepts JSON is given a signed answer."""
     if JSON in request.headers.get("accept", ""):
@@ -101,7 +100,7 @@ async def by_qr(
 
 
 @router.get("/verify/keys.json", response_model=None)
-def keys(plant: Plants) -> JSONResponse:
+def keys(plant: ThisPlant) -> JSONResponse:
     """What signed answers are checked with."""
     return JSONResponse(answers.keys(plant), media_type="application/jwk-set+json")
 
@@ -109,7 +108,7 @@ def keys(plant: Plants) -> JSONResponse:
 @router.post("/verify")
 async def by_number(
     request: Request,
-    plant: Plants,
+    plant: ThisPlant,
     number: Annotated[str, Form(max_length=64)] = "",
     code: Annotated[str, Form(max_length=64)] = "",
 ) -> HTMLResponse:
@@ -120,7 +119,7 @@ async def by_number(
 
 
 @router.post("/verify/digest")
-async def by_digest(request: Request, plant: Plants, sha256: Digest) -> HTMLResponse:
+async def by_digest(request: Request, plant: ThisPlant, sha256: Digest) -> HTMLResponse:
     """Of a file that stays where it is."""
     said = {**OF_FILES, Status.UNKNOWN: NO_SUCH_DIGEST}
     return await _told(request, plant, lambda: verifying.by_digest(plant, sha256), said)
@@ -128,7 +127,7 @@ async def by_digest(request: Request, plant: Plants, sha256: Digest) -> HTMLResp
 
 @router.post("/verify/file")
 async def by_file(
-    request: Request, plant: Plants, file: Annotated[UploadFile, File()]
+    request: Request, plant: ThisPlant, file: Annotated[UploadFile, File()]
 ) -> HTMLResponse:
     """Of a file that the visitor hands over for the full check; it is not kept."""
     data = await file.read()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from factory.errors import FactoryError
@@ -12,14 +12,12 @@ from factory.opinions import TYPES
 from factory.profile import Profile
 from jobs import standing, visiting
 from jobs.enterprise import LABELS, PersonState
-from jobs.wiring import Plant
 from portal import pages
-from portal.asking import plant_of
+from portal.asking import ThisPlant
 from portal.pages import AGAIN, FROM_HERE, page
 from portal.paths import BatchNumber, Visible
 
 router = APIRouter(prefix="/enterprise", tags=["visiting"], include_in_schema=False)
-Plants = Annotated[Plant, Depends(plant_of)]
 Ticket = Annotated[Visible, Path(min_length=1, max_length=2048)]
 SAID = {
     403: ("不能在此确认", "这项更名由主管部门确认。"),
@@ -29,7 +27,7 @@ SAID = {
 
 
 @router.get("/{ticket}")
-def look(ticket: Ticket, plant: Plants) -> HTMLResponse:
+def look(ticket: Ticket, plant: ThisPlant) -> HTMLResponse:
     """How its people stand, and what waits for it."""
     try:
         return page(
@@ -51,7 +49,9 @@ def _title(profile: Profile) -> str:
 
 
 @router.post("/{ticket}/batches/{batch}", response_model=None, dependencies=[FROM_HERE])
-def confirm(ticket: Ticket, batch: BatchNumber, plant: Plants) -> HTMLResponse | RedirectResponse:
+def confirm(
+    ticket: Ticket, batch: BatchNumber, plant: ThisPlant
+) -> HTMLResponse | RedirectResponse:
     """The enterprise confirms its rename (确认更名), and is led back to the page."""
     try:
         visiting.confirm(plant, ticket, batch)
