@@ -14,7 +14,7 @@ from factory.access import Thing
 from factory.errors import NotFoundError
 from factory.kinds import certificate
 from factory.model import Format
-from jobs import desk, looks, standing, tickets
+from jobs import desk, laying, looks, standing, tickets
 from jobs.asker import COUNTER, Asker, about_registration
 from jobs.standing import Stand
 from jobs.tickets import PageLink
@@ -99,7 +99,7 @@ def picture(plant: Plant, token: str) -> bytes:
     if order is None:
         raise NotFoundError("certificate: was made elsewhere")
     target = BytesIO()
-    looks.specimen(plant, looks.as_made(plant, order)).save(target, "PNG", optimize=True)
+    looks.specimen(plant, laying.of_order(plant, order)).save(target, "PNG", optimize=True)
     return target.getvalue()
 
 

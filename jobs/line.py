@@ -17,16 +17,13 @@ import structlog
 
 from factory import verify
 from factory.errors import FactoryError, PressUnableError, SelfCheckError
-from factory.kinds import KINDS
 from factory.kinds.stored import twin
 from factory.making import Identity
 from factory.model import ChunkId, Format, Order, OrderId, Queue
-from factory.page.glance import check
 from factory.pressing import Laid
-from factory.register import local_day
 from factory.seals import signer
 from factory.verify_verdict import VerdictWord
-from jobs import sealing, typefaces
+from jobs import laying, sealing
 from jobs.canary import Finished
 from jobs.work import Tally, Work
 from storage.blobs import Blob, Blobs
@@ -143,7 +140,7 @@ class _Layout:
     def lay(self, work: Work) -> None:
         """Every mark of the work's document in its place."""
         if self._last is None or self._last[0] != work.order.id:
-            self._last = (work.order.id, _laid(self._plant, work.order))
+            self._last = (work.order.id, laying.of_order(self._plant, work.order))
         work.laid = self._last[1]
 
 
@@ -174,33 +171,6 @@ def _make_anew(plant: Plant, tally: Tally, spoiled: Sequence[Work]) -> None:
     tally.attempt(lambda work: _draw(plant, work), spoiled)
     _sign(tally)
     tally.works = tally.left([*others, *tally.works])
-
-
-def _laid(plant: Plant, order: Order) -> Laid:
-    """What is printed, each mark in its place, and what goes into the file beside it."""
-    kind = KINDS[order.kind]
-    rules = plant.profiles[order.profile]
-    profile = rules.called(order.profile_version, local_day(order.signed_at))
-    face = kind.read(order.face)  # once for all that is asked of it
-    sheet, values = kind.sheet(profile, face), kind.values(profile, face)
-    placed = typefaces.placed(plant, sheet, values)
-    check(sheet, placed, values)
-    return Laid(
-        placed=placed,
-        values=values,
-        pictures=order.pictures,
-        title=kind.title(profile, face),
-        created=order.signed_at,
-        twin=twin(order.face),
-        licence_id=_licence_id(order),
-        profile=profile,
-    )
-
-
-def _licence_id(order: Order) -> str | None:
-    """Of a certificate (证照标识); nothing else has one."""
-    found = order.face.get("licence_id")
-    return str(found) if found is not None else None
 
 
 def _sign(tally: Tally) -> None:

@@ -21,7 +21,7 @@ from factory.register import local_day
 from factory.verification import Stands, Status, Told, changed, told
 from factory.verify_verdict import VerdictWord
 from jobs import desk
-from jobs.looks import made_by
+from jobs.laying import made_by
 from jobs.wording import EVENTS
 from storage.ledger import Tx, documents, promises, status
 from storage.ledger.status import EditionView, RegistrationView

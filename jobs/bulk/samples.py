@@ -29,7 +29,7 @@ from factory.page.marks import Placed
 from factory.pressing import Laid
 from factory.profile import Profile
 from factory.register import check_pictures
-from jobs import looks, ordering
+from jobs import laying, looks, ordering
 from storage.ledger import Tx, orders, pictures, promises, status
 from storage.ledger.registers import RegistrationRow
 from storage.ledger.status import EditionView, StoredFile
@@ -198,7 +198,14 @@ def _tried(plant: Plant, given: Subject) -> tuple[Laid, float]:
     The files are thrown away.
     """
     begun = time.thread_time()
-    laid = looks.laid(plant, given.profile, given.edition.face, given.pictures, given.at)
+    laid = laying.laid(
+        plant,
+        Kind.CERTIFICATE,
+        given.profile,
+        given.edition.face,
+        given.pictures,
+        given.at.replace(microsecond=0),
+    )
     for fmt in given.profile.certificate.formats:
         MAKINGS[fmt].unsealed(laid)
     return laid, time.thread_time() - begun
@@ -229,7 +236,7 @@ def _present(plant: Plant, given: Subject) -> tuple[Now, Page]:
     if given.order is None:
         paper = given.present.medium == "paper"
         return Now.PAPER if paper else Now.ELSEWHERE, Page()
-    laid = looks.as_made(plant, given.order)
+    laid = laying.of_order(plant, given.order)
     if given.file is None:
         known = Now.FACE if given.present.made_at else Now.ORDERED
         return known, _page(looks.drawn(laid), laid, given.order.face)
@@ -249,7 +256,7 @@ def _changes(plant: Plant, given: Subject) -> tuple[Change, ...]:
     if order is None:
         return of_sort(contrast(given.known, then), *SAID) if given.known else ()
     now = Side(
-        profile=looks.made_by(plant, order),
+        profile=laying.made_by(plant, order),
         face=order.face,
         formats=order.formats,
         seal=order.identity,

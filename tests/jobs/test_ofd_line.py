@@ -26,7 +26,7 @@ from factory.ofd.package import Member, opened, packed
 from factory.pressing import Laid
 from factory.seals.sm2_soft import Sm2SoftSigner
 from factory.writers import ofd
-from jobs import desk, doctor, line, second_reader, second_reading
+from jobs import desk, doctor, laying, line, second_reader, second_reading
 from jobs.bulk import confirming, progress, steering, steps
 from jobs.canary import Canary
 from jobs.commands import exits
@@ -239,7 +239,7 @@ class Left:
 
     def sealed(self, profile: str = GANSU, **changes: object) -> bytes:
         """An OFD as that worker made it, but for what is changed in what it was made of."""
-        laid = replace(line._laid(self.plant, self.order), **changes)
+        laid = replace(laying.of_order(self.plant, self.order), **changes)
         identity = self.plant.keyring.seal(profile, Format.OFD)
         awaiting = making.MAKINGS[Format.OFD].sealed(laid, identity)
         return awaiting.finish(identity.signer.sign_digests([awaiting.digest])[0])
@@ -410,14 +410,14 @@ def test_whoever_lost_the_chunk_while_drawing_has_nothing_signed(
     approve(plant)
     plant.keyring.ofd_seal(GANSU)
     service.asked.clear()
-    laid = line._laid
+    laid = laying.of_order
 
     def overtaken(plant: Plant, order: Order) -> Laid:
         with plant.ledger.write(WHO) as tx:
             tx.run(update(t.chunk).values(fence=t.chunk.c.fence + 1))
         return laid(plant, order)
 
-    monkeypatch.setattr(line, "_laid", overtaken)
+    monkeypatch.setattr(laying, "of_order", overtaken)
     produce(plant)
 
     assert service.asked == []

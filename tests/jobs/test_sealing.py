@@ -20,7 +20,7 @@ from factory.courses import Case
 from factory.model import ApplicationType, BatchId, ChunkId, Format, OrderState
 from factory.seals.signer import Signer
 from factory.seals.sm2_soft import Sm2SoftSigner
-from jobs import desk, enquiry, line, sealing
+from jobs import desk, enquiry, laying, line, sealing
 from jobs.bulk import confirming, progress, steps
 from jobs.intake import Status
 from jobs.settings import Settings
@@ -264,8 +264,8 @@ def test_nothing_is_drawn_again_while_nothing_is_ready(
     approve(plant)
     produce(plant)
     drawn: list[object] = []
-    laid = line._laid
-    monkeypatch.setattr(line, "_laid", lambda *args: drawn.append(args) or laid(*args))
+    laid = laying.of_order
+    monkeypatch.setattr(laying, "of_order", lambda *args: drawn.append(args) or laid(*args))
 
     produce(plant)
     before = len(drawn)
@@ -621,13 +621,13 @@ def test_an_order_that_became_void_while_it_was_drawn_is_not_submitted(
     plant: Plant, centre: SealingService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     approve(plant)
-    laid = line._laid
+    laid = laying.of_order
 
     def overtaken(*args: Any) -> Any:
         cancel(plant)
         return laid(*args)
 
-    monkeypatch.setattr(line, "_laid", overtaken)
+    monkeypatch.setattr(laying, "of_order", overtaken)
     produce(plant)
 
     assert centre.submitted == []

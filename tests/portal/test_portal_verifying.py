@@ -23,7 +23,7 @@ from factory import specimen
 from factory.making import MAKINGS
 from factory.model import Format
 from factory.verification import Status, Told
-from jobs import desk, looks
+from jobs import desk, laying
 from jobs.embedded import Embedded
 from jobs.verifying import Answer, Later
 from portal.pages import page
@@ -203,7 +203,7 @@ def test_a_file_that_was_sealed_here_and_is_not_on_record_is_not_taken_for_good(
         order = promises.of_edition(tx, newest.id)
     assert order is not None
     identity = plant.keyring.identity(str(order.identity))
-    laid = looks.as_made(plant, order)
+    laid = laying.of_order(plant, order)
     later = replace(laid, created=laid.created + timedelta(seconds=1))
     awaiting = MAKINGS[Format.PDF].sealed(later, identity)
     [signature] = identity.signer.sign_digests([awaiting.digest])
