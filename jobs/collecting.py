@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 from factory.access import Thing
 from factory.errors import NotFoundError
 from factory.kinds import certificate
-from factory.model import Format
-from jobs import desk, laying, looks, standing, tickets
+from factory.model import ApplicationType, Format
+from jobs import desk, documents, laying, looks, standing, tickets
 from jobs.asker import COUNTER, Asker, about_registration
 from jobs.standing import Stand
 from jobs.tickets import PageLink
-from storage.ledger import Tx, audit, promises, status
+from storage.ledger import Tx, applications, audit, promises, status
+from storage.ledger import documents as filed
+from storage.ledger.documents import DocumentView
 from storage.ledger.status import EditionView, RegistrationView
 
 if TYPE_CHECKING:
@@ -28,11 +30,22 @@ PURPOSE = "collection link"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """A form or notice of one of the holder's own applications, and how it stands."""
+
+    application: str
+    type: ApplicationType
+    document: DocumentView
+    stand: Stand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Collectable:
     """What the page tells of a registration.
 
     rows:    what the holder confirms, labels and lines; personal data.
     stands:  how each edition stands, oldest first.
+    papers:  what stands of the holder's applications in this register, the newest first.
     """
 
     registration: RegistrationView
@@ -42,6 +55,7 @@ class Collectable:
     stand: Stand | None
     stands: tuple[Stand, ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...] = field(repr=False)
+    papers: tuple[Paper, ...] = ()
 
 
 def link(plant: Plant, number: str, *, who: str, asker: Asker = COUNTER) -> PageLink:
@@ -69,6 +83,7 @@ def find(plant: Plant, token: str) -> Collectable:
         found = _registration(tx, token)
         newest, today, profile = found.newest, plant.today(tx), plant.profile(tx, found.profile)
         order = promises.of_edition(tx, newest.id) if newest else None
+        papers = _papers(tx, found)
     return Collectable(
         registration=found,
         title=profile.certificate.title,
@@ -77,6 +92,7 @@ def find(plant: Plant, token: str) -> Collectable:
         stand=standing.of_edition(found, newest, today) if newest else None,
         stands=tuple(standing.of_edition(found, each, today) for each in found.editions),
         rows=tuple(certificate.rows(order.face).values()) if order else (),
+        papers=papers,
     )
 
 
@@ -121,12 +137,50 @@ def download(plant: Plant, token: str, fmt: Format | None = None) -> str:
     return desk.link(plant, found.number, who=WHO, fmt=fmt, asker=_within(found)).url
 
 
+def paper(plant: Plant, token: str, document: int) -> str:
+    """A signed link to a form or notice of the holder's own.
+
+    NotFoundError: nobody gave such a link, or the holder has no such paper.
+    ConflictError: the link has ended, or the paper is not made yet.
+    """
+    with plant.ledger.read() as tx:
+        found = _registration(tx, token)
+        mine = [each for each in _papers(tx, found) if each.document.id == document]
+    if not mine:
+        raise NotFoundError(f"document {document}: the holder has no such paper")
+    [chosen] = mine
+    return documents.link(
+        plant,
+        chosen.application,
+        chosen.document.kind,
+        who=WHO,
+        revision=chosen.document.revision,
+        profile=found.profile,
+        asker=_within(found),
+    ).url
+
+
 WHO = "holder:collection link"
 
 
 def _within(found: RegistrationView) -> Asker:
     """Whoever has the link, and that register alone."""
     return COUNTER.through("collection link", frozenset({found.profile}))
+
+
+def _papers(tx: Tx, found: RegistrationView) -> tuple[Paper, ...]:
+    rows = applications.of_holder(tx, found.holder_id)
+    mine = {row.id: row for row in rows if row.profile == found.profile}
+    return tuple(
+        Paper(
+            application=mine[each.application_id].number,
+            type=mine[each.application_id].kind,
+            document=each,
+            stand=standing.of_document(each),
+        )
+        for each in reversed(filed.of_applications(tx, list(mine)))
+        if each.stands and each.application_id is not None
+    )
 
 
 def _registration(tx: Tx, token: str) -> RegistrationView:

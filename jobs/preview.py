@@ -168,14 +168,22 @@ class Studio:
         raise NotFoundError("no profile is installed")
 
     def specimen(
-        self, kind: Kind, rules: Profile, asked: ApplicationType | None, seed: int = 1
+        self,
+        kind: Kind,
+        rules: Profile,
+        asked: ApplicationType | None,
+        seed: int = 1,
+        firm: JsonObject | None = None,
     ) -> Outlook:
-        """The first synthetic history of the register that leads to a document of that kind."""
+        """The first synthetic history of the register that leads to a document of that kind.
+
+        firm: the enterprise as events tell it, if it is no synthetic one.
+        """
         if asked and asked not in rules.application.types:
             there = ", ".join(rules.application.types)
             raise NotFoundError(f"profile {rules.id}: has no {asked}, but {there}")
         for each in (asked,) if asked else rules.application.types:
-            seen = self._leading(kind, rules, each, seed)
+            seen = self._leading(kind, rules, each, seed, firm)
             if seen is not None:
                 return seen
         raise NotFoundError(self._without(kind, rules, asked))
@@ -233,13 +241,18 @@ class Studio:
         )
 
     def _leading(
-        self, kind: Kind, rules: Profile, asked: ApplicationType, seed: int
+        self,
+        kind: Kind,
+        rules: Profile,
+        asked: ApplicationType,
+        seed: int,
+        firm: JsonObject | None = None,
     ) -> Outlook | None:
         """The outlook of that application; None: it leads to no document of that kind."""
         maker = MAKERS[kind]
         first = courses.first_day(rules, self.today)
         try:
-            told = maker.told(Case(profile=rules, kind=asked, seed=seed, first=first))
+            told = maker.told(Case(profile=rules, kind=asked, seed=seed, first=first, firm=firm))
             seen = outlook.after(parsed(told), self.installed[rules.id])
             maker.face(seen, self.verify_url)
         except (ConflictError, NotFoundError):

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b32decode, b32encode
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from factory.access import Thing, Viewer
-from factory.model import BatchId, BatchState
-from jobs import confirmations, enterprise, tickets
+from factory.errors import NotFoundError
+from factory.model import BatchId, BatchState, Kind
+from jobs import confirmations, enterprise, looks, tickets
 from jobs.asker import COUNTER, Asker, Concerned
 from jobs.bulk import confirming, preview, progress
 from jobs.bulk.preview import Outline
 from jobs.bulk.progress import Progress
 from jobs.confirmations import Listed, Which
 from jobs.enterprise import EnterpriseView
+from jobs.preview import Studio
 from jobs.tickets import PageLink
 from storage.ledger import audit, batches
 
@@ -33,7 +34,8 @@ class Visit:
     """What an enterprise sees; no personal data.
 
     awaiting:  renames that it may confirm (确认更名), with what they will do.
-    running:   its other bulk events that are not over.
+    running:   its other renames that are not over.
+    finished:  those that took effect, the newest first.
     """
 
     credit_code: str
@@ -42,6 +44,7 @@ class Visit:
     confirmed: tuple[Listed, ...]
     awaiting: tuple[tuple[Progress, Outline], ...]
     running: tuple[Progress, ...]
+    finished: tuple[Progress, ...]
 
 
 def link(plant: Plant, credit_code: str, *, who: str, asker: Asker = COUNTER) -> PageLink:
@@ -52,14 +55,18 @@ def link(plant: Plant, credit_code: str, *, who: str, asker: Asker = COUNTER) ->
     enterprise.overview(plant, credit_code, asker=asker)
     seconds = plant.settings.collection_link_seconds
     within = sorted(asker.within if asker.within is not None else plant.profiles)
-    about = _packed([credit_code, asker.source or "", within])
     with plant.ledger.write(who) as tx:
         for name in within:
             concerned = Concerned(profile=name, employers=frozenset({credit_code}))
             asker.may_see(tx, Thing.EDITION_LIST, concerned, plant.installed(tx, name))
-        what = {"seconds": seconds}
-        audit.note(tx, "enterprise link given", ("enterprise", credit_code), why="asked", what=what)
-        ticket = tickets.issued(tx, PURPOSE, about, seconds=seconds)
+        given = audit.noted(
+            tx,
+            "enterprise link given",
+            ("enterprise", credit_code),
+            why="asked",
+            what={"seconds": seconds, "source": asker.source or "", "within": within},
+        )
+        ticket = tickets.issued(tx, PURPOSE, tickets.base36(given), seconds=seconds)
     return PageLink(url=f"{plant.settings.http_public_url}/enterprise/{ticket}", seconds=seconds)
 
 
@@ -69,11 +76,9 @@ def visit(plant: Plant, ticket: str) -> Visit:
     NotFoundError: nobody gave such a link.  ConflictError: it has ended.
     """
     asker = _asker(plant, ticket)
-    assert asker.credit_code is not None  # noqa: S101 - an enterprise's
-    code = asker.credit_code
+    code = _code(asker)
     view = enterprise.overview(plant, code, asker=asker)
-    renames = [each.rename.batch for register in view.registers for each in register.renames]
-    found = [progress.progress(plant, batch, asker=asker) for batch in dict.fromkeys(renames)]
+    found = _renames(plant, view, asker)
     return Visit(
         credit_code=code,
         view=view,
@@ -83,7 +88,36 @@ def visit(plant: Plant, ticket: str) -> Visit:
         running=tuple(
             each for each in found if not _is_theirs(each) and each.state not in batches.ENDED
         ),
+        finished=tuple(each for each in reversed(found) if each.state is BatchState.COMPLETED),
     )
+
+
+def sample(plant: Plant, ticket: str, batch: int, profile: str) -> bytes:
+    """A PNG of a register's certificate with the name that the enterprise is going to have.
+
+    Everybody else on it is synthetic, so it shows the enterprise nothing of its people.
+    NotFoundError: nobody gave such a link, or no such rename waits.  ConflictError: it has ended.
+    """
+    asker = _asker(plant, ticket)
+    found = progress.progress(plant, BatchId(batch), asker=asker)
+    if found.subject.get("credit_code") != asker.credit_code or not _is_theirs(found):
+        raise NotFoundError(f"batch {batch}: no rename of this enterprise waits for it")
+    with plant.ledger.read() as tx:
+        batches_profiles, today = batches.get(tx, found.id).profiles, plant.today(tx)
+    if profile not in batches_profiles:
+        raise NotFoundError(f"batch {batch}: does not concern that register")
+    studio = Studio(
+        fontbook=plant.typefaces.book,
+        installed=plant.profiles,
+        verify_url=plant.settings.verify_url,
+        today=today,
+    )
+    firm = {"credit_code": _code(asker), "name": found.subject["new_name"]}
+    rules = plant.profiles[profile].on(today)
+    seen = studio.specimen(Kind.CERTIFICATE, rules, None, firm=firm)
+    target = BytesIO()
+    looks.specimen(plant, studio.draw(Kind.CERTIFICATE, seen).laid).save(target, "PNG")
+    return target.getvalue()
 
 
 def confirm(plant: Plant, ticket: str, batch: int) -> None:
@@ -104,19 +138,21 @@ def _outline(plant: Plant, batch: Progress) -> Outline:
     return preview.preview(plant, batch.id, Path(), most=0)
 
 
+def _renames(plant: Plant, view: EnterpriseView, asker: Asker) -> list[Progress]:
+    """How far each of its renames is, the oldest first."""
+    known = [each.rename.batch for register in view.registers for each in register.renames]
+    return [progress.progress(plant, batch, asker=asker) for batch in sorted(set(known))]
+
+
 def _asker(plant: Plant, ticket: str) -> Asker:
+    """The enterprise that the link was given for, as its entry in the audit log says."""
     with plant.ledger.read() as tx:
-        code, source, within = _unpacked(tickets.read(tx, PURPOSE, ticket))
-    return Asker(viewer=Viewer.ENTERPRISE, credit_code=code).through(source, frozenset(within))
+        given = int(tickets.read(tx, PURPOSE, ticket), 36)
+        code, what = audit.subject_of(tx, given)
+    within = frozenset(what["within"])
+    return Asker(viewer=Viewer.ENTERPRISE, credit_code=code).through(what["source"], within)
 
 
-def _packed(about: object) -> str:
-    """In small letters and digits."""
-    text = json.dumps(about, separators=(",", ":")).encode()
-    return b32encode(text).decode().rstrip("=").lower()
-
-
-def _unpacked(about: str) -> tuple[str, str, list[str]]:
-    padded = about.upper() + "=" * (-len(about) % 8)
-    code, source, within = json.loads(b32decode(padded))
-    return code, source, within
+def _code(asker: Asker) -> str:
+    assert asker.credit_code is not None  # noqa: S101 - an enterprise's
+    return asker.credit_code

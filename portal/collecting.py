@@ -12,17 +12,19 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 from factory.errors import FactoryError
 from factory.model import EditionState, Format
+from factory.opinions import TYPES
 from jobs import collecting
 from jobs.collecting import Collectable
-from jobs.wording import EVENTS
+from jobs.wording import EVENTS, KINDS
 from portal import pages
 from portal.asking import ThisPlant
 from portal.pages import AGAIN, FROM_HERE, page
-from portal.paths import Token
+from portal.paths import RowNumber, Token
 
 router = APIRouter(prefix="/collect", tags=["collecting"], include_in_schema=False)
 HEADINGS = {
-    "confirm": "请确认并领取证书",
+    "ready": "您有证书可以领取",
+    "confirm": "请确认以下证书信息是否正确",
     "making": "证书正在生成",
     "download": "下载证书",
     "held": "证书暂时无法生成",
@@ -41,6 +43,18 @@ def look(token: Token, plant: ThisPlant) -> HTMLResponse:
         return _page(collecting.find(plant, token), token)
     except FactoryError as error:
         return pages.of_ticket(error, SAID)
+
+
+@router.get("/{token}/confirm", response_model=None)
+def confirm(token: Token, plant: ThisPlant) -> HTMLResponse | RedirectResponse:
+    """What the certificate says, for the holder to confirm."""
+    try:
+        found = collecting.find(plant, token)
+    except FactoryError as error:
+        return pages.of_ticket(error, SAID)
+    if _stage(found) != "ready":
+        return RedirectResponse(f"/collect/{token}", status_code=303)
+    return _page(found, token, stage="confirm")
 
 
 @router.post("/{token}", response_model=None, dependencies=[FROM_HERE])
@@ -64,6 +78,15 @@ def file(
         return pages.of_ticket(error, SAID)
 
 
+@router.get("/{token}/papers/{document}", response_model=None)
+def paper(token: Token, document: RowNumber, plant: ThisPlant) -> HTMLResponse | RedirectResponse:
+    """A form or notice of the holder's own, from the store."""
+    try:
+        return RedirectResponse(collecting.paper(plant, token, document), status_code=303)
+    except FactoryError as error:
+        return pages.of_ticket(error, SAID)
+
+
 @router.get("/{token}/page.png", response_model=None)
 def picture(token: Token, plant: ThisPlant) -> Response:
     """How its page looks."""
@@ -82,8 +105,8 @@ def state(token: Token, plant: ThisPlant) -> Response:
         return pages.of_ticket(error, SAID)
 
 
-def _page(found: Collectable, token: str) -> HTMLResponse:
-    stage, editions = _stage(found), found.registration.editions
+def _page(found: Collectable, token: str, *, stage: str | None = None) -> HTMLResponse:
+    stage, editions = stage or _stage(found), found.registration.editions
     return page(
         "collect.html",
         stage=stage,
@@ -95,6 +118,8 @@ def _page(found: Collectable, token: str) -> HTMLResponse:
         formats=[each.format for each in found.newest.files] if found.newest else [],
         history=list(zip(reversed(editions), reversed(found.stands), strict=True)),
         causes=EVENTS,
+        kinds=KINDS,
+        applications=TYPES,
     )
 
 
@@ -104,7 +129,7 @@ def _stage(found: Collectable) -> str:
     if edition is None:
         return "nothing"
     if edition.state is EditionState.UNCOLLECTED or edition.is_waiting:
-        return "confirm"
+        return "ready"
     if edition.state is EditionState.COLLECTED:
         return "download" if edition.files else "nothing"
     if edition.state is not EditionState.ORDERED:

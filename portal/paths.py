@@ -27,7 +27,8 @@ CreditCode = Annotated[
     Visible,
     Path(min_length=18, max_length=18, description="统一社会信用代码, GB 32100-2015."),
 ]
-BatchNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
+RowNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
+BatchNumber = RowNumber
 Token = Annotated[Visible, Path(min_length=1, max_length=128)]
 ProfileName = Annotated[
     Visible | None, Query(min_length=1, max_length=48, description="In this register alone.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from factory.errors import FactoryError
 from factory.opinions import TYPES
@@ -15,10 +15,10 @@ from jobs.enterprise import LABELS, PersonState
 from portal import pages
 from portal.asking import ThisPlant
 from portal.pages import AGAIN, FROM_HERE, page
-from portal.paths import BatchNumber, Visible
+from portal.paths import BatchNumber, Token, Visible
 
 router = APIRouter(prefix="/enterprise", tags=["visiting"], include_in_schema=False)
-Ticket = Annotated[Visible, Path(min_length=1, max_length=2048)]
+ProfileId = Annotated[Visible, Path(min_length=1, max_length=48)]
 SAID = {
     403: ("不能在此确认", "这项更名由主管部门确认。"),
     404: ("链接无效", AGAIN),
@@ -27,7 +27,7 @@ SAID = {
 
 
 @router.get("/{ticket}")
-def look(ticket: Ticket, plant: ThisPlant) -> HTMLResponse:
+def look(ticket: Token, plant: ThisPlant) -> HTMLResponse:
     """How its people stand, and what waits for it."""
     try:
         return page(
@@ -48,10 +48,17 @@ def _title(profile: Profile) -> str:
     return f"{profile.authority.name}：{profile.certificate.title}"
 
 
+@router.get("/{ticket}/batches/{batch}/samples/{profile}.png", response_model=None)
+def sample(ticket: Token, batch: BatchNumber, profile: ProfileId, plant: ThisPlant) -> Response:
+    """A certificate with the new name, of nobody."""
+    try:
+        return Response(visiting.sample(plant, ticket, batch, profile), media_type="image/png")
+    except FactoryError as error:
+        return pages.of_ticket(error, SAID)
+
+
 @router.post("/{ticket}/batches/{batch}", response_model=None, dependencies=[FROM_HERE])
-def confirm(
-    ticket: Ticket, batch: BatchNumber, plant: ThisPlant
-) -> HTMLResponse | RedirectResponse:
+def confirm(ticket: Token, batch: BatchNumber, plant: ThisPlant) -> HTMLResponse | RedirectResponse:
     """The enterprise confirms its rename (确认更名), and is led back to the page."""
     try:
         visiting.confirm(plant, ticket, batch)

@@ -58,6 +58,10 @@ class Screens:
         self.faults: list[str] = []
         (PLACE / "screens").mkdir(parents=True)
 
+    def printed(self, name: str) -> None:
+        """The page as it is printed."""
+        self._page.pdf(path=PLACE / "screens" / f"{self.taken:02d}-{name}-printed.pdf", format="A4")
+
     def take(self, name: str) -> None:
         """Whole pages, and what stands in anybody's way on them."""
         self.taken += 1
@@ -130,8 +134,10 @@ def _approve(door: Door) -> str:
 
 def _collect(door: Door, page: Page, screens: Screens, number: str) -> None:
     page.goto(collecting.link(door.plant, number, who=WHO).url)
+    screens.take("holder-may-collect")
+    page.get_by_role("link", name="领证", exact=True).click()
     screens.take("holder-confirms")
-    page.get_by_role("button", name="确认领证").click()
+    page.get_by_role("button", name="确认", exact=True).click()
     expect(page.get_by_role("link", name="下载证书（PDF）")).to_be_visible()
     screens.take("holder-downloads")
     with page.expect_download() as coming:
@@ -147,6 +153,7 @@ def _verify(door: Door, page: Page, screens: Screens, number: str) -> None:
     page.get_by_role("button", name="查验", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("有效")
     screens.take("valid")
+    screens.printed("valid")
     page.goto(f"{door.url}/verify")
     page.get_by_label("证书文件").set_input_files(PLACE / "certificate.pdf")
     page.get_by_role("button", name="查验文件").click()
@@ -158,6 +165,9 @@ def _rename(door: Door, page: Page, screens: Screens) -> None:
     accepted(hand_in(door.city, specimen.renamed(next(door.seeds), FIRM)))
     _settle(door)
     page.goto(_enterprise(door))
+    page.get_by_text("看样张").first.click()
+    expect(page.get_by_role("img").first).to_be_visible()
+    page.get_by_role("img").first.evaluate("picture => picture.decode()")
     screens.take("enterprise-rename")
     page.get_by_role("button", name="确认更名").click()
     with door.plant.ledger.read() as tx:
@@ -167,15 +177,18 @@ def _rename(door: Door, page: Page, screens: Screens) -> None:
     page.goto(_enterprise(door))
     expect(page.get_by_text("应领证")).to_be_visible()
     screens.take("enterprise-renamed")
+    screens.printed("enterprise-renamed")
 
 
 def _collect_again(door: Door, page: Page, screens: Screens, number: str) -> None:
     page.goto(collecting.link(door.plant, number, who=WHO).url)
     expect(page.get_by_text("您有新版本的证书可以领取")).to_be_visible()
     screens.take("holder-new-edition")
-    page.get_by_role("button", name="确认领证").click()
+    page.get_by_role("link", name="领证", exact=True).click()
+    page.get_by_role("button", name="确认", exact=True).click()
     expect(page.get_by_role("link", name="下载证书（PDF）")).to_be_visible()
     screens.take("holder-history")
+    screens.printed("holder-history")
 
 
 def _verify_again(door: Door, page: Page, screens: Screens, number: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Insert, bindparam, cast, insert, literal, select
 
+from factory.errors import NotFoundError
 from storage import tables as t
 from storage.ledger.base import Tx
 from storage.ledger.spelling import json_object
@@ -54,6 +55,23 @@ def note(
     note_all(tx, action, [(subject, what or {})], why=why)
 
 
+def noted(
+    tx: Tx, action: str, subject: tuple[str, object], *, why: str, what: Mapping[str, object]
+) -> int:
+    """One row as ``note`` writes it; its id, for whoever refers to it."""
+    result = tx.run(insert(t.audit).values(_row(tx, action, subject, what, why)))
+    return int(result.inserted_primary_key[0])
+
+
+def subject_of(tx: Tx, row_id: int) -> tuple[str, Mapping[str, Any]]:
+    """The id of the thing that a row is about, and what it says.  NotFoundError: no such row."""
+    c = t.audit.c
+    row = tx.run(select(c.object_id, c.what).where(c.id == row_id)).one_or_none()
+    if row is None:
+        raise NotFoundError("audit: there is no such row")
+    return row.object_id, row.what
+
+
 def note_all(
     tx: Tx,
     action: str,
@@ -62,21 +80,25 @@ def note_all(
     why: str,
 ) -> None:
     """The same action on many things."""
-    rows = [
-        {
-            "at": tx.now,
-            "who": tx.who,
-            "action": action,
-            "object_kind": kind,
-            "object_id": str(ident),
-            "why": why,
-            "what": dict(what),
-            "correlation_id": tx.correlation,
-        }
-        for (kind, ident), what in subjects
-    ]
+    rows = [_row(tx, action, subject, what, why) for subject, what in subjects]
     if rows:
         tx.run(insert(t.audit), rows)
+
+
+def _row(
+    tx: Tx, action: str, subject: tuple[str, object], what: Mapping[str, object], why: str
+) -> dict[str, object]:
+    kind, ident = subject
+    return {
+        "at": tx.now,
+        "who": tx.who,
+        "action": action,
+        "object_kind": kind,
+        "object_id": str(ident),
+        "why": why,
+        "what": dict(what),
+        "correlation_id": tx.correlation,
+    }
 
 
 def noting(

@@ -36,8 +36,9 @@ def test_looking_takes_nothing_and_confirming_does(client: Client, seed: int) ->
     url = page(client, number)
 
     before = httpx.get(url)
-    assert number in before.text and "未领证" in before.text and "确认领证" in before.text
+    assert number in before.text and "未领证" in before.text and ">领证</a>" in before.text
     assert "上一版本" not in before.text
+    assert "<button>确认</button>" in httpx.get(f"{url}/confirm").text
     assert client.registration(number).editions[-1].state == "uncollected"
 
     after = httpx.post(url, follow_redirects=True)
@@ -68,13 +69,13 @@ def test_a_new_edition_says_that_it_replaces_the_former(factory: Running, seed: 
 
         found = httpx.get(page(client, number))
 
-    assert "确认领证" in found.text and "上一版本" in found.text
+    assert ">领证</a>" in found.text and "上一版本" in found.text
     assert event["data"]["profile"] == REGISTER
 
 
 def test_the_page_shows_what_is_confirmed_and_no_more(client: Client, seed: int) -> None:
     event = example("registration.approved", seed)
-    found = httpx.get(page(client, made(client, event)))
+    found = httpx.get(page(client, made(client, event)) + "/confirm")
 
     assert event["data"]["holder"]["name"] in found.text
     assert event["data"]["enterprise"]["name"] in found.text

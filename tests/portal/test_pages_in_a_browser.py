@@ -170,14 +170,16 @@ def test_the_holder_checks_confirms_and_downloads(
     holder = specimen.approved(seed, seed)["data"]["holder"]
     with tab(chromium, java_script_enabled=scripts) as page:
         page.goto(link(door, made))
+        page.get_by_role("link", name="领证", exact=True).click()
         expect(page.get_by_text("请确认以下证书信息是否正确")).to_be_visible()
         expect(page.get_by_text(holder["name"], exact=True)).to_be_visible()
+        page.wait_for_load_state("load")
         picture = page.get_by_role("img", name="证书页面样张")
         assert picture.evaluate("each => each.naturalWidth") > 800
 
-        page.get_by_role("button", name="确认领证").click()
+        page.get_by_role("button", name="确认", exact=True).click()
 
-        expect(page.get_by_role("heading", level=1).first).to_have_text("下载证书")
+        expect(page.get_by_role("heading", level=1)).to_have_text("下载证书")
         with page.expect_download() as coming:
             page.get_by_role("link", name="下载证书（PDF）").click()
         assert coming.value.suggested_filename.endswith(".pdf")
@@ -191,7 +193,7 @@ def test_a_page_that_waits_shows_the_certificate_once_it_is_made(door: Door, pag
     expect(page.get_by_role("heading", name="生成中")).to_be_visible()
     door.work()
 
-    expect(page.get_by_role("button", name="确认领证")).to_be_visible()
+    expect(page.get_by_role("link", name="领证", exact=True)).to_be_visible()
 
 
 def test_a_page_that_waits_asks_less_and_less_often(door: Door, page: Page) -> None:
@@ -227,7 +229,8 @@ def test_every_page_can_be_used_by_everybody(
         "uncollected": f"/v/{code(door, waiting)}",
         "cancelled": f"/v/{code(door, gone)}",
         "unknown": f"/v/{NOTHING_LIKE_IT}",
-        "confirm": link(door, waiting).removeprefix(door.url),
+        "ready": link(door, waiting).removeprefix(door.url),
+        "confirm": link(door, waiting).removeprefix(door.url) + "/confirm",
         "download": link(door, number).removeprefix(door.url),
         "nothing": link(door, gone).removeprefix(door.url),
         "trust": "/trust",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from base64 import urlsafe_b64encode
 from dataclasses import replace
 from datetime import timedelta
@@ -11,11 +12,13 @@ import httpx
 import pytest
 
 from factory import specimen
+from factory.model import Party
 from jobs import collecting
 from jobs.wiring import Plant
 from storage.ledger import audit, status
 from tests.plants import WHO
-from tests.portal.doors import Door, accepted, approve, hand_in
+from tests.portal.doors import Door, accepted, approve, hand_in, number_of, saved
+from tests.portal.test_portal_routes import sign
 
 COLLECTION = {"kind": "collection"}
 
@@ -39,7 +42,12 @@ def test_the_holder_looks_then_takes_then_downloads(door: Door) -> None:
     looked = httpx.get(url)
 
     assert (looked.status_code, state(door, number)) == (200, "未领证")
-    assert number in looked.text and "确认领证" in looked.text and "下载证书" not in looked.text
+    assert ">领证</a>" in looked.text and "下载证书" not in looked.text
+
+    confirmed = httpx.get(f"{url}/confirm")
+
+    assert (confirmed.status_code, state(door, number)) == (200, "未领证")
+    assert number in confirmed.text and "<button>确认</button>" in confirmed.text
 
     taken = httpx.post(url)
 
@@ -47,6 +55,7 @@ def test_the_holder_looks_then_takes_then_downloads(door: Door) -> None:
     assert taken.headers["location"] == httpx.URL(url).path
     assert state(door, number) == "已领证"
     assert "下载证书" in httpx.get(url).text
+    assert httpx.get(f"{url}/confirm").headers["location"] == httpx.URL(url).path
 
     file = httpx.get(f"{url}/file")
 
@@ -60,8 +69,8 @@ def test_looking_changes_nothing_however_often_and_whoever_does(door: Door) -> N
 
     for _ in range(3):
         httpx.get(url)
+        httpx.get(f"{url}/confirm")
         assert httpx.get(f"{url}/file").status_code == 409
-        assert httpx.head(url).status_code == 405
 
     assert state(door, number) == "未领证"
 
@@ -74,6 +83,34 @@ def test_a_page_of_somebody_else_takes_nothing(door: Door, where: str) -> None:
 
     assert (answer.status_code, state(door, number)) == (403, "未领证")
     assert "不能办理" in answer.text
+
+
+def test_own_forms_and_notices_are_listed_and_downloaded(door: Door) -> None:
+    application, number = applied(door)
+    url = link(door, number)
+
+    page = httpx.get(url).text
+    for paper in ("注册申请表", "受理通知书"):
+        [path] = re.findall(rf'href="(/collect/[^"]*/papers/\d+)">{paper}', page)
+        file = httpx.get(f"{door.url}{path}")
+        assert file.status_code == 303
+        assert httpx.get(file.headers["location"]).content.startswith(b"%PDF-")
+
+    assert application in page
+
+
+def test_papers_of_somebody_else_are_not_to_be_had(door: Door) -> None:
+    mine, theirs = (link(door, applied(door)[1]) for _ in range(2))
+    foreign = re.findall(r"/papers/(\d+)", httpx.get(theirs).text)[0]
+
+    answer = httpx.get(f"{mine}/papers/{foreign}")
+
+    assert answer.status_code == 404
+    assert httpx.get(f"{theirs}/papers/{foreign}").status_code == 303
+
+
+def test_whoever_has_no_papers_sees_no_list_of_them(door: Door) -> None:
+    assert "申请表和通知书" not in httpx.get(link(door, approve(door))).text
 
 
 def test_taking_twice_changes_nothing_more(door: Door) -> None:
@@ -90,7 +127,7 @@ def test_taking_twice_changes_nothing_more(door: Door) -> None:
 def test_a_page_may_be_neither_framed_nor_kept_and_runs_no_script(door: Door) -> None:
     url = link(door, approve(door))
 
-    for answer in (httpx.get(url), httpx.post(url), httpx.get(f"{url}x"), httpx.get(url + "/file")):
+    for answer in (httpx.get(url), httpx.post(url), httpx.get(f"{url}x"), httpx.get(url + "/file"), httpx.get(f"{url}/confirm")):
         policy = answer.headers.get("content-security-policy", "")
         assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
         assert "unsafe" not in policy and "style=" not in answer.text
@@ -161,7 +198,7 @@ def test_a_link_that_lives_on_shows_what_became_of_the_registration(door: Door) 
 
     looked, taken = httpx.get(url), httpx.post(url)
 
-    assert "确认领证" not in looked.text
+    assert ">领证</a>" not in looked.text
     assert taken.status_code == 409
     assert "certfactory" not in taken.text
 
@@ -206,6 +243,20 @@ def test_a_holder_is_given_a_link_to_their_own_alone(door: Door) -> None:
     )
 
     assert (own.status_code, others.status_code) == (200, 403)
+
+
+def applied(door: Door) -> tuple[str, str]:
+    """Somebody who applied, signed and was approved: acceptance and registration numbers."""
+    seed = next(door.seeds)
+    application = number_of(saved(door, seed))
+    for party in (Party.APPLICANT, Party.ENTERPRISE):
+        sign(door, application, party)
+    event = specimen.approved(seed)
+    with door.plant.ledger.read() as tx:
+        event["data"]["approved_on"] = door.plant.today(tx).isoformat()
+    number = accepted(hand_in(door.city, event))["registration"]
+    door.work()
+    return application, str(number)
 
 
 def _ending(plant: Plant, number: str, seconds: timedelta) -> str:

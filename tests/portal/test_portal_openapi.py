@@ -22,8 +22,9 @@ METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 UNTOLD = {
     "/v1/openapi.json", "/static/{name}", "/", "/v", "/v/",
     "/collect/{token}", "/collect/{token}/file", "/collect/{token}/page.png",
-    "/collect/{token}/state",
+    "/collect/{token}/state", "/collect/{token}/confirm", "/collect/{token}/papers/{document}",
     "/enterprise/{ticket}", "/enterprise/{ticket}/batches/{batch}",
+    "/enterprise/{ticket}/batches/{batch}/samples/{profile}.png",
     "/verify", "/verify/keys.json", "/verify/digest", "/verify/file", "/v/{code}",
     "/trust", "/trust/{name}.cer",
 }  # fmt: skip

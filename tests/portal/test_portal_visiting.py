@@ -94,6 +94,55 @@ def test_the_enterprise_confirms_its_rename_and_sees_how_far_it_is(door: Door, f
     assert "确认更名" not in httpx.get(url).text
 
 
+def test_a_sample_shows_the_new_name_and_nobody_of_the_enterprise(door: Door, firm: int) -> None:
+    seed = next(door.seeds)
+    number = approve(door, seed, firm)
+    batch, url = renamed(door, firm), link(door, firm)
+    [path] = re.findall(r'<img src="([^"]*)"', httpx.get(url).text)
+
+    answer = httpx.get(f"{door.url}{path}")
+
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.content == visiting.sample(
+        door.plant, url.rsplit("/", 1)[1], batch, path.rsplit("/", 1)[1].removesuffix(".png")
+    )
+    assert number not in path
+
+
+@pytest.mark.parametrize("which", ["another's rename", "another register", "confirmed", "none"])
+def test_a_sample_is_of_a_rename_that_waits_for_the_enterprise(
+    door: Door, firm: int, which: str
+) -> None:
+    other = next(door.seeds)
+    approve(door, enterprise=firm)
+    approve(door, enterprise=other)
+    batch, url = renamed(door, firm), link(door, firm)
+    theirs = renamed(door, other)
+    path = {"another's rename": f"{theirs}/samples/shanghai-constructor.png"}.get(
+        which, f"{batch}/samples/shanghai-constructor.png"
+    )
+    assert httpx.get(f"{url}/batches/{batch}/samples/shanghai-constructor.png").status_code == 200
+    if which == "another register":
+        path = f"{batch}/samples/gansu-constructor.png"
+    elif which == "none":
+        path = "999999/samples/shanghai-constructor.png"
+    elif which == "confirmed":
+        httpx.post(f"{url}/batches/{batch}")
+
+    assert httpx.get(f"{url}/batches/{path}").status_code in {403, 404}
+
+
+def test_a_finished_rename_is_told_with_its_figures(door: Door, firm: int) -> None:
+    approve(door, enterprise=firm)
+    batch, url = renamed(door, firm), link(door, firm)
+    httpx.post(f"{url}/batches/{batch}")
+    door.work()
+
+    page = told(httpx.get(url))
+
+    assert "企业更名：已完成" in page and "换发 1 份。" in page
+
+
 def test_looking_confirms_nothing(door: Door, firm: int) -> None:
     approve(door, enterprise=firm)
     batch, url = renamed(door, firm), link(door, firm)
