@@ -82,7 +82,7 @@ class Gate:
         except Exception as error:
             passing.failed(error)
             if passing.status is None:
-                answer = unforeseen(scope["path"], passing.ident)
+                answer = unforeseen(scope, passing.ident)
                 await answer(scope, receive, passing.send)
         finally:
             passing.log()
@@ -94,12 +94,12 @@ class Gate:
                 await self._let_in(scope, receive, passing, body)
             except _NotTakenError as error:
                 answer = refusal(
-                    scope["path"], error.status, error.said,
+                    scope, error.status, error.said,
                     request=passing.ident, headers=error.headers,
                 )  # fmt: skip
                 await answer(scope, receive, passing.send)
             except FactoryError as error:
-                answer = of_failure(scope["path"], error, request=passing.ident)
+                answer = of_failure(scope, error, request=passing.ident)
                 await answer(scope, receive, passing.send)
             except _GoneError:
                 return

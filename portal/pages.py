@@ -15,6 +15,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
+from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
@@ -104,6 +105,13 @@ async def _from_here(request: Request) -> None:
 
 
 FROM_HERE = Depends(_from_here)
+
+
+def answer_head(router: APIRouter) -> None:
+    """Its pages answer HEAD as GET (RFC 9110, 9.3.2); the server leaves the body out."""
+    for route in router.routes:
+        if isinstance(route, APIRoute) and route.methods and is_page(route.path):
+            route.methods |= {"HEAD"} if "GET" in route.methods else set()
 
 
 @router.get("/{name}")

@@ -21,12 +21,12 @@ from factory.verification import Status
 from jobs import answers, verifying
 from jobs.verifying import Answer
 from jobs.wiring import Plant
+from portal.accepting import prefers_json
 from portal.asking import ThisPlant
 from portal.pages import page
 
 router = APIRouter(tags=["verifying"], include_in_schema=False)
 
-JSON = "application/json"
 LEAST_SECONDS = 0.2  #: that an answer takes, whatever was asked
 Digest = Annotated[str, Form(pattern=r"^[0-9a-fA-F]{64}$")]
 
@@ -92,8 +92,8 @@ async def ask() -> HTMLResponse:
 async def by_qr(
     request: Request, plant: ThisPlant, code: Annotated[str, Path(max_length=64)]
 ) -> Response:
-    """What a QR code leads to; a program that accepts JSON is given a signed answer."""
-    if JSON in request.headers.get("accept", ""):
+    """What a QR code leads to; a program that would rather have JSON is given a signed answer."""
+    if prefers_json(request.scope):
         answer = await _asked(request, plant, lambda: verifying.by_code(plant, code))
         return JSONResponse(await run_in_threadpool(answers.signed, plant, answer, code))
     return await _told(request, plant, lambda: verifying.by_code(plant, code))
