@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from factory.errors import FactoryError
-from portal import pages, problems
+from portal import chosen, faults, pages, problems
 from portal.accepting import prefers_json
 
 
@@ -19,6 +21,8 @@ def refusal(
 ) -> Response:
     """A request that is not taken."""
     if _reads_pages(scope):
+        if (status, scope["path"]) == (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, chosen.FILES):
+            return faults.too_large(headers)
         return pages.failure(status, request=request, headers=headers)
     return problems.problem(status, said, request=request, headers=headers)
 
@@ -47,7 +51,9 @@ async def failed(request: Request, error: Exception) -> Response:
 async def invalid(request: Request, error: Exception) -> Response:
     """A request that does not have the shape of its model."""
     if _reads_pages(request.scope):
-        return pages.failure(422, request=request.state.request)
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
+        ident = request.state.request
+        return faults.of_request(request.url.path, error.errors(), request=ident)
     return await problems.invalid(request, error)
 
 

@@ -6,7 +6,8 @@ search engine keeps it, and no address that leads here goes along to the next on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from hashlib import sha256
@@ -22,6 +23,7 @@ from starlette.exceptions import HTTPException
 from factory.errors import FactoryError
 from factory.kinds.stored import chinese_day, chinese_time
 from jobs.tickets import OVER
+from portal import chosen
 from portal.problems import status_of
 
 router = APIRouter(prefix="/static", tags=["pages"], include_in_schema=False)
@@ -45,15 +47,23 @@ OF_PROGRAMS = ("/v1/", "/livez", "/readyz")  #: who asks there reads no pages
 SAID: Mapping[int, tuple[str, str]] = {
     400: ("请求有误", "请返回上一页重新操作。"),
     403: ("不能办理", "请从原来的系统打开本页，再在本页上操作。"),
-    404: ("找不到这个页面", "请检查网址是否完整，或回到原来的系统重新打开。"),
+    404: (
+        "找不到这个页面",
+        "请检查网址是否完整，或回到原来的系统重新打开。要查验证书的，请从下面进入。",
+    ),
     405: ("请求有误", "请返回上一页重新操作。"),
     408: ("网络太慢", "内容没有及时传到，请换个网络再试。"),
-    413: ("文件太大", "证书文件一般不超过 1 MB，请检查是否选错了文件。"),
+    413: ("提交的内容太大", "请返回上一页，减少填写的内容后再提交。"),
     422: ("填写有误", "请返回上一页检查填写的内容。"),
-    429: ("操作过于频繁", "请稍后再试。"),
+    429: (
+        "操作过于频繁",
+        "为防止有人试探验证码，同一网络一分钟内查验的次数有限。请等{after}再查验，不必反复刷新。",
+    ),
     431: ("请求有误", "请重新打开浏览器后再试。"),
     503: ("系统繁忙", "请几分钟后再试，您的办理不受影响。"),
 }
+LEADING_ON = {404, 429}  #: where a link to the form on which anybody asks is of use
+MINUTE = 60
 AGAIN = "请回到原来的系统重新获取链接。"
 ENDED = ("链接已过期", AGAIN)
 FAULT = ("系统故障", "我们已记录这个问题，请稍后再试。")
@@ -73,15 +83,30 @@ def failure(
     said: tuple[str, str] | None = None,
     request: str = "",
     headers: Mapping[str, str] | None = None,
+    faults: Sequence[str] = (),
 ) -> HTMLResponse:
     """What went wrong, and what to do: for whoever reads pages.
 
-    said: both in other words than that status usually has.
+    said:   both in other words than that status usually has.
+    faults: each in a sentence, where there are several.
     """
     title, advice = said or SAID.get(status, FAULT)
     return page(
-        "failure.html", status=status, headers=headers, title=title, advice=advice, request=request
+        "failure.html",
+        status=status,
+        headers=headers,
+        title=title,
+        advice=advice.format(after=_after(headers or {})),
+        request=request,
+        faults=faults,
+        leads_on=said is None and status in LEADING_ON,
     )
+
+
+def _after(headers: Mapping[str, str]) -> str:
+    """How long to wait, in words (RFC 9110, 10.2.3)."""
+    seconds = int(headers.get("Retry-After", MINUTE))
+    return f" {seconds} 秒" if seconds <= MINUTE else f" {math.ceil(seconds / MINUTE)} 分钟"
 
 
 def of_ticket(error: FactoryError, words: Mapping[int, tuple[str, str]]) -> HTMLResponse:
@@ -131,7 +156,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals.update(static=_address, day=_day, moment=_moment)
+    found.globals.update(static=_address, of_files=chosen.words, day=_day, moment=_moment)
     return found
 
 

@@ -211,11 +211,6 @@ def test_a_file_that_was_sealed_here_and_is_not_on_record_is_not_taken_for_good(
     assert said(hand_over(door, awaiting.finish(signature))) == "登记库中没有这个文件"
 
 
-@pytest.mark.parametrize("data", [b"", b"hello", b"%PDF-1.7\n", b"PK\x03\x04" + bytes(40)])
-def test_what_is_no_certificate_is_not_ours(door: Door, data: bytes) -> None:
-    assert said(hand_over(door, data)) == "不是本机关签发的文件"
-
-
 # --- the pages --------------------------------------------------------------------------------
 
 
@@ -276,7 +271,8 @@ def test_programs_are_told_failures_as_before(door: Door) -> None:
 def test_a_file_too_large_is_told_on_a_page(door: Door) -> None:
     answer = hand_over(door, bytes(5 * 1024 * 1024))
 
-    assert (answer.status_code, said(answer)) == (413, "文件太大")
+    assert answer.status_code == 413
+    assert "文件太大" in answer.text
 
 
 def test_whoever_asks_too_often_has_to_wait(tmp_path: Path, broker: Embedded) -> None:
