@@ -25,7 +25,7 @@ UNTOLD = {
     "/collect/{token}/state",
     "/enterprise/{ticket}", "/enterprise/{ticket}/batches/{batch}",
     "/verify", "/verify/keys.json", "/verify/digest", "/verify/file", "/v/{code}",
-    "/trust", "/trust/{name}.cer",
+    "/trust", "/trust/{name}.cer", "/verify/", "/trust/", "/v/{code}/",
 }  # fmt: skip
 
 
