@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from hashlib import sha256
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
@@ -21,8 +22,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
 from factory.errors import FactoryError
-from factory.kinds.stored import chinese_day, chinese_time
-from jobs.tickets import OVER
+from factory.kinds.stored import local
+from jobs.tickets import NONE, OVER
 from portal import chosen
 from portal.problems import status_of
 
@@ -109,9 +110,19 @@ def _after(headers: Mapping[str, str]) -> str:
     return f" {seconds} 秒" if seconds <= MINUTE else f" {math.ceil(seconds / MINUTE)} 分钟"
 
 
-def of_ticket(error: FactoryError, words: Mapping[int, tuple[str, str]]) -> HTMLResponse:
-    """What went wrong with a page of a link, in the words of whoever has it."""
+def of_ticket(
+    error: FactoryError,
+    words: Mapping[int, tuple[str, str]],
+    *,
+    missing: tuple[str, str] | None = None,
+) -> HTMLResponse:
+    """What went wrong with a page of a link, in the words of whoever has it.
+
+    missing: what is said where the link is good, and what was asked for by it is not there.
+    """
     status = status_of(error)
+    if missing and status == HTTPStatus.NOT_FOUND and str(error) != NONE:
+        return failure(status, said=missing)
     return failure(status, said=ENDED if str(error) == OVER else words.get(status))
 
 
@@ -172,8 +183,11 @@ def _address(name: str) -> str:
 
 
 def _day(day: date) -> str:
-    return chinese_day(day)
+    """``2026年01月02日``, as the rows of a certificate spell days."""
+    return f"{day.year}年{day.month:02d}月{day.day:02d}日"
 
 
 def _moment(moment: datetime) -> str:
-    return chinese_time(moment)
+    """``2026年01月02日 15:36:00``, in China."""
+    here = local(moment)
+    return f"{_day(here.date())} {here:%H:%M:%S}"
