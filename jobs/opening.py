@@ -14,10 +14,10 @@ from factory.access_keys import Credentials
 from factory.errors import SettingsError, UnrecognisedError
 from factory.page.fonts import UMING, check_installed
 from factory.seals.picture import draw_test_seal
-from jobs import callers
+from jobs import callers, embedded
 from jobs.kept import write_private
 from jobs.servers import free_port, is_free
-from jobs.settings import Settings
+from jobs.settings import NOWHERE, Settings
 from jobs.wiring import font_files, font_paths
 from storage import keyring, schema
 from storage.blobs import Blob
@@ -123,6 +123,17 @@ def http_port(settings: Settings) -> Settings:
     if public.endswith(":0"):
         public = f"{public.removesuffix(':0')}:{port}"
     return replace(settings, http_port=port, http_public_url=public)
+
+
+def own_codes(settings: Settings) -> Settings:
+    """QR codes lead to our own pages, unless somebody has said where to.
+
+    Kept with the embedded servers, so that commands beside them print the same.
+    """
+    if settings.verify_url == NOWHERE:
+        settings = replace(settings, verify_url=f"{settings.http_public_url}/v/")
+    embedded.keep_verify_url(settings)
+    return settings
 
 
 def _port(wanted: int, variable: str) -> int:

@@ -37,6 +37,7 @@ from jobs.variables import (
 CHUNK_MOST = 100
 LINK_MOST_SECONDS = 7 * 24 * 3600  # the longest life of a signed S3 link (SigV4)
 PORT_MOST = 65535
+NOWHERE = "https://verify.example/v/"  #: nobody has said yet where QR codes lead
 
 
 def _cores(_: Mapping[str, Any]) -> str:
@@ -227,7 +228,7 @@ class Settings:
     )
     verify_url: str = setting(
         url("http", "https"),
-        "https://verify.example/v/",
+        NOWHERE,
         "What stands before the verification code in the QR code",
     )
     notify_hosts: str = setting(

@@ -49,6 +49,7 @@ def application(plant: Plant | None = None) -> FastAPI:
     )
     app.state.plant = plant
     for each in ROUTES:
+        pages.answer_head(each.router)
         app.include_router(each.router)
     app.add_exception_handler(FactoryError, failing.failed)
     app.add_exception_handler(RequestValidationError, failing.invalid)

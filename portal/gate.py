@@ -25,6 +25,7 @@ from factory import access_keys
 from factory.access_keys import Caller, Credentials, Signed
 from factory.errors import FactoryError, UnrecognisedError
 from jobs import callers
+from portal.chosen import FILES, MOST_FILE_BYTES
 from portal.failing import of_failure, refusal, unforeseen
 from portal.problems import RETRY_SECONDS
 from portal.room import FullError, Room, Turns
@@ -41,8 +42,7 @@ MOST_IGNORED = MOST_BYTES  #: of what comes after that
 LAST = {"connection": "close"}
 MOST_HEAD_BYTES = 32 * 1024  #: of address and headers together
 MOST_OPEN_BYTES = 64 * 1024  #: of one that needs no key
-MOST_FILE_BYTES = 4 * 1024 * 1024  #: of one that hands a file over to be verified
-FILES = "/verify/file"
+MOST_HANDED_BYTES = MOST_FILE_BYTES + MOST_OPEN_BYTES  #: of one that hands a file over
 SAFE = {
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
@@ -82,7 +82,7 @@ class Gate:
         except Exception as error:
             passing.failed(error)
             if passing.status is None:
-                answer = unforeseen(scope["path"], passing.ident)
+                answer = unforeseen(scope, passing.ident)
                 await answer(scope, receive, passing.send)
         finally:
             passing.log()
@@ -94,12 +94,12 @@ class Gate:
                 await self._let_in(scope, receive, passing, body)
             except _NotTakenError as error:
                 answer = refusal(
-                    scope["path"], error.status, error.said,
+                    scope, error.status, error.said,
                     request=passing.ident, headers=error.headers,
                 )  # fmt: skip
                 await answer(scope, receive, passing.send)
             except FactoryError as error:
-                answer = of_failure(scope["path"], error, request=passing.ident)
+                answer = of_failure(scope, error, request=passing.ident)
                 await answer(scope, receive, passing.send)
             except _GoneError:
                 return
@@ -292,7 +292,7 @@ def _is_guarded(path: str) -> bool:
 def _most(scope: Scope) -> int:
     """How many bytes its body may have."""
     if scope["path"] == FILES:
-        return MOST_FILE_BYTES
+        return MOST_HANDED_BYTES
     return MOST_BYTES if _is_guarded(scope["path"]) else MOST_OPEN_BYTES
 
 

@@ -6,21 +6,25 @@ search engine keeps it, and no address that leads here goes along to the next on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from hashlib import sha256
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
+from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 
 from factory.errors import FactoryError
-from factory.kinds.stored import chinese_day, chinese_time
-from jobs.tickets import OVER
+from factory.kinds.stored import local
+from jobs.tickets import NONE, OVER
+from portal import chosen
 from portal.problems import status_of
 
 router = APIRouter(prefix="/static", tags=["pages"], include_in_schema=False)
@@ -44,15 +48,23 @@ OF_PROGRAMS = ("/v1/", "/livez", "/readyz")  #: who asks there reads no pages
 SAID: Mapping[int, tuple[str, str]] = {
     400: ("请求有误", "请返回上一页重新操作。"),
     403: ("不能办理", "请从原来的系统打开本页，再在本页上操作。"),
-    404: ("找不到这个页面", "请检查网址是否完整，或回到原来的系统重新打开。"),
+    404: (
+        "找不到这个页面",
+        "请检查网址是否完整，或回到原来的系统重新打开。要查验证书的，请从下面进入。",
+    ),
     405: ("请求有误", "请返回上一页重新操作。"),
     408: ("网络太慢", "内容没有及时传到，请换个网络再试。"),
-    413: ("文件太大", "证书文件一般不超过 1 MB，请检查是否选错了文件。"),
+    413: ("提交的内容太大", "请返回上一页，减少填写的内容后再提交。"),
     422: ("填写有误", "请返回上一页检查填写的内容。"),
-    429: ("操作过于频繁", "请稍后再试。"),
+    429: (
+        "操作过于频繁",
+        "为防止有人试探验证码，同一网络一分钟内查验的次数有限。请等{after}再查验，不必反复刷新。",
+    ),
     431: ("请求有误", "请重新打开浏览器后再试。"),
     503: ("系统繁忙", "请几分钟后再试，您的办理不受影响。"),
 }
+LEADING_ON = {404, 429}  #: where a link to the form on which anybody asks is of use
+MINUTE = 60
 AGAIN = "请回到原来的系统重新获取链接。"
 ENDED = ("链接已过期", AGAIN)
 FAULT = ("系统故障", "我们已记录这个问题，请稍后再试。")
@@ -72,20 +84,45 @@ def failure(
     said: tuple[str, str] | None = None,
     request: str = "",
     headers: Mapping[str, str] | None = None,
+    faults: Sequence[str] = (),
 ) -> HTMLResponse:
     """What went wrong, and what to do: for whoever reads pages.
 
-    said: both in other words than that status usually has.
+    said:   both in other words than that status usually has.
+    faults: each in a sentence, where there are several.
     """
     title, advice = said or SAID.get(status, FAULT)
     return page(
-        "failure.html", status=status, headers=headers, title=title, advice=advice, request=request
+        "failure.html",
+        status=status,
+        headers=headers,
+        title=title,
+        advice=advice.format(after=_after(headers or {})),
+        request=request,
+        faults=faults,
+        leads_on=said is None and status in LEADING_ON,
     )
 
 
-def of_ticket(error: FactoryError, words: Mapping[int, tuple[str, str]]) -> HTMLResponse:
-    """What went wrong with a page of a link, in the words of whoever has it."""
+def _after(headers: Mapping[str, str]) -> str:
+    """How long to wait, in words (RFC 9110, 10.2.3)."""
+    seconds = int(headers.get("Retry-After", MINUTE))
+    return f" {seconds} 秒" if seconds <= MINUTE else f" {math.ceil(seconds / MINUTE)} 分钟"
+
+
+def of_ticket(
+    error: FactoryError,
+    words: Mapping[int, tuple[str, str]],
+    *,
+    missing: tuple[str, str] | None = None,
+) -> HTMLResponse:
+    """What went wrong with a page of a link, in the words of whoever has it.
+
+    missing: what is said where the link is good, and what was asked for by it is not there.
+    """
     status = status_of(error)
+    if missing and status == HTTPStatus.NOT_FOUND and str(error) != NONE:
+        return failure(status, said=missing)
     return failure(status, said=ENDED if str(error) == OVER else words.get(status))
 
 
@@ -106,6 +143,13 @@ async def _from_here(request: Request) -> None:
 FROM_HERE = Depends(_from_here)
 
 
+def answer_head(router: APIRouter) -> None:
+    """Its pages answer HEAD as GET (RFC 9110, 9.3.2); the server leaves the body out."""
+    for route in router.routes:
+        if isinstance(route, APIRoute) and route.methods and is_page(route.path):
+            route.methods |= {"HEAD"} if "GET" in route.methods else set()
+
+
 @router.get("/{name}")
 def static(name: str) -> Response:
     """A style sheet or a script."""
@@ -123,7 +167,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals.update(static=_address, day=_day, moment=_moment)
+    found.globals.update(static=_address, of_files=chosen.words, day=_day, moment=_moment)
     return found
 
 
@@ -139,8 +183,11 @@ def _address(name: str) -> str:
 
 
 def _day(day: date) -> str:
-    return chinese_day(day)
+    """``2026年01月02日``, as the rows of a certificate spell days."""
+    return f"{day.year}年{day.month:02d}月{day.day:02d}日"
 
 
 def _moment(moment: datetime) -> str:
-    return chinese_time(moment)
+    """``2026年01月02日 15:36:00``, in China."""
+    here = local(moment)
+    return f"{_day(here.date())} {here:%H:%M:%S}"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
-from factory.verify import fingerprint
+from factory.parties import Algorithm
+from factory.seals.keys import algorithm_of, fingerprint
 from factory.verify_verdict import common_name
 from portal.asking import ThisPlant
 from portal.pages import page
@@ -23,18 +23,24 @@ CERTIFICATE = "application/pkix-cert"  #: RFC 2585
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Root:
-    """One of them, as it is shown."""
+    """One of them, as it is shown.
+
+    of: the documents whose seals it vouches for: OFD is sealed with SM2 (GB/T 38540-2020), PDF
+        with RSA or ECDSA.
+    """
 
     name: str
+    of: str
     first: date
     last: date
     fingerprint: str
 
     @classmethod
-    def of(cls, certificate: x509.Certificate) -> Root:
+    def read(cls, certificate: x509.Certificate) -> Root:
         """Its days are those of UTC."""
         return cls(
             name=common_name(certificate),
+            of="OFD" if algorithm_of(certificate) is Algorithm.SM2 else "PDF",
             first=certificate.not_valid_before_utc.date(),
             last=certificate.not_valid_after_utc.date(),
             fingerprint=fingerprint(certificate),
@@ -43,12 +49,17 @@ class Root:
 
 @router.get("")
 def roots(plant: ThisPlant) -> HTMLResponse:
-    """All of them."""
-    return page("trust.html", roots=[Root.of(each) for each in plant.keyring.trust_roots()])
+    """All of them, those for PDF first; where seals are for tests, with a warning."""
+    keyring = plant.keyring
+    return page(
+        "trust.html",
+        roots=sorted(map(Root.read, keyring.trust_roots()), key=lambda each: each.of, reverse=True),
+        test=any(each.test for each in keyring.identities()),
+    )
 
 
 @router.get("/{name}.cer")
-def root(plant: ThisPlant, name: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]) -> Response:
+def root(plant: ThisPlant, name: str) -> Response:
     """One of them, as programs take it in."""
     for each in plant.keyring.trust_roots():
         if fingerprint(each) == name:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -21,12 +22,15 @@ from factory.verification import Status
 from jobs import answers, verifying
 from jobs.verifying import Answer
 from jobs.wiring import Plant
+from portal import chosen
+from portal.accepting import prefers_json
 from portal.asking import ThisPlant
+from portal.chosen import Shape
+from portal.faults import FIELDS, Fault, form, too_large
 from portal.pages import page
 
 router = APIRouter(tags=["verifying"], include_in_schema=False)
 
-JSON = "application/json"
 LEAST_SECONDS = 0.2  #: that an answer takes, whatever was asked
 Digest = Annotated[str, Form(pattern=r"^[0-9a-fA-F]{64}$")]
 
@@ -63,11 +67,15 @@ SAID: Mapping[Status, Said] = MappingProxyType(
     }
 )
 #: the same, of a file
-OF_FILES: Mapping[Status, Said] = {
+OF_FILES: dict[Status, Said] = {
     **SAID,
     Status.UNKNOWN: Said(
         "不是本机关签发的文件", "文件没有本机关的印章，登记库中也没有它。请勿采信。", "bad"
     ),
+}
+#: the same, of what is no whole document
+OF_SHAPES: Mapping[Shape, Said] = {
+    each: Said(*words, "bad") for each, words in chosen.WORDS.items()
 }
 NO_SUCH_DIGEST = Said(
     "登记库中没有这个文件", "没有任何一份签发过的证书与您的文件逐字节一致。请勿采信。", "bad"
@@ -82,18 +90,27 @@ async def nowhere_else() -> RedirectResponse:
     return RedirectResponse("/verify", status_code=303)
 
 
+@router.get("/verify/", response_model=None)
+@router.get("/trust/", response_model=None)
+@router.get("/v/{code}/", response_model=None)
+async def one_slash_less(request: Request) -> RedirectResponse:
+    """Some programs that read QR codes, and some people, put one at the end."""
+    path = quote(request.url.path.rstrip("/"), safe="/")
+    return RedirectResponse(path, status_code=308)
+
+
 @router.get("/verify")
 async def ask() -> HTMLResponse:
     """Where number and code are typed, or a file is chosen."""
-    return page("verify.html", fault="", number="")
+    return form()
 
 
 @router.get("/v/{code}", response_model=None)
 async def by_qr(
     request: Request, plant: ThisPlant, code: Annotated[str, Path(max_length=64)]
 ) -> Response:
-    """What a QR code leads to; a program that accepts JSON is given a signed answer."""
-    if JSON in request.headers.get("accept", ""):
+    """What a QR code leads to; a program that would rather have JSON is given a signed answer."""
+    if prefers_json(request.scope):
         answer = await _asked(request, plant, lambda: verifying.by_code(plant, code))
         return JSONResponse(await run_in_threadpool(answers.signed, plant, answer, code))
     return await _told(request, plant, lambda: verifying.by_code(plant, code))
@@ -113,8 +130,11 @@ async def by_number(
     code: Annotated[str, Form(max_length=64)] = "",
 ) -> HTMLResponse:
     """Both as they were typed."""
-    if not number.strip() or not code.strip():
-        return page("verify.html", fault="请填写注册编号和验证码。", number=number, status=422)
+    typed = {"number": number, "code": code}
+    missing = [name for name, text in typed.items() if not text.strip()]
+    if missing:
+        faults = [Fault(field=name, said=f"请填写{FIELDS[name]}") for name in missing]
+        return form(faults, number=number, code=code, status=422)
     return await _told(request, plant, lambda: verifying.by_code(plant, code, number=number))
 
 
@@ -127,11 +147,22 @@ async def by_digest(request: Request, plant: ThisPlant, sha256: Digest) -> HTMLR
 
 @router.post("/verify/file")
 async def by_file(
-    request: Request, plant: ThisPlant, file: Annotated[UploadFile, File()]
+    request: Request, plant: ThisPlant, file: Annotated[UploadFile | None, File()] = None
 ) -> HTMLResponse:
     """Of a file that the visitor hands over for the full check; it is not kept."""
-    data = await file.read()
-    return await _told(request, plant, lambda: verifying.by_file(plant, data), OF_FILES)
+    data = await file.read() if file else b""
+    if file is None or not data:
+        said = chosen.EMPTY if file and file.filename else chosen.NONE
+        return form([Fault(field="file", said=said)], status=422)
+    if len(data) > chosen.MOST_FILE_BYTES:
+        return too_large()
+    words = OF_FILES | {Status.UNKNOWN: _not_ours(data)}
+    return await _told(request, plant, lambda: verifying.by_file(plant, data), words)
+
+
+def _not_ours(data: bytes) -> Said:
+    shape = chosen.shape(data)
+    return OF_SHAPES[shape] if shape else OF_FILES[Status.UNKNOWN]
 
 
 async def _told(
@@ -146,6 +177,7 @@ async def _told(
         answer=answer,
         said=words[answer.status],
         may_send=words[answer.status] is NO_SUCH_DIGEST,
+        most=chosen.MOST_FILE_BYTES,
     )
 
 

@@ -24,6 +24,7 @@ SAID = {
     404: ("链接无效", AGAIN),
     409: ("不能确认", "这项更名已经确认或已经取消，请返回查看进度。"),
 }
+NO_BATCH = ("没有这项更名", "本企业没有这一编号的更名，请返回企业办事页面查看。")
 
 
 @router.get("/{ticket}")
@@ -63,5 +64,5 @@ def confirm(ticket: Token, batch: BatchNumber, plant: ThisPlant) -> HTMLResponse
     try:
         visiting.confirm(plant, ticket, batch)
     except FactoryError as error:
-        return pages.of_ticket(error, SAID)
+        return pages.of_ticket(error, SAID, missing=NO_BATCH)
     return RedirectResponse(f"/enterprise/{ticket}", status_code=303)

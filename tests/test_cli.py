@@ -23,14 +23,17 @@ from typing import Any
 
 import click
 import pytest
+import zxingcpp
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.serialization import Encoding
+from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
 
 import cli
 from factory import specimen, verify
 from jobs.commands.root import Later
 from jobs.servers import LOOPBACK
+from tests import judges
 from tests.factory import ofd_forging
 from tests.plants import new_plant
 
@@ -184,6 +187,27 @@ def test_up_says_where_everything_is_and_what_to_try(factory: Line) -> None:
     factory.wait(lambda: b"factory_ledger_up 1.0" in _whatever_is_at(metrics))  # a moment later
     assert str(factory.data_dir) in factory.said
     assert all(each in factory.said for each in ("/v1", "cfk_", "/events", "/links"))
+    for page in ("/verify", "/trust"):
+        [address] = [word for word in factory.said.split() if word.endswith(page)]
+        assert download(address)[0].startswith(b"<!doctype html>")
+
+
+def test_a_code_that_is_scanned_leads_to_the_pages_that_up_serves(
+    factory: Line, tmp_path: Path
+) -> None:
+    number = factory.issue(approval(751))
+    factory.run("collect", number)
+    made = download(factory.run("link", number).stdout.strip())[0]
+    (tmp_path / "made.pdf").write_bytes(made)
+    judges.run(
+        "pdftoppm", "-r", "150", "-png", "-singlefile", tmp_path / "made.pdf", tmp_path / "p"
+    )
+
+    [scanned] = zxingcpp.read_barcodes(Image.open(tmp_path / "p.png"))
+
+    [pages] = [word for word in factory.said.split() if word.endswith("/verify")]
+    assert scanned.text.startswith(f"{pages.removesuffix('/verify')}/v/")
+    assert "有效" in download(scanned.text)[0].decode()
 
 
 def test_up_refuses_a_data_directory_in_use(factory: Line) -> None:

@@ -23,11 +23,12 @@ def up() -> None:
     """Run everything on this machine until Ctrl-C: broker, store, ledger, workers, metrics, HTTP.
 
     What FACTORY_REDIS_URL, FACTORY_S3_ENDPOINT or FACTORY_DB_URL name is used, not started.
-    Prints the address of the HTTP interface, the file of a first access key, and what to try.
+    QR codes lead to its own pages, unless FACTORY_VERIFY_URL says where to.  Prints the addresses
+    of HTTP interface and pages, the file of a first access key, and what to try.
     """
     logs.configure("warning")
     with embedded.embedded(Settings.from_env(os.environ)) as found:
-        running = opening.http_port(opening.metrics_port(found))
+        running = opening.own_codes(opening.http_port(opening.metrics_port(found)))
         plant = plant_of(running)
         opening.open_embedded(plant)
         key = opening.first_key(plant)
@@ -44,6 +45,9 @@ def _tell_ready(running: Settings, key: Path) -> None:
         f"store    {running.s3_endpoint}",
         f"metrics  http://{running.metrics_host}:{running.metrics_port}/metrics",
         f"HTTP     {address}  (openapi.json there says what it takes)",
+        f"pages    {running.http_public_url}/verify  (anybody verifies a certificate)",
+        f"         {running.http_public_url}/trust  (roots for reading programs)",
+        f"codes    {running.verify_url}CODE  (where QR codes lead)",
         f"key      {key.read_text('ascii').strip()}",
         f"         kept in {key}",
         "ready; Ctrl-C stops it.  Try in another terminal:",

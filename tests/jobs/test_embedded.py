@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from factory.errors import SettingsError
+from jobs import opening
 from jobs.embedded import Embedded, embedded, found, serving, sweep
 from jobs.servers import PortTakenError, Server
 from jobs.settings import Settings
@@ -162,6 +163,24 @@ def test_another_process_finds_the_servers_that_run(both: Settings) -> None:
 
 def test_what_never_ran_is_not_found(both: Settings) -> None:
     assert found(both) == both
+
+
+def test_commands_beside_it_print_codes_that_lead_to_the_same_pages(broker_only: Settings) -> None:
+    with embedded(broker_only) as running:
+        up = opening.own_codes(replace(running, http_public_url="https://factory.example"))
+
+        assert up.verify_url == "https://factory.example/v/"
+        assert found(broker_only).verify_url == up.verify_url
+
+
+def test_where_codes_lead_is_left_as_somebody_has_set_it(broker_only: Settings) -> None:
+    given = "https://verify.city.example/v/"
+    with embedded(replace(broker_only, verify_url=given)) as running:
+        assert opening.own_codes(running).verify_url == given
+
+        assert found(broker_only).verify_url == given
+        other = replace(broker_only, verify_url="https://other.example/")
+        assert found(other).verify_url == "https://other.example/"
 
 
 def test_a_killed_server_comes_back_at_the_same_address(both: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sqlalchemy import select, update
 
 from factory import specimen
 from jobs import collecting, desk
+from portal import chosen as chosen_files
 from storage import tables as t
 from tests.plants import WHO
 from tests.portal.browsing import DESK, PHONE, barriers, browser, overflows, tab
@@ -117,6 +119,92 @@ def test_a_changed_file_is_sent_only_when_the_visitor_says_so(
     page.get_by_label("证书文件").set_input_files(chosen)
     page.get_by_role("button", name="上传并检查").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("文件已被改动")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_what_is_missing_is_told_first_has_the_focus_and_leads_to_its_field(
+    door: Door, chromium: Browser, scripts: bool
+) -> None:
+    with tab(chromium, java_script_enabled=scripts, viewport=PHONE) as page:
+        page.goto(f"{door.url}/verify")
+        page.get_by_label("注册编号").fill("沪1")
+        page.get_by_role("button", name="查验", exact=True).click()
+
+        expect(page.get_by_role("alert")).to_be_focused()
+        expect(page.get_by_label("验证码")).to_have_accessible_description(
+            re.compile(r"错误：\s*请填写验证码")
+        )
+        expect(page.get_by_label("注册编号")).to_have_value("沪1")
+        assert not scripts or barriers(page) == []
+        assert not scripts or not overflows(page)
+
+        page.get_by_role("alert").get_by_role("link", name="请填写验证码").click()
+        expect(page.get_by_label("验证码")).to_be_focused()
+
+
+CHOSEN = [
+    (None, chosen_files.NONE),
+    (b"", chosen_files.EMPTY),
+    (b"hello", "不是 PDF 或 OFD 文件"),
+    (b"%PDF-" + bytes(chosen_files.MOST_FILE_BYTES), "文件太大：最大 4 MB"),
+]
+
+
+@pytest.mark.parametrize("where", ["scripts", "none", "full check"])
+@pytest.mark.parametrize(("data", "words"), CHOSEN, ids=["none", "empty", "other", "large"])
+def test_a_file_that_cannot_be_checked_is_told_in_words_of_its_own(
+    door: Door, chromium: Browser, tmp_path: Path, data: bytes | None, words: str, where: str
+) -> None:
+    if where == "scripts" and "太大" in words:
+        data, words = b"%PDF-" + bytes(chosen_files.MOST_READ_BYTES), "文件太大：最大 64 MB"
+    chosen = tmp_path / "a.pdf"
+    chosen.write_bytes(data or b"")
+    with tab(chromium, java_script_enabled=where != "none") as page:
+        page.goto(f"{door.url}/verify")
+        if where == "full check":
+            page.evaluate("ask('/verify/digest', '0'.repeat(64))")
+            page.wait_for_url("**/verify/digest")
+        if data is not None:
+            page.get_by_label("证书文件").set_input_files(chosen)
+        page.get_by_role("button", name=re.compile("检查|查验文件")).click()
+
+        expect(page.get_by_text(words).first).to_be_visible()
+        if where != "none" or data in {None, b""}:
+            expect(page.get_by_role("alert")).to_be_focused()
+            expect(page).to_have_title(re.compile("^有误："))
+            description = re.compile(rf"错误：\s*{re.escape(words[:12])}")
+            expect(page.get_by_label("证书文件")).to_have_accessible_description(description)
+        assert where == "none" or barriers(page) == []
+
+
+def test_a_file_that_is_chosen_well_after_one_that_was_not_is_checked(
+    door: Door, page: Page, number: str, tmp_path: Path
+) -> None:
+    chosen = tmp_path / "证书.pdf"
+    chosen.write_bytes(file(door, number))
+    page.goto(f"{door.url}/verify")
+    for _ in range(2):
+        page.get_by_role("button", name="查验文件").click()
+        expect(page.get_by_role("alert").get_by_role("link")).to_have_count(1)
+
+    page.get_by_label("证书文件").set_input_files(chosen)
+    page.get_by_role("button", name="查验文件").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("有效")
+
+
+@pytest.mark.parametrize("size", [10, 100])
+def test_a_file_far_too_large_is_answered_without_scripts_too(
+    door: Door, chromium: Browser, tmp_path: Path, size: int
+) -> None:
+    chosen = tmp_path / "a.pdf"
+    chosen.write_bytes(b"%PDF-" + bytes(size * chosen_files.MB))
+    with tab(chromium, java_script_enabled=False) as page:
+        page.goto(f"{door.url}/verify")
+        page.get_by_label("证书文件").set_input_files(chosen)
+        page.get_by_role("button", name="查验文件").click()
+
+        expect(page.get_by_text("文件太大：最大 4 MB").first).to_be_visible()
 
 
 #: What stands in the register, and how it is shown; set by hand, for some come about by years.

@@ -71,6 +71,7 @@ def test_looking_changes_nothing_however_often_and_whoever_does(door: Door) -> N
         httpx.get(url)
         httpx.get(f"{url}/confirm")
         assert httpx.get(f"{url}/file").status_code == 409
+        assert httpx.head(url).status_code == 200
 
     assert state(door, number) == "未领证"
 

@@ -26,7 +26,7 @@ UNTOLD = {
     "/enterprise/{ticket}", "/enterprise/{ticket}/batches/{batch}",
     "/enterprise/{ticket}/batches/{batch}/samples/{profile}.png",
     "/verify", "/verify/keys.json", "/verify/digest", "/verify/file", "/v/{code}",
-    "/trust", "/trust/{name}.cer",
+    "/trust", "/trust/{name}.cer", "/verify/", "/trust/", "/v/{code}/",
 }  # fmt: skip
 
 

@@ -237,6 +237,17 @@ def test_a_holders_link_is_none_of_an_enterprise(door: Door, firm: int) -> None:
     }
 
 
+def test_a_rename_that_there_is_not_is_told_from_a_link_that_is_none(door: Door, firm: int) -> None:
+    approve(door, enterprise=firm)
+    url = link(door, firm)
+
+    gone = httpx.post(f"{url}/batches/999999")
+    forged = httpx.post(f"{url[:-1]}{'A' if url[-1] != 'A' else 'B'}/batches/999999")
+
+    assert (gone.status_code, "没有这项更名" in gone.text) == (404, True)
+    assert (forged.status_code, "链接无效" in forged.text) == (404, True)
+
+
 def test_a_link_that_has_ended_says_so(door: Door, firm: int) -> None:
     approve(door, enterprise=firm)
     other = copy.copy(door.plant)
