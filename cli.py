@@ -46,6 +46,8 @@ COMMANDS = (
           " why."),
     Later("expiring", "expiring:expiring_command",
           "What ends soon (到期): certificates, keys, seals, CAs and tokens; and tell upstream."),
+    Later("plan", "capacity:plan_command",
+          "How long so many certificates take, and how many workers make them in time (产能测算)."),
     Later("enterprise", "enterprise:enterprise",
           "How the people of the enterprise CODE stand, and who of a rename has collected (领证)."),
     Later("materials", "enquiry:materials",
