@@ -41,6 +41,13 @@ COMMANDS = (
           "Take events from FILE (- for standard input): CloudEvents JSON or JSON Lines."),
     Later("status", "enquiry:status",
           "Where an event, an application or a registration stands, and whose turn it is."),
+    Later("stats", "figures:stats",
+          "How many certificates were issued, reissued, collected, held, revoked and expired, and"
+          " why."),
+    Later("expiring", "expiring:expiring_command",
+          "What ends soon (到期): certificates, keys, seals, CAs and tokens; and tell upstream."),
+    Later("plan", "capacity:plan_command",
+          "How long so many certificates take, and how many workers make them in time (产能测算)."),
     Later("enterprise", "enterprise:enterprise",
           "How the people of the enterprise CODE stand, and who of a rename has collected (领证)."),
     Later("materials", "enquiry:materials",

@@ -23,6 +23,10 @@ class Bottleneck(StrEnum):
     WORKERS = "workers"  #: 制证进程
     RATE = "rate"  #: 限速
     SIGNER = "signer"  #: 签章服务
+    PROCESSOR = "processor"  #: 处理器: more workers would wait for it
+    STORE = "store"  #: 对象存储
+    LEDGER = "ledger"  #: 台账数据库: one writes at a time
+    PLANNER = "planner"  #: 排程: one process plans all chunks
 
 
 class Basis(StrEnum):
@@ -30,6 +34,8 @@ class Basis(StrEnum):
 
     MEASURED = "measured"  #: bulk events of these days
     DRAWN = "drawn"  #: samples drawn on this machine
+    CALIBRATED = "calibrated"  #: certificates made on this machine for measuring
+    SET = "set"  #: a limit that somebody has set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ class Type(StrEnum):
     CERTIFICATE_OUTDATED = "certificate.outdated"
     CERTIFICATE_SUPERSEDED = "certificate.superseded"
     CERTIFICATE_REVOKED = "certificate.revoked"
+    CERTIFICATE_EXPIRING = "certificate.expiring"
     DOCUMENT_MADE = "document.made"
     DOCUMENT_SIGNED = "document.signed"
     EVENT_HELD = "event.held"

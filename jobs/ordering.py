@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from factory import plan
 from factory.kinds import KINDS, certificate
-from factory.model import Format, Kind, Registration
+from factory.model import ApplicationType, Format, Kind, Registration
 from factory.numbering import CODE_BYTES, LicenceId
 from factory.plan import Brought
 from factory.profile import Profile
@@ -47,11 +47,13 @@ def new_order(
     issued_on: date,
     inbox_id: int,
     brought: Brought | None,
+    applied_for: ApplicationType | None = None,
     waits_for: str | None = None,
     collected: bool = False,
 ) -> orders.NewOrder:
     """The order of a registration's next edition, with everything that will be printed.
 
+    applied_for: what was applied for, where that is why.
     brought: the edition it was taken over with, whose licence id the next ones continue.
     collected: whether its holder has it as soon as it is made, without asking again.
     PictureError: a picture that the certificate prints is not there.
@@ -69,7 +71,9 @@ def new_order(
     )
     return orders.NewOrder(
         kind=Kind.CERTIFICATE,
-        subject=_edition(tx, row, planned, cause, collected=collected),
+        subject=replace(
+            _edition(tx, row, planned, cause), applied_for=applied_for, collected=collected
+        ),
         profile_version=profile.version,
         inbox_id=inbox_id,
         data_key=row.data_key,
@@ -85,7 +89,7 @@ def new_order(
 
 
 def _edition(
-    tx: Tx, row: RegistrationRow, planned: plan.EditionPlan, cause: str, *, collected: bool
+    tx: Tx, row: RegistrationRow, planned: plan.EditionPlan, cause: str
 ) -> orders.NewEdition:
     return orders.NewEdition(
         registration_id=row.id,
@@ -96,7 +100,6 @@ def _edition(
         cause=cause,
         basis=basis(tx, row),
         valid_until=planned.valid_until,
-        collected=collected,
     )
 
 

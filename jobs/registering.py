@@ -354,6 +354,7 @@ def _order_next(
         row,
         number=number,
         cause=state.cause,
+        applied_for=state.applied_for,
         issued_on=state.changed_on,
         inbox_id=desk.said[desk.asked].inbox_id,
         brought=orders.brought(tx, [row.id]).get(row.id),
@@ -377,15 +378,16 @@ def release(plant: Plant, tx: Tx, registration_id: int) -> int | None:
     if newest is None or newest.order is None or newest.order_state is not OrderState.WAITING:
         raise ConflictError("edition: nothing waits to be made")
     row = registers.load(tx, [registration_id])[registration_id]
-    cause, inbox_id, issued_on = orders.promised(tx, newest.order)
+    promised = orders.promised(tx, newest.order)
     order = ordering.new_order(
         plant,
         tx,
         row,
         number=newest.number,
-        cause=cause,
-        issued_on=issued_on,
-        inbox_id=inbox_id,
+        cause=promised.cause,
+        applied_for=promised.applied_for,
+        issued_on=promised.issued_on,
+        inbox_id=promised.inbox_id,
         brought=orders.brought(tx, [row.id]).get(row.id),
     )
     orders.replan(tx, newest.order, order)

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from factory.access import Viewer
+from factory.ending import Thing
+from factory.figures import What
 from factory.kinds import rename_list
 from factory.lifecycle import Fate, Turn
 from factory.model import ItemState, Kind, Party
+from factory.opinions import TYPES
 from factory.register import Happening
 
 #: whose turn it is, and who took a step
@@ -146,3 +149,33 @@ VIEWERS: Mapping[Viewer, str] = MappingProxyType(
     }
 )
 PARTIES: Mapping[Party, str] = MappingProxyType({Party.APPLICANT: "个人", Party.ENTERPRISE: "企业"})
+#: what figures count
+WHATS: Mapping[What, str] = MappingProxyType(
+    {
+        What.ISSUED: "首次制证",
+        What.REISSUED: "换发",
+        What.COLLECTED: "领证",
+        What.HELD: "挂起",
+        What.REVOKED: "注销",
+        What.EXPIRED: "到期",
+    }
+)
+#: what ends by itself
+THINGS: Mapping[Thing, str] = MappingProxyType(
+    {
+        Thing.SIGNING_CERTIFICATE: "签名证书",
+        Thing.SEAL: "电子印章",
+        Thing.ISSUER: "上级证书",
+        Thing.TRUST_ROOT: "根证书",
+        Thing.PARTY_ROOT: "签署方根证书",
+        Thing.ACCESS_KEY: "访问密钥",
+        Thing.OPERATOR: "操作员令牌",
+    }
+)
+_APPLIED = {each.value: word for each, word in TYPES.items()}
+
+
+def reason_of(what: What, reason: str) -> str:
+    """The word for why something is counted; the identifier where there is none."""
+    words = HELD if what is What.HELD else {**EVENTS, **_APPLIED}
+    return words.get(reason, reason)

@@ -320,6 +320,7 @@ edition = Table(
     Column("code", String(20), unique=True),
     _state(),
     Column("cause", String(64), nullable=False),
+    Column("applied_for", String(32)),
     Column("basis", String(64)),
     Column("valid_until", String(10), nullable=False),
     _time("ordered_at"),
@@ -332,6 +333,30 @@ edition = Table(
         unique=True,
         postgresql_where=text("state IN ('uncollected', 'collected')"),
         sqlite_where=text("state IN ('uncollected', 'collected')"),
+    ),
+    Index(
+        "ix_edition_made",
+        "made_at",
+        "profile",
+        "cause",
+        "applied_for",
+        "number",
+        postgresql_where=text("made_at IS NOT NULL"),
+        sqlite_where=text("made_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_edition_taken",
+        "collected_at",
+        "profile",
+        postgresql_where=text("collected_at > ordered_at"),
+        sqlite_where=text("collected_at > ordered_at"),
+    ),
+    Index(
+        "ix_edition_ends",
+        "valid_until",
+        "profile",
+        postgresql_where=text("state IN ('uncollected', 'collected', 'outdated')"),
+        sqlite_where=text("state IN ('uncollected', 'collected', 'outdated')"),
     ),
     comment="Editions (版本); at most one of a registration is current",
 )
@@ -541,6 +566,7 @@ hold = Table(
         postgresql_where=text("closed_at IS NULL"),
         sqlite_where=text("closed_at IS NULL"),
     ),
+    Index("ix_hold_opened", "opened_at", "profile", "reason"),
     comment="What is stopped for a person (挂起), why, and whose turn it is",
 )
 
@@ -628,7 +654,24 @@ notice = Table(
         postgresql_where=text("number IS NULL"),
         sqlite_where=text("number IS NULL"),
     ),
+    Index(
+        "ix_notice_revoked",
+        "created_at",
+        "profile",
+        postgresql_where=text("type = 'certificate.revoked'"),
+        sqlite_where=text("type = 'certificate.revoked'"),
+    ),
     comment="What upstream is told (通知), written with the work; numbered once committed",
+)
+
+expiry_warning = Table(
+    "expiry_warning",
+    metadata,
+    _ref("registration"),
+    Column("valid_until", String(10), nullable=False),
+    _time("told_at"),
+    PrimaryKeyConstraint("registration_id", "valid_until"),
+    comment="Certificates whose end upstream was told of (到期提醒), once for each day of end",
 )
 
 endpoint = Table(

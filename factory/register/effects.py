@@ -147,6 +147,7 @@ def _corrected(person: Person, fact: Fact, data: HolderCorrected, profile: Profi
             changed_on=fact.day,
             touched=fact.day,
             cause=fact.type,
+            applied_for=None,
             on_paper=False,
         )
 

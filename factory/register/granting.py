@@ -103,6 +103,7 @@ def _begin(person: Person, granted: Grant) -> Person:
         changed_on=day,
         touched=granted.at,
         cause=fact.type,
+        applied_for=data.kind,
         number=person.numbers.get(fact.key),
         qualified=min(each.qualified_on.year for each in data.professions if each.qualified_on),
     )
@@ -333,6 +334,7 @@ def _changed(
             changed_on=granted.day,
             touched=granted.at,
             cause=fact.type,
+            applied_for=granted.data.kind,
             on_paper=False,
         ),
     )

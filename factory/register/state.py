@@ -48,6 +48,7 @@ class RegistrationState:
     changed_on: the day of the last change, printed as the day of issue.
     touched:    the day something last took effect on it.
     cause:      the event type of the last change.
+    applied_for: what was applied for (申请类别), where the last change was granted; else None.
     """
 
     origin: Key
@@ -58,6 +59,7 @@ class RegistrationState:
     changed_on: date
     touched: date
     cause: str
+    applied_for: ApplicationType | None = None
     standing: Standing = Standing.ACTIVE
     number: str | None = None
     former_numbers: tuple[str, ...] = ()

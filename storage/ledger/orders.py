@@ -14,6 +14,7 @@ from sqlalchemy.sql.base import Executable
 from factory.errors import ConflictError
 from factory.lifecycle import Turn, after, before
 from factory.model import (
+    ApplicationType,
     BatchId,
     ChunkId,
     EditionState,
@@ -40,7 +41,10 @@ NOT_MADE = (OrderState.WAITING, OrderState.READY, OrderState.HELD)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEdition:
-    """An edition about to be ordered."""
+    """An edition about to be ordered.
+
+    applied_for: what was applied for, where that is why; else None.
+    """
 
     registration_id: int
     profile: ProfileId
@@ -50,6 +54,7 @@ class NewEdition:
     cause: str
     basis: str
     valid_until: date
+    applied_for: ApplicationType | None = None
     collected: bool = False  #: as soon as it is made: its holder need not ask for it again
 
 
@@ -350,6 +355,7 @@ def _edition_row(tx: Tx, edition: NewEdition) -> dict[str, object]:
         "code": edition.code,
         "state": after(Turn.ORDER).value,
         "cause": edition.cause,
+        "applied_for": edition.applied_for,
         "basis": edition.basis,
         "valid_until": edition.valid_until.isoformat(),
         "ordered_at": tx.now,
@@ -397,16 +403,31 @@ def _printed(order: NewOrder, key: DataKey) -> dict[str, object]:
     }
 
 
-def promised(tx: Tx, order_id: int) -> tuple[str, int, date]:
-    """Why an order exists: the event type, the event's row, and the day of issue it prints."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promised:
+    """Why an order exists, and the day of issue it prints."""
+
+    cause: str
+    applied_for: ApplicationType | None
+    inbox_id: int
+    issued_on: date
+
+
+def promised(tx: Tx, order_id: int) -> Promised:
+    """What led to the order of an edition."""
     row = tx.run(
-        select(t.production_order, t.edition.c.cause)
+        select(t.production_order, t.edition.c.cause, t.edition.c.applied_for)
         .join(t.edition, t.edition.c.id == t.production_order.c.edition_id)
         .where(t.production_order.c.id == order_id)
     ).one()
     key = keys.load(tx, row.data_key_id)
     face = json.loads(key.open(row.face, context=face_context(row.key_stem)))
-    return row.cause, row.inbox_id, date.fromisoformat(face["issued_on"])
+    return Promised(
+        cause=row.cause,
+        applied_for=ApplicationType(row.applied_for) if row.applied_for else None,
+        inbox_id=row.inbox_id,
+        issued_on=date.fromisoformat(face["issued_on"]),
+    )
 
 
 def replan(tx: Tx, order_id: int, order: NewOrder) -> None:
@@ -426,6 +447,7 @@ def replan(tx: Tx, order_id: int, order: NewOrder) -> None:
             licence_id=edition.licence_id,
             code=edition.code,
             cause=edition.cause,
+            applied_for=edition.applied_for,
             basis=edition.basis,
             valid_until=edition.valid_until.isoformat(),
         )

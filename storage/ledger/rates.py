@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 
 from factory.estimate import Recorded
-from factory.model import BatchId, Format, Kind
+from factory.model import BatchId, BatchState, Format, Kind
 from storage import tables as t
+from storage.ledger import items
 from storage.ledger.base import Tx
 
 NEWEST_FILES = 20_000  #: looked through, however many there are
@@ -64,3 +65,17 @@ def per_minute(tx: Tx, batch: BatchId) -> float | None:
     made, first = tx.run(wanted).one()
     seconds = max(1.0, (tx.now - first).total_seconds()) if made else 0.0
     return float(made) / seconds * 60 if made else None
+
+
+def size_bytes(tx: Tx) -> int:
+    """Of a file, as the newest are on average; 0: there is none."""
+    newest = select(t.file.c.size_bytes).order_by(t.file.c.id.desc()).limit(LOOKED_AT).subquery()
+    return round(tx.run(select(func.avg(newest.c.size_bytes))).scalar_one() or 0)
+
+
+def open_items(tx: Tx) -> int:
+    """Items of bulk events that run, neither made nor skipped nor held."""
+    item, batch = t.batch_item.c, t.batch.c
+    running = select(batch.id).where(batch.state == BatchState.RUNNING)
+    wanted = select(func.count()).where(item.batch_id.in_(running), item.state.in_(items.OPEN))
+    return int(tx.run(wanted).scalar_one())

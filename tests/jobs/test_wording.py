@@ -8,7 +8,9 @@ import pytest
 
 from factory import opinions
 from factory.access import Viewer
+from factory.ending import Thing
 from factory.events import EVENT_TYPES, ApplicationClosed
+from factory.figures import What
 from factory.lifecycle import Fate, Turn
 from factory.model import ApplicationType, Party
 from factory.register import LABELS, Happening
@@ -27,8 +29,20 @@ from storage.ledger import holds
         (wording.VIEWERS, Viewer),
         (wording.PARTIES, Party),
         (wording.EVENTS, EVENT_TYPES),
+        (wording.WHATS, What),
+        (wording.THINGS, Thing),
     ],
-    ids=["types", "happenings", "fates", "turns", "viewers", "parties", "events"],
+    ids=[
+        "types",
+        "happenings",
+        "fates",
+        "turns",
+        "viewers",
+        "parties",
+        "events",
+        "whats",
+        "things",
+    ],
 )
 def test_everything_has_its_word(words: Mapping[StrEnum, str], shown: Collection[StrEnum]) -> None:
     assert set(words) == set(shown)

@@ -3,19 +3,32 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
+from factory.figures import Month
 from factory.model import BatchId, ChunkId, ItemState, OrderId
 from jobs.wiring import Plant
-from storage.ledger import Tx, batches, chunks, items, orders, outbox, record
+from storage.ledger import (
+    Tx,
+    batches,
+    chunks,
+    expiring,
+    figures,
+    items,
+    orders,
+    outbox,
+    rates,
+    record,
+)
 from tests.plants import WHO, new_plant
 
 BATCH = BatchId(1)
+SPAN = (date(2026, 11, 21), date(2027, 2, 19))
 QUESTIONS: dict[str, Callable[[Tx], object]] = {
     "switch": lambda tx: record.switch(tx, [1, 2, 3]),
     "unsent": outbox.unsent,
@@ -28,9 +41,23 @@ QUESTIONS: dict[str, Callable[[Tx], object]] = {
     "newest": lambda tx: orders.newest_of(tx, [1, 2, 3]),
     "last made": lambda tx: orders.last_made(tx, [1, 2, 3]),
     "claim": lambda tx: chunks.claim(tx, ChunkId(1), lease=timedelta(seconds=1), max_deaths=1),
+    "figures": lambda tx: figures.of_month(tx, Month(2026, 11), today=date(2026, 11, 21)),
+    "open items": rates.open_items,
+    "ends": lambda tx: expiring.counts(tx, *SPAN),
+    "ends told": lambda tx: expiring.tell(tx, *SPAN),
     "orders that failed": lambda tx: record._ready(tx, {OrderId(1), OrderId(2)}),
 }
-LARGE = ("edition", "registration", "production_order", "batch_item", "outbox", "audit", "file")
+LARGE = (
+    "edition",
+    "registration",
+    "production_order",
+    "batch_item",
+    "outbox",
+    "audit",
+    "file",
+    "notice",
+    "hold",
+)
 
 
 @pytest.fixture
