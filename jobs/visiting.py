@@ -99,9 +99,9 @@ def sample(plant: Plant, ticket: str, batch: int, profile: str) -> bytes:
     NotFoundError: nobody gave such a link, or no such rename waits.  ConflictError: it has ended.
     """
     asker = _asker(plant, ticket)
-    found = progress.progress(plant, BatchId(batch), asker=asker)
-    if found.subject.get("credit_code") != asker.credit_code or not _is_theirs(found):
-        raise NotFoundError(f"batch {batch}: no rename of this enterprise waits for it")
+    found = _its_rename(plant, batch, asker)
+    if not _is_theirs(found):
+        raise NotFoundError(f"batch {batch}: does not wait for the enterprise")
     with plant.ledger.read() as tx:
         batches_profiles, today = batches.get(tx, found.id).profiles, plant.today(tx)
     if profile not in batches_profiles:
@@ -126,11 +126,20 @@ def confirm(plant: Plant, ticket: str, batch: int) -> None:
     NotFoundError, ConflictError: as `visit`, and as `confirming.confirm`.
     """
     asker = _asker(plant, ticket)
+    _its_rename(plant, batch, asker)
     confirming.confirm(plant, BatchId(batch), who=WHO, why=WHY, asker=asker)
 
 
 def _is_theirs(batch: Progress) -> bool:
     return batch.state is BatchState.AWAITING and batch.owner == confirming.ENTERPRISE
+
+
+def _its_rename(plant: Plant, batch: int, asker: Asker) -> Progress:
+    """NotFoundError: there is no such batch, or it is no rename of this enterprise."""
+    found = progress.progress(plant, BatchId(batch), asker=asker)
+    if found.subject.get("credit_code") != asker.credit_code:
+        raise batches.none(found.id)
+    return found
 
 
 def _outline(plant: Plant, batch: Progress) -> Outline:
