@@ -59,14 +59,20 @@ def _tell_ready(running: Settings, key: Path) -> None:
 
 
 @click.command()
-def work() -> None:
+@click.option(
+    "--stderr",
+    is_flag=True,
+    help="All log lines go to standard error, for a service manager or a container that keeps"
+    " them, and not into files of the data directory.",
+)
+def work(stderr: bool) -> None:
     """Run this machine's workers, relay and metrics against the servers the settings name."""
     settings = opening.metrics_port(machine.settings())
     logs.configure(settings.log_level)
     opening.check_keyring(settings)
     opening.check_fonts(settings)
     opening.check_schema(plant_of(settings))
-    with crew.at_work(settings):
+    with crew.at_work(settings, own_logs=not stderr):
         crew.wait_for_stop()
 
 
