@@ -144,14 +144,14 @@ def test_the_command_line_reads_the_same_secrets_as_the_units() -> None:
     assert in_wrapper == in_unit
 
 
-def test_counters_of_a_host_lie_in_a_folder_that_a_boot_empties() -> None:
-    named = dict(
-        value.split("=", 1) for value in shapes.said("certfactory-work.service", "Environment")
-    )
-    [folder] = shapes.said("certfactory-work.service", "RuntimeDirectory")
+def test_counters_of_a_host_lie_in_one_folder_that_a_boot_empties() -> None:
+    for name in ("certfactory-work.service", "certfactory-serve.service"):
+        named = dict(value.split("=", 1) for value in shapes.said(name, "Environment"))
 
-    assert named["FACTORY_DATA_DIR"] == f"/run/{folder}"
-    assert "PROMETHEUS_MULTIPROC_DIR" not in named, "the crew makes it, for its members alone"
+        assert shapes.said(name, "RuntimeDirectory") == ["certfactory"]
+        assert shapes.said(name, "RuntimeDirectoryPreserve") == ["yes"]
+        assert named["FACTORY_DATA_DIR"] == "/run/certfactory"
+        assert "PROMETHEUS_MULTIPROC_DIR" not in named, "the crew makes it, for its members alone"
 
 
 def test_figures_stay_on_loopback_unless_somebody_says_otherwise() -> None:
