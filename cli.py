@@ -17,6 +17,8 @@ COMMANDS = (
           "Run this machine's workers, relay and metrics against the servers the settings name."),
     Later("serve", "running:serve",
           "Serve the HTTP interface of upstream systems until Ctrl-C, beside `work`."),
+    Later("prepare", "running:prepare",
+          "Make what a new installation needs: keyring, schema, buckets; safe to run again."),
     Later("migrate", "running:migrate",
           "Bring the ledger's schema to the version of this code; safe to run again."),
     Later("doctor", "running:doctor_command",

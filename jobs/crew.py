@@ -14,9 +14,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import structlog
 
@@ -52,10 +53,15 @@ class Member:
 
 @dataclass(slots=True)
 class Crew:
-    """All members of this host."""
+    """All members of this host.
+
+    own_logs: each writes a file of its own in the data directory; otherwise all of them write to
+              where the crew's own lines go.
+    """
 
     settings: Settings
     members: list[Member]
+    own_logs: bool = True
     _stopping: threading.Event = field(default_factory=threading.Event)
     _ended: threading.Event = field(default_factory=threading.Event)
 
@@ -63,7 +69,7 @@ class Crew:
         """Start whoever does not run."""
         for member in self.members:
             if member.process is None and time.monotonic() >= member.not_before:
-                member.process = _spawn(self.settings, member)
+                member.process = _spawn(self.settings, member, own_log=self.own_logs)
 
     def watch(self) -> None:
         """Start again whoever died, until stopped."""
@@ -112,10 +118,13 @@ def worker_command(queue: Queue, worker: str = WORKER) -> list[str]:
 
 
 @contextmanager
-def at_work(settings: Settings, *, worker: str = WORKER, with_door: bool = False) -> Iterator[Crew]:
+def at_work(
+    settings: Settings, *, worker: str = WORKER, with_door: bool = False, own_logs: bool = True
+) -> Iterator[Crew]:
     """A crew that works while the block runs.
 
     with_door: and serves the HTTP interface.
+    own_logs:  each member has a log file of its own.
 
     SettingsError: a profile is broken; nobody is started.
     """
@@ -124,7 +133,7 @@ def at_work(settings: Settings, *, worker: str = WORKER, with_door: bool = False
     members = members_of(settings, worker=worker)
     if with_door:
         members.append(Member("door", door.COMMAND))
-    crew = Crew(settings, members)
+    crew = Crew(settings, members, own_logs=own_logs)
     crew.start()
     watcher = threading.Thread(target=crew.watch, name="crew", daemon=True)
     watcher.start()
@@ -160,10 +169,8 @@ def environment(settings: Settings) -> Mapping[str, str]:
     )
 
 
-def _spawn(settings: Settings, member: Member) -> subprocess.Popen[bytes]:
-    logs = settings.data_dir / "log"
-    logs.mkdir(parents=True, exist_ok=True)
-    with (logs / f"{member.name}.log").open("ab") as out:
+def _spawn(settings: Settings, member: Member, *, own_log: bool) -> subprocess.Popen[bytes]:
+    with _log(settings, member.name) if own_log else nullcontext() as out:
         return subprocess.Popen(
             member.command,
             env=environment(settings),
@@ -174,6 +181,12 @@ def _spawn(settings: Settings, member: Member) -> subprocess.Popen[bytes]:
             start_new_session=True,
             preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 - one system call, no lock
         )
+
+
+def _log(settings: Settings, name: str) -> IO[bytes]:
+    logs = settings.data_dir / "log"
+    logs.mkdir(parents=True, exist_ok=True)
+    return (logs / f"{name}.log").open("ab")
 
 
 def _end_if_stuck(member: Member) -> None:

@@ -45,6 +45,21 @@ def open_embedded(plant: Plant) -> None:
             inbox.grant(tx, EXAMPLE_SOURCE, name)
 
 
+def prepare(plant: Plant, *, test_keys: bool) -> None:
+    """Make what servers of one's own need before the first event; doing so again changes nothing.
+
+    test_keys: the keyring, where there is none yet, is one of test seals.
+    """
+    check_fonts(plant.settings)
+    if test_keys:
+        make_test_keyring(plant)
+    else:
+        keyring.create_keyring(plant.settings.keyring_dir)
+    migrate(plant)
+    for store in (plant.store, plant.intake_store):
+        store.ensure_bucket()
+
+
 def put_specimens(plant: Plant) -> None:
     """What the example events name lies in the intake store."""
     data, named = specimen.scan(specimen.SCAN_TEXT), specimen.stored_scan()

@@ -26,6 +26,9 @@ MOST_OF_ONE = 500  #: connections of one address
 MOST_HEAD_BYTES = 32 * 1024
 MOST_FILES = 8192
 STOP_SECONDS = 15
+#: for one of several processes to begin to answer its parent, which kills and replaces it after
+#: that; with uvicorn's 5 s none ever comes up where reading all modules takes longer
+ALIVE_SECONDS = 60
 LOOKS = 4  #: at a connection, while patience lasts
 
 
@@ -127,6 +130,7 @@ def serve(settings: Settings) -> None:
         forwarded_allow_ips=settings.http_proxies,
         timeout_keep_alive=settings.http_patience_seconds,
         timeout_graceful_shutdown=STOP_SECONDS,
+        timeout_worker_healthcheck=ALIVE_SECONDS,
         h11_max_incomplete_event_size=MOST_HEAD_BYTES,
     )
 

@@ -232,6 +232,19 @@ class Keyring:
         return _summary(name, OFD, certificate, ofd_seals.ends(seal, certificate), home)
 
 
+def create_keyring(folder: Path) -> None:
+    """A keyring of one's own, unless the folder exists: master keys, and the key for answers.
+
+    Seals, roots and the parties' CAs come from elsewhere.
+    """
+    if folder.exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with keyfiles.building(folder.parent, f".{folder.name}-") as building:
+        _own(building)
+        building.rename(folder)
+
+
 def create_test_keyring(
     folder: Path,
     *,
@@ -259,10 +272,15 @@ def _build(
     draw_seal: Callable[[str], bytes],
     algorithm: str,
 ) -> None:
-    keyfiles.write(folder / "master.json", _new_master().encode())
-    answer_key.create(folder)
+    _own(folder)
     _issue(folder, identities, now, draw_seal, algorithm)
     add_test_parties(folder, now)
+
+
+def _own(folder: Path) -> None:
+    """What nobody else issues."""
+    keyfiles.write(folder / "master.json", _new_master().encode())
+    answer_key.create(folder)
 
 
 def add_test_parties(folder: Path, now: datetime) -> None:

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -160,3 +161,15 @@ def test_the_map_names_every_module() -> None:
     missing = [name for name in found if name != "__init__.py" and name not in text]
 
     assert missing == []
+
+
+def test_every_package_is_in_what_is_installed() -> None:
+    """An installation that is not of the clone itself has only what is listed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    found = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("__init__.py")
+    }
+
+    assert set(project["tool"]["setuptools"]["packages"]) == found

@@ -14,12 +14,15 @@ main() {
             "as root: apt-get install $(tr '\n' ' ' <<<"$missing")"
     fi
     apt_install $missing
-    if grep -qx prometheus <<<"$missing"; then no_service prometheus; fi
+    local name
+    for name in prometheus nginx; do
+        if grep -qx "$name" <<<"$missing"; then no_service "$name"; fi
+    done
 }
 
 # Debian starts what it installs and will start it again; the tests only call the program.
 no_service() {
-    say "stopping and disabling the service $1 that came with its package (port 9090)"
+    say "stopping and disabling the service $1 that came with its package"
     service "$1" stop >"$LOG" 2>&1 || true
     update-rc.d "$1" disable >"$LOG" 2>&1 || true
 }

@@ -1,4 +1,4 @@
-"""`up`, `work`, `migrate`, `doctor`: what runs on this machine, and whether it can."""
+"""`up`, `work`, `prepare`, `migrate`, `doctor`: what runs on this machine, and whether it can."""
 
 from __future__ import annotations
 
@@ -63,14 +63,20 @@ def _tell_ready(running: Settings, key: Path) -> None:
 
 
 @click.command()
-def work() -> None:
+@click.option(
+    "--stderr",
+    is_flag=True,
+    help="All log lines go to standard error, for a service manager or a container that keeps"
+    " them, and not into files of the data directory.",
+)
+def work(stderr: bool) -> None:
     """Run this machine's workers, relay and metrics against the servers the settings name."""
     settings = opening.metrics_port(machine.settings())
     logs.configure(settings.log_level)
     opening.check_keyring(settings)
     opening.check_fonts(settings)
     opening.check_schema(plant_of(settings))
-    with crew.at_work(settings):
+    with crew.at_work(settings, own_logs=not stderr):
         crew.wait_for_stop()
 
 
@@ -89,6 +95,22 @@ def migrate() -> None:
     plant = machine.plant()
     opening.migrate(plant)
     out.print(f"the ledger stands at revision {schema.current_revision(plant.ledger.engine)}")
+
+
+@click.command()
+@click.option("--test-keys", is_flag=True, help="With a test CA and test seals, for a trial.")
+def prepare(test_keys: bool) -> None:
+    """Make what a new installation needs: keyring, schema, buckets; safe to run again.
+
+    A keyring that is there is left as it is.  A new one has its master keys and the key that
+    answers are signed with; seals, roots and the parties' CAs are yours to put there.
+    """
+    plant = machine.bare_plant()
+    opening.prepare(plant, test_keys=test_keys)
+    settings = plant.settings
+    out.print(f"keyring  {settings.keyring_dir}: keep a copy; without it nothing can be read")
+    out.print(f"ledger   at revision {schema.current_revision(plant.ledger.engine)}")
+    out.print(f"store    {settings.s3_bucket}, {settings.s3_intake_bucket}")
 
 
 @click.command("doctor")

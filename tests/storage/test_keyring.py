@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 from PIL import Image
 
 from factory.errors import SettingsError
-from storage.keyring import Keyring, add_test_identities, create_test_keyring
+from storage import answer_key
+from storage.keyring import Keyring, add_test_identities, create_keyring, create_test_keyring
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 SEALS = {"example-one": "示例市住房和城乡建设委员会", "example-two": "样例省住房和城乡建设厅"}
@@ -52,6 +53,28 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "keyring"))
+
+
+def test_a_keyring_of_ones_own_has_keys_for_the_ledger_and_answers_and_no_seal(
+    tmp_path: Path,
+) -> None:
+    create_keyring(tmp_path / "keyring")
+
+    keyring = Keyring(tmp_path / "keyring")
+    assert keyring.identities() == []
+    assert keyring.master_keys().current in keyring.master_keys().keys
+    assert answer_key.load(tmp_path / "keyring").curve.name == "secp256r1"
+    with pytest.raises(SettingsError, match="trust root"):
+        keyring.trust_roots()
+
+
+def test_a_keyring_that_is_there_is_not_made_anew(tmp_path: Path) -> None:
+    create_keyring(tmp_path / "keyring")
+    first = (tmp_path / "keyring" / "master.json").read_bytes()
+
+    create_keyring(tmp_path / "keyring")
+
+    assert (tmp_path / "keyring" / "master.json").read_bytes() == first
 
 
 @pytest.mark.parametrize("algorithm", ["p256", "rsa2048"])
