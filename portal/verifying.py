@@ -111,9 +111,9 @@ async def by_qr(
 ) -> Response:
     """What a QR code leads to; a program that would rather have JSON is given a signed answer."""
     if prefers_json(request.scope):
-        answer = await _asked(request, plant, lambda: verifying.by_code(plant, code))
+        answer = await _asked(request, plant, "code", lambda: verifying.by_code(plant, code))
         return JSONResponse(await run_in_threadpool(answers.signed, plant, answer, code))
-    return await _told(request, plant, lambda: verifying.by_code(plant, code))
+    return await _told(request, plant, "code", lambda: verifying.by_code(plant, code))
 
 
 @router.get("/verify/keys.json", response_model=None)
@@ -135,14 +135,16 @@ async def by_number(
     if missing:
         faults = [Fault(field=name, said=f"请填写{FIELDS[name]}") for name in missing]
         return form(faults, number=number, code=code, status=422)
-    return await _told(request, plant, lambda: verifying.by_code(plant, code, number=number))
+    return await _told(
+        request, plant, "number", lambda: verifying.by_code(plant, code, number=number)
+    )
 
 
 @router.post("/verify/digest")
 async def by_digest(request: Request, plant: ThisPlant, sha256: Digest) -> HTMLResponse:
     """Of a file that stays where it is."""
     said = {**OF_FILES, Status.UNKNOWN: NO_SUCH_DIGEST}
-    return await _told(request, plant, lambda: verifying.by_digest(plant, sha256), said)
+    return await _told(request, plant, "digest", lambda: verifying.by_digest(plant, sha256), said)
 
 
 @router.post("/verify/file")
@@ -157,7 +159,7 @@ async def by_file(
     if len(data) > chosen.MOST_FILE_BYTES:
         return too_large()
     words = OF_FILES | {Status.UNKNOWN: _not_ours(data)}
-    return await _told(request, plant, lambda: verifying.by_file(plant, data), words)
+    return await _told(request, plant, "file", lambda: verifying.by_file(plant, data), words)
 
 
 def _not_ours(data: bytes) -> Said:
@@ -168,10 +170,11 @@ def _not_ours(data: bytes) -> Said:
 async def _told(
     request: Request,
     plant: Plant,
+    by: str,
     find: Callable[[], Answer],
     words: Mapping[Status, Said] = SAID,
 ) -> HTMLResponse:
-    answer = await _asked(request, plant, find)
+    answer = await _asked(request, plant, by, find)
     return page(
         "verified.html",
         answer=answer,
@@ -181,11 +184,15 @@ async def _told(
     )
 
 
-async def _asked(request: Request, plant: Plant, find: Callable[[], Answer]) -> Answer:
-    """TooManyError: so many asked from there."""
+async def _asked(request: Request, plant: Plant, by: str, find: Callable[[], Answer]) -> Answer:
+    """TooManyError: so many asked from there.
+
+    by: as which kind of question it counts.
+    """
     begun = time.monotonic()
     address = request.client.host if request.client else ""
     await run_in_threadpool(plant.pacing.visit, address)
     answer = await run_in_threadpool(find)
+    plant.metrics.verified(by, answer.status)
     await asyncio.sleep(max(0.0, begun + LEAST_SECONDS - time.monotonic()))
     return answer

@@ -19,11 +19,14 @@ from storage.ledger import (
     chunks,
     expiring,
     figures,
+    gauges,
+    holds,
     items,
     orders,
     outbox,
     rates,
     record,
+    status,
 )
 from tests.plants import WHO, new_plant
 
@@ -33,6 +36,13 @@ QUESTIONS: dict[str, Callable[[Tx], object]] = {
     "switch": lambda tx: record.switch(tx, [1, 2, 3]),
     "unsent": outbox.unsent,
     "oldest unsent": outbox.oldest_unsent_seconds,
+    "unsent bells": gauges.unsent_bells,
+    "open holds": holds.counts,
+    "queues": status.queue_state,
+    "batches now": gauges.batches_now,
+    "idle": lambda tx: gauges._idle_seconds(tx, BATCH, tx.now),
+    "waited for": lambda tx: tx.run(record._waiting(), {"orders": [1, 2, 3]}).all(),
+    "made at collection": lambda tx: orders.note_collectable(tx, 1),
     "pending": lambda tx: items.pending(tx, BATCH, limit=100),
     "pending count": lambda tx: items.pending_count(tx, BATCH, most=600),
     "has": lambda tx: items.has(tx, BATCH, ItemState.ORDERED),
@@ -48,16 +58,10 @@ QUESTIONS: dict[str, Callable[[Tx], object]] = {
     "orders that failed": lambda tx: record._ready(tx, {OrderId(1), OrderId(2)}),
 }
 LARGE = (
-    "edition",
-    "registration",
-    "production_order",
-    "batch_item",
-    "outbox",
-    "audit",
-    "file",
-    "notice",
-    "hold",
-)
+    "edition", "registration", "production_order", "batch_item", "outbox", "audit", "file",
+    "notice", "chunk", "hold", "inbox",
+)  # fmt: skip
+OPEN_ONLY = ("ix_chunk_open", "uq_hold_open")  #: indexes of what is open, and of nothing else
 
 
 @pytest.fixture
@@ -89,5 +93,7 @@ def test_no_large_table_is_read_from_end_to_end(plant: Plant, name: str) -> None
         QUESTIONS[name](tx)
 
     assert steps
-    scanned = {step.split()[1] for step in steps if step.startswith("SCAN")}
+    open_only = [f"USING INDEX {name}" for name in OPEN_ONLY]
+    scans = [step for step in steps if step.startswith("SCAN")]
+    scanned = {step.split()[1] for step in scans if not any(each in step for each in open_only)}
     assert not scanned & set(LARGE), steps
