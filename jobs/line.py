@@ -25,6 +25,7 @@ from factory.seals import signer
 from factory.verify_verdict import VerdictWord
 from jobs import laying, sealing
 from jobs.canary import Finished
+from jobs.metrics import STOPPED, UNABLE
 from jobs.work import Tally, Work
 from storage.blobs import Blob, Blobs
 from storage.ledger import chunks, record
@@ -51,13 +52,13 @@ def produce(plant: Plant, chunk_id: ChunkId) -> None:
         plant.metrics.refused_delivery()
         return
     with _given_back_on_fault(plant, claim):
-        tally = Tally()
+        tally = Tally(on_failure=plant.metrics.failed)
         with plant.stage("draw"):
             works = sealing.look(plant, tally, _works(plant, claim, tally))
             tally.attempt(_Layout(plant).lay, works)
             if claim.queue is Queue.BULK:
                 plant.presses.assign(tally.works)
-            tally.attempt(lambda work: _draw(plant, work), list(tally.works))
+            _draw(plant, tally, list(tally.works))
         if not _renewed(plant, claim):
             return
         with plant.stage("sign"):
@@ -144,8 +145,15 @@ class _Layout:
         work.laid = self._last[1]
 
 
-def _draw(plant: Plant, work: Work) -> None:
-    """Placed marks -> file, by a press or proofed; it lacks the signature, if any."""
+def _draw(plant: Plant, tally: Tally, works: Sequence[Work]) -> None:
+    """Placed marks -> files, by a press or proofed; they lack the signature, if any."""
+    pressed = [work for work in works if work.press is not None]
+    tally.attempt(_drawn, works)
+    plant.metrics.drawn(tally.works)
+    plant.metrics.handed_over((work for work in pressed if work.press is None), UNABLE)
+
+
+def _drawn(work: Work) -> None:
     laid = work.laid_out()
     if work.identity is None:
         work.data = work.making.unsealed(laid)
@@ -155,7 +163,6 @@ def _draw(plant: Plant, work: Work) -> None:
             work.awaiting = work.press.sealed(laid)
         except PressUnableError:
             work.press = None
-    plant.metrics.drawn(work.format, pressed=work.press is not None)
     if work.press is None:
         work.awaiting = work.making.sealed(laid, work.identity)
 
@@ -168,7 +175,8 @@ def _make_anew(plant: Plant, tally: Tally, spoiled: Sequence[Work]) -> None:
     others = [work for work in tally.works if id(work) not in gone]
     for work in spoiled:
         work.press, work.awaiting, work.data, work.sha256 = None, None, b"", ""
-    tally.attempt(lambda work: _draw(plant, work), spoiled)
+    plant.metrics.handed_over(spoiled, STOPPED)
+    _draw(plant, tally, spoiled)
     _sign(tally)
     tally.works = tally.left([*others, *tally.works])
 
@@ -208,7 +216,7 @@ def _close(tally: Tally, answered: Iterable[tuple[Work, bytes | FactoryError]]) 
         try:
             _finish(work, answer)
         except FactoryError as error:
-            tally.stop([work.order.id], error)
+            tally.fail(work, error)
         else:
             tally.works.append(work)
 
@@ -316,8 +324,8 @@ def _record(plant: Plant, claim: Claim, tally: Tally) -> None:
     pauses += [error.again_after for error in tally.pending.values()]
     made = [_made_file(work) for work in tally.works]
     holds = [HeldOrder(order=order, error=error) for order, error in held.items()]
+    again = min(pauses, default=None)
     with plant.ledger.write(WHO, claim.correlation) as tx:
-        again = min(pauses, default=None)
         kept = record.record(
             tx, claim, made, holds, brake=plant.brake, again_after=again, rests=not failing
         )
@@ -325,7 +333,9 @@ def _record(plant: Plant, claim: Claim, tally: Tally) -> None:
         log.warning("fence lost", chunk=claim.id, correlation=claim.correlation)
         plant.metrics.refused_delivery()
         return
-    plant.metrics.chunk_recorded(claim, made, holds, list(tally.failing.values()))
+    plant.metrics.chunk_recorded(
+        claim, made, holds, list(tally.failing.values()), is_done=again is None
+    )
     _tell(claim, made, holds, tally.later.values())
 
 

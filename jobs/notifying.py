@@ -89,6 +89,7 @@ class Sender:
         while not self._stopping.is_set():
             try:
                 self.look()
+                self.plant.metrics.beat("notifier")
             except TransientError as error:
                 log.warning("notices delayed", reason=error.reason, detail=str(error))
             self._stopping.wait(POLL_SECONDS)
