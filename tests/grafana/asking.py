@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
@@ -57,9 +58,9 @@ class Prometheus:
         return list(self.ask(f"label/{label}/values", asked))
 
     def scrape_seconds(self) -> float:
-        """How often the first of its targets is asked."""
-        first = self.ask("targets", {"state": "active"})["activeTargets"][0]
-        return seconds(first["scrapeInterval"])
+        """How often it asks its targets."""
+        written = self.ask("status/config", {})["yaml"]
+        return seconds(re.findall(r"scrape_interval: (\S+)", written)[0])
 
     def ask(self, what: str, fields: Mapping[str, str]) -> Any:
         """The ``data`` of an answer of ``/api/v1``."""
