@@ -121,7 +121,7 @@ def members_of(settings: Settings, *, worker: str = WORKER) -> list[Member]:
 def worker_command(queue: Queue, worker: str = WORKER) -> list[str]:
     """How one master with one worker process of a queue is started."""
     return [
-        *(sys.executable, "-m", "dramatiq", worker),
+        *(sys.executable, "-m", "jobs.master", worker),
         *("--queues", queue.value, "--processes", "1", "--threads", "1"),
         *("--skip-logging",),
     ]

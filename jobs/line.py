@@ -23,7 +23,7 @@ from factory.model import ChunkId, Format, Order, OrderId, Queue
 from factory.pressing import Laid
 from factory.seals import signer
 from factory.verify_verdict import VerdictWord
-from jobs import laying, sealing
+from jobs import laying, logs, sealing
 from jobs.canary import Finished
 from jobs.metrics import STOPPED, UNABLE
 from jobs.work import Tally, Work
@@ -51,6 +51,8 @@ def produce(plant: Plant, chunk_id: ChunkId) -> None:
     if claim is None:
         plant.metrics.refused_delivery()
         return
+    logs.follow(claim.correlation)
+    log.info("chunk claimed", chunk=claim.id, queue=claim.queue, attempt=claim.attempt)
     with _given_back_on_fault(plant, claim):
         tally = Tally(on_failure=plant.metrics.failed)
         with plant.stage("draw"):
@@ -190,6 +192,7 @@ def _sign(tally: Tally) -> None:
             try:
                 answers = _answers(wanted)
             except FactoryError as error:
+                log.warning("not signed", files=len(wanted), reason=error.reason)
                 tally.stop([work.order.id for work in wanted], error)
             else:
                 _close(tally, zip(wanted, answers, strict=True))
@@ -284,6 +287,7 @@ def _store(plant: Plant, claim: Claim, tally: Tally) -> None:
         store: Blobs = plant.bulk_store if claim.queue is Queue.BULK else plant.store
         created = store.put_all([_blob(work) for work in works])
     except FactoryError as error:
+        log.warning("not stored", files=len(works), reason=error.reason)
         tally.stop([work.order.id for work in works], error)
         return
     there = {work.key for work, new in zip(works, created, strict=True) if not new}
@@ -330,7 +334,7 @@ def _record(plant: Plant, claim: Claim, tally: Tally) -> None:
             tx, claim, made, holds, brake=plant.brake, again_after=again, rests=not failing
         )
     if not kept:
-        log.warning("fence lost", chunk=claim.id, correlation=claim.correlation)
+        log.warning("fence lost", chunk=claim.id)
         plant.metrics.refused_delivery()
         return
     plant.metrics.chunk_recorded(
@@ -350,7 +354,6 @@ def _tell(
         "chunk recorded",
         chunk=claim.id,
         queue=claim.queue,
-        correlation=claim.correlation,
         files=len(made),
         held=[hold.error.reason for hold in held],
         later=sorted({error.reason for error in later}),

@@ -20,6 +20,7 @@ import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
 
 from factory import access_keys
 from factory.access_keys import Caller, Credentials, Signed
@@ -79,7 +80,8 @@ class Gate:
             return
         passing = _Passing(scope, send, self._plant.metrics)
         try:
-            await self._pass(scope, receive, passing)
+            with bound_contextvars(request=passing.ident):
+                await self._pass(scope, receive, passing)
         except Exception as error:
             passing.failed(error)
             if passing.status is None:

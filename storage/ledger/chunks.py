@@ -190,13 +190,15 @@ def _isolate(tx: Tx, row: Row[Any]) -> None:
 
 def _move(tx: Tx, order_ids: Sequence[int], row: Row[Any]) -> None:
     queue = Queue(row.queue)
-    chunk = orders.add_chunk(tx, queue, row.batch_id, canary=row.canary)
+    chunk = orders.add_chunk(
+        tx, queue, row.batch_id, canary=row.canary, correlation=row.correlation_id
+    )
     tx.run(
         update(t.production_order)
         .where(t.production_order.c.id.in_(order_ids))
         .values(chunk_id=chunk)
     )
-    outbox.ring_chunks(tx, queue, [chunk])
+    outbox.ring_chunks(tx, queue, [chunk], correlation=row.correlation_id)
 
 
 def _open_orders(tx: Tx, chunk: ChunkId) -> tuple[Order, ...]:
