@@ -140,7 +140,7 @@ def _stat(canvas: Canvas, panel: Panel, found: Found) -> None:
         return
     step = min(30.0, (canvas.height - 8) / len(named))
     for place, (name, series) in enumerate(named):
-        text, colour = shown(series.points[-1][1], panel.defaults)
+        text, colour = shown(series.points[-1][1], panel.defaults | panel.override(name))
         y = (place + 0.5) * step
         canvas.write(12, y, name, size=12, color=FADED)
         canvas.write(canvas.width - 12, y, text, size=13, weight="bold", ha="right", color=colour)

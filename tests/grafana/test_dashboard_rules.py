@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.grafana import boards, linting
 from tests.grafana.asked import STANDING_IN, asked, parsed
@@ -48,6 +49,20 @@ def test_only_one_bulk_event_is_shown_at_a_time() -> None:
 
     assert (variable["name"], variable["sort"], variable["refresh"]) == ("batch", 4, 2)
     assert STANDING_IN.keys() >= {variable["name"]}
+
+
+def test_grafana_is_told_where_they_lie_and_how_often_prometheus_looks() -> None:
+    provisioning = boards.GRAFANA / "provisioning"
+    [provider] = yaml.safe_load((provisioning / "dashboards" / "factory.yml").read_text("utf-8"))[
+        "providers"
+    ]
+    sources = provisioning / "datasources" / "prometheus.yml"
+    [source] = yaml.safe_load(sources.read_text("utf-8"))["datasources"]
+    scraping = yaml.safe_load((boards.GRAFANA / "prometheus" / "prometheus.yml").read_text("utf-8"))
+
+    assert provider["options"] == {"path": "/etc/grafana/dashboards"}
+    assert (source["type"], source["isDefault"]) == ("prometheus", True)
+    assert source["jsonData"]["timeInterval"] == scraping["global"]["scrape_interval"]
 
 
 def test_a_query_is_taken_apart() -> None:
