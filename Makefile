@@ -39,6 +39,7 @@ setup-test: ## Prepare what the tests need beside that
 	@bash deploy/setup/fonts.sh
 	@bash deploy/setup/tools.sh
 	@bash deploy/setup/ofd_cli.sh
+	@bash deploy/setup/dashboard_types.sh
 
 test: setup-test lint ## Prepare, check types, style and imports, and run all tests
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder

@@ -131,6 +131,12 @@ def metrics_port(settings: Settings) -> Settings:
     return replace(settings, metrics_port=_port(settings.metrics_port, "FACTORY_METRICS_PORT"))
 
 
+def prometheus_port(settings: Settings) -> Settings:
+    """The same of the Prometheus beside it."""
+    port = _port(settings.prometheus_port, "FACTORY_PROMETHEUS_PORT")
+    return replace(settings, prometheus_port=port)
+
+
 def http_port(settings: Settings) -> Settings:
     """The same of the HTTP interface's, and of its address as links say it."""
     port = _port(settings.http_port, "FACTORY_HTTP_PORT")

@@ -226,6 +226,11 @@ class Settings:
     metrics_port: int = setting(
         whole(0, PORT_MOST), "9464", "Port of `/metrics`; 0 takes a free one"
     )
+    prometheus_port: int = setting(
+        whole(0, PORT_MOST),
+        "9090",
+        "Port of the Prometheus that `up --prometheus` starts; 0 takes a free one",
+    )
     verify_url: str = setting(
         url("http", "https"),
         NOWHERE,
@@ -324,6 +329,13 @@ class Settings:
         "Program started when `FACTORY_S3_ENDPOINT` is empty",
         example="/usr/local/bin/weed",
         shown="the installed package's",
+    )
+    prometheus_binary: Path | None = setting(
+        maybe_path,
+        "",
+        "Program that `up --prometheus` starts",
+        example="/usr/bin/prometheus",
+        shown="`prometheus` as the shell finds it",
     )
 
     def __post_init__(self) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from jobs import crew, doctor, door, embedded, logs, opening
+from jobs import crew, doctor, door, embedded, logs, opening, prometheus
 from jobs.commands import machine
 from jobs.commands.exits import NOT_SET_UP
 from jobs.commands.options import json_option
@@ -19,31 +21,45 @@ from storage import schema
 
 
 @click.command()
-def up() -> None:
+@click.option("--prometheus", "watched", is_flag=True, help="Start a Prometheus too.")
+def up(watched: bool) -> None:
     """Run everything on this machine until Ctrl-C: broker, store, ledger, workers, metrics, HTTP.
 
     What FACTORY_REDIS_URL, FACTORY_S3_ENDPOINT or FACTORY_DB_URL name is used, not started.
     QR codes lead to its own pages, unless FACTORY_VERIFY_URL says where to.  Prints the addresses
     of HTTP interface and pages, the file of a first access key, and what to try.
+    With --prometheus the program of that name watches it, with the rules of grafana/prometheus.
     """
     logs.configure("warning")
     with embedded.embedded(Settings.from_env(os.environ)) as found:
         running = opening.own_codes(opening.http_port(opening.metrics_port(found)))
+        running = opening.prometheus_port(running) if watched else running
         plant = plant_of(running)
         opening.open_embedded(plant)
         key = opening.first_key(plant)
-        with crew.at_work(running, with_door=True):
+        with _watching(running, watched) as told, crew.at_work(running, with_door=True):
             door.wait_until_open(running)
-            _tell_ready(running, key)
+            _tell_ready(running, key, told)
             crew.wait_for_stop()
 
 
-def _tell_ready(running: Settings, key: Path) -> None:
+@contextmanager
+def _watching(running: Settings, watched: bool) -> Iterator[tuple[str, ...]]:
+    """With a Prometheus if one is wanted; what there is to tell of it."""
+    if not watched:
+        yield ()
+        return
+    with prometheus.watching(running) as address:
+        yield (f"watched  {address}  (Prometheus; its alerts: {address}/alerts)",)
+
+
+def _tell_ready(running: Settings, key: Path, told: tuple[str, ...]) -> None:
     address = f"http://{running.http_host}:{running.http_port}/v1"
     lines = (
         f"data     {running.data_dir}",
         f"store    {running.s3_endpoint}",
         f"metrics  http://{running.metrics_host}:{running.metrics_port}/metrics",
+        *told,
         f"HTTP     {address}  (openapi.json there says what it takes)",
         f"pages    {running.http_public_url}/verify  (anybody verifies a certificate)",
         f"         {running.http_public_url}/trust  (roots for reading programs)",

@@ -1,188 +1,153 @@
-"""Dashboards show what the exporter exports, all of it, and Prometheus answers each of them."""
+"""Dashboards beside a running line: they show what it exports, all of it, and a real Prometheus
+that scrapes it answers every query with something; and they can be drawn without Grafana."""
 
-import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
-from itertools import combinations
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from jobs.bulk import confirming, steps
-from jobs.embedded import Embedded
+from jobs import prometheus
 from jobs.servers import LOOPBACK, free_port
-from tests.plants import (
-    WHO,
-    approve,
-    finish,
-    issue,
-    must_claim,
-    new_plant,
-    open_chunks,
-    start_rename,
-    stored,
-)
-
-GRAFANA = Path(__file__).parents[2] / "grafana"
-DASHBOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
-METRIC = re.compile(r"\bfactory_[a-z_]+\b")
-WAIT_SECONDS = 120
-EXPORTER = """
-import os, sys, time
-from prometheus_client import start_http_server
-from jobs import exporter, metrics
 from jobs.settings import Settings
-from jobs.wiring import Plant
-plant = Plant(Settings.from_env(os.environ))
-metrics.begin_at_zero(list(plant.profiles))
-plant.metrics.refused_delivery()
-plant.metrics.answered("/livez", "GET", 200, 0.01)
-for part in ("relay", "ringer", "reconciler", "janitor", "notifier"):
-    plant.metrics.beat(part)
-start_http_server(int(sys.argv[1]), addr="127.0.0.1", registry=exporter.registry(plant))
-print("ready", flush=True)
-time.sleep(600)
-"""
+from tests.grafana import boards, drawing
+from tests.grafana.asked import OUR_OWN, STANDING_IN, asked, family, without_default
+from tests.grafana.asking import Series, Window
+from tests.grafana.boards import DASHBOARDS, GRAFANA, filled
+from tests.grafana.running import Watched, play, watched
 
-Panel = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def exporter(
-    tmp_path_factory: pytest.TempPathFactory, broker: Embedded, store: Embedded
-) -> Iterator[int]:
-    """The port of an exporter over a ledger with a made, a waiting and a held certificate.
-
-    And a rename of which the first certificate is made.
-    """
-    folder = tmp_path_factory.mktemp("exporter")
-    db_url = f"sqlite:///{folder / 'ledger.sqlite3'}"
-    plant = new_plant(folder, db_url, **stored(store.settings))
-    plant.store.ensure_bucket()
-    issue(plant, 1)
-    issue(plant, 4)
-    batch = start_rename(plant)
-    confirming.confirm(plant, batch, who=WHO, why="a test")
-    steps.advance(plant, batch)
-    [first] = open_chunks(plant)
-    finish(plant, must_claim(plant, first))
-    approve(plant, 2)
-    from factory import specimen
-    from tests.plants import submit
-
-    event = specimen.approved(3)
-    submit(plant, event | {"data": event["data"] | {"photo": {"content": "bm8="}}})
-    (folder / "metrics").mkdir()
-    environ = {"FACTORY_DATA_DIR": str(folder), "FACTORY_DB_URL": db_url}
-    environ |= {"PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics")}
-    environ |= {"FACTORY_REDIS_URL": broker.settings.redis_url}
-    environ |= {f"FACTORY_{name.upper()}": value for name, value in stored(store.settings).items()}
-    roll = [{"name": "bulk-0", "pid": os.getpid(), "restarts": 0}]
-    (folder / "metrics" / "crew.json").write_text(json.dumps(roll), "utf-8")
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-c", EXPORTER, str(port)],
-        env=os.environ | environ,
-        cwd=GRAFANA.parent,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline().strip() == "ready"
-    yield port
-    process.kill()
-    process.wait()
+WAIT_SECONDS = 120
+SCRAPES = 5  #: at least, until a rate over a minute says something
+EXPORTED = re.compile(r"^(factory_[a-z_]+)(?:\{(.*)\})? ", re.M)
+LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+#: what an alert makes, and only while it fires: tests/grafana/test_alerts.py lets them
+ALERTS = "ALERTS"
+BACK = 600.0
 
 
 @pytest.fixture(scope="module")
-def exposition(exporter: int) -> str:
-    with urllib.request.urlopen(f"http://{LOOPBACK}:{exporter}/metrics") as answer:
-        return str(answer.read(), "utf-8")
-
-
-def panels() -> list[Panel]:
-    return [panel for path in DASHBOARDS for panel in json.loads(path.read_text())["panels"]]
-
-
-def expressions() -> list[str]:
-    return [target["expr"] for panel in panels() for target in panel["targets"]]
-
-
-def test_every_metric_a_panel_names_is_exported(exposition: str) -> None:
-    named = {name for expr in expressions() for name in METRIC.findall(expr)}
-
-    unknown = {name for name in named if not re.search(rf"^{name}(\{{| )", exposition, re.M)}
-
-    assert unknown == set()
-
-
-def test_every_exported_metric_is_on_a_panel(exposition: str) -> None:
-    shown = " ".join(expressions())
-
-    exported = set(re.findall(r"^# TYPE (factory_[a-z_]+)", exposition, re.M))
-
-    assert {name for name in exported if name.removesuffix("_total") not in shown} == set()
-
-
-def test_every_label_a_panel_groups_by_is_exported(exposition: str) -> None:
-    grouped = {
-        label.strip()
-        for expr in expressions()
-        for group in re.findall(r"by \(([^)]*)\)", expr)
-        for label in group.split(",")
-    }
-
-    assert {label for label in grouped if f'{label}="' not in exposition} == set()
-
-
-@pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel["title"])
-def test_a_panel_says_what_it_shows_in_which_unit(panel: Panel) -> None:
-    assert panel["description"].endswith((".", "`."))
-    assert panel["fieldConfig"]["defaults"]["unit"]
-    assert panel["datasource"]["uid"] == "${datasource}"
-
-
-@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.name)
-def test_panels_have_ids_of_their_own_and_do_not_overlap(path: Path) -> None:
-    found = json.loads(path.read_text())["panels"]
-
-    assert len({panel["id"] for panel in found}) == len(found)
-    assert not [(a["id"], b["id"]) for a, b in combinations(found, 2) if overlap(a, b)]
-
-
-def overlap(one: Panel, other: Panel) -> bool:
-    a, b = one["gridPos"], other["gridPos"]
-    beside = a["x"] + a["w"] <= b["x"] or b["x"] + b["w"] <= a["x"]
-    below = a["y"] + a["h"] <= b["y"] or b["y"] + b["h"] <= a["y"]
-    return not (beside or below)
-
-
-@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.name)
-def test_a_dashboard_asks_which_prometheus_to_use(path: Path) -> None:
-    dashboard = json.loads(path.read_text())
-
-    [variable] = dashboard["templating"]["list"]
-
-    assert (variable["type"], variable["name"]) == ("datasource", "datasource")
-    assert dashboard["schemaVersion"] == 39
-
-
-@pytest.fixture
-def prometheus(absent: Callable[[str], None]) -> None:
+def installed(absent: Callable[[str], None]) -> None:
     """The programs of Debian's package; a test without them skips."""
     if not all(shutil.which(program) for program in ("prometheus", "promtool")):
         absent("prometheus: apt-get install prometheus")
 
 
-def test_promtool_accepts_the_scrape_configuration(prometheus: None) -> None:
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory, installed: None) -> Iterator[Watched]:
+    """A running line on which a little of everything has happened, and Prometheus has seen it."""
+    with watched(tmp_path_factory.mktemp("line")) as running:
+        play(running)
+        wait_for(running, f"count_over_time(factory_ledger_up[1m]) > {SCRAPES}")
+        wait_for(running, "factory_batch_eta_seconds")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def exported(line: Watched) -> dict[str, set[tuple[str, str]]]:
+    """The metrics of the running line, each with the (label, value) that occur."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for name, labels in EXPORTED.findall(line.metrics()):
+        found.setdefault(name, set()).update(LABEL.findall(labels))
+    return found
+
+
+def wait_for(line: Watched, expr: str) -> list[Series]:
+    """Until Prometheus says something."""
+    limit = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < limit:
+        if found := line.prometheus.at(expr):
+            return found
+        time.sleep(0.5)
+    raise AssertionError(f"nothing for {expr}")
+
+
+def expressions() -> list[str]:
+    return [expr for path in DASHBOARDS for expr in boards.expressions(boards.read(path))]
+
+
+def ours() -> list[tuple[str, set[str], set[tuple[str, str]]]]:
+    """The metrics of all queries, their labels, and those chosen by their values."""
+    found = [one for expr in expressions() for one in asked(expr)]
+    constant = [(one, one.chosen - {("batch", STANDING_IN["batch"])}) for one in found]
+    return [
+        (one.metric, set(one.labels), set(chosen))
+        for one, chosen in constant
+        if one.metric.startswith(OUR_OWN)
+    ]
+
+
+def test_every_metric_that_is_asked_for_is_exported(
+    exported: dict[str, set[tuple[str, str]]],
+) -> None:
+    assert {metric for metric, _, _ in ours()} <= exported.keys()
+
+
+def test_every_metric_that_is_exported_is_asked_for(
+    exported: dict[str, set[tuple[str, str]]],
+) -> None:
+    shown = {family(metric) for metric, _, _ in ours()}
+
+    assert {family(metric) for metric in exported} - shown == set()
+
+
+def test_every_label_that_is_asked_for_is_exported(
+    exported: dict[str, set[tuple[str, str]]],
+) -> None:
+    """With the value that is chosen; ``le`` and ``instance`` are told by every scrape."""
+    wrong = [
+        (metric, label)
+        for metric, labels, _ in ours()
+        for label in labels - {"le", "instance"}
+        if label not in {name for name, _ in exported[metric]}
+    ]
+    unheard = [
+        (metric, *pair) for metric, _, chosen in ours() for pair in chosen - exported[metric]
+    ]
+
+    assert (wrong, unheard) == ([], [])
+
+
+def test_every_label_that_is_exported_is_asked_for(
+    exported: dict[str, set[tuple[str, str]]],
+) -> None:
+    used = {label for _, labels, _ in ours() for label in labels}
+
+    assert {label for pairs in exported.values() for label, _ in pairs} - used == set()
+
+
+def test_a_real_prometheus_answers_every_query(line: Watched) -> None:
+    """Without what stands in where there is nothing."""
+    values = STANDING_IN | {"batch": newest_batch(line)}
+
+    silent = [
+        expr
+        for expr in expressions()
+        if ALERTS not in expr and not line.prometheus.at(without_default(filled(expr, values)))
+    ]
+
+    assert silent == []
+
+
+def test_it_answers_none_of_a_metric_that_is_not_there(line: Watched) -> None:
+    assert line.prometheus.at(without_default("sum(factory_gone) or vector(0)")) == []
+
+
+def newest_batch(line: Watched) -> str:
+    """As the dashboard's variable finds it."""
+    [variable] = boards.read(GRAFANA / "dashboards" / "bulk.json").variables
+    named = boards.LABEL_VALUES.fullmatch(variable["query"])
+    assert named is not None
+    now = time.time()
+    window = Window(start=now - BACK, end=now, step=1)
+    return max(line.prometheus.label_values(named["metric"], named["label"], window), key=int)
+
+
+def test_promtool_accepts_the_scrape_configuration(installed: None) -> None:
     config = GRAFANA / "prometheus" / "prometheus.yml"
 
     done = subprocess.run(
@@ -192,49 +157,63 @@ def test_promtool_accepts_the_scrape_configuration(prometheus: None) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_real_prometheus_answers_every_panel(
-    exporter: int, tmp_path: Path, prometheus: None
+# --- drawn without Grafana ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_a_dashboard_is_drawn_from_what_prometheus_says(
+    line: Watched, tmp_path: Path, path: Path
 ) -> None:
-    config = (GRAFANA / "prometheus" / "prometheus.yml").read_text("utf-8")
-    file = tmp_path / "prometheus.yml"
-    file.write_text(
-        config.replace("127.0.0.1:9464", f"{LOOPBACK}:{exporter}").replace("15s", "1s"), "utf-8"
-    )
-    port = free_port()
-    server = subprocess.Popen(
-        [
-            *("prometheus", f"--config.file={file}", f"--storage.tsdb.path={tmp_path / 'data'}"),
-            f"--web.listen-address={LOOPBACK}:{port}",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for_series(port)
+    png = tmp_path / "drawn" / f"{path.stem}.png"
 
-        silent = [expr for expr in expressions() if not query(port, expr)]
-    finally:
-        server.kill()
-        server.wait()
+    drawing.draw(path, line.prometheus.url, png, seconds=BACK)
 
-    assert silent == []
+    coloured = colours(png, path)
+    assert Image.open(png).size == drawing.size(boards.read(path))
+    assert coloured["Neighbours"] if path.stem in ("overview", "queues") else any(coloured.values())
+    assert all(coloured[title] for title in FIGURES[path.stem])
 
 
-def wait_for_series(port: int) -> None:
-    """Until rates can be told: two scrapes at least."""
-    limit = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < limit:
-        try:
-            if query(port, "rate(factory_stage_cpu_seconds_total[5m])"):
-                return
-        except OSError:
-            pass
-        time.sleep(0.5)
-    raise AssertionError("Prometheus scraped nothing")
+#: of each dashboard what has a figure, a bar or a line on any line that has worked at all
+FIGURES = {
+    "overview": ("In time, last hour", "Approvals: in time and late", "Silence of the caretakers"),
+    "bulk": ("Done", "Items done", "Items by state", "How far"),
+    "line": ("Made", "Seconds per stage, 95 %", "Memory", "Requests by address"),
+    "queues": ("Not finished yet", "Held for a person", "Deliveries", "Endpoints"),
+    "trust": ("Failed self-checks", "Days left", "Verifications by answer", "What ends, and when"),
+}
 
 
-def query(port: int, expr: str) -> list[Any]:
-    address = f"http://{LOOPBACK}:{port}/api/v1/query?{urllib.parse.urlencode({'query': expr})}"
-    with urllib.request.urlopen(address, timeout=10) as answer:
-        found: list[Any] = json.load(answer)["data"]["result"]
+def test_a_dashboard_of_a_prometheus_that_saw_nothing_is_drawn_empty(
+    tmp_path: Path, installed: None
+) -> None:
+    given = {"FACTORY_DATA_DIR": str(tmp_path), "FACTORY_METRICS_PORT": str(free_port())}
+    settings = Settings.from_env(given | {"FACTORY_PROMETHEUS_PORT": str(free_port())})
+    path, png = GRAFANA / "dashboards" / "overview.json", tmp_path / "overview.png"
+
+    with prometheus.watching(settings, pace="1s") as url:
+        drawing.draw(path, url, png)
+
+    assert {title for title, seen in colours(png, path).items() if seen} == {"Alerts firing"}
+
+
+def test_a_prometheus_that_is_not_there_is_no_empty_picture(tmp_path: Path) -> None:
+    path, png = DASHBOARDS[0], tmp_path / "never.png"
+
+    with pytest.raises(OSError, match="refused"):
+        drawing.draw(path, f"http://{LOOPBACK}:{free_port()}", png)
+
+    assert not png.exists()
+
+
+def colours(png: Path, path: Path) -> dict[str, bool]:
+    """Whether anything in each panel has a colour: words and frames are grey."""
+    pixels = np.asarray(Image.open(png).convert("RGB"), dtype=int)
+    grey = pixels.max(axis=2) - pixels.min(axis=2) < 40
+    found = {}
+    for panel in boards.read(path).panels:
+        if panel.type != "row":
+            left, top, width, height = drawing.place(panel)
+            inside = grey[top : top + height, left : left + width]
+            found[panel.title] = not inside.all()
     return found
