@@ -42,7 +42,9 @@ class Envelope(BaseModel, Generic[D]):
     dataschema: Identifier | None = Field(default=None, description="URI of the data's schema")
     subject: Identifier | None = Field(default=None, description="Not read")
     correlationid: str | None = Field(
-        default=None, pattern=r"^[!-~]{1,128}$", description="Follows the work into the audit log"
+        default=None,
+        pattern=r"^[!-~]{1,64}$",
+        description="Follows the work into logs and notices; it names nobody",
     )
     data: D
 
