@@ -33,7 +33,10 @@ class Which(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """An application of one of its people; no personal data."""
+    """An application of one of its people; no personal data.
+
+    id: its row.
+    """
 
     profile: str
     application: str
@@ -41,6 +44,7 @@ class Listed:
     revision: int
     stand: Stand
     changed_at: datetime
+    id: int
 
 
 def listed(
@@ -84,6 +88,7 @@ def _listed(row: ApplicationRow) -> Listed:
         revision=row.revision,
         stand=standing.of_application(row),
         changed_at=row.changed_at,
+        id=row.id,
     )
 
 

@@ -11,10 +11,11 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from factory.errors import FactoryError
-from factory.model import EditionState, Format
+from factory.model import EditionState, Format, Standing
 from factory.opinions import TYPES
 from jobs import collecting
 from jobs.collecting import Collectable
+from jobs.standing import EXPIRED
 from jobs.wording import EVENTS, KINDS
 from portal import pages
 from portal.asking import ThisPlant
@@ -28,8 +29,15 @@ HEADINGS = {
     "making": "证书正在生成",
     "download": "下载证书",
     "held": "证书暂时无法生成",
+    "stopped": "现在不能领取证书",
     "nothing": "没有可以领取的证书",
 }
+#: why nothing of a registration is given out
+STOPPED = {
+    Standing.SUSPENDED: "注册处于暂扣状态，暂扣期间证书不能领取和下载。发还后可以继续办理。",
+    Standing.LAPSED: "注册已经失效，后来另有注册。请领取后来注册的证书。",
+}
+OVER = "证书上的有效期已经届满，不能再领取和下载。请按规定申请延续注册或者重新注册。"
 SAID = {
     404: ("链接无效", AGAIN),
     409: ("现在不能办理", "证书的状态已经变化，请返回上一页刷新后查看。"),
@@ -42,7 +50,7 @@ def look(token: Token, plant: ThisPlant) -> HTMLResponse:
     try:
         return _page(collecting.find(plant, token), token)
     except FactoryError as error:
-        return pages.of_ticket(error, SAID)
+        return pages.of_ticket(error, SAID, back=f"/collect/{token}")
 
 
 @router.get("/{token}/confirm", response_model=None)
@@ -51,7 +59,7 @@ def confirm(token: Token, plant: ThisPlant) -> HTMLResponse | RedirectResponse:
     try:
         found = collecting.find(plant, token)
     except FactoryError as error:
-        return pages.of_ticket(error, SAID)
+        return pages.of_ticket(error, SAID, back=f"/collect/{token}")
     if _stage(found) != "ready":
         return RedirectResponse(f"/collect/{token}", status_code=303)
     return _page(found, token, stage="confirm")
@@ -63,7 +71,7 @@ def take(token: Token, plant: ThisPlant) -> HTMLResponse | RedirectResponse:
     try:
         collecting.collect(plant, token)
     except FactoryError as error:
-        return pages.of_ticket(error, SAID)
+        return pages.of_ticket(error, SAID, back=f"/collect/{token}")
     return RedirectResponse(f"/collect/{token}", status_code=303)
 
 
@@ -75,7 +83,7 @@ def file(
     try:
         return RedirectResponse(collecting.download(plant, token, fmt), status_code=303)
     except FactoryError as error:
-        return pages.of_ticket(error, SAID)
+        return pages.of_ticket(error, SAID, back=f"/collect/{token}")
 
 
 @router.get("/{token}/papers/{document}", response_model=None)
@@ -84,7 +92,7 @@ def paper(token: Token, document: RowNumber, plant: ThisPlant) -> HTMLResponse |
     try:
         return RedirectResponse(collecting.paper(plant, token, document), status_code=303)
     except FactoryError as error:
-        return pages.of_ticket(error, SAID)
+        return pages.of_ticket(error, SAID, back=f"/collect/{token}")
 
 
 @router.get("/{token}/page.png", response_model=None)
@@ -93,7 +101,7 @@ def picture(token: Token, plant: ThisPlant) -> Response:
     try:
         return Response(collecting.picture(plant, token), media_type="image/png")
     except FactoryError as error:
-        return pages.of_ticket(error, SAID)
+        return pages.of_ticket(error, SAID, back=f"/collect/{token}")
 
 
 @router.get("/{token}/state", response_model=None)
@@ -102,7 +110,7 @@ def state(token: Token, plant: ThisPlant) -> Response:
     try:
         return JSONResponse({"state": collecting.state(plant, token)})
     except FactoryError as error:
-        return pages.of_ticket(error, SAID)
+        return pages.of_ticket(error, SAID, back=f"/collect/{token}")
 
 
 def _page(found: Collectable, token: str, *, stage: str | None = None) -> HTMLResponse:
@@ -118,6 +126,7 @@ def _page(found: Collectable, token: str, *, stage: str | None = None) -> HTMLRe
         formats=[each.format for each in found.newest.files] if found.newest else [],
         history=list(zip(reversed(editions), reversed(found.stands), strict=True)),
         causes=EVENTS,
+        stopped=STOPPED.get(found.registration.state, OVER),
         kinds=KINDS,
         applications=TYPES,
     )
@@ -128,6 +137,8 @@ def _stage(found: Collectable) -> str:
     edition = found.newest
     if edition is None:
         return "nothing"
+    if found.registration.state in STOPPED or found.stand == EXPIRED:
+        return "stopped"
     if edition.state is EditionState.UNCOLLECTED or edition.is_waiting:
         return "ready"
     if edition.state is EditionState.COLLECTED:

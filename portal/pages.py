@@ -42,7 +42,11 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 KEPT = {"cache-control": "public, max-age=31536000, immutable"}  #: their addresses tell versions
-TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+TYPES = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
 OF_PROGRAMS = ("/v1/", "/livez", "/readyz")  #: who asks there reads no pages
 
 SAID: Mapping[int, tuple[str, str]] = {
@@ -85,11 +89,13 @@ def failure(
     request: str = "",
     headers: Mapping[str, str] | None = None,
     faults: Sequence[str] = (),
+    back: str = "",
 ) -> HTMLResponse:
     """What went wrong, and what to do: for whoever reads pages.
 
     said:   both in other words than that status usually has.
     faults: each in a sentence, where there are several.
+    back:   where the page is from which it was asked.
     """
     title, advice = said or SAID.get(status, FAULT)
     return page(
@@ -100,6 +106,7 @@ def failure(
         advice=advice.format(after=_after(headers or {})),
         request=request,
         faults=faults,
+        back=back,
         leads_on=said is None and status in LEADING_ON,
     )
 
@@ -115,15 +122,19 @@ def of_ticket(
     words: Mapping[int, tuple[str, str]],
     *,
     missing: tuple[str, str] | None = None,
+    back: str = "",
 ) -> HTMLResponse:
     """What went wrong with a page of a link, in the words of whoever has it.
 
     missing: what is said where the link is good, and what was asked for by it is not there.
+    back:    the link's own page; a link that is good leads back there.
     """
     status = status_of(error)
-    if missing and status == HTTPStatus.NOT_FOUND and str(error) != NONE:
-        return failure(status, said=missing)
-    return failure(status, said=ENDED if str(error) == OVER else words.get(status))
+    if str(error) in {NONE, OVER}:
+        return failure(status, said=ENDED if str(error) == OVER else words.get(status))
+    if missing and status == HTTPStatus.NOT_FOUND:
+        return failure(status, said=missing, back=back)
+    return failure(status, said=words.get(status), back=back)
 
 
 def is_page(path: str) -> bool:

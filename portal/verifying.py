@@ -18,6 +18,8 @@ from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+from factory.errors import FieldError
+from factory.numbering import CODE_LENGTH, parse_verification_code
 from factory.verification import Status
 from jobs import answers, verifying
 from jobs.verifying import Answer
@@ -31,6 +33,7 @@ from portal.pages import page
 
 router = APIRouter(tags=["verifying"], include_in_schema=False)
 
+NO_CODE = f"验证码是 {CODE_LENGTH} 位字母和数字，没有 U，请对照证书检查"
 LEAST_SECONDS = 0.2  #: that an answer takes, whatever was asked
 Digest = Annotated[str, Form(pattern=r"^[0-9a-fA-F]{64}$")]
 
@@ -49,7 +52,9 @@ SAID: Mapping[Status, Said] = MappingProxyType(
         Status.VALID: Said("有效", "这份证书真实，现在有效。", "good"),
         Status.UNCOLLECTED: Said("未领证", "证书已制作，持证人尚未领取。", "warn"),
         Status.OUTDATED: Said(
-            "待换发", "证书真实，但登记内容已经变更，新版本正在制作或等待领取。", "warn"
+            "待换发",
+            "证书真实，但所载内容与登记已不一致，请勿再采信；新版本正在制作或等待领取。",
+            "warn",
         ),
         Status.SUPERSEDED: Said("已作废", "证书已由新版本取代，这一版本不再有效。", "bad"),
         Status.WITHDRAWN: Said("式样已停用", "这一式样的证书已停止使用，请持证人换领新版。", "bad"),
@@ -112,8 +117,11 @@ async def by_qr(
     """What a QR code leads to; a program that would rather have JSON is given a signed answer."""
     if prefers_json(request.scope):
         answer = await _asked(request, plant, "code", lambda: verifying.by_code(plant, code))
-        return JSONResponse(await run_in_threadpool(answers.signed, plant, answer, code))
-    return await _told(request, plant, "code", lambda: verifying.by_code(plant, code))
+        signed = await run_in_threadpool(answers.signed, plant, answer, code)
+        return JSONResponse(signed, headers={"vary": "Accept", "x-robots-tag": "noindex"})
+    shown = await _told(request, plant, "code", lambda: verifying.by_code(plant, code))
+    shown.headers["vary"] = "Accept"
+    return shown
 
 
 @router.get("/verify/keys.json", response_model=None)
@@ -132,12 +140,23 @@ async def by_number(
     """Both as they were typed."""
     typed = {"number": number, "code": code}
     missing = [name for name, text in typed.items() if not text.strip()]
-    if missing:
-        faults = [Fault(field=name, said=f"请填写{FIELDS[name]}") for name in missing]
+    faults = [Fault(field=name, said=f"请填写{FIELDS[name]}") for name in missing]
+    if code.strip() and not _is_code(code):
+        faults.append(Fault(field="code", said=NO_CODE))
+    if faults:
         return form(faults, number=number, code=code, status=422)
     return await _told(
         request, plant, "number", lambda: verifying.by_code(plant, code, number=number)
     )
+
+
+def _is_code(text: str) -> bool:
+    """Whether it could be one; that says nothing of whether there is such a one."""
+    try:
+        parse_verification_code(text)
+    except FieldError:
+        return False
+    return True
 
 
 @router.post("/verify/digest")
@@ -181,6 +200,7 @@ async def _told(
         said=words[answer.status],
         may_send=words[answer.status] is NO_SUCH_DIGEST,
         most=chosen.MOST_FILE_BYTES,
+        address=f"{plant.settings.http_public_url}/verify",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from factory.errors import FactoryError
 from factory.opinions import TYPES
@@ -49,6 +49,25 @@ def _title(profile: Profile) -> str:
     return f"{profile.authority.name}：{profile.certificate.title}"
 
 
+@router.get("/{ticket}/state", response_model=None)
+def state(ticket: Token, plant: ThisPlant) -> Response:
+    """How far its renames are: for a page that waits."""
+    try:
+        return JSONResponse({"state": visiting.state(plant, ticket)})
+    except FactoryError as error:
+        return pages.of_ticket(error, SAID)
+
+
+@router.get("/{ticket}/batches/{batch}", response_model=None)
+def due(ticket: Token, batch: BatchNumber, plant: ThisPlant) -> HTMLResponse:
+    """What the enterprise is about to confirm."""
+    try:
+        rename, outline = visiting.due(plant, ticket, batch)
+    except FactoryError as error:
+        return pages.of_ticket(error, SAID, missing=NO_BATCH, back=f"/enterprise/{ticket}")
+    return page("rename.html", ticket=ticket, batch=rename, outline=outline)
+
+
 @router.get("/{ticket}/batches/{batch}/samples/{profile}.png", response_model=None)
 def sample(ticket: Token, batch: BatchNumber, profile: ProfileId, plant: ThisPlant) -> Response:
     """A certificate with the new name, of nobody."""
@@ -64,5 +83,5 @@ def confirm(ticket: Token, batch: BatchNumber, plant: ThisPlant) -> HTMLResponse
     try:
         visiting.confirm(plant, ticket, batch)
     except FactoryError as error:
-        return pages.of_ticket(error, SAID, missing=NO_BATCH)
+        return pages.of_ticket(error, SAID, missing=NO_BATCH, back=f"/enterprise/{ticket}")
     return RedirectResponse(f"/enterprise/{ticket}", status_code=303)

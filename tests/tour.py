@@ -165,11 +165,12 @@ def _rename(door: Door, page: Page, screens: Screens) -> None:
     accepted(hand_in(door.city, specimen.renamed(next(door.seeds), FIRM)))
     _settle(door)
     page.goto(_enterprise(door))
-    page.get_by_text("看样张").first.click()
     expect(page.get_by_role("img").first).to_be_visible()
     page.get_by_role("img").first.evaluate("picture => picture.decode()")
     screens.take("enterprise-rename")
-    page.get_by_role("button", name="确认更名").click()
+    page.get_by_role("link", name="确认更名").click()
+    screens.take("enterprise-confirms")
+    page.get_by_role("button", name="确认", exact=True).click()
     with door.plant.ledger.read() as tx:
         batch = employers.renames(tx, specimen.credit_code(FIRM))[-1].batch
     waiting.until_state(door.plant, batch, BatchState.COMPLETED, seconds=PATIENCE)

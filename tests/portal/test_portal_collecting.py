@@ -110,6 +110,25 @@ def test_papers_of_somebody_else_are_not_to_be_had(door: Door) -> None:
     assert httpx.get(f"{theirs}/papers/{foreign}").status_code == 303
 
 
+@pytest.mark.parametrize("collected", [True, False])
+def test_while_suspended_nothing_is_offered_and_it_is_said_why(door: Door, collected: bool) -> None:
+    seed = next(door.seeds)
+    url = link(door, approve(door, seed))
+    if collected:
+        httpx.post(url)
+    accepted(hand_in(door.city, specimen.suspended(seed)))
+
+    page = httpx.get(url).text
+
+    assert "暂扣期间证书不能领取和下载" in page
+    assert "下载证书" not in page and ">领证</a>" not in page
+    assert httpx.get(f"{url}/confirm").headers["location"] == httpx.URL(url).path
+
+    accepted(hand_in(door.city, specimen.resumed(seed)))
+
+    assert ("下载证书" if collected else ">领证</a>") in httpx.get(url).text
+
+
 def test_whoever_has_no_papers_sees_no_list_of_them(door: Door) -> None:
     assert "申请表和通知书" not in httpx.get(link(door, approve(door))).text
 
@@ -204,6 +223,7 @@ def test_a_link_that_lives_on_shows_what_became_of_the_registration(door: Door) 
     assert ">领证</a>" not in looked.text
     assert taken.status_code == 409
     assert "certfactory" not in taken.text
+    assert f'href="{httpx.URL(url).path}">返回' in taken.text
 
 
 def test_whoever_was_given_a_link_is_in_the_audit_by_key_and_never_by_name(door: Door) -> None:

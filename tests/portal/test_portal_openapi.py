@@ -24,7 +24,7 @@ UNTOLD = {
     "/collect/{token}", "/collect/{token}/file", "/collect/{token}/page.png",
     "/collect/{token}/state", "/collect/{token}/confirm", "/collect/{token}/papers/{document}",
     "/enterprise/{ticket}", "/enterprise/{ticket}/batches/{batch}",
-    "/enterprise/{ticket}/batches/{batch}/samples/{profile}.png",
+    "/enterprise/{ticket}/state", "/enterprise/{ticket}/batches/{batch}/samples/{profile}.png",
     "/verify", "/verify/keys.json", "/verify/digest", "/verify/file", "/v/{code}",
     "/trust", "/trust/{name}.cer", "/verify/", "/trust/", "/v/{code}/",
 }  # fmt: skip

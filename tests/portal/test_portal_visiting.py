@@ -129,7 +129,7 @@ def test_a_sample_is_of_a_rename_that_waits_for_the_enterprise(
     elif which == "confirmed":
         httpx.post(f"{url}/batches/{batch}")
 
-    assert httpx.get(f"{url}/batches/{path}").status_code == 404
+    assert httpx.get(f"{url}/batches/{path}").status_code == (409 if which == "confirmed" else 404)
 
 
 def test_a_finished_rename_is_told_with_its_figures(door: Door, firm: int) -> None:
@@ -143,11 +143,67 @@ def test_a_finished_rename_is_told_with_its_figures(door: Door, firm: int) -> No
     assert "企业更名：已完成" in page and "换发 1 份。" in page
 
 
+def test_it_is_asked_once_more_before_a_rename_takes_effect(door: Door, firm: int) -> None:
+    approve(door, enterprise=firm)
+    batch, url = renamed(door, firm), link(door, firm)
+    assert f'href="{httpx.URL(url).path}/batches/{batch}">确认更名' in httpx.get(url).text
+
+    page = httpx.get(f"{url}/batches/{batch}")
+
+    assert page.status_code == 200
+    assert "换发证书 1 份" in told(page) and "确认后不能在本页撤回" in told(page)
+    assert "<button>确认</button>" in page.text
+
+
+@pytest.mark.parametrize(("which", "status"), [("theirs", 404), ("none", 404), ("done", 409)])
+def test_what_does_not_wait_for_the_enterprise_is_not_asked(
+    door: Door, firm: int, which: str, status: int
+) -> None:
+    other = next(door.seeds)
+    approve(door, enterprise=firm)
+    approve(door, enterprise=other)
+    batch, url = renamed(door, firm), link(door, firm)
+    number = {"theirs": renamed(door, other), "none": 999_999}.get(which, batch)
+    if which == "done":
+        httpx.post(f"{url}/batches/{batch}")
+
+    page = httpx.get(f"{url}/batches/{number}")
+
+    assert page.status_code == status
+    assert f'href="{httpx.URL(url).path}">返回' in page.text
+
+
+def test_a_page_that_follows_a_rename_learns_when_it_got_further(door: Door, firm: int) -> None:
+    approve(door, enterprise=firm)
+    batch, url = renamed(door, firm), link(door, firm)
+    httpx.post(f"{url}/batches/{batch}")
+    shown = re.findall(r'data-now="([^"]*)"', httpx.get(url).text)
+    assert shown == [httpx.get(f"{url}/state").json()["state"]]
+
+    door.work()
+
+    assert httpx.get(f"{url}/state").json() == {"state": ""}
+    assert "data-now" not in httpx.get(url).text
+
+
+def test_the_applicant_is_named_while_the_enterprise_has_to_sign(door: Door, firm: int) -> None:
+    event = saved(door, enterprise=firm)
+    approve(door, enterprise=firm)
+    name = event["data"]["holder"]["name"]
+    assert name not in httpx.get(link(door, firm)).text
+
+    sign(door, number_of(event), Party.APPLICANT)
+    assert name in httpx.get(link(door, firm)).text
+
+    sign(door, number_of(event), Party.ENTERPRISE)
+    assert name not in httpx.get(link(door, firm)).text
+
+
 def test_looking_confirms_nothing(door: Door, firm: int) -> None:
     approve(door, enterprise=firm)
     batch, url = renamed(door, firm), link(door, firm)
 
-    assert httpx.get(f"{url}/batches/{batch}").status_code == 405
+    assert httpx.get(f"{url}/batches/{batch}").status_code == 200
     assert "企业更名待确认" in httpx.get(url).text
 
 
@@ -170,7 +226,7 @@ def test_another_enterprises_rename_is_not_to_be_confirmed(door: Door, firm: int
     answer = httpx.post(f"{link(door, firm)}/batches/{batch}")
 
     none = httpx.post(f"{link(door, firm)}/batches/999999")
-    assert (answer.status_code, answer.text) == (404, none.text)
+    assert (answer.status_code, told(answer)) == (404, told(none))
     assert "企业更名待确认" in httpx.get(link(door, other)).text
 
 
