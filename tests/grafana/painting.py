@@ -38,8 +38,8 @@ AUTO = "__auto"
 LEGEND_PX, LEGEND_LINES, LEGEND_SIZE, AXIS_PX = 20, 2, 9.5, 26
 CELL_PX = 24  #: a table's row
 CELL_MOST = 60  #: characters
-TICKS, TIMES, MINUTE = 4, 7, 60
-LEFT_PX = 74  #: for the values beside an axis
+TICKS, MINUTE = 4, 60
+LEFT_PX, TIME_PX = 74, 75  #: for the values beside an axis; for a time below one
 NICE_SECONDS = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600,
     900, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 604800,
@@ -216,7 +216,7 @@ def _lines(canvas: Canvas, panel: Panel, found: Found) -> None:
     _limits(axes, panel)
     axes.yaxis.set_major_locator(_ticks(axes, unit, whole=decimals == 0))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value, unit)))
-    _clock(axes, canvas.window)
+    _clock(axes, canvas.window, int((canvas.width - LEFT_PX) // TIME_PX))
     axes.tick_params(labelsize=9, colors=FADED, length=0, pad=6)
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -282,10 +282,10 @@ def _ticks(axes: Axes, unit: str, *, whole: bool) -> Locator:
     return MaxNLocator(TICKS, integer=whole and not unit.startswith("percent"))
 
 
-def _clock(axes: Axes, window: Window) -> None:
-    """Times of day below the axis, at round minutes."""
+def _clock(axes: Axes, window: Window, most: int) -> None:
+    """Times of day below the axis, at round minutes; there is room for so many."""
     long = window.end - window.start
-    step = next((each for each in NICE_SECONDS if long / each <= TIMES), NICE_SECONDS[-1])
+    step = next((each for each in NICE_SECONDS if long / each <= most), NICE_SECONDS[-1])
     round_ones = np.arange(np.ceil(window.start / step) * step, window.end, step)
     axes.set_xlim(_day(window.start), _day(window.end))
     axes.set_xticks([_day(each) for each in round_ones])
