@@ -57,7 +57,7 @@ format: setup-test ## Put the code into the one format
 bench: setup-test ## Measure presses, the line, bulk events and the HTTP interface; var/bench/bench.json and .png
 	@$(PY) -m bench
 
-tour: setup-test ## Play the pages through in a browser; pictures in var/tour/screens/
+tour: setup-test ## Play the pages through in a browser; pictures of them and of the dashboards in var/tour/
 	@$(PY) -m tests.tour
 
 profile: setup-test ## Draw where the line spends its time: var/bench/line.svg

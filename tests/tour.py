@@ -2,13 +2,15 @@
 
 The embedded default serves from a folder of its own; upstream hands in what people do elsewhere
 (submit, sign, approve, rename), and holder, enterprise and passers-by do the rest in headless
-Chromium.  Every page is kept as a picture, of a desk and of a phone: var/tour/screens/.
+Chromium.  Every page is kept as a picture, of a desk and of a phone: var/tour/screens/.  A
+Prometheus watches it all; each dashboard is drawn from what it saw: var/tour/dashboards/.
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,11 +22,13 @@ from playwright.sync_api import Page, expect
 
 from factory import specimen
 from factory.model import BatchState, Party
-from jobs import collecting, crew, embedded, logs, opening, visiting, waiting
+from jobs import collecting, crew, embedded, logs, opening, prometheus, visiting, waiting
 from jobs import door as served
 from jobs.settings import Settings
 from jobs.wiring import plant_of
 from storage.ledger import employers, inbox
+from tests.grafana.boards import DASHBOARDS
+from tests.grafana.drawing import draw
 from tests.plants import WHO
 from tests.portal.browsing import DESK, PHONE, barriers, browser, overflows, tab
 from tests.portal.doors import GRANTS, Door, accepted, hand_in, number_of, of
@@ -33,6 +37,7 @@ from tests.portal.test_portal_verifying import NOTHING_LIKE_IT, code
 
 PLACE = Path("var/tour")
 PATIENCE = 120.0
+PACE = "1s"  #: at which Prometheus looks
 FIRM, HOLDER, GONE = 501, 70_001, 70_003  #: seeds; all of them are synthetic
 PEOPLE = range(70_010, 70_018)  #: of the same firm
 
@@ -41,12 +46,17 @@ def main() -> int:
     """Play it; 1 where a page has a barrier or does not fit."""
     logs.configure("error")
     shutil.rmtree(PLACE, ignore_errors=True)
-    with _factory() as door, browser() as chromium, tab(chromium) as page:
+    begun = time.monotonic()
+    with _factory() as (door, watching), browser() as chromium, tab(chromium) as page:
         screens = Screens(page)
         _play(door, page, screens)
+        for path in DASHBOARDS:
+            png = PLACE / "dashboards" / f"{path.stem}.png"
+            draw(path, watching, png, seconds=time.monotonic() - begun)
     for fault in screens.faults:
         click.echo(fault, err=True)
     click.echo(f"{screens.taken} pages, of a desk and of a phone: {PLACE / 'screens'}")
+    click.echo(f"{len(DASHBOARDS)} dashboards: {PLACE / 'dashboards'}")
     return 1 if screens.faults else 0
 
 
@@ -75,10 +85,11 @@ class Screens:
 
 
 @contextmanager
-def _factory() -> Iterator[Door]:
-    """Everything that `certfactory up` starts."""
+def _factory() -> Iterator[tuple[Door, str]]:
+    """Everything that `certfactory up --prometheus` starts; the address of Prometheus."""
     settings = Settings.from_env({"FACTORY_DATA_DIR": str((PLACE / "data").absolute())})
-    settings = opening.http_port(replace(settings, http_port=0, metrics_port=0))
+    settings = replace(settings, http_port=0, metrics_port=0, prometheus_port=0)
+    settings = opening.prometheus_port(opening.http_port(opening.metrics_port(settings)))
     url = f"http://127.0.0.1:{settings.http_port}"
     settings = replace(settings, http_public_url=url, verify_url=f"{url}/v/")
     with embedded.embedded(settings) as running:
@@ -88,9 +99,10 @@ def _factory() -> Iterator[Door]:
             for source, profiles in GRANTS.items():
                 for profile in profiles:
                     inbox.grant(tx, source, profile)
-        with crew.at_work(running, with_door=True):
+        watching = prometheus.watching(running, pace=PACE)
+        with watching as address, crew.at_work(running, with_door=True):
             served.wait_until_open(running)
-            yield Door(plant=plant, log=PLACE / "door.log", seeds=count(71_001))
+            yield Door(plant=plant, log=PLACE / "door.log", seeds=count(71_001)), address
 
 
 def _play(door: Door, page: Page, screens: Screens) -> None:

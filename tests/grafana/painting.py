@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
+from matplotlib.dates import DateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
@@ -38,7 +38,8 @@ AUTO = "__auto"
 LEGEND_PX, LEGEND_LINES, LEGEND_SIZE, AXIS_PX = 20, 2, 9.5, 26
 CELL_PX = 24  #: a table's row
 CELL_MOST = 60  #: characters
-TICKS = 4
+TICKS, MINUTE = 4, 60
+LEFT_PX, TIME_PX = 74, 75  #: for the values beside an axis; for a time below one
 NICE_SECONDS = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600,
     900, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 604800,
@@ -210,12 +211,12 @@ def _lines(canvas: Canvas, panel: Panel, found: Found) -> None:
     colours = [_colour(panel, name, place) for place, (name, _) in enumerate(named)]
     below = _legend(canvas, [name for name, _ in named], colours)
     unit, decimals = panel.defaults["unit"], panel.defaults.get("decimals")
-    axes = canvas.axes(66, 4, canvas.width - 80, canvas.height - below - AXIS_PX - 6)
+    axes = canvas.axes(LEFT_PX, 4, canvas.width - LEFT_PX - 14, canvas.height - below - AXIS_PX - 6)
     _curves(axes, panel, [series for _, series in named], colours, canvas.window)
     _limits(axes, panel)
     axes.yaxis.set_major_locator(_ticks(axes, unit, whole=decimals == 0))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value, unit)))
-    _clock(axes, canvas.window)
+    _clock(axes, canvas.window, int((canvas.width - LEFT_PX) // TIME_PX))
     axes.tick_params(labelsize=9, colors=FADED, length=0, pad=6)
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -229,7 +230,7 @@ def _curves(
 ) -> None:
     custom = panel.defaults.get("custom", {})
     grid = np.arange(window.start, window.end + window.step / 2, window.step)
-    times = date2num([datetime.fromtimestamp(t, UTC) for t in grid])
+    times = np.array([_day(each) for each in grid])
     values = [_on(grid, each, window.step) for each in series]
     if custom.get("stacking", {}).get("mode") == "normal":
         filled = [np.nan_to_num(each) for each in values]
@@ -266,7 +267,7 @@ def _limits(axes: Axes, panel: Panel) -> None:
         colour = COLOURS["red" if each["color"] == "transparent" else each["color"]]
         axes.axhline(each["value"], color=colour, linewidth=1.2, linestyle=(0, (5, 4)))
         low, high = min(low, each["value"] * 1.15), max(high, each["value"] * 1.15)
-    least = 1.0 if panel.defaults.get("decimals") == 0 else 1e-3
+    least = 1e-3 if panel.defaults["unit"] in ("s", "percentunit") else 1.0
     axes.set_ylim(low, max(high, low + least))
 
 
@@ -281,12 +282,21 @@ def _ticks(axes: Axes, unit: str, *, whole: bool) -> Locator:
     return MaxNLocator(TICKS, integer=whole and not unit.startswith("percent"))
 
 
-def _clock(axes: Axes, window: Window) -> None:
-    start, end = (date2num(datetime.fromtimestamp(t, UTC)) for t in (window.start, window.end))
-    axes.set_xlim(start, end)
-    axes.xaxis.set_major_locator(AutoDateLocator(tz=CHINA, minticks=3, maxticks=6))
-    short = window.end - window.start < 1200
-    axes.xaxis.set_major_formatter(DateFormatter("%H:%M:%S" if short else "%H:%M", tz=CHINA))
+def _clock(axes: Axes, window: Window, most: int) -> None:
+    """Times of day below the axis, at round minutes; there is room for so many."""
+    long = window.end - window.start
+    step = next((each for each in NICE_SECONDS if long / each <= most), NICE_SECONDS[-1])
+    round_ones = np.arange(np.ceil(window.start / step) * step, window.end, step)
+    axes.set_xlim(_day(window.start), _day(window.end))
+    axes.set_xticks([_day(each) for each in round_ones])
+    axes.xaxis.set_major_formatter(
+        DateFormatter("%H:%M:%S" if step < MINUTE else "%H:%M", tz=CHINA)
+    )
+
+
+def _day(time: float) -> float:
+    """As matplotlib counts days."""
+    return float(date2num(datetime.fromtimestamp(time, UTC)))
 
 
 def _legend(canvas: Canvas, names: Sequence[str], colours: Sequence[str]) -> float:

@@ -7,14 +7,14 @@ a bulk event under way, and draws every dashboard into the folder: so docs/overv
 from __future__ import annotations
 
 import math
-import random
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 import httpx
@@ -42,6 +42,7 @@ PEOPLE, FEW, MANY = 12, 8, 400  #: of a firm that is renamed
 PER_MINUTE = 60  #: of its certificates, where it is to be looked at
 WAVE_SECONDS = 90.0  #: from one rush of approvals to the next
 HELD_OF_ALL = 0.02
+chance = Random(7)  # noqa: S311 - nothing secret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,35 +157,44 @@ def rename(line: Watched, firm: int, *, per_minute: int | None = None) -> BatchI
 
 def verify(line: Watched, numbers: Sequence[str]) -> None:
     """Somebody asks for each by its code, and once for what there is not."""
-    shown = Door(plant=line.plant, log=line.plant.settings.data_dir, seeds=line.seeds)
-    for each in (*(code(shown, number) for number in numbers), NOTHING_LIKE_IT):
+    for each in (*(code_of(line, number) for number in numbers), NOTHING_LIKE_IT):
         line.upstream.get(f"/v/{each}")
+
+
+def code_of(line: Watched, number: str) -> str:
+    """What is printed on the first certificate of that number."""
+    return code(Door(plant=line.plant, log=line.plant.settings.data_dir, seeds=line.seeds), number)
 
 
 # --- to be looked at ------------------------------------------------------------------------------
 
 
-def draw_all(
-    line: Watched, folder: Path, *, seconds: float, values: Mapping[str, str] | None = None
-) -> None:
+def draw_all(line: Watched, folder: Path, *, seconds: float) -> None:
     """Every dashboard to a PNG of its name."""
     for path in boards.DASHBOARDS:
-        png = folder / f"{path.stem}.png"
-        draw(path, line.prometheus.url, png, seconds=seconds, values=values)
+        draw(path, line.prometheus.url, folder / f"{path.stem}.png", seconds=seconds)
 
 
-def bustle(line: Watched, seconds: float) -> None:
-    """Approvals in waves, now and then one that is held, people who verify, and one big rename."""
-    numbers = [approve(line, FIRM) for _ in range(MANY)]
-    hand_in_bad(line)
-    waiting.settle(line.plant, seconds=PATIENCE)
-    ends, begun, renamed = time.monotonic() + seconds, time.monotonic(), False
-    while (now := time.monotonic()) < ends:
+def prepare(line: Watched) -> list[str]:
+    """The people of a firm, approved a few at a time; their numbers."""
+    numbers = []
+    for _ in range(0, MANY, PEOPLE):
+        numbers += [approve(line, FIRM) for _ in range(PEOPLE)]
+        waiting.settle(line.plant, seconds=PATIENCE)
+    return numbers
+
+
+def bustle(line: Watched, numbers: Sequence[str], seconds: float) -> None:
+    """Forms and approvals in waves, now and then one held; people who verify; one big rename."""
+    codes = [code_of(line, number) for number in numbers]
+    begun, renamed = time.monotonic(), False
+    while (now := time.monotonic() - begun) < seconds:
         approve(line, OTHER_FIRM)
-        if random.random() < HELD_OF_ALL:  # noqa: S311 - nothing secret
+        hand_in(line, specimen.saved(next(line.seeds), OTHER_FIRM))
+        if chance.random() < HELD_OF_ALL:
             hand_in_bad(line)
-        verify(line, random.sample(numbers, 1))
-        if not renamed and now > begun + seconds / 2:
+        line.upstream.get(f"/v/{chance.choice(codes)}")
+        if not renamed and now > seconds / 2:
             rename(line, FIRM, per_minute=PER_MINUTE)
             renamed = True
         time.sleep(0.4 + 1.2 * (1 + math.sin(now * 2 * math.pi / WAVE_SECONDS)))
@@ -195,9 +205,8 @@ def main() -> int:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 600.0
     folder = Path(*sys.argv[2:3] or ("var/dashboards",))
     with TemporaryDirectory() as place, watched(Path(place), pace="5s") as line:
-        begun = time.monotonic()
-        bustle(line, seconds)
-        draw_all(line, folder, seconds=time.monotonic() - begun)
+        bustle(line, prepare(line), seconds)
+        draw_all(line, folder, seconds=seconds)
     return 0
 
 
