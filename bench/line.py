@@ -296,7 +296,7 @@ def _must_be(found: int, wanted: int, what: str) -> None:
 def _stages(settings: Settings) -> Stages:
     """CPU and wall seconds of each stage, of all workers, since the crew began."""
     found = CollectorRegistry()
-    multiprocess.MultiProcessCollector(found, path=str(crew.metrics_dir(settings)))  # type: ignore[no-untyped-call]
+    multiprocess.MultiProcessCollector(found, path=str(settings.metrics_dir))  # type: ignore[no-untyped-call]
 
     def sample(name: str, stage: str) -> float:
         return found.get_sample_value(name, {"stage": stage}) or 0.0

@@ -6,8 +6,8 @@ sender of notices.
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import structlog
@@ -29,6 +29,7 @@ from jobs.wiring import load_profiles
 log = structlog.get_logger()
 
 WORKER = "jobs.worker:start"
+ROLL = "crew.json"  #: beside the counters: who is of the crew
 WATCH_SECONDS = 0.2
 RESTART_SECONDS = 1.0
 STOP_SECONDS = 20.0
@@ -50,6 +51,18 @@ class Member:
     bereaved_at: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolled:
+    """A member as the roll has it.
+
+    pid: of its master; None: it is about to be started again.
+    """
+
+    name: str
+    pid: int | None
+    restarts: int
+
+
 @dataclass(slots=True)
 class Crew:
     """All members of this host."""
@@ -61,16 +74,19 @@ class Crew:
 
     def start(self) -> None:
         """Start whoever does not run."""
-        for member in self.members:
-            if member.process is None and time.monotonic() >= member.not_before:
-                member.process = _spawn(self.settings, member)
+        due = [m for m in self.members if m.process is None and time.monotonic() >= m.not_before]
+        for member in due:
+            member.process = _spawn(self.settings, member)
+        if due:
+            _enrol(self.settings.metrics_dir, self.members)
 
     def watch(self) -> None:
         """Start again whoever died, until stopped."""
         while not self._stopping.wait(WATCH_SECONDS):
             for member in self.members:
                 _end_if_stuck(member)
-                _bury(member)
+                if _bury(member):
+                    _enrol(self.settings.metrics_dir, self.members)
             self.start()
         self._ended.wait()  # a child is killed when the thread that started it ends
 
@@ -105,7 +121,7 @@ def members_of(settings: Settings, *, worker: str = WORKER) -> list[Member]:
 def worker_command(queue: Queue, worker: str = WORKER) -> list[str]:
     """How one master with one worker process of a queue is started."""
     return [
-        *(sys.executable, "-m", "dramatiq", worker),
+        *(sys.executable, "-m", "jobs.master", worker),
         *("--queues", queue.value, "--processes", "1", "--threads", "1"),
         *("--skip-logging",),
     ]
@@ -120,7 +136,7 @@ def at_work(settings: Settings, *, worker: str = WORKER, with_door: bool = False
     SettingsError: a profile is broken; nobody is started.
     """
     load_profiles(settings.profiles_dir)
-    _fresh(metrics_dir(settings))
+    _fresh(settings.metrics_dir)
     members = members_of(settings, worker=worker)
     if with_door:
         members.append(Member("door", door.COMMAND))
@@ -143,18 +159,13 @@ def wait_for_stop() -> None:
     stop.wait()
 
 
-def metrics_dir(settings: Settings) -> Path:
-    """Where this host's workers keep their counters."""
-    return settings.data_dir / "metrics"
-
-
 def environment(settings: Settings) -> Mapping[str, str]:
     """What every member finds in its environment."""
     return (
         dict(os.environ)
         | settings.to_env()
         | {
-            "PROMETHEUS_MULTIPROC_DIR": str(metrics_dir(settings)),
+            "PROMETHEUS_MULTIPROC_DIR": str(settings.metrics_dir),
             "dramatiq_queue_prefetch": str(settings.prefetch),
         }
     )
@@ -204,15 +215,17 @@ def _has_dead_child(pid: int) -> bool:
     return any(state.rpartition(b") ")[2].startswith(b"Z") for state in states)
 
 
-def _bury(member: Member) -> None:
+def _bury(member: Member) -> bool:
+    """Whether it had died."""
     if member.process is None or member.process.poll() is None:
-        return
+        return False
     log.warning("process ended", member=member.name, code=member.process.returncode)
     _kill_group(member.process)
     member.process = None
     member.bereaved_at = None
     member.restarts += 1
     member.not_before = time.monotonic() + RESTART_SECONDS
+    return True
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -232,7 +245,33 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
         return
 
 
+def roll(folder: Path) -> list[Enrolled]:
+    """Who is of the crew, as it last wrote down; nobody where there is none."""
+    try:
+        found = json.loads((folder / ROLL).read_bytes())
+    except (OSError, ValueError):
+        return []
+    return [Enrolled(**each) for each in found]
+
+
+def _enrol(folder: Path, members: Sequence[Member]) -> None:
+    """Write down who is of the crew, whole or not at all."""
+    rows = [
+        Enrolled(name=m.name, pid=m.process.pid if m.process else None, restarts=m.restarts)
+        for m in members
+    ]
+    new = folder / f"{ROLL}.new"
+    new.write_text(json.dumps([asdict(row) for row in rows]), encoding="utf-8")
+    new.replace(folder / ROLL)
+
+
 def _fresh(folder: Path) -> None:
-    """An empty folder: counters of an earlier crew are not added to this one's."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    """A folder without what an earlier crew has left: its counters are not added to this one's.
+
+    A door that runs by itself goes on writing to its files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.iterdir():
+        pid = file.stem.rpartition("_")[2]
+        if not (file.suffix == ".db" and pid.isdigit() and Path(f"/proc/{pid}").exists()):
+            file.unlink(missing_ok=True)

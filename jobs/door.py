@@ -17,8 +17,13 @@ LOOK_SECONDS = 0.1
 
 
 def become(settings: Settings) -> None:
-    """This process serves HTTP from now on, as the settings say."""
-    os.execve(COMMAND[0], COMMAND, dict(os.environ) | settings.to_env())  # noqa: S606
+    """This process serves HTTP from now on, as the settings say.
+
+    What it counts, the exporter of this host's workers adds up, if there are any.
+    """
+    settings.metrics_dir.mkdir(parents=True, exist_ok=True)
+    own = settings.to_env() | {"PROMETHEUS_MULTIPROC_DIR": str(settings.metrics_dir)}
+    os.execve(COMMAND[0], COMMAND, dict(os.environ) | own)  # noqa: S606
 
 
 def wait_until_open(settings: Settings) -> None:

@@ -30,13 +30,13 @@ from factory.events import ApplicationSigned, BulkData, EnterpriseRenamed, Event
 from factory.model import BatchId
 from factory.register import check_day
 from factory.versions import installed_are
-from jobs import materials, signatures
+from jobs import logs, materials, signatures
 from jobs.asker import COUNTER, Asker
 from jobs.bulk import beginning
 from jobs.entering import Entered, Entry, Pictures, enter
-from jobs.registering import acceptance_number
+from jobs.registering import COLLECTION, acceptance_number
 from jobs.signatures import Finished
-from storage.ledger import Tx, audit, facts, holds, inbox, keys, outbox, people
+from storage.ledger import Tx, audit, facts, holds, inbox, keys, orders, outbox, people
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -107,7 +107,7 @@ def submit(plant: Plant, raw: bytes, *, who: str, asker: Asker = COUNTER) -> Out
 def take(plant: Plant, ready: Ready, *, who: str) -> Outcome:
     """Take an event whose source was asked already; see ``submit``."""
     correlation = ready.event.correlation_id or secrets.token_hex(CORRELATION_BYTES)
-    with plant.ledger.write(who, correlation) as tx:
+    with logs.course(correlation), plant.ledger.write(who, correlation) as tx:
         return _accept(plant, tx, ready)
 
 
@@ -167,7 +167,7 @@ def retry(plant: Plant, hold_id: int, *, who: str, why: str) -> Outcome:
     _check_source(plant, event)
     materials.check(plant, event)
     given = _pictures(plant, event)
-    with plant.ledger.write(who, correlation) as tx:
+    with logs.course(correlation), plant.ledger.write(who, correlation) as tx:
         holds.try_again(tx, hold_id, why=why)
         outcome = _settle(plant, tx, event, inbox_id, _holder(plant, tx, event), given)
         if outcome.hold != hold_id:
@@ -387,9 +387,12 @@ def _settle(
             entered = enter(entry)
     except PermanentError as error:
         entered = _hold(entry, error)
+    else:
+        if _makes_on_collection(plant, tx, event):
+            orders.note_collectable(tx, inbox_id)
     status = Status.ACCEPTED if entered.hold is None else Status.HELD
     inbox.settle(tx, inbox_id, status.value, stored(entered))
-    log.info("event entered", inbox=inbox_id, correlation=tx.correlation, outcome=status.value)
+    log.info("event entered", inbox=inbox_id, outcome=status.value)
     return Outcome(
         status=status,
         source=event.source,
@@ -402,6 +405,13 @@ def _settle(
         reason=holds.get(tx, entered.hold).detail if entered.hold is not None else "",
         notes=entered.notes,
     )
+
+
+def _makes_on_collection(plant: Plant, tx: Tx, event: Event) -> bool:
+    """Whether certificates that it leads to wait for their holders (领证)."""
+    if isinstance(event.data, BulkData):
+        return False
+    return plant.profile(tx, event.data.profile).certificate.generate_on == COLLECTION
 
 
 def _hold(entry: Entry, error: PermanentError) -> Entered:

@@ -23,8 +23,9 @@ from factory.model import ChunkId, Format, Order, OrderId, Queue
 from factory.pressing import Laid
 from factory.seals import signer
 from factory.verify_verdict import VerdictWord
-from jobs import laying, sealing
+from jobs import laying, logs, sealing
 from jobs.canary import Finished
+from jobs.metrics import STOPPED, UNABLE
 from jobs.work import Tally, Work
 from storage.blobs import Blob, Blobs
 from storage.ledger import chunks, record
@@ -50,14 +51,16 @@ def produce(plant: Plant, chunk_id: ChunkId) -> None:
     if claim is None:
         plant.metrics.refused_delivery()
         return
+    logs.follow(claim.correlation)
+    log.info("chunk claimed", chunk=claim.id, queue=claim.queue, attempt=claim.attempt)
     with _given_back_on_fault(plant, claim):
-        tally = Tally()
+        tally = Tally(on_failure=plant.metrics.failed)
         with plant.stage("draw"):
             works = sealing.look(plant, tally, _works(plant, claim, tally))
             tally.attempt(_Layout(plant).lay, works)
             if claim.queue is Queue.BULK:
                 plant.presses.assign(tally.works)
-            tally.attempt(lambda work: _draw(plant, work), list(tally.works))
+            _draw(plant, tally, list(tally.works))
         if not _renewed(plant, claim):
             return
         with plant.stage("sign"):
@@ -144,8 +147,15 @@ class _Layout:
         work.laid = self._last[1]
 
 
-def _draw(plant: Plant, work: Work) -> None:
-    """Placed marks -> file, by a press or proofed; it lacks the signature, if any."""
+def _draw(plant: Plant, tally: Tally, works: Sequence[Work]) -> None:
+    """Placed marks -> files, by a press or proofed; they lack the signature, if any."""
+    pressed = [work for work in works if work.press is not None]
+    tally.attempt(_drawn, works)
+    plant.metrics.drawn(tally.works)
+    plant.metrics.handed_over((work for work in pressed if work.press is None), UNABLE)
+
+
+def _drawn(work: Work) -> None:
     laid = work.laid_out()
     if work.identity is None:
         work.data = work.making.unsealed(laid)
@@ -155,7 +165,6 @@ def _draw(plant: Plant, work: Work) -> None:
             work.awaiting = work.press.sealed(laid)
         except PressUnableError:
             work.press = None
-    plant.metrics.drawn(work.format, pressed=work.press is not None)
     if work.press is None:
         work.awaiting = work.making.sealed(laid, work.identity)
 
@@ -168,7 +177,8 @@ def _make_anew(plant: Plant, tally: Tally, spoiled: Sequence[Work]) -> None:
     others = [work for work in tally.works if id(work) not in gone]
     for work in spoiled:
         work.press, work.awaiting, work.data, work.sha256 = None, None, b"", ""
-    tally.attempt(lambda work: _draw(plant, work), spoiled)
+    plant.metrics.handed_over(spoiled, STOPPED)
+    _draw(plant, tally, spoiled)
     _sign(tally)
     tally.works = tally.left([*others, *tally.works])
 
@@ -182,6 +192,7 @@ def _sign(tally: Tally) -> None:
             try:
                 answers = _answers(wanted)
             except FactoryError as error:
+                log.warning("not signed", files=len(wanted), reason=error.reason)
                 tally.stop([work.order.id for work in wanted], error)
             else:
                 _close(tally, zip(wanted, answers, strict=True))
@@ -208,7 +219,7 @@ def _close(tally: Tally, answered: Iterable[tuple[Work, bytes | FactoryError]]) 
         try:
             _finish(work, answer)
         except FactoryError as error:
-            tally.stop([work.order.id], error)
+            tally.fail(work, error)
         else:
             tally.works.append(work)
 
@@ -276,6 +287,7 @@ def _store(plant: Plant, claim: Claim, tally: Tally) -> None:
         store: Blobs = plant.bulk_store if claim.queue is Queue.BULK else plant.store
         created = store.put_all([_blob(work) for work in works])
     except FactoryError as error:
+        log.warning("not stored", files=len(works), reason=error.reason)
         tally.stop([work.order.id for work in works], error)
         return
     there = {work.key for work, new in zip(works, created, strict=True) if not new}
@@ -316,16 +328,18 @@ def _record(plant: Plant, claim: Claim, tally: Tally) -> None:
     pauses += [error.again_after for error in tally.pending.values()]
     made = [_made_file(work) for work in tally.works]
     holds = [HeldOrder(order=order, error=error) for order, error in held.items()]
+    again = min(pauses, default=None)
     with plant.ledger.write(WHO, claim.correlation) as tx:
-        again = min(pauses, default=None)
         kept = record.record(
             tx, claim, made, holds, brake=plant.brake, again_after=again, rests=not failing
         )
     if not kept:
-        log.warning("fence lost", chunk=claim.id, correlation=claim.correlation)
+        log.warning("fence lost", chunk=claim.id)
         plant.metrics.refused_delivery()
         return
-    plant.metrics.chunk_recorded(claim, made, holds, list(tally.failing.values()))
+    plant.metrics.chunk_recorded(
+        claim, made, holds, list(tally.failing.values()), is_done=again is None
+    )
     _tell(claim, made, holds, tally.later.values())
 
 
@@ -340,7 +354,6 @@ def _tell(
         "chunk recorded",
         chunk=claim.id,
         queue=claim.queue,
-        correlation=claim.correlation,
         files=len(made),
         held=[hold.error.reason for hold in held],
         later=sorted({error.reason for error in later}),

@@ -1,28 +1,36 @@
-"""Metrics: counters and stage times in the workers, everything else read from the ledger.
+"""Metrics: what workers, door, notifier and steward count and time as they go.
 
-Workers write to files in ``PROMETHEUS_MULTIPROC_DIR``; one exporter a host adds them up, dead
-processes included, and asks the ledger for what stands now.  Labels come from closed sets.
+Each process writes to files of its own in ``PROMETHEUS_MULTIPROC_DIR``; one exporter a host adds
+them up, dead processes included (`jobs.exporter`).  Labels come from closed sets, so that nothing
+anybody sends makes a series.  What is counted for each file is counted once a chunk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections import Counter as Tally
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, multiprocess
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client import Counter, Gauge, Histogram
 
-from factory.errors import FactoryError, StoreUnavailableError
-from factory.model import Format, ItemState, Queue
-from storage.ledger import endpoints, holds, items, outbox, status
+from factory.errors import FactoryError, SelfCheckError
+from factory.model import Format, Kind
+from factory.verification import Status
+from storage.ledger.watching import Ending, Mode
 
 if TYPE_CHECKING:
-    from storage.ledger import Ledger, Tx
+    from jobs.work import Work
     from storage.ledger.chunks import Claim
     from storage.ledger.record import HeldOrder, MadeFile
 
 STAGES = ("claim", "draw", "sign", "check", "store", "record")
 SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
+PROMISED = (1, 2, 5, 10, 15, 20, 30, 45, 60, 120, 300, 900, 3600)
+TRIES = (1, 2, 3, 5, 8, 13, 21, 34, 60)
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER = "other"  #: whatever is of no closed set
 
 DOCUMENTS = Counter(
     "factory_documents_total",
@@ -35,11 +43,20 @@ STAGE_SECONDS = Histogram(
 STAGE_CPU_SECONDS = Counter(
     "factory_stage_cpu_seconds_total", "CPU seconds spent in each stage", ["stage"]
 )
+COLLECTABLE = Histogram(
+    "factory_approval_to_collectable_seconds",
+    "From taking an approval over to its certificate being there to be collected; no bulk events",
+    ["profile"],
+    buckets=PROMISED,
+)
 REFUSED = Counter(
     "factory_duplicate_deliveries_total", "Deliveries the fence refused: done, taken or not due"
 )
 TRANSIENT = Counter(
     "factory_transient_failures_total", "Files put back for later, by reason", ["reason"]
+)
+ATTEMPTS = Histogram(
+    "factory_chunk_attempts", "How many claims a chunk took until it was done with", buckets=TRIES
 )
 DRAWN = Counter(
     "factory_drawn_total",
@@ -49,28 +66,128 @@ DRAWN = Counter(
 PRESSES_STOPPED = Counter(
     "factory_presses_stopped_total", "Templates that were stopped by a file that failed", ["format"]
 )
+HANDOVERS = Counter(
+    "factory_press_handovers_total",
+    "Documents a press handed to the reference writer: it could not, or its template was stopped",
+    ["format", "reason"],
+)
+SELF_CHECKS = Counter(
+    "factory_self_check_failures_total",
+    "Finished files that did not verify, or are another document; none was released",
+    ["format"],
+)
+COLLISIONS = Counter(
+    "factory_number_collisions_total",
+    "Numbers, licence ids or codes that were to be given twice and that the ledger refused",
+)
+SIGNATURES = Counter(
+    "factory_signer_operations_total",
+    "Signatures asked for, by what came of each",
+    ["format", "outcome"],
+)
+SIGNER_SECONDS = Histogram(
+    "factory_signer_seconds", "Seconds of one call of a signer", ["format"], buckets=SECONDS
+)
+STORE_REQUESTS = Counter(
+    "factory_store_requests_total",
+    "Objects asked of the store, by what came of it",
+    ["operation", "outcome"],
+)
+STORE_SECONDS = Histogram(
+    "factory_store_seconds",
+    "Seconds of one call of the store; put_all is a chunk's files at once",
+    ["operation"],
+    buckets=SECONDS,
+)
+STORE_BYTES = Counter(
+    "factory_store_bytes_total", "Bytes that were put into the store or read from it", ["operation"]
+)
+TRANSACTIONS = Counter(
+    "factory_database_transactions_total", "Transactions by how they ended", ["mode", "outcome"]
+)
+TRANSACTION_SECONDS = Histogram(
+    "factory_database_seconds",
+    "Seconds of one transaction, waiting for its turn included",
+    ["mode"],
+    buckets=SECONDS,
+)
 NOTICE_DELIVERIES = Counter(
     "factory_notice_deliveries_total",
     "Tries to deliver a notice, by what became of it",
     ["outcome"],
 )
+VERIFICATIONS = Counter(
+    "factory_verifications_total",
+    "Questions of anybody about a certificate, by how they asked and what they were told",
+    ["by", "status"],
+)
+HTTP_REQUESTS = Counter(
+    "factory_http_requests_total",
+    "Requests by the pattern of their address",
+    ["route", "method", "status"],
+)
+HTTP_SECONDS = Histogram(
+    "factory_http_seconds", "Seconds of one request", ["route"], buckets=SECONDS
+)
+HEARTBEAT = Gauge(
+    "factory_heartbeat_timestamp_seconds",
+    "When a part of the steward, or the notifier, last did what it is there for",
+    ["part"],
+    multiprocess_mode="max",
+)
+
+#: as they stand in docs/metrics.md
+INSTRUMENTS = (
+    DOCUMENTS, COLLECTABLE, STAGE_SECONDS, STAGE_CPU_SECONDS, ATTEMPTS, REFUSED, TRANSIENT,
+    DRAWN, PRESSES_STOPPED, HANDOVERS, SELF_CHECKS, COLLISIONS,
+    SIGNATURES, SIGNER_SECONDS, STORE_REQUESTS, STORE_SECONDS, STORE_BYTES,
+    TRANSACTIONS, TRANSACTION_SECONDS,
+    NOTICE_DELIVERIES, VERIFICATIONS, HTTP_REQUESTS, HTTP_SECONDS, HEARTBEAT,
+)  # fmt: skip
+
+OK = "ok"
+UNABLE, STOPPED = "unable", "stopped"
+PRESS, REFERENCE = "press", "reference"
+OPERATIONS = ("put", "put_all", "get", "head")
+DELIVERED = ("delivered", "again", "failed", "aside")
+ASKED_BY = ("code", "number", "digest", "file")
+
+
+def outcome_of(error: BaseException | None) -> str:
+    """``ok``, the error's closed word, or ``fault``."""
+    if error is None:
+        return OK
+    return error.reason if isinstance(error, FactoryError) else "fault"
 
 
 class Metrics:
-    """What the line reports as it goes."""
+    """What a plant reports as it goes."""
 
     def stage(self, stage: str, seconds: float, cpu_seconds: float) -> None:
         """One chunk went through one stage."""
         STAGE_SECONDS.labels(stage).observe(seconds)
         STAGE_CPU_SECONDS.labels(stage).inc(cpu_seconds)
 
-    def drawn(self, fmt: Format, *, pressed: bool) -> None:
-        """A file that is to be sealed was drawn."""
-        DRAWN.labels(fmt, "press" if pressed else "reference").inc()
+    def drawn(self, works: Iterable[Work]) -> None:
+        """These files were drawn; those that nobody of ours seals do not count."""
+        sealed = Tally((w.format, w.press is not None) for w in works if w.identity is not None)
+        for (fmt, pressed), count in sealed.items():
+            DRAWN.labels(fmt, PRESS if pressed else REFERENCE).inc(count)
 
-    def press_stopped(self, fmt: Format) -> None:
+    def handed_over(self, works: Iterable[Work], reason: str) -> None:
+        """The reference writer makes these files in place of a press: `UNABLE` or `STOPPED`."""
+        for fmt, count in Tally(work.format for work in works).items():
+            HANDOVERS.labels(fmt, reason).inc(count)
+
+    def press_stopped(self, fmt: Format, error: FactoryError) -> None:
         """A file of a template failed: the reference writer makes its documents."""
         PRESSES_STOPPED.labels(fmt).inc()
+        self.failed(fmt, error)
+
+    def failed(self, fmt: Format, error: FactoryError) -> None:
+        """A file goes no further; counted is only what says that it does not verify."""
+        if isinstance(error, SelfCheckError):
+            SELF_CHECKS.labels(fmt).inc()
 
     def refused_delivery(self) -> None:
         """A message came for a chunk that is not to be had."""
@@ -82,123 +199,72 @@ class Metrics:
         made: Sequence[MadeFile],
         held: Sequence[HeldOrder],
         later: Sequence[FactoryError],
+        *,
+        is_done: bool,
     ) -> None:
-        """A chunk's outcome is in the ledger."""
+        """A chunk's outcome is in the ledger.
+
+        is_done: nothing of it is left.
+        """
         orders = {order.id: order for order in claim.orders}
-        for file in made:
-            order = orders[file.order]
-            DOCUMENTS.labels(order.kind, order.profile, file.format, "made").inc()
-        for hold in held:
-            order = orders[hold.order]
-            DOCUMENTS.labels(order.kind, order.profile, "-", "held").inc()
-        for error in later:
-            TRANSIENT.labels(error.reason).inc()
+        found = [(orders[each.order], each.format.value, "made") for each in made]
+        found += [(orders[each.order], "-", "held") for each in held]
+        counted = Tally((order.kind, order.profile, *rest) for order, *rest in found)
+        for labels, count in counted.items():
+            DOCUMENTS.labels(*labels).inc(count)
+        for reason, count in Tally(error.reason for error in later).items():
+            TRANSIENT.labels(reason).inc(count)
+        if is_done:
+            ATTEMPTS.observe(claim.attempt)
+
+    def verified(self, by: str, status: Status) -> None:
+        """Somebody was told what a certificate is; by: one of `ASKED_BY`."""
+        VERIFICATIONS.labels(by, status.value).inc()
+
+    def answered(self, route: str, method: str, status: int | None, seconds: float) -> None:
+        """A request was answered.
+
+        route:  the pattern of its address; one that has none is `OTHER`.
+        status: None: whoever asked had gone.
+        """
+        route = route if route.startswith("/") else OTHER
+        method = method if method in METHODS else OTHER
+        HTTP_REQUESTS.labels(route, method, f"{status // 100}xx" if status else "gone").inc()
+        HTTP_SECONDS.labels(route).observe(seconds)
+
+    def beat(self, part: str) -> None:
+        """A part did what it is there for, just now."""
+        HEARTBEAT.labels(part).set_to_current_time()
 
 
-class LedgerCollector:
-    """What stands in the ledger at the moment of the scrape."""
+def begin_at_zero(profiles: Sequence[str]) -> None:
+    """Make the series that alerts ask about: one that begins at 1 would never have grown.
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
-
-    def collect(self) -> Iterator[Metric]:
-        """Gauges; ``factory_ledger_up`` is 0 when the database gives no answer."""
-        up = GaugeMetricFamily("factory_ledger_up", "Whether the ledger answers")
-        try:
-            families = self._read()
-        except StoreUnavailableError:
-            up.add_metric([], 0)
-            families = []
-        else:
-            up.add_metric([], 1)
-        yield up
-        yield from families
-
-    def _read(self) -> list[Metric]:
-        with self.ledger.read() as tx:
-            waiting = {queue.value: (0, 0.0) for queue in Queue} | status.queue_state(tx)
-            return [
-                _gauge(
-                    "factory_queue_depth",
-                    "Chunks not finished",
-                    ["queue"],
-                    (((queue,), depth) for queue, (depth, _) in waiting.items()),
-                ),
-                _gauge(
-                    "factory_queue_oldest_seconds",
-                    "Age of the oldest chunk not finished",
-                    ["queue"],
-                    (((queue,), age) for queue, (_, age) in waiting.items()),
-                ),
-                _gauge(
-                    "factory_batch_items",
-                    "Items of bulk events by state",
-                    ["kind", "state"],
-                    _filled(items.all_counts(tx)).items(),
-                ),
-                _gauge(
-                    "factory_held",
-                    "What is stopped for a person, by reason",
-                    ["profile", "reason"],
-                    holds.counts(tx).items(),
-                ),
-                _gauge(
-                    "factory_editions",
-                    "Editions by state",
-                    ["profile", "state"],
-                    status.edition_counts(tx).items(),
-                ),
-                _gauge(
-                    "factory_outbox_oldest_seconds",
-                    "Age of the oldest bell not sent",
-                    [],
-                    [((), outbox.oldest_unsent_seconds(tx))],
-                ),
-                *_notices(tx),
-            ]
-
-
-def _notices(tx: Tx) -> list[Metric]:
-    """How far upstream is behind what there is to tell it."""
-    pending, oldest = endpoints.backlog(tx)
-    return [
-        _gauge("factory_notices_pending", "Deliveries of notices not done", [], [((), pending)]),
-        _gauge(
-            "factory_notices_oldest_seconds",
-            "Age of the oldest notice that an active endpoint has not got",
-            [],
-            [((), oldest)],
-        ),
-        _gauge(
-            "factory_endpoints",
-            "Endpoints of notices, by state",
-            ["state"],
-            (((state.value,), count) for state, count in endpoints.counts(tx).items()),
-        ),
-    ]
-
-
-def _filled(counts: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
-    """Every state of every kind that occurs, so that a series never vanishes at zero."""
-    kinds = {kind for kind, _ in counts}
-    return {(kind, state.value): 0 for kind in kinds for state in ItemState} | counts
-
-
-def _gauge(
-    name: str,
-    text: str,
-    labels: Sequence[str],
-    values: Iterable[tuple[tuple[str, ...], float]],
-) -> Metric:
-    family = GaugeMetricFamily(name, text, labels=labels)
-    for key, value in values:
-        family.add_metric(list(key), value)
-    return family
-
-
-def registry(ledger: Ledger) -> CollectorRegistry:
-    """Everything one host exports: its workers' files and the ledger."""
-    found = CollectorRegistry()
-    multiprocess.MultiProcessCollector(found)  # type: ignore[no-untyped-call]
-    found.register(LedgerCollector(ledger))
-    return found
+    Called by the exporter's process, whose files are added up with all others.
+    """
+    away = ("store_unavailable", "settings")
+    formats, certificate = tuple(Format), (Kind.CERTIFICATE.value,)
+    beginning: Sequence[tuple[Counter | Histogram, Sequence[Sequence[str]]]] = (
+        (COLLECTABLE, (profiles,)),
+        (DOCUMENTS, (certificate, profiles, formats, ("made",))),
+        (DOCUMENTS, (certificate, profiles, ("-",), ("held",))),
+        (STAGE_SECONDS, (STAGES,)),
+        (STAGE_CPU_SECONDS, (STAGES,)),
+        (TRANSIENT, ((*away, "key_busy"),)),
+        (DRAWN, (formats, (PRESS, REFERENCE))),
+        (PRESSES_STOPPED, (formats,)),
+        (HANDOVERS, (formats, (UNABLE, STOPPED))),
+        (SELF_CHECKS, (formats,)),
+        (SIGNATURES, (formats, (OK, "key_busy", "seal_pending", "fault"))),
+        (SIGNER_SECONDS, (formats,)),
+        (STORE_REQUESTS, (OPERATIONS, (OK, *away))),
+        (STORE_SECONDS, (OPERATIONS,)),
+        (STORE_BYTES, (OPERATIONS[:-1],)),
+        (TRANSACTIONS, (tuple(Mode), tuple(Ending))),
+        (TRANSACTION_SECONDS, (tuple(Mode),)),
+        (NOTICE_DELIVERIES, (DELIVERED,)),
+        (VERIFICATIONS, (ASKED_BY, tuple(Status))),
+    )
+    for instrument, sets in beginning:
+        for labels in itertools.product(*sets):
+            instrument.labels(*map(str, labels))

@@ -89,6 +89,7 @@ class Sender:
         while not self._stopping.is_set():
             try:
                 self.look()
+                self.plant.metrics.beat("notifier")
             except TransientError as error:
                 log.warning("notices delayed", reason=error.reason, detail=str(error))
             self._stopping.wait(POLL_SECONDS)
@@ -187,9 +188,22 @@ def _try(plant: Plant, claimed: Claimed, delivery: Delivery, poster: Poster) -> 
     try:
         where = notices.destination(claimed.endpoint.url, notices.allowed(plant))
     except FactoryError:
-        return Tried(delivery=delivery, answer=Answer.BARRED, said="host not allowed")
+        return _told(claimed, delivery, Answer.BARRED, "host not allowed")
     reply = poster.post(where, headers, body)
-    return Tried(delivery=delivery, answer=deliveries.answer_of(reply.status), said=reply.said)
+    return _told(claimed, delivery, deliveries.answer_of(reply.status), reply.said)
+
+
+def _told(claimed: Claimed, delivery: Delivery, answer: Answer, said: str) -> Tried:
+    """One line a try; what a peer sends stands in none."""
+    log.info(
+        "notice sent",
+        notice=delivery.notice.cursor,
+        type=delivery.notice.type,
+        endpoint=claimed.endpoint.id,
+        answer=said,
+        correlation=delivery.notice.correlation,
+    )
+    return Tried(delivery=delivery, answer=answer, said=said)
 
 
 def _record(plant: Plant, claimed: Claimed, tried: list[Tried]) -> None:

@@ -135,7 +135,7 @@ class PressRoom:
 
     def _stop(self, standing: _Standing, work: Work, error: FactoryError) -> None:
         standing.is_idle, standing.presses = True, []
-        self._plant.metrics.press_stopped(work.format)
+        self._plant.metrics.press_stopped(work.format, error)
         log.error("press stopped", format=work.format, reason=error.reason, detail=str(error))
 
     def _is_sample(self, work: Work) -> bool:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import structlog
+
 from factory.model import Queue
 from jobs import broker as brokers
 from storage.ledger import outbox
@@ -14,6 +16,8 @@ from storage.ledger.outbox import Bell, Topic
 
 if TYPE_CHECKING:
     from storage.ledger import Ledger
+
+log = structlog.get_logger()
 
 WHO = "relay"
 
@@ -29,6 +33,8 @@ def relay(ledger: Ledger, broker: brokers.Broker, *, limit: int = 500) -> int:
         for bell in bells:
             _send(broker, bell)
         outbox.mark_sent(tx, bells)
+    for bell in bells:
+        log.info("bell sent", topic=bell.topic, correlation=bell.correlation, **bell.body)
     return len(bells)
 
 

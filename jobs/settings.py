@@ -332,6 +332,11 @@ class Settings:
                 " set FACTORY_S3_KEY and FACTORY_S3_SECRET, or FACTORY_S3_SECRET_FILE"
             )
 
+    @property
+    def metrics_dir(self) -> Path:
+        """Where this host's processes keep their counters."""
+        return self.data_dir / "metrics"
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """The settings that the environment asks for.

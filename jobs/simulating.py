@@ -22,7 +22,7 @@ from storage.blobs import Blob
 
 if TYPE_CHECKING:
     from jobs.importing import Watch
-    from storage.blobs import BlobStore
+    from jobs.measured import MeasuredStore
 
 JsonObject = dict[str, Any]
 Described = Callable[[bytes, str], JsonObject]
@@ -58,7 +58,7 @@ def check(register: Register, form: Format, photos: int) -> None:
         raise FieldError("format", "register columns", SIGNATURE_NEEDED)
 
 
-def pictures(register: Register, count: int, store: BlobStore | None, watch: Watch) -> Pictures:
+def pictures(register: Register, count: int, store: MeasuredStore | None, watch: Watch) -> Pictures:
     """So many different photos, and signatures where the certificate prints one.
 
     store: where they are put, so that rows name their keys; None: rows hold them.
@@ -80,7 +80,7 @@ def _inline(picture: bytes, _: str) -> JsonObject:
     return {"content": b64encode(picture).decode("ascii")}
 
 
-def _stored_in(store: BlobStore) -> Described:
+def _stored_in(store: MeasuredStore) -> Described:
     store.ensure_bucket()
 
     def put(picture: bytes, kind: str) -> JsonObject:

@@ -21,7 +21,7 @@ from prometheus_client import start_http_server
 
 from factory.errors import TransientError
 from jobs import broker as brokers
-from jobs import logs, metrics, reconcile
+from jobs import exporter, logs, metrics, reconcile
 from jobs.relay import relay
 from jobs.settings import Settings
 from jobs.wiring import plant_of
@@ -38,11 +38,16 @@ DELAYED_SECONDS = 1.0  #: after a neighbour gave no answer, at least
 
 @dataclass(slots=True)
 class Duty:
-    """Something done again and again; a neighbour that is away only delays it."""
+    """Something done again and again; a neighbour that is away only delays it.
+
+    act:     False: it is another steward's to do.
+    on_done: told the name when it was done.
+    """
 
     name: str
     every_seconds: float
     act: Callable[[], object]
+    on_done: Callable[[str], None]
     due: float = 0.0
 
     def run_if_due(self, now: float) -> None:
@@ -51,14 +56,18 @@ class Duty:
             return
         self.due = now + self.every_seconds
         try:
-            self.act()
+            if self.act() is not False:
+                self.on_done(self.name)
         except TransientError as error:
             self.due = now + max(self.every_seconds, DELAYED_SECONDS)
             log.warning("duty delayed", duty=self.name, reason=error.reason, detail=str(error))
 
 
-def duties(settings: Settings, ledger: Ledger) -> list[Duty]:
-    """What a steward does."""
+def duties(settings: Settings, ledger: Ledger, *, on_done: Callable[[str], None]) -> list[Duty]:
+    """What a steward does.
+
+    on_done: told the name of each duty that was done.
+    """
     broker = brokers.connect(settings)
     janitor = brokers.connect(settings, maintenance_chance=brokers.ALWAYS)
     forgotten = timedelta(seconds=settings.lease_seconds / 3)
@@ -69,24 +78,23 @@ def duties(settings: Settings, ledger: Ledger) -> list[Duty]:
         while relay(ledger, broker):
             pass
 
-    def alone(act: Callable[[], object]) -> Callable[[], None]:
-        def guarded() -> None:
+    def alone(act: Callable[[], object]) -> Callable[[], bool]:
+        def guarded() -> bool:
             with ledger.write("steward") as tx:
                 mine = care.take_singleton(tx, "steward", owner, lease=lease)
             if mine:
                 act()
+            return mine
 
         return guarded
 
+    pause = settings.reconcile_seconds
+    reconciler = alone(lambda: reconcile.reconcile(ledger, broker, after=forgotten))
     return [
-        Duty("relay", settings.relay_ms / 1000, relay_all),
-        Duty("ring", RING_SECONDS, lambda: reconcile.ring_due(ledger)),
-        Duty(
-            "reconcile",
-            settings.reconcile_seconds,
-            alone(lambda: reconcile.reconcile(ledger, broker, after=forgotten)),
-        ),
-        Duty("janitor", settings.reconcile_seconds * 0.6, alone(lambda: brokers.maintain(janitor))),
+        Duty("relay", settings.relay_ms / 1000, relay_all, on_done),
+        Duty("ringer", RING_SECONDS, lambda: reconcile.ring_due(ledger), on_done),
+        Duty("reconciler", pause, reconciler, on_done),
+        Duty("janitor", pause * 0.6, alone(lambda: brokers.maintain(janitor)), on_done),
     ]
 
 
@@ -94,9 +102,10 @@ def main() -> None:
     """Run until SIGTERM or SIGINT."""
     settings = Settings.from_env(os.environ)
     logs.configure(settings.log_level)
-    ledger = plant_of(settings).ledger
+    plant = plant_of(settings)
+    metrics.begin_at_zero(list(plant.profiles))
     start_http_server(
-        settings.metrics_port, addr=settings.metrics_host, registry=metrics.registry(ledger)
+        settings.metrics_port, addr=settings.metrics_host, registry=exporter.registry(plant)
     )
     stopping: list[int] = []
 
@@ -105,7 +114,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    todo = duties(settings, ledger)
+    todo = duties(settings, plant.ledger, on_done=plant.metrics.beat)
     while not stopping:
         for duty in todo:
             duty.run_if_due(time.monotonic())

@@ -25,6 +25,7 @@ from factory.profile import Profile
 from factory.register import local_day
 from factory.versions import Versions
 from jobs.canary import Canary
+from jobs.measured import LedgerWatch, MeasuredBlobs, MeasuredKeyring, MeasuredStore
 from jobs.metrics import Metrics
 from jobs.presses import PressRoom
 from jobs.settings import Settings
@@ -103,27 +104,29 @@ class Plant:
     @cached_property
     def keyring(self) -> Keyring:
         """Keys, seals and trust roots."""
-        return Keyring(self.settings.keyring_dir, passphrase_file=self.settings.key_passphrase_file)
+        s = self.settings
+        return MeasuredKeyring(s.keyring_dir, passphrase_file=s.key_passphrase_file)
 
     @cached_property
     def ledger(self) -> Ledger:
         """The database."""
-        return Ledger.connect(self.settings.db_url, Vault(self.keyring.master_keys()))
+        vault = Vault(self.keyring.master_keys())
+        return Ledger.connect(self.settings.db_url, vault, LedgerWatch())
 
     @cached_property
-    def store(self) -> BlobStore:
+    def store(self) -> MeasuredStore:
         """Where finished files lie."""
-        return self._store(BlobStore.connect, self.settings.s3_bucket)
+        return MeasuredStore(self._store(BlobStore.connect, self.settings.s3_bucket))
 
     @cached_property
-    def bulk_store(self) -> BulkBlobStore:
+    def bulk_store(self) -> Blobs:
         """The same place, for chunks of bulk events."""
-        return self._store(BulkBlobStore.connect, self.settings.s3_bucket)
+        return MeasuredBlobs(self._store(BulkBlobStore.connect, self.settings.s3_bucket))
 
     @cached_property
-    def intake_store(self) -> BlobStore:
+    def intake_store(self) -> MeasuredStore:
         """Where upstream puts photos before the event."""
-        return self._store(BlobStore.connect, self.settings.s3_intake_bucket)
+        return MeasuredStore(self._store(BlobStore.connect, self.settings.s3_intake_bucket))
 
     @cached_property
     def links(self) -> LinkSigner:

@@ -56,6 +56,7 @@ class Tally:
     works: list[Work] = field(default_factory=list)
     held: dict[OrderId, FactoryError] = field(default_factory=dict)
     later: dict[OrderId, FactoryError] = field(default_factory=dict)
+    on_failure: Callable[[Format, FactoryError], None] = lambda *_: None  #: told of each file
 
     def attempt(self, step: Callable[[Work], None], works: Iterable[Work]) -> None:
         """Take each file one step on; an order of which one fails leaves the line."""
@@ -65,9 +66,14 @@ class Tally:
                 try:
                     step(work)
                 except FactoryError as error:
-                    self.stop([work.order.id], error)
+                    self.fail(work, error)
                 else:
                     self.works.append(work)
+
+    def fail(self, work: Work, error: FactoryError) -> None:
+        """One file cannot go on, and so its order leaves the line."""
+        self.on_failure(work.format, error)
+        self.stop([work.order.id], error)
 
     def stop(self, orders: Iterable[OrderId], error: FactoryError) -> None:
         """Take orders off the line with all their files: for good, or until the next try."""

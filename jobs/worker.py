@@ -44,12 +44,15 @@ def start_with(plant: Callable[[], Plant]) -> None:
 
     @dramatiq.actor(actor_name=brokers.PRODUCE, queue_name=Queue.INTERACTIVE.value, broker=broker)
     def produce(chunk: int) -> None:
+        logs.begin(chunk=chunk)
         line.produce(plant(), ChunkId(chunk))
 
     @dramatiq.actor(actor_name=brokers.ADVANCE, queue_name=Queue.CONTROL.value, broker=broker)
     def advance(batch: int) -> None:
+        logs.begin(batch=batch)
         steps.advance(plant(), BatchId(batch))
 
     @dramatiq.actor(actor_name=brokers.WITHDRAW, queue_name=Queue.CONTROL.value, broker=broker)
     def withdraw(ident: int) -> None:
+        logs.begin(sealing=ident)
         sealing.withdraw(plant(), ident)

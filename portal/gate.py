@@ -20,6 +20,7 @@ import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
 
 from factory import access_keys
 from factory.access_keys import Caller, Credentials, Signed
@@ -30,6 +31,7 @@ from portal.problems import RETRY_SECONDS
 from portal.room import FullError, Room, Turns
 
 if TYPE_CHECKING:
+    from jobs.metrics import Metrics
     from jobs.wiring import Plant
 
 log = structlog.get_logger()
@@ -76,9 +78,10 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        passing = _Passing(scope, send)
+        passing = _Passing(scope, send, self._plant.metrics)
         try:
-            await self._pass(scope, receive, passing)
+            with bound_contextvars(request=passing.ident):
+                await self._pass(scope, receive, passing)
         except Exception as error:
             passing.failed(error)
             if passing.status is None:
@@ -213,7 +216,8 @@ def _too_large(most: int) -> _NotTakenError:
 class _Passing:
     """One request on its way: who it is of, and what was answered."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, metrics: Metrics) -> None:
+        self._metrics = metrics
         self.ident = secrets.token_hex(8)
         self.caller: Caller | None = None
         self.status: int | None = None
@@ -249,14 +253,16 @@ class _Passing:
         )
 
     def log(self) -> None:
-        """One line."""
+        """One line, and one figure."""
+        method, lasted = self._scope["method"], time.monotonic() - self._began
+        self._metrics.answered(self.route, method, self.status, lasted)
         log.info(
             "request",
             request=self.ident,
-            method=self._scope["method"],
+            method=method,
             route=self.route,
             status=self.status,
-            ms=round((time.monotonic() - self._began) * 1000, 1),
+            ms=round(lasted * 1000, 1),
             key=self.caller.key if self.caller else None,
         )
 

@@ -94,9 +94,9 @@ async def by_qr(
 ) -> Response:
     """What a QR code leads to; a program that accepts JSON is given a signed answer."""
     if JSON in request.headers.get("accept", ""):
-        answer = await _asked(request, plant, lambda: verifying.by_code(plant, code))
+        answer = await _asked(request, plant, "code", lambda: verifying.by_code(plant, code))
         return JSONResponse(await run_in_threadpool(answers.signed, plant, answer, code))
-    return await _told(request, plant, lambda: verifying.by_code(plant, code))
+    return await _told(request, plant, "code", lambda: verifying.by_code(plant, code))
 
 
 @router.get("/verify/keys.json", response_model=None)
@@ -115,14 +115,16 @@ async def by_number(
     """Both as they were typed."""
     if not number.strip() or not code.strip():
         return page("verify.html", fault="请填写注册编号和验证码。", number=number, status=422)
-    return await _told(request, plant, lambda: verifying.by_code(plant, code, number=number))
+    return await _told(
+        request, plant, "number", lambda: verifying.by_code(plant, code, number=number)
+    )
 
 
 @router.post("/verify/digest")
 async def by_digest(request: Request, plant: ThisPlant, sha256: Digest) -> HTMLResponse:
     """Of a file that stays where it is."""
     said = {**OF_FILES, Status.UNKNOWN: NO_SUCH_DIGEST}
-    return await _told(request, plant, lambda: verifying.by_digest(plant, sha256), said)
+    return await _told(request, plant, "digest", lambda: verifying.by_digest(plant, sha256), said)
 
 
 @router.post("/verify/file")
@@ -131,16 +133,17 @@ async def by_file(
 ) -> HTMLResponse:
     """Of a file that the visitor hands over for the full check; it is not kept."""
     data = await file.read()
-    return await _told(request, plant, lambda: verifying.by_file(plant, data), OF_FILES)
+    return await _told(request, plant, "file", lambda: verifying.by_file(plant, data), OF_FILES)
 
 
 async def _told(
     request: Request,
     plant: Plant,
+    by: str,
     find: Callable[[], Answer],
     words: Mapping[Status, Said] = SAID,
 ) -> HTMLResponse:
-    answer = await _asked(request, plant, find)
+    answer = await _asked(request, plant, by, find)
     return page(
         "verified.html",
         answer=answer,
@@ -149,11 +152,15 @@ async def _told(
     )
 
 
-async def _asked(request: Request, plant: Plant, find: Callable[[], Answer]) -> Answer:
-    """TooManyError: so many asked from there."""
+async def _asked(request: Request, plant: Plant, by: str, find: Callable[[], Answer]) -> Answer:
+    """TooManyError: so many asked from there.
+
+    by: as which kind of question it counts.
+    """
     begun = time.monotonic()
     address = request.client.host if request.client else ""
     await run_in_threadpool(plant.pacing.visit, address)
     answer = await run_in_threadpool(find)
+    plant.metrics.verified(by, answer.status)
     await asyncio.sleep(max(0.0, begun + LEAST_SECONDS - time.monotonic()))
     return answer

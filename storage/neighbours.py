@@ -29,3 +29,8 @@ def no_answer(neighbour: Neighbour, what: str) -> StoreUnavailableError:
     """
     start = f"run `certfactory up`, or start what {SETTINGS[neighbour]} names"
     return StoreUnavailableError(f"{neighbour}: gives no answer ({what}): {start}")
+
+
+def is_of(error: BaseException, neighbour: Neighbour) -> bool:
+    """Whether that failure says that this neighbour gave no answer."""
+    return isinstance(error, StoreUnavailableError) and str(error).startswith(f"{neighbour}: ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from factory.model import BatchId, BatchState
+from jobs import logs
 from jobs.bulk import ending, preparing, running
 from storage.ledger import batches
 
@@ -16,6 +17,7 @@ def advance(plant: Plant, ident: BatchId) -> None:
     """Take the batch's next step, if it has one."""
     with plant.ledger.read() as tx:
         batch = batches.get(tx, ident)
+    logs.follow(batch.correlation)
     if batch.state is BatchState.PREPARING:
         preparing.prepare(plant, batch)
     elif batch.state is BatchState.RUNNING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql.base import Executable
 
+from storage.ledger import watching
+from storage.ledger.watching import Mode, Nobody, Waited, Watch
 from storage.neighbours import Neighbour, no_answer
 from storage.sealed import Vault
 
@@ -23,17 +26,23 @@ BUSY_TIMEOUT_MS = 15_000
 IDLE_TIMEOUT_MS = 10_000  #: between two statements of one transaction; they take milliseconds
 BINARY = 1  #: ``psycopg.pq.Format``, which takes long to import where SQLite is used
 CLOCK = select(func.clock_timestamp())
+NOBODY = Nobody()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tx:
-    """One transaction, by one actor, at one instant of the database's clock."""
+    """One transaction, by one actor, at one instant of the database's clock.
+
+    waited: certificates that can be collected once this is committed; the watch is told then.
+    """
 
     conn: Connection
     vault: Vault = field(repr=False)
     now: datetime
     who: str
     correlation: str
+    watch: Watch
+    waited: list[Waited] = field(default_factory=list)
 
     def run(self, statement: Executable, rows: Any = None) -> Any:
         """Execute a statement, once or for many rows."""
@@ -61,14 +70,14 @@ class Tx:
 class Ledger:
     """The database of the factory: PostgreSQL, or one SQLite file when embedded."""
 
-    def __init__(self, engine: Engine, vault: Vault) -> None:
-        self.engine, self.vault = engine, vault
+    def __init__(self, engine: Engine, vault: Vault, watch: Watch = NOBODY) -> None:
+        self.engine, self.vault, self.watch = engine, vault, watch
         self._turn = Turn() if engine.dialect.name == "sqlite" else nullcontext()
 
     @classmethod
-    def connect(cls, url: str, vault: Vault) -> Ledger:
+    def connect(cls, url: str, vault: Vault, watch: Watch = NOBODY) -> Ledger:
         """A ledger on that database; nothing is opened before the first transaction."""
-        return cls(engine_for(url), vault)
+        return cls(engine_for(url), vault, watch)
 
     @contextmanager
     def write(self, who: str, correlation: str = "-") -> Iterator[Tx]:
@@ -76,13 +85,27 @@ class Ledger:
 
         StoreUnavailableError: the database gave no answer.
         """
-        with self._turn, database_edge(), self.engine.begin() as conn:
-            yield self._tx(conn, who, correlation)
+        watched = watching.told(self.watch, Mode.WRITE)
+        with watched, self._turn, database_edge(), self.engine.begin() as conn:
+            tx, begun = self._tx(conn, who, correlation), time.perf_counter()
+            yield tx
+        self._tell(tx, begun)
+
+    def _tell(self, tx: Tx, begun: float) -> None:
+        """What can be collected now that it is committed.
+
+        begun: by the performance counter, at the instant of the transaction.
+        """
+        lasted = time.perf_counter() - begun
+        for each in tx.waited:
+            seconds = (tx.now - each.since).total_seconds() + lasted
+            self.watch.collectable(each.profile, seconds)
 
     @contextmanager
     def read(self, who: str = "-") -> Iterator[Tx]:
         """A transaction that only looks; it never waits for a writer."""
-        with database_edge(), self.engine.connect() as conn:
+        watched = watching.told(self.watch, Mode.READ)
+        with watched, database_edge(), self.engine.connect() as conn:
             looking = conn.execution_options(looking=True)
             with looking.begin():
                 yield self._tx(looking, who, "-")
@@ -94,6 +117,7 @@ class Ledger:
             now=database_clock(conn),
             who=who,
             correlation=correlation,
+            watch=self.watch,
         )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import Row, exists, or_, select, update
 
 from factory.model import BatchId, BatchState, ChunkId, ChunkState, Queue
 from storage import tables as t
@@ -47,16 +50,18 @@ def ring_forgotten(tx: Tx, queue: Queue, *, after: timedelta, limit: int = 1000)
 
 def _ring(tx: Tx, condition: object, limit: int) -> int:
     wanted = tx.locked(
-        select(t.chunk.c.id, t.chunk.c.queue)
+        select(t.chunk.c.id, t.chunk.c.queue, t.chunk.c.correlation_id)
         .where(condition)  # type: ignore[arg-type]
         .order_by(t.chunk.c.id)
         .limit(limit),
         skip=True,
     )
     rows = tx.run(wanted).all()
-    for queue in Queue:
-        ids = [ChunkId(row.id) for row in rows if row.queue == queue]
-        outbox.ring_chunks(tx, queue, ids)
+    found = defaultdict(list)
+    for row in rows:
+        found[row.queue, row.correlation_id].append(ChunkId(row.id))
+    for (queue, course), ids in found.items():
+        outbox.ring_chunks(tx, Queue(queue), ids, correlation=course)
     tx.run(update(t.chunk).where(t.chunk.c.id.in_([row.id for row in rows])).values(rung_at=tx.now))
     return len(rows)
 
@@ -69,18 +74,19 @@ def ring_batches(tx: Tx, *, after: timedelta) -> int:
         | ((b.state == BatchState.RUNNING) & b.expanded.is_(False))
         | (b.state.in_(batches.ENDED) & b.listed.is_(False))
     )
-    rows = (
-        tx.run(
-            update(t.batch)
-            .where(stepping, or_(b.rung_at.is_(None), b.rung_at < tx.now - after))
-            .values(rung_at=tx.now)
-            .returning(b.id)
-        )
-        .scalars()
-        .all()
-    )
-    for ident in rows:
-        outbox.ring_batch(tx, BatchId(ident))
+    rows = tx.run(
+        update(t.batch)
+        .where(stepping, or_(b.rung_at.is_(None), b.rung_at < tx.now - after))
+        .values(rung_at=tx.now)
+        .returning(b.id, b.correlation_id)
+    ).all()
+    return _ring_all(tx, rows)
+
+
+def _ring_all(tx: Tx, rows: Sequence[Row[Any]]) -> int:
+    """Batches, each with its correlation."""
+    for row in rows:
+        outbox.ring_batch(tx, BatchId(row.id), correlation=row.correlation_id)
     return len(rows)
 
 
@@ -101,12 +107,9 @@ def ring_hungry(tx: Tx) -> int:
             ~in_work,
         )
         .values(rung_at=tx.now)
-        .returning(b.id)
-    ).scalars()
-    ids = rows.all()
-    for ident in ids:
-        outbox.ring_batch(tx, BatchId(ident))
-    return len(ids)
+        .returning(b.id, b.correlation_id)
+    ).all()
+    return _ring_all(tx, rows)
 
 
 def close_batches(tx: Tx) -> None:

@@ -48,6 +48,7 @@ class Claim:
     batch: BatchId | None
     canary: bool  #: the first certificates of a batch: judged as an outsider would
     lease_until: datetime
+    attempt: int  #: claims so far, this one too, since it last waited for an answer
     releases: int
     correlation: str
     orders: tuple[Order, ...] = field(repr=False)
@@ -68,6 +69,7 @@ def claim(tx: Tx, chunk: ChunkId, *, lease: timedelta, max_deaths: int) -> Claim
         batch=row.batch_id,
         canary=row.canary,
         lease_until=row.lease_until,
+        attempt=row.attempt,
         releases=row.released,
         correlation=row.correlation_id,
         orders=_open_orders(tx, chunk),
@@ -188,13 +190,15 @@ def _isolate(tx: Tx, row: Row[Any]) -> None:
 
 def _move(tx: Tx, order_ids: Sequence[int], row: Row[Any]) -> None:
     queue = Queue(row.queue)
-    chunk = orders.add_chunk(tx, queue, row.batch_id, canary=row.canary)
+    chunk = orders.add_chunk(
+        tx, queue, row.batch_id, canary=row.canary, correlation=row.correlation_id
+    )
     tx.run(
         update(t.production_order)
         .where(t.production_order.c.id.in_(order_ids))
         .values(chunk_id=chunk)
     )
-    outbox.ring_chunks(tx, queue, [chunk])
+    outbox.ring_chunks(tx, queue, [chunk], correlation=row.correlation_id)
 
 
 def _open_orders(tx: Tx, chunk: ChunkId) -> tuple[Order, ...]:

@@ -31,6 +31,7 @@ from storage import tables as t
 from storage.ledger import audit, batches, documents, holds, keys, outbox, sealings, told
 from storage.ledger.base import Tx
 from storage.ledger.documents import NewDocument
+from storage.ledger.watching import Waited
 from storage.sealed import DataKey
 
 FACE = "production_order.face"
@@ -297,8 +298,18 @@ def add(
     ]
 
 
-def add_chunk(tx: Tx, queue: Queue, batch: BatchId | None, *, canary: bool = False) -> ChunkId:
-    """An empty chunk, ready at once and counted as rung: its bell is in this transaction."""
+def add_chunk(
+    tx: Tx,
+    queue: Queue,
+    batch: BatchId | None,
+    *,
+    canary: bool = False,
+    correlation: str | None = None,
+) -> ChunkId:
+    """An empty chunk, ready at once and counted as rung: its bell is in this transaction.
+
+    correlation: of the course it is of; None: the transaction's.
+    """
     result = tx.run(
         insert(t.chunk).values(
             queue=queue.value,
@@ -308,7 +319,7 @@ def add_chunk(tx: Tx, queue: Queue, batch: BatchId | None, *, canary: bool = Fal
             run_after=tx.now,
             rung_at=tx.now,
             created_at=tx.now,
-            correlation_id=tx.correlation,
+            correlation_id=correlation or tx.correlation,
         )
     )
     return ChunkId(result.inserted_primary_key[0])
@@ -433,15 +444,27 @@ def replan(tx: Tx, order_id: int, order: NewOrder) -> None:
 
 
 def release(tx: Tx, order_id: int) -> None:
-    """A waiting order goes to work."""
-    queue = Queue.INTERACTIVE
-    chunk = add_chunk(tx, queue, None)
+    """A waiting order goes to work, in the course of its own event."""
+    queue, c = Queue.INTERACTIVE, t.production_order.c
+    course = tx.run(select(c.correlation_id).where(c.id == order_id)).scalar_one()
+    chunk = add_chunk(tx, queue, None, correlation=course)
     tx.run(
         update(t.production_order)
         .where(t.production_order.c.id == order_id)
         .values(state=OrderState.READY.value, waits_for=None, chunk_id=chunk)
     )
-    outbox.ring_chunks(tx, queue, [chunk])
+    outbox.ring_chunks(tx, queue, [chunk], correlation=course)
+
+
+def note_collectable(tx: Tx, inbox_id: int) -> None:
+    """What that event ordered is made when its holder collects it (领证): it can be from now on."""
+    c, i = t.production_order.c, t.inbox.c
+    rows = tx.run(
+        select(c.profile, i.received_at)
+        .join(t.inbox, i.id == c.inbox_id)
+        .where(c.inbox_id == inbox_id, c.state == OrderState.WAITING)
+    )
+    tx.waited.extend(Waited(profile=row.profile, since=row.received_at) for row in rows)
 
 
 def void_open(tx: Tx, registration_id: int, *, why: str) -> set[BatchId]:
@@ -508,8 +531,9 @@ def ready_again(tx: Tx, order_id: int) -> ChunkId:
     But what somebody outside was asked to seal is asked for as it was.
     """
     c = t.production_order.c
-    batch = tx.run(select(c.batch_id).where(c.id == order_id)).scalar_one()
-    return _ready_again(tx, [order_id], Queue.INTERACTIVE, batch)
+    row = tx.run(select(c.batch_id, c.correlation_id).where(c.id == order_id)).one()
+    queue, course = Queue.INTERACTIVE, row.correlation_id
+    return _ready_again(tx, [order_id], queue, row.batch_id, correlation=course)
 
 
 def all_ready_again(tx: Tx, order_ids: Sequence[int], batch: BatchId, *, why: str) -> ChunkId:
@@ -519,9 +543,16 @@ def all_ready_again(tx: Tx, order_ids: Sequence[int], batch: BatchId, *, why: st
     return _ready_again(tx, order_ids, Queue.BULK, batch)
 
 
-def _ready_again(tx: Tx, order_ids: Sequence[int], queue: Queue, batch: BatchId | None) -> ChunkId:
+def _ready_again(
+    tx: Tx,
+    order_ids: Sequence[int],
+    queue: Queue,
+    batch: BatchId | None,
+    *,
+    correlation: str | None = None,
+) -> ChunkId:
     c = t.production_order.c
-    chunk = add_chunk(tx, queue, batch)
+    chunk = add_chunk(tx, queue, batch, correlation=correlation)
     now = tx.now.replace(microsecond=0)
     as_before = [ident for ident in order_ids if sealings.go_on(tx, ident)]
     sealed_anew = c.identity.is_not(None) & c.id.not_in(as_before)
@@ -536,7 +567,7 @@ def _ready_again(tx: Tx, order_ids: Sequence[int], queue: Queue, batch: BatchId 
     )
     if batch is not None:
         _reopen(tx, BatchId(batch), order_ids)
-    outbox.ring_chunks(tx, queue, [chunk])
+    outbox.ring_chunks(tx, queue, [chunk], correlation=correlation)
     return chunk
 
 

@@ -32,16 +32,24 @@ class Bell:
     correlation: str
 
 
-def ring_chunks(tx: Tx, queue: Queue, chunks: Iterable[ChunkId]) -> None:
-    """Ask for these chunks to be produced."""
-    rows = [_row(tx, Topic.CHUNK, {"chunk": chunk, "queue": queue.value}) for chunk in chunks]
+def ring_chunks(
+    tx: Tx, queue: Queue, chunks: Iterable[ChunkId], *, correlation: str | None = None
+) -> None:
+    """Ask for these chunks to be produced.
+
+    correlation: of the course they are of; None: the transaction's.
+    """
+    rows = [
+        _row(tx, Topic.CHUNK, {"chunk": chunk, "queue": queue.value}, correlation)
+        for chunk in chunks
+    ]
     if rows:
         tx.run(insert(t.outbox), rows)
 
 
-def ring_batch(tx: Tx, batch: BatchId) -> None:
-    """Ask for the next step of this batch."""
-    tx.run(insert(t.outbox), [_row(tx, Topic.BATCH, {"batch": batch})])
+def ring_batch(tx: Tx, batch: BatchId, *, correlation: str | None = None) -> None:
+    """Ask for the next step of this batch; correlation as for a chunk."""
+    tx.run(insert(t.outbox), [_row(tx, Topic.BATCH, {"batch": batch}, correlation)])
 
 
 def ring_withdrawal(tx: Tx, sealing: int) -> None:
@@ -81,10 +89,12 @@ def oldest_unsent_seconds(tx: Tx) -> float:
     return (tx.now - oldest).total_seconds() if oldest else 0.0
 
 
-def _row(tx: Tx, topic: Topic, body: Mapping[str, object]) -> dict[str, object]:
+def _row(
+    tx: Tx, topic: Topic, body: Mapping[str, object], correlation: str | None = None
+) -> dict[str, object]:
     return {
         "topic": topic.value,
         "body": dict(body),
         "created_at": tx.now,
-        "correlation_id": tx.correlation,
+        "correlation_id": correlation or tx.correlation,
     }

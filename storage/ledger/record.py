@@ -34,6 +34,7 @@ from storage.ledger.base import Tx
 from storage.ledger.chunks import Claim
 from storage.ledger.notices import NewNotice
 from storage.ledger.spelling import among, given_rows
+from storage.ledger.watching import Waited
 
 REPLACED = "a newer edition was made"
 #: columns of a file that are fields of `MadeFile` too
@@ -104,6 +105,9 @@ def _record_made(tx: Tx, claim: Claim, made: Sequence[MadeFile]) -> None:
     if not rows:
         return
     ids = [row.id for row in rows]
+    if claim.batch is None:
+        found = tx.run(_waiting(), {"orders": ids})
+        tx.waited.extend(Waited(profile=row.profile, since=row.received_at) for row in found)
     _add_files(tx, made, frozenset(ids))
     sealings.taken(tx, ids)
     editions = [row.edition_id for row in rows if row.edition_id is not None]
@@ -129,6 +133,23 @@ def _making() -> Executable:
         .where(among(c.id, "orders"), c.state == OrderState.READY)
         .values(state=OrderState.MADE.value, waits_for=None)
         .returning(c.id, c.edition_id, c.document_id)
+    )
+
+
+@cache
+def _waiting() -> Executable:
+    """Of orders that were just made, the register and when its event was taken over.
+
+    Only those of certificates that somebody waits for: not of bulk events, nor out of date by
+    now, nor made because their holders collect them (领证), and could before.
+    """
+    o, e = t.production_order.c, t.edition.c
+    return (
+        select(o.profile, t.inbox.c.received_at)
+        .join(t.edition, e.id == o.edition_id)
+        .join(t.inbox, t.inbox.c.id == o.inbox_id)
+        .where(among(o.id, "orders"), o.batch_id.is_(None))
+        .where(e.state.in_(before(Turn.MAKE)), e.collected_at.is_(None))
     )
 
 

@@ -128,6 +128,7 @@ def add(
     )
     row_id: int | None = result.scalar_one_or_none()
     if row_id is None:
+        tx.watch.collided()
         raise ConflictError(f"registration_number: {TAKEN}")
     for former in state.former_numbers:
         add_former_number(tx, row_id, authority, former)

@@ -16,8 +16,20 @@ from typing import Any
 
 import pytest
 
+from jobs.bulk import confirming, steps
+from jobs.embedded import Embedded
 from jobs.servers import LOOPBACK, free_port
-from tests.plants import approve, issue, new_plant, start_rename
+from tests.plants import (
+    WHO,
+    approve,
+    finish,
+    issue,
+    must_claim,
+    new_plant,
+    open_chunks,
+    start_rename,
+    stored,
+)
 
 GRAFANA = Path(__file__).parents[2] / "grafana"
 DASHBOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
@@ -26,21 +38,16 @@ WAIT_SECONDS = 120
 EXPORTER = """
 import os, sys, time
 from prometheus_client import start_http_server
-from factory.model import Format
-from jobs import metrics
+from jobs import exporter, metrics
 from jobs.settings import Settings
 from jobs.wiring import Plant
-found = metrics.Metrics()
-for stage in metrics.STAGES:
-    found.stage(stage, 0.01, 0.01)
-found.refused_delivery()
-found.drawn(Format.PDF, pressed=True)
-found.press_stopped(Format.PDF)
-metrics.DOCUMENTS.labels("certificate", "shanghai-constructor", "pdf", "made").inc()
-metrics.TRANSIENT.labels("store_unavailable").inc()
-metrics.NOTICE_DELIVERIES.labels("delivered").inc()
 plant = Plant(Settings.from_env(os.environ))
-start_http_server(int(sys.argv[1]), addr="127.0.0.1", registry=metrics.registry(plant.ledger))
+metrics.begin_at_zero(list(plant.profiles))
+plant.metrics.refused_delivery()
+plant.metrics.answered("/livez", "GET", 200, 0.01)
+for part in ("relay", "ringer", "reconciler", "janitor", "notifier"):
+    plant.metrics.beat(part)
+start_http_server(int(sys.argv[1]), addr="127.0.0.1", registry=exporter.registry(plant))
 print("ready", flush=True)
 time.sleep(600)
 """
@@ -49,14 +56,25 @@ Panel = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def exporter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of an exporter over a ledger with a made, a waiting and a held certificate."""
+def exporter(
+    tmp_path_factory: pytest.TempPathFactory, broker: Embedded, store: Embedded
+) -> Iterator[int]:
+    """The port of an exporter over a ledger with a made, a waiting and a held certificate.
+
+    And a rename of which the first certificate is made.
+    """
     folder = tmp_path_factory.mktemp("exporter")
     db_url = f"sqlite:///{folder / 'ledger.sqlite3'}"
-    plant = new_plant(folder, db_url)
+    plant = new_plant(folder, db_url, **stored(store.settings))
+    plant.store.ensure_bucket()
     issue(plant, 1)
+    issue(plant, 4)
+    batch = start_rename(plant)
+    confirming.confirm(plant, batch, who=WHO, why="a test")
+    steps.advance(plant, batch)
+    [first] = open_chunks(plant)
+    finish(plant, must_claim(plant, first))
     approve(plant, 2)
-    start_rename(plant)
     from factory import specimen
     from tests.plants import submit
 
@@ -65,6 +83,10 @@ def exporter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     (folder / "metrics").mkdir()
     environ = {"FACTORY_DATA_DIR": str(folder), "FACTORY_DB_URL": db_url}
     environ |= {"PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics")}
+    environ |= {"FACTORY_REDIS_URL": broker.settings.redis_url}
+    environ |= {f"FACTORY_{name.upper()}": value for name, value in stored(store.settings).items()}
+    roll = [{"name": "bulk-0", "pid": os.getpid(), "restarts": 0}]
+    (folder / "metrics" / "crew.json").write_text(json.dumps(roll), "utf-8")
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", EXPORTER, str(port)],

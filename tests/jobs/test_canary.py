@@ -287,8 +287,8 @@ def on_the_line(*files: Finished) -> Tally:
 
 def read_again(tally: Tally, canary: Canary, queue: Queue = Queue.BULK) -> None:
     claim = Claim(
-        id=ChunkId(1), fence=1, queue=queue, batch=None, canary=False, lease_until=NOW, releases=0,
-        correlation="c", orders=(),
+        id=ChunkId(1), fence=1, queue=queue, batch=None, canary=False, lease_until=NOW, attempt=1,
+        releases=0, correlation="c", orders=(),
     )  # fmt: skip
     line._read_again(cast("Plant", Bench(canary)), claim, tally)
 

@@ -12,8 +12,7 @@ from sqlalchemy import select, update
 from factory.deliveries import DeliveryState, EndpointState
 from factory.errors import ConflictError, FieldError, ForbiddenError, NotFoundError
 from factory.notices import Type
-from jobs import doctor, notices, notifying
-from jobs.metrics import LedgerCollector
+from jobs import doctor, exporter, notices, notifying
 from jobs.notices import Added
 from jobs.notifying import Sender
 from jobs.wiring import Plant
@@ -547,7 +546,7 @@ def test_the_backlog_is_measured(plant: Plant, receiver: Receiver) -> None:
 
     values = {
         (sample.name, *sample.labels.values()): sample.value
-        for metric in LedgerCollector(plant.ledger).collect()
+        for metric in exporter.of_ledger(plant)
         for sample in metric.samples
     }
 

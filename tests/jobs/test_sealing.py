@@ -760,7 +760,7 @@ def digests(settings: Settings, told: Any) -> None:
     tally = Tally()
     works = line._works(plant, found, tally)
     tally.attempt(line._Layout(plant).lay, works)
-    tally.attempt(lambda work: line._draw(plant, work), works)
+    line._draw(plant, tally, works)
     told.put({str(work.format): work.awaiting.digest for work in tally.works if work.awaiting})
 
 

@@ -64,7 +64,10 @@ def test_queues_show_what_waits_and_for_how_long(works: Works) -> None:
     works.signal("interactive-0", signal.SIGSTOP)
     try:
         works.approve([200, 201, 202], enterprise=3)
-        assert works.metric("factory_queue_depth", queue="interactive") == 3
+        wait_for(
+            lambda: works.metric("factory_queue_depth", queue="interactive") == 3,
+            "a scrape looks anew",
+        )
         wait_for(
             lambda: works.metric("factory_queue_oldest_seconds", queue="interactive") > 0.5,
             "the oldest grows older",
@@ -74,7 +77,7 @@ def test_queues_show_what_waits_and_for_how_long(works: Works) -> None:
     finally:
         works.signal("interactive-0", signal.SIGCONT)
     works.settle()
-    assert works.metric("factory_queue_depth") == 0
+    wait_for(lambda: works.metric("factory_queue_depth") == 0, "nothing waits any more")
 
 
 def test_items_of_batches_are_shown_by_state(works: Works) -> None:
@@ -88,14 +91,15 @@ def test_what_waits_for_a_person_is_shown_by_reason(works: Works) -> None:
 
     assert works.submit(event).status == "held"
 
+    wait_for(lambda: works.metric("factory_held") == 1, "a scrape looks anew")
     assert works.metric("factory_held", profile=PROFILE, reason="picture") == 1
-    assert works.metric("factory_held") == 1
 
 
 def test_editions_and_the_ledger_itself_are_shown(works: Works) -> None:
-    superseded = works.metric("factory_editions", profile=PROFILE, state="superseded")
-
-    assert superseded == RENAMED
+    wait_for(
+        lambda: works.metric("factory_editions", state="superseded") == RENAMED,
+        "a scrape looks anew",
+    )
     assert works.metric("factory_ledger_up") == 1
     assert works.metric("factory_outbox_oldest_seconds") >= 0
 

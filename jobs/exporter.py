@@ -1,0 +1,351 @@
+"""The exporter: what one host's `/metrics` says, its processes' files and what stands now.
+
+Ledger, store, broker, keyring and crew are looked at in threads of their own, not oftener than
+every two seconds, nor for more than a fiftieth of the time: a neighbour that hangs delays no
+scrape for longer than a moment, and one that is away is 0 in its gauge and missing in the others.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYetError
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from prometheus_client import CollectorRegistry, multiprocess
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from factory.errors import FactoryError
+from factory.model import BatchState, ItemState, Queue
+from jobs import broker as brokers
+from jobs import crew
+from jobs.broker import broker_edge
+from jobs.bulk.scopes import SCOPES
+from storage.keyring import OFD
+from storage.ledger import Tx, endpoints, figures, holds, outbox, status
+from storage.ledger.figures import BatchFigures
+
+if TYPE_CHECKING:
+    from jobs.wiring import Plant
+
+log = structlog.get_logger()
+
+FRESH_SECONDS = 2.0
+SHARE = 50  #: a look that took a second is repeated after so many
+WAIT_SECONDS = 3.0  #: of a scrape, for all that it looks at together
+VERSION_OF = "certificate-factory"
+PAGE_BYTES = os.sysconf("SC_PAGESIZE")
+
+Values = Iterable[tuple[tuple[str, ...], float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric that is read at the scrape."""
+
+    name: str
+    text: str
+    labels: tuple[str, ...] = ()
+    type: str = "gauge"
+
+    def of(self, values: Values) -> Metric:
+        """With these values, each under its labels."""
+        make: Any = CounterMetricFamily if self.type == "counter" else GaugeMetricFamily
+        family: Metric = make(self.name, self.text, labels=self.labels)
+        for key, value in values:
+            family.add_metric(list(key), value)  # type: ignore[attr-defined]
+        return family
+
+    def alone(self, value: float) -> Metric:
+        """With one value and no label."""
+        return self.of([((), value)])
+
+
+BUILD = Family("factory_build_info", "Which version runs", ("version", "python"))
+LEDGER_UP = Family("factory_ledger_up", "Whether the ledger answers")
+STORE_UP = Family("factory_store_up", "Whether the store answers and has the bucket")
+BROKER_UP = Family("factory_broker_up", "Whether the broker answers")
+BROKER_MEMORY = Family("factory_broker_memory_bytes", "Memory the broker uses")
+CLOCK_SKEW = Family("factory_clock_skew_seconds", "This host's clock minus the database's")
+DEPTH = Family("factory_queue_depth", "Chunks not finished", ("queue",))
+OLDEST = Family("factory_queue_oldest_seconds", "Age of the oldest chunk not finished", ("queue",))
+BATCHES = Family("factory_batches", "Bulk events by state", ("kind", "state"))
+BATCH_ITEMS = Family(
+    "factory_batch_items",
+    "Items of a bulk event by state: of the newest twenty not ended, or ended within the hour",
+    ("batch", "kind", "state"),
+)
+BATCH_PROGRESS = Family(
+    "factory_batch_progress_ratio", "Part of its items that are no longer open", ("batch", "kind")
+)
+BATCH_RATE = Family("factory_batch_rate", "Items a second, over the last minute", ("batch", "kind"))
+BATCH_ETA = Family(
+    "factory_batch_eta_seconds",
+    "Until its last item, at this rate or else the average; missing where nothing tells",
+    ("batch", "kind"),
+)
+BATCH_IDLE = Family(
+    "factory_batch_idle_seconds",
+    "Since an item of it was recorded last; 0 unless it runs",
+    ("batch", "kind"),
+)
+BATCH_BRAKED = Family("factory_batch_braked", "Whether the brake has stopped it", ("batch", "kind"))
+HELD = Family("factory_held", "What is stopped for a person, by reason", ("profile", "reason"))
+EDITIONS = Family("factory_editions", "Editions by state", ("profile", "state"))
+OUTBOX = Family("factory_outbox_pending", "Bells not sent")
+OUTBOX_OLDEST = Family("factory_outbox_oldest_seconds", "Age of the oldest bell not sent")
+SIGNER_PENDING = Family(
+    "factory_signer_pending", "Signatures that seal services were asked for and have not given"
+)
+NOTICES = Family("factory_notices_pending", "Deliveries of notices not done")
+NOTICES_OLDEST = Family(
+    "factory_notices_oldest_seconds", "Age of the oldest notice that an active endpoint has not got"
+)
+NOTICES_FAILED = Family(
+    "factory_notices_failed", "Deliveries given up, among the newest twenty thousand"
+)
+ENDPOINTS = Family("factory_endpoints", "Endpoints of notices, by state", ("state",))
+ENDS = Family(
+    "factory_ends_timestamp_seconds",
+    "When a signing certificate, a seal for OFD or the last access key of a source ends",
+    ("what", "name"),
+)
+RESTARTS = Family(
+    "factory_process_restarts_total", "Times a process was started again", ("member",), "counter"
+)
+MEMORY = Family(
+    "factory_worker_memory_bytes", "Resident memory of a member's processes", ("member",)
+)
+WORKERS = Family("factory_workers", "Worker processes that run", ("queue",))
+
+#: as they stand in docs/metrics.md
+FAMILIES = (
+    LEDGER_UP, STORE_UP, BROKER_UP, BROKER_MEMORY, CLOCK_SKEW, DEPTH, OLDEST,
+    BATCHES, BATCH_ITEMS, BATCH_PROGRESS, BATCH_RATE, BATCH_ETA, BATCH_IDLE, BATCH_BRAKED,
+    HELD, EDITIONS, OUTBOX, OUTBOX_OLDEST, SIGNER_PENDING,
+    NOTICES, NOTICES_OLDEST, NOTICES_FAILED, ENDPOINTS,
+    ENDS, RESTARTS, MEMORY, WORKERS, BUILD,
+)  # fmt: skip
+
+
+class Look:
+    """Something looked at for a scrape, in a thread of its own, and not oftener than pays.
+
+    up: says whether it answered.
+    """
+
+    def __init__(self, name: str, ask: Callable[[], list[Metric]], up: Family | None) -> None:
+        self._name, self._ask, self._up = name, ask, up
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix=f"look-{name}")
+        self._under_way: Future[list[Metric]] | None = None
+        self._again_at = -1.0  #: by the monotonic clock
+
+    def begin(self) -> None:
+        """Look, unless it is being done or was just now."""
+        if self._under_way is None or (
+            self._under_way.done() and time.monotonic() >= self._again_at
+        ):
+            self._under_way = self._threads.submit(self._looked)
+
+    def found(self, until: float) -> list[Metric]:
+        """What is to be seen; without an answer by then only that there is none."""
+        assert self._under_way is not None  # noqa: S101 - begun by the caller
+        try:
+            families = self._under_way.result(max(0.0, until - time.monotonic()))
+        except NotYetError:
+            families = None
+        except FactoryError as error:
+            self._tell(error.reason)
+            families = None
+        except Exception as error:
+            self._tell(type(error).__name__)
+            families = None
+        up = [self._up.alone(0.0 if families is None else 1.0)] if self._up else []
+        return [*up, *(families or [])]
+
+    def _looked(self) -> list[Metric]:
+        begun = time.monotonic()
+        try:
+            return self._ask()
+        finally:
+            ended = time.monotonic()
+            self._again_at = ended + max(FRESH_SECONDS, SHARE * (ended - begun))
+
+    def _tell(self, reason: str) -> None:
+        log.warning("look failed", look=self._name, reason=reason)
+
+
+class Looks:
+    """Everything that is looked at, for a registry."""
+
+    def __init__(self, looks: Sequence[Look]) -> None:
+        self._looks = looks
+
+    def describe(self) -> list[Metric]:
+        """Nothing beforehand, so that to register them looks at nothing."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """What all of them see, within a moment."""
+        until = time.monotonic() + WAIT_SECONDS
+        for look in self._looks:
+            look.begin()
+        for look in self._looks:
+            yield from look.found(until)
+
+
+def looks_of(plant: Plant) -> Looks:
+    """All that one host looks at."""
+    return Looks(
+        [
+            Look("ledger", lambda: of_ledger(plant), LEDGER_UP),
+            Look("editions", lambda: _of_editions(plant), None),
+            Look("store", lambda: _of_store(plant), STORE_UP),
+            Look("broker", lambda: _of_broker(plant), BROKER_UP),
+            Look("keyring", lambda: _of_keyring(plant), None),
+            Look("crew", lambda: _of_crew(plant.settings.metrics_dir), None),
+        ]
+    )
+
+
+def registry(plant: Plant) -> CollectorRegistry:
+    """Everything one host exports: its processes' files, and what it looks at."""
+    found = CollectorRegistry()
+    multiprocess.MultiProcessCollector(found)  # type: ignore[no-untyped-call]
+    found.register(looks_of(plant))
+    return found
+
+
+# --- the ledger -------------------------------------------------------------------------------
+
+
+def of_ledger(plant: Plant) -> list[Metric]:
+    """What is open in it.  StoreUnavailableError: it gives no answer."""
+    with plant.ledger.read() as tx:
+        skew = (datetime.now(UTC) - tx.now).total_seconds()
+        return [
+            CLOCK_SKEW.alone(skew),
+            *_queues(tx),
+            *_batches(tx),
+            HELD.of(holds.counts(tx).items()),
+            OUTBOX.alone(figures.unsent_bells(tx)),
+            OUTBOX_OLDEST.alone(outbox.oldest_unsent_seconds(tx)),
+            SIGNER_PENDING.alone(figures.pending_seals(tx)),
+            *_notices(tx),
+        ]
+
+
+def _queues(tx: Tx) -> list[Metric]:
+    waiting = {queue.value: (0, 0.0) for queue in Queue} | status.queue_state(tx)
+    return [
+        DEPTH.of(((queue,), depth) for queue, (depth, _) in waiting.items()),
+        OLDEST.of(((queue,), age) for queue, (_, age) in waiting.items()),
+    ]
+
+
+def _batches(tx: Tx) -> list[Metric]:
+    """Every kind in every state, so that a series never vanishes at zero."""
+    counts = {(kind, state.value): 0 for kind in SCOPES for state in BatchState}
+    now = figures.batches_now(tx)
+
+    def each(value: Callable[[BatchFigures], float | None]) -> Values:
+        told = (((str(one.id), one.kind), value(one)) for one in now)
+        return [(key, found) for key, found in told if found is not None]
+
+    return [
+        BATCHES.of((counts | figures.batch_counts(tx)).items()),
+        BATCH_ITEMS.of(
+            ((str(one.id), one.kind, state.value), one.counts[state])
+            for one in now
+            for state in ItemState
+        ),
+        BATCH_PROGRESS.of(each(lambda one: one.progress)),
+        BATCH_RATE.of(each(lambda one: one.rate)),
+        BATCH_ETA.of(each(lambda one: one.eta_seconds)),
+        BATCH_IDLE.of(each(lambda one: one.idle_seconds)),
+        BATCH_BRAKED.of(each(lambda one: one.state is BatchState.STOPPED)),
+    ]
+
+
+def _notices(tx: Tx) -> list[Metric]:
+    """How far upstream is behind what there is to tell it."""
+    pending, oldest = endpoints.backlog(tx)
+    return [
+        NOTICES.alone(pending),
+        NOTICES_OLDEST.alone(oldest),
+        NOTICES_FAILED.alone(figures.failed_notices(tx)),
+        ENDPOINTS.of(((state.value,), count) for state, count in endpoints.counts(tx).items()),
+    ]
+
+
+def _of_editions(plant: Plant) -> list[Metric]:
+    """By itself: it reads one row of an index for every edition there is."""
+    with plant.ledger.read() as tx:
+        return [EDITIONS.of(status.edition_counts(tx).items())]
+
+
+# --- the others -------------------------------------------------------------------------------
+
+
+def _of_store(plant: Plant) -> list[Metric]:
+    plant.store.ping()
+    return []
+
+
+def _of_broker(plant: Plant) -> list[Metric]:
+    with broker_edge(), brokers.client(plant.settings) as client:
+        said: Any = client.info("memory")
+    return [BROKER_MEMORY.alone(said["used_memory"])]
+
+
+def _of_keyring(plant: Plant) -> list[Metric]:
+    """When something ends that somebody has to renew beforehand."""
+    with plant.ledger.read() as tx:
+        keys = figures.key_ends(tx)
+    ends = {("key", name): end for name, end in keys.items()}
+    for each in plant.keyring.identities():
+        ends["seal" if each.format == OFD else "certificate", each.name] = each.not_after
+    return [ENDS.of((key, end.timestamp()) for key, end in ends.items())]
+
+
+def _of_crew(folder: Path) -> list[Metric]:
+    """Which version runs, and the processes that the crew of this host has started."""
+    members = crew.roll(folder)
+    at_work = _at_work(members)
+    return [
+        BUILD.of([((_version(), platform.python_version()), 1.0)]),
+        RESTARTS.of(((each.name,), each.restarts) for each in members),
+        MEMORY.of(((each.name,), resident_bytes(each.pid)) for each in members if each.pid),
+        WORKERS.of(((queue,), count) for queue, count in at_work.items()),
+    ]
+
+
+def _at_work(members: Sequence[crew.Enrolled]) -> dict[str, int]:
+    """How many masters run for each queue."""
+    names = [each.name.rpartition("-")[0] for each in members if each.pid]
+    return {queue.value: names.count(queue.value) for queue in Queue}
+
+
+def resident_bytes(pid: int) -> float:
+    """Resident memory of a process and of those that it has started (proc(5)); 0: it has ended."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return pages * PAGE_BYTES + sum(resident_bytes(int(child)) for child in children)
+
+
+def _version() -> str:
+    try:
+        return version(VERSION_OF)
+    except PackageNotFoundError:
+        return "unknown"
