@@ -75,7 +75,7 @@ def _fonts_read_once() -> Iterator[None]:
         yield
 
 
-LONG = frozenset({"bench", "faults", "test_demo.py", "test_cli.py"})
+LONG = frozenset({"bench", "faults", "runbooks", "test_demo.py", "test_cli.py"})
 ACCOUNT = "nobody"  # PostgreSQL refuses to run as root
 PG_OPTIONS = {
     "listen_addresses": LOOPBACK,
