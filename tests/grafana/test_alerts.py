@@ -176,3 +176,63 @@ def test_links_begin_where_the_configuration_says() -> None:
     }
 
     assert named == set(config["global"]["external_labels"])
+
+
+# --- what is exported -------------------------------------------------------------------------
+
+METRIC = re.compile(r"\b(factory_[a-z_]+)\b(?:\{([^}]*)\})?")
+
+
+def exported() -> dict[str, set[str]]:
+    """The labels of every series that a host exports, as docs/metrics.md has them."""
+    rows = re.findall(
+        r"^\| `(factory_\w+)` \| (\w+) \| (.*?) \|",
+        (ROOT / "docs" / "metrics.md").read_text("utf-8"),
+        re.MULTILINE,
+    )
+    found: dict[str, set[str]] = {}
+    for name, kind, labels in rows:
+        own = set(re.findall(r"`(\w+)`", labels)) | {"instance", "job"}
+        if kind == "histogram":
+            found |= {f"{name}_bucket": own | {"le"}, f"{name}_count": own, f"{name}_sum": own}
+        else:
+            found[name] = own
+    return found
+
+
+def rule_name(rule: Json) -> str:
+    return str(rule.get("alert") or rule["record"])
+
+
+@pytest.mark.parametrize("rule", [rule for path in RULES for rule in rules_of(path)], ids=rule_name)
+def test_a_rule_asks_for_nothing_that_is_not_exported(rule: Json) -> None:
+    series = exported()
+
+    for name, matchers in METRIC.findall(rule["expr"]):
+        assert name in series
+        assert set(re.findall(r"(\w+)\s*[=!]", matchers)) <= series[name], name
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case["name"])
+def test_a_case_is_made_of_series_as_they_are_exported(case: Json) -> None:
+    series = exported() | {"up": {"instance", "job"}}
+
+    for each in case["input_series"]:
+        name, _, labels = each["series"].partition("{")
+        assert set(re.findall(r"(\w+)=", labels)) <= series[name], name
+
+
+# --- runbooks ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=rule_name)
+def test_an_alert_has_a_runbook_that_names_it(alert: Json) -> None:
+    name = alert["annotations"]["runbook_url"].rpartition("/")[2]
+
+    text = (ROOT / "docs" / "runbooks" / name).read_text("utf-8")
+    index = (ROOT / "docs" / "runbooks" / "README.md").read_text("utf-8")
+
+    assert f"`{alert['alert']}`" in text
+    [row] = re.findall(rf"^\| `{alert['alert']}` \| ([a-z, ]*) \| \[.*\]\((.*)\) \|$", index, re.M)
+    assert row[1] == name
+    assert alert["labels"]["severity"] in row[0].split(", ")
