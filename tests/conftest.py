@@ -75,7 +75,9 @@ def _fonts_read_once() -> Iterator[None]:
         yield
 
 
-LONG = frozenset({"bench", "faults", "test_demo.py", "test_cli.py", "test_deployed.py"})
+LONG = frozenset(
+    {"bench", "faults", "runbooks", "test_demo.py", "test_cli.py", "test_deployed.py"}
+)
 ACCOUNT = "nobody"  # PostgreSQL refuses to run as root
 PG_OPTIONS = {
     "listen_addresses": LOOPBACK,
