@@ -24,10 +24,13 @@ from botocore.config import Config
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 
+from factory import versions
 from jobs import wiring
 from jobs.embedded import Embedded, serving
 from jobs.servers import LOOPBACK, Server, free_port
 from jobs.settings import Settings
+from storage.ledger import base
+from tests.statements import compiled_once
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -82,6 +85,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 #: All that a test process draws shares the faces of a folder: 270 MB and a fifth of a second each.
 #: Before test modules are imported, so that they too find this one.
 wiring.load_fonts = cache(wiring.load_fonts)  # type: ignore[assignment]
+#: And all databases of one kind share the statements that were compiled for one of them.
+base.engine_for = compiled_once(base.engine_for)
+#: And all plants the profiles that were read from the same text: they are frozen.
+versions.parse = cache(versions.parse)
 
 LONG = frozenset({"bench", "faults", "test_demo.py", "test_cli.py"})
 ACCOUNT = "nobody"  # PostgreSQL refuses to run as root
