@@ -12,7 +12,7 @@ from factory.errors import SettingsError
 from jobs.settings import Settings
 
 COMMAND = (sys.executable, "-m", "portal")
-OPEN_SECONDS = 30.0
+OPEN_SECONDS = 120.0  #: to come up; importing it all takes a loaded machine that long
 LOOK_SECONDS = 0.1
 
 

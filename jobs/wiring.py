@@ -1,7 +1,7 @@
 """Wiring: from settings to a plant, the one value that holds what the work needs.
 
 Parts are made when they are first used, so that a command that only looks into the ledger
-opens nothing else.
+opens nothing else; and what only draws is not even loaded by who does not draw.
 """
 
 from __future__ import annotations
@@ -24,12 +24,9 @@ from factory.page.fonts import FACES, FontBook, assemble
 from factory.profile import Profile
 from factory.register import local_day
 from factory.versions import Versions
-from jobs.canary import Canary
 from jobs.measured import LedgerWatch, MeasuredBlobs, MeasuredKeyring, MeasuredStore
 from jobs.metrics import Metrics
-from jobs.presses import PressRoom
 from jobs.settings import Settings
-from jobs.typefaces import Typefaces
 from storage.blobs import Blobs, BlobStore
 from storage.bulk_blobs import BulkBlobStore
 from storage.keyring import Keyring
@@ -39,7 +36,10 @@ from storage.s3 import Patience
 from storage.sealed import Vault
 
 if TYPE_CHECKING:
+    from jobs.canary import Canary
     from jobs.pacing import Pacing
+    from jobs.presses import PressRoom
+    from jobs.typefaces import Typefaces
 
 AnyStore = TypeVar("AnyStore", bound=Blobs)
 
@@ -84,6 +84,8 @@ class Plant:
     @cached_property
     def typefaces(self) -> Typefaces:
         """The same, and the faces that were added to them."""
+        from jobs.typefaces import Typefaces  # noqa: PLC0415
+
         return Typefaces(self)
 
     @property
@@ -94,11 +96,15 @@ class Plant:
     @cached_property
     def canary(self) -> Canary:
         """What this process knows of templates that a second program reads as they were meant."""
+        from jobs.canary import Canary  # noqa: PLC0415
+
         return Canary(sample=self.settings.second_reading_sample)
 
     @cached_property
     def presses(self) -> PressRoom:
         """The compiled templates of this process."""
+        from jobs.presses import PressRoom  # noqa: PLC0415
+
         return PressRoom(self, sample=self.settings.press_sample)
 
     @cached_property

@@ -3,13 +3,14 @@
 A test that needs what is absent skips and says what; with ``CI=true`` it fails instead.
 """
 
+import gc
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -23,10 +24,13 @@ from botocore.config import Config
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 
+from factory import versions
 from jobs import wiring
 from jobs.embedded import Embedded, serving
 from jobs.servers import LOOPBACK, Server, free_port
 from jobs.settings import Settings
+from storage.ledger import base
+from tests.statements import compiled_once
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -49,6 +53,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "on_both: of the jobs, and on PostgreSQL too")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Modules and tests stay to the end: the garbage collector need not go through them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that take minutes come first, so that no process is left alone with one at the end."""
     items.sort(key=lambda item: LONG.isdisjoint(item.path.parts))
@@ -67,17 +82,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("db_url", kinds, indirect=True)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _fonts_read_once() -> Iterator[None]:
-    """The plants of a test process share the faces of a folder: a fifth of a second for each."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(wiring, "load_fonts", cache(wiring.load_fonts))
-        yield
+#: All that a test process draws shares the faces of a folder: 270 MB and a fifth of a second each.
+#: Before test modules are imported, so that they too find this one.
+wiring.load_fonts = cache(wiring.load_fonts)  # type: ignore[assignment]
+#: And all databases of one kind share the statements that were compiled for one of them.
+base.engine_for = compiled_once(base.engine_for)
+#: And all plants the profiles that were read from the same text: they are frozen.
+versions.parse = cache(versions.parse)
 
-
-LONG = frozenset(
-    {"bench", "faults", "runbooks", "test_demo.py", "test_cli.py", "test_deployed.py"}
-)
+LONG = frozenset({"bench", "faults", "runbooks", "test_demo.py", "test_cli.py", "test_deployed.py"})
 ACCOUNT = "nobody"  # PostgreSQL refuses to run as root
 PG_OPTIONS = {
     "listen_addresses": LOOPBACK,

@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pypdfium2
@@ -31,6 +32,7 @@ WAYS = {"naive": naive_way, "tuned": tuned_way}
 ACROSS_PT, DOWN_PT = 0.5, 3.0  #: how far off a word may be; how tall a face is, each says otherwise
 FAINT = 40  #: of 255, in squares of 10 by 10 pixels
 FONTS = Settings.from_env(dict(os.environ)).font_dirs
+NUMBERS = count(1)  #: of files
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +55,10 @@ def laid(request: pytest.FixtureRequest) -> Laid:
     return max(some, key=lambda one: sum(len(page.filled) for page in one.placed.pages))
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(scope="module", params=WAYS)
 def made(request: pytest.FixtureRequest, seal: Seal, laid: Laid, folder: Path) -> Path:
     way = WAYS[request.param](seal, font_places(FONTS))
-    file = folder / f"{request.param}.pdf"
+    file = folder / f"{request.param}-{next(NUMBERS)}.pdf"
     file.write_bytes(_twice(way, Handed(folder).given(laid)))
     return file
 
@@ -67,11 +69,11 @@ def _twice(way: Callable[[Given], bytes], given: Given) -> bytes:
     return way(given)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ours(seal: Seal, laid: Laid, folder: Path) -> Path:
     awaiting = MAKINGS[Format.PDF].sealed(laid, seal.identity)
     [signature] = seal.identity.signer.sign_digests([awaiting.digest])
-    file = folder / "ours.pdf"
+    file = folder / f"ours-{next(NUMBERS)}.pdf"
     file.write_bytes(awaiting.finish(signature))
     return file
 

@@ -1,16 +1,18 @@
 """Values that several tests of the factory draw with; all of them synthetic."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 
 from factory import profile as profiles
+from factory.errors import SettingsError
 from factory.kinds import KINDS
 from factory.kinds.certificate import face
 from factory.kinds.stored import twin
@@ -24,17 +26,19 @@ from factory.model import (
     Registration,
     Sex,
 )
-from factory.page.fonts import FACES, FontBook, assemble
+from factory.page.fonts import FontBook
 from factory.page.sheet import Placed, layout
 from factory.pictures import normalise_signature
 from factory.profile import Profile
 from factory.versions import Versions
 from factory.writers.pdf import draw
+from jobs import wiring
 from jobs.preview import Studio
+from jobs.settings import Settings
 from tests.factory.sealing import World, new_world
 from tests.studios import studio
 
-FONT_DIRS = os.environ.get("FACTORY_FONT_DIRS", "/usr/share/fonts/truetype")
+FONT_DIRS = Settings.from_env(os.environ).font_dirs
 LICENCE_ID = (
     "1.2.156.3005.2.11100000000013338W001.11310000MB0F000013.0123456789ABCDEF0123456789ABCDEF.001.W"
 )
@@ -97,26 +101,19 @@ def golden_page(request: pytest.FixtureRequest) -> Callable[[str, Image.Image], 
     return compare
 
 
-@pytest.fixture(scope="session")
-def font_files(absent: Callable[[str], None]) -> dict[str, bytes]:
-    """The bytes of every file in ``FACES``, searched for in FACTORY_FONT_DIRS."""
-    files = {}
-    for row in {row for chain in FACES.values() for row in chain}:
-        found = (
-            path for root in FONT_DIRS.split(os.pathsep) for path in Path(root).rglob(row.file)
-        )
-        path = next(found, None)
-        if path is None:
-            absent(f"font {row.file}: apt-get install {row.package}")
-        else:
-            files[row.file] = path.read_bytes()
-    return files
+@pytest.fixture(scope="module")
+def font_files(fontbook: FontBook) -> Mapping[str, bytes]:
+    """The bytes of every file in ``FACES``, all of which are there."""
+    return wiring.font_files(FONT_DIRS)
 
 
 @pytest.fixture(scope="session")
-def fontbook(font_files: dict[str, bytes]) -> FontBook:
+def fontbook(absent: Callable[[str], NoReturn]) -> FontBook:
     """The faces that this product prints with."""
-    return assemble(font_files)
+    try:
+        return wiring.load_fonts(FONT_DIRS)
+    except SettingsError as error:
+        absent(str(error))
 
 
 @pytest.fixture(scope="module")

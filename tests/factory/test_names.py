@@ -33,6 +33,7 @@ PX_PER_MM = DPI / 25.4
 INK = 128  #: of 255, and darker
 UNDERLINED = 0.2  #: of the em, below the baseline, where marks may hang
 NARROW_PX = 2
+AROUND_MM = 2.0
 
 RARE = "㛃㜣㴓䶮𬀩𬍛𡶛𠅤𬭎𫍯𪩘𬬮䒟㼆𤩽𠃓𣲘𬎆𫖯𬇕𪣻㑇"  #: of given names in 2024
 PRINTED = {
@@ -133,17 +134,26 @@ def test_every_character_of_a_name_leaves_ink_of_its_own(
 
 
 @pytest.fixture
-def page_of(absent: Callable[[str], None], tmp_path: Path) -> Callable[[bytes], Image.Image]:
-    """The first page, rendered by poppler."""
+def page_of(
+    absent: Callable[[str], None], tmp_path: Path, slot: TextSlot
+) -> Callable[[bytes], Image.Image]:
+    """The first page, white but for the name's place and what is around it, rendered by poppler."""
+    left, top = (round((mm - AROUND_MM) * PX_PER_MM) for mm in (slot.x_mm, slot.y_mm))
+    across, down = (
+        round((mm + 2 * AROUND_MM) * PX_PER_MM) for mm in (slot.width_mm, slot.height_mm)
+    )
+    crop = ["-x", str(left), "-y", str(top), "-W", str(across), "-H", str(down)]
 
     def render(data: bytes) -> Image.Image:
         if shutil.which("pdftoppm") is None:
             absent("pdftoppm: apt-get install poppler-utils")
         path = tmp_path / "document.pdf"
         path.write_bytes(data)
-        words = ["pdftoppm", "-r", str(DPI), "-gray", "-singlefile", str(path)]
+        words = ["pdftoppm", "-r", str(DPI), "-gray", "-singlefile", *crop, str(path)]
         done = subprocess.run(words, check=True, capture_output=True)
-        return Image.open(BytesIO(done.stdout))
+        page = Image.new("L", (left + across, top + down), 255)
+        page.paste(Image.open(BytesIO(done.stdout)), (left, top))
+        return page
 
     return render
 

@@ -10,7 +10,7 @@ from factory.page import qr
 from factory.writers.ofd_symbol import PIXELS_PER_MODULE, symbol
 
 #: Contents of every size up to 69 modules, and of the largest there is.
-CONTENTS = [f"https://verify.example/v/{'b' * more}" for more in (*range(0, 330, 10), 2200)]
+CONTENTS = [f"https://verify.example/v/{'a' * more}" for more in (*range(0, 330, 10), 2200)]
 
 
 def drawn(content: str) -> Image.Image:
