@@ -69,5 +69,6 @@ def words(most: int) -> Mapping[str, str]:
         "empty": EMPTY,
         "unread": UNREAD,
         "neither": "：".join(WORDS[Shape.NEITHER]),
+        "cut": "：".join(WORDS[Shape.CUT]),
         "large": too_large(most),
     }

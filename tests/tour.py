@@ -77,6 +77,7 @@ class Screens:
         self.taken += 1
         for width, window in (("phone", PHONE), ("desk", DESK)):
             self._page.set_viewport_size(window)
+            self._page.wait_for_load_state("load")
             place = f"{self.taken:02d}-{name}-{width}"
             self._page.screenshot(path=PLACE / "screens" / f"{place}.png", full_page=True)
             self.faults += [f"{place}: {each}" for each in barriers(self._page)]

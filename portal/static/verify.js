@@ -1,15 +1,22 @@
 // The file stays on this device: its SHA-256 is worked out here, and only that is sent.  What can be
 // no certificate is told beside the field at once, in the words that the page brings along.
 "use strict";
-const HEAD = 1024; // bytes within which a PDF says that it is one
+const MARGIN = 1024; // bytes within which a PDF says that it is one, from either end
+const ZIP_END = 22 + 65535; // of an OFD: its end record and its comment
 const title = document.title.replace("有误：", "");
 
 async function wrong(file, words) {
   if (!file) return words.none;
   if (file.size === 0) return words.empty;
   if (file.size > Number(words.most)) return words.large;
-  const head = new TextDecoder("latin1").decode(await file.slice(0, HEAD).arrayBuffer());
-  return head.includes("%PDF-") || head.startsWith("PK") ? "" : words.neither;
+  const head = await text(file.slice(0, MARGIN));
+  if (head.includes("%PDF-")) return (await text(file.slice(-MARGIN))).includes("%%EOF") ? "" : words.cut;
+  if (!head.startsWith("PK")) return words.neither;
+  return (await text(file.slice(-ZIP_END))).includes("PK\x05\x06") ? "" : words.cut;
+}
+
+async function text(part) {
+  return new TextDecoder("latin1").decode(await part.arrayBuffer());
 }
 
 function show(input, said) {

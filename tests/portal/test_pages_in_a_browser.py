@@ -146,12 +146,16 @@ CHOSEN = [
     (None, chosen_files.NONE),
     (b"", chosen_files.EMPTY),
     (b"hello", "不是 PDF 或 OFD 文件"),
+    (b"%PDF-1.7\n" + bytes(5000), "文件不完整"),
+    (b"PK\x03\x04" + bytes(5000), "文件不完整"),
     (b"%PDF-" + bytes(chosen_files.MOST_FILE_BYTES), "文件太大：最大 4 MB"),
 ]
 
 
 @pytest.mark.parametrize("where", ["scripts", "none", "full check"])
-@pytest.mark.parametrize(("data", "words"), CHOSEN, ids=["none", "empty", "other", "large"])
+@pytest.mark.parametrize(
+    ("data", "words"), CHOSEN, ids=["none", "empty", "other", "cut PDF", "cut OFD", "large"]
+)
 def test_a_file_that_cannot_be_checked_is_told_in_words_of_its_own(
     door: Door, chromium: Browser, tmp_path: Path, data: bytes | None, words: str, where: str
 ) -> None:
