@@ -25,6 +25,8 @@ from jobs.bulk.preview import LATELY
 from jobs.calibrating import Calibration
 from storage.ledger import rates
 
+LEAST_LATELY = 500  #: certificates of these days that are worth more than measuring anew
+
 if TYPE_CHECKING:
     from jobs.importing import Watch
     from jobs.wiring import Plant
@@ -185,9 +187,14 @@ def _cores() -> int:
 
 
 def _lately(plant: Plant, formats: Sequence[Format]) -> Pace | None:
-    """Of bulk events of the last days, with the workers that the settings name today."""
+    """Of bulk events of the last days, with the workers that the settings name today.
+
+    None: of so few certificates that they tell nothing of thousands.
+    """
     with plant.ledger.read() as tx:
         found = rates.recorded(tx, since=tx.now - LATELY, formats=formats)
+    if sum(each.items for each in found) < LEAST_LATELY:
+        return None
     return measured(found, max(1, plant.settings.bulk_workers))
 
 

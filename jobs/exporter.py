@@ -3,6 +3,7 @@
 Ledger, store, broker, keyring and crew are looked at in threads of their own, not oftener than
 every two seconds, nor for more than a fiftieth of the time: a neighbour that hangs delays no
 scrape for longer than a moment, and one that is away is 0 in its gauge and missing in the others.
+One that is back is seen within seconds.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ log = structlog.get_logger()
 
 FRESH_SECONDS = 2.0
 SHARE = 50  #: a look that took a second is repeated after so many
+NEIGHBOUR_SECONDS = 15.0  #: the longest rest between two looks at one that may be away
+AWAY_SECONDS = 5.0  #: between two looks at what gave no answer
 WAIT_SECONDS = 3.0  #: of a scrape, for all that it looks at together
 VERSION_OF = "certificate-factory"
 PAGE_BYTES = os.sysconf("SC_PAGESIZE")
@@ -145,7 +148,7 @@ class Look:
     def __init__(self, name: str, ask: Callable[[], list[Metric]], up: Family | None) -> None:
         self._name, self._ask, self._up = name, ask, up
         self._threads = ThreadPoolExecutor(1, thread_name_prefix=f"look-{name}")
-        self._under_way: Future[list[Metric]] | None = None
+        self._under_way: Future[list[Metric] | None] | None = None
         self._again_at = -1.0  #: by the monotonic clock
 
     def begin(self) -> None:
@@ -162,25 +165,23 @@ class Look:
             families = self._under_way.result(max(0.0, until - time.monotonic()))
         except NotYetError:
             families = None
-        except FactoryError as error:
-            self._tell(error.reason)
-            families = None
-        except Exception as error:
-            self._tell(type(error).__name__)
-            families = None
         up = [self._up.alone(0.0 if families is None else 1.0)] if self._up else []
         return [*up, *(families or [])]
 
-    def _looked(self) -> list[Metric]:
+    def _looked(self) -> list[Metric] | None:
+        """What is seen; None: it gave no answer."""
         begun = time.monotonic()
         try:
-            return self._ask()
-        finally:
-            ended = time.monotonic()
-            self._again_at = ended + max(FRESH_SECONDS, SHARE * (ended - begun))
-
-    def _tell(self, reason: str) -> None:
-        log.warning("look failed", look=self._name, reason=reason)
+            families = self._ask()
+        except Exception as error:
+            reason = error.reason if isinstance(error, FactoryError) else type(error).__name__
+            log.warning("look failed", look=self._name, reason=reason)
+            self._again_at = time.monotonic() + AWAY_SECONDS
+            return None
+        ended = time.monotonic()
+        rest = max(FRESH_SECONDS, SHARE * (ended - begun))
+        self._again_at = ended + (min(rest, NEIGHBOUR_SECONDS) if self._up else rest)
+        return families
 
 
 class Looks:

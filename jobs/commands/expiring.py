@@ -11,7 +11,7 @@ import click
 
 from factory import ending
 from factory.errors import FieldError
-from jobs import expiring
+from jobs import expiring, notices
 from jobs.commands import machine
 from jobs.commands.figures import STANDARD_OUTPUT, write_table
 from jobs.commands.options import TEXT, json_option
@@ -86,6 +86,11 @@ def expiring_command(
         _show(found, listed)
     if told is not None:
         err.print(f"upstream is told of {told}", markup=False)
+        if not notices.listed(plant).endpoints:
+            err.print(
+                "no endpoint: that is in the feed of notices (GET /v1/notices) alone;"
+                " `certfactory notify add` adds one"
+            )
 
 
 def _csv(rows: Iterable[Expiring]) -> str:

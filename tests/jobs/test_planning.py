@@ -70,8 +70,9 @@ def renamed(plant: Plant, event: int = 1) -> BatchId:
 
 
 @pytest.fixture
-def worked(plant: Plant) -> Plant:
-    """One that has made a bulk event lately."""
+def worked(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> Plant:
+    """One that has made a bulk event lately, where a few certificates are as good as many."""
+    monkeypatch.setattr(capacity, "LEAST_LATELY", 1)
     for seed in range(1, 4):
         issue(plant, seed)
     run_batch(plant, renamed(plant))
@@ -90,6 +91,14 @@ def test_bulk_events_of_these_days_tell(worked: Plant) -> None:
     assert found.bottleneck is Bottleneck.WORKERS
     assert [each.what for each in found.stations] == [Bottleneck.WORKERS]
     assert planned(worked, 2000).usual == pytest.approx(2 * found.usual)
+
+
+def test_a_handful_of_certificates_tells_nothing_of_thousands(
+    worked: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+
+    assert planned(worked).basis is Basis.CALIBRATED
 
 
 @pytest.mark.on_both
