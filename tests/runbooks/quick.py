@@ -13,7 +13,9 @@ import socket
 import sys
 from pathlib import Path
 
-CLIENT = """#!{python} -SE
+#: for the shell a command, for Python a text: a first line of the kernel's takes no spaces
+CLIENT = """#!/bin/sh
+"exec" "{python}" "-SE" "$0" "$@"
 import array, json, os, socket, sys
 there = socket.socket(socket.AF_UNIX)
 there.connect({socket!r})
