@@ -167,7 +167,9 @@ def test_a_queue_that_fills_is_told_of(works: Works, watch: Watch) -> None:
     watch.until_calm()
 
 
-def test_a_store_that_is_away_is_told_of_once_and_not_what_waits_for_it(works: Works, watch: Watch) -> None:
+def test_a_store_that_is_away_is_told_of_once_and_not_what_waits_for_it(
+    works: Works, watch: Watch
+) -> None:
     assert works.servers.store is not None
     works.servers.store.kill()
     approved(works)
