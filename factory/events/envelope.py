@@ -202,7 +202,7 @@ _RULES = {
 #: What text must look like, in words, by the pattern it is checked with.
 _PATTERNS: Mapping[str, str] = {
     r"^application/json(;.*)?$": "application/json",
-    r"^[!-~]{1,128}$": "1 to 128 printable ASCII characters without spaces",
+    r"^[!-~]{1,64}$": "1 to 64 printable ASCII characters without spaces",
     r"^[a-z][a-z0-9-]{2,40}$": "the id of an installed profile: a-z, 0-9 and -",
     r"^[0-9A-Z]{18}$": "18 digits and capital letters (GB 32100-2015)",
     r"^[0-9A-Za-z]{1,10}$": "a code of GB/T 36903, such as 111",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -433,7 +434,7 @@ def test_the_units_issue_with_seals_whose_passphrase_is_a_credential(
 def by_hand(host: Host, *words: str) -> str:
     """What the command line of the host says: deploy/systemd/certfactory."""
     script = host.stage.folder / "program"
-    script.write_text(f'#!/bin/sh\nexec {" ".join(host.stage.ours([]))} "$@"\n', "utf-8")
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(host.stage.ours([]))} "$@"\n', "utf-8")
     script.chmod(0o755)
     environ = {"CERTFACTORY_ETC": "/etc/certfactory", "CERTFACTORY_PROGRAM": str(script)}
     done = host.stage.run([str(UNITS / "certfactory"), *words], environ)
