@@ -198,6 +198,14 @@ def test_an_unknown_field_is_refused_with_the_nearest_known_one() -> None:
     assert problems(wire(event)) == [("data.holder.*", "is not a field of this event: birth_date?")]
 
 
+def test_a_correlation_id_is_no_longer_than_the_ledger_keeps_it() -> None:
+    kept = events.parse(wire(approval() | {"correlationid": "c" * 64}))
+    assert kept.correlation_id == "c" * 64
+
+    with pytest.raises(InvalidEventError, match="1 to 64"):
+        events.parse(wire(approval() | {"correlationid": "c" * 65}))
+
+
 def test_every_pattern_is_told_in_words() -> None:
     patterns = re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', json.dumps(SCHEMAS))
 
