@@ -228,6 +228,13 @@ def test_the_command_tells_and_lists_numbers_and_no_names(plant: Plant, tmp_path
     assert specimen.approved(1)["data"]["holder"]["name"] not in done.output
 
 
+def test_without_an_endpoint_it_is_said_that_nobody_is_told_by_itself(plant: Plant) -> None:
+    ends_in(plant, issue(plant, 1), 30)
+
+    assert "no endpoint" in run(plant, "--notify").stderr
+    assert "no endpoint" not in run(plant, "--list").stderr
+
+
 def test_looking_tells_nobody(plant: Plant) -> None:
     number = issue(plant, 1)
     ends_in(plant, number, 30)

@@ -185,6 +185,49 @@ def test_one_that_hangs_delays_a_scrape_for_a_moment_and_is_down(
     assert up.samples[0].value == 1
 
 
+@pytest.mark.parametrize("fails", [True, False], ids=["failed", "answered late"])
+def test_one_that_is_back_is_seen_soon_however_long_it_was_waited_for(
+    monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    monkeypatch.setattr(exporter, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(exporter, "AWAY_SECONDS" if fails else "NEIGHBOUR_SECONDS", 0.05)
+    asked: list[int] = []
+
+    def ask() -> list[Any]:
+        asked.append(1)
+        if len(asked) > 1:
+            return []
+        time.sleep(0.5)  # a fiftieth of the time would be a rest of 25 s
+        if fails:
+            raise StoreUnavailableError("away")
+        return []
+
+    looks = Looks([Look("store", ask, exporter.STORE_UP)])
+    [before] = looks.collect()
+    time.sleep(0.1)
+    [after] = looks.collect()
+
+    assert before.samples[0].value == (0 if fails else 1)
+    assert (after.samples[0].value, len(asked)) == (1, 2)
+
+
+def test_what_is_no_neighbour_rests_as_long_as_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporter, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(exporter, "NEIGHBOUR_SECONDS", 0.0)
+    asked: list[int] = []
+
+    def ask() -> list[Any]:
+        asked.append(1)
+        time.sleep(0.2)
+        return []
+
+    looks = Looks([Look("editions", ask, None)])
+    for _ in range(3):
+        list(looks.collect())
+
+    assert len(asked) == 1
+
+
 def test_it_is_looked_at_no_oftener_than_pays() -> None:
     asked: list[int] = []
 
