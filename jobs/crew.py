@@ -148,6 +148,7 @@ def at_work(
     _fresh(settings.metrics_dir)
     members = members_of(settings, worker=worker)
     if with_door:
+        settings = door.watched(settings)
         members.append(Member("door", door.COMMAND))
     crew = Crew(settings, members, own_logs=own_logs)
     crew.start()

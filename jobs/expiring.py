@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from factory import ending
 from factory.ending import Ending, Thing
 from jobs import callers
+from jobs.callers import KeyView
 from jobs.figures import check_profile
 from storage import endings
 from storage.ledger import expiring as ledger
@@ -52,7 +53,7 @@ def outlook(plant: Plant, within: timedelta, *, profile: str | None = None) -> O
     found = [
         *endings.of_keyring(plant.keyring, folder, now=now),
         *(
-            ending.ending(Thing.ACCESS_KEY, each.key, each.expires, now=now)
+            ending.ending(Thing.ACCESS_KEY, _called(each), each.expires, now=now)
             for each in callers.listed(plant)
             if each.state == ACTIVE
         ),
@@ -63,6 +64,11 @@ def outlook(plant: Plant, within: timedelta, *, profile: str | None = None) -> O
         certificates=tuple(counts),
         things=ending.within(found, within, now=now),
     )
+
+
+def _called(key: KeyView) -> str:
+    """As the metric and its alert call it, and which of several it is."""
+    return f"{key.source} {key.label} {key.key}"
 
 
 def listed(plant: Plant, within: timedelta, *, profile: str | None = None) -> Iterator[Expiring]:

@@ -27,7 +27,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from factory.errors import FactoryError
 from factory.model import BatchState, ItemState, Queue
 from jobs import broker as brokers
-from jobs import crew
+from jobs import crew, door
 from jobs.broker import broker_edge
 from jobs.bulk.scopes import SCOPES
 from storage.keyring import OFD
@@ -76,6 +76,7 @@ BUILD = Family("factory_build_info", "Which version runs", ("version", "python")
 LEDGER_UP = Family("factory_ledger_up", "Whether the ledger answers")
 STORE_UP = Family("factory_store_up", "Whether the store answers and has the bucket")
 BROKER_UP = Family("factory_broker_up", "Whether the broker answers")
+HTTP_UP = Family("factory_http_up", "Whether the HTTP interface answers, where it is watched")
 BROKER_MEMORY = Family("factory_broker_memory_bytes", "Memory the broker uses")
 CLOCK_SKEW = Family("factory_clock_skew_seconds", "This host's clock minus the database's")
 DEPTH = Family("factory_queue_depth", "Chunks not finished", ("queue",))
@@ -131,7 +132,7 @@ WORKERS = Family("factory_workers", "Worker processes that run", ("queue",))
 
 #: as they stand in docs/metrics.md
 FAMILIES = (
-    LEDGER_UP, STORE_UP, BROKER_UP, BROKER_MEMORY, CLOCK_SKEW, DEPTH, OLDEST,
+    LEDGER_UP, STORE_UP, BROKER_UP, HTTP_UP, BROKER_MEMORY, CLOCK_SKEW, DEPTH, OLDEST,
     BATCHES, BATCH_ITEMS, BATCH_PROGRESS, BATCH_RATE, BATCH_ETA, BATCH_IDLE, BATCH_BRAKED,
     HELD, EDITIONS, OUTBOX, OUTBOX_OLDEST, SIGNER_PENDING,
     NOTICES, NOTICES_OLDEST, NOTICES_FAILED, ENDPOINTS,
@@ -205,8 +206,10 @@ class Looks:
 
 def looks_of(plant: Plant) -> Looks:
     """All that one host looks at."""
+    watched = plant.settings.http_watch_url
     return Looks(
         [
+            *([Look("http", lambda: _of_http(watched), HTTP_UP)] if watched else []),
             Look("ledger", lambda: of_ledger(plant), LEDGER_UP),
             Look("editions", lambda: _of_editions(plant), None),
             Look("store", lambda: _of_store(plant), STORE_UP),
@@ -219,9 +222,15 @@ def looks_of(plant: Plant) -> Looks:
 
 def registry(plant: Plant) -> CollectorRegistry:
     """Everything one host exports: its processes' files, and what it looks at."""
+    found = counted()
+    found.register(looks_of(plant))
+    return found
+
+
+def counted() -> CollectorRegistry:
+    """What the processes that share ``PROMETHEUS_MULTIPROC_DIR`` have counted and timed."""
     found = CollectorRegistry()
     multiprocess.MultiProcessCollector(found)  # type: ignore[no-untyped-call]
-    found.register(looks_of(plant))
     return found
 
 
@@ -305,6 +314,11 @@ def _of_broker(plant: Plant) -> list[Metric]:
     with broker_edge(), brokers.client(plant.settings) as client:
         said: Any = client.info("memory")
     return [BROKER_MEMORY.alone(said["used_memory"])]
+
+
+def _of_http(url: str) -> list[Metric]:
+    door.knock(url)
+    return []
 
 
 def _of_keyring(plant: Plant) -> list[Metric]:

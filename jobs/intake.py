@@ -64,6 +64,7 @@ class Outcome:
     standing: of the registration now, in Chinese.
     reason:   why it is held.
     notes:    what else there is to say; nothing waits because of it.
+    correlation: in each log line and notice of what follows from it.
     """
 
     status: Status
@@ -78,6 +79,7 @@ class Outcome:
     hold: int | None = None
     reason: str = ""
     notes: tuple[str, ...] = ()
+    correlation: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,9 @@ def submit(plant: Plant, raw: bytes, *, who: str, asker: Asker = COUNTER) -> Out
     Never raises for what the event says.  StoreUnavailableError: nothing could be stored.
     """
     ready = _ready(plant, raw, asker)
-    return ready if isinstance(ready, Outcome) else take(plant, ready, who=who)
+    outcome = ready if isinstance(ready, Outcome) else take(plant, ready, who=who)
+    plant.metrics.handed_in(outcome.status)
+    return outcome
 
 
 def take(plant: Plant, ready: Ready, *, who: str) -> Outcome:
@@ -392,7 +396,8 @@ def _settle(
             orders.note_collectable(tx, inbox_id)
     status = Status.ACCEPTED if entered.hold is None else Status.HELD
     inbox.settle(tx, inbox_id, status.value, stored(entered))
-    log.info("event entered", inbox=inbox_id, outcome=status.value)
+    held = holds.get(tx, entered.hold) if entered.hold is not None else None
+    _tell(inbox_id, status, held)
     return Outcome(
         status=status,
         source=event.source,
@@ -402,9 +407,16 @@ def _settle(
         application=entered.application,
         batch=entered.batch,
         hold=entered.hold,
-        reason=holds.get(tx, entered.hold).detail if entered.hold is not None else "",
+        reason=held.detail if held else "",
         notes=entered.notes,
+        correlation=tx.correlation,
     )
+
+
+def _tell(inbox_id: int, status: Status, held: holds.Held | None) -> None:
+    """One line an event; a reason is a closed word."""
+    why = {"hold": held.id, "reason": held.reason} if held else {}
+    log.info("event entered", inbox=inbox_id, outcome=status.value, **why)
 
 
 def _makes_on_collection(plant: Plant, tx: Tx, event: Event) -> bool:

@@ -32,6 +32,9 @@ TRIES = (1, 2, 3, 5, 8, 13, 21, 34, 60)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "other"  #: whatever is of no closed set
 
+EVENTS = Counter(
+    "factory_events_total", "Events handed in over HTTP, by what became of them", ["outcome"]
+)
 DOCUMENTS = Counter(
     "factory_documents_total",
     "Documents by what became of them",
@@ -138,7 +141,7 @@ HEARTBEAT = Gauge(
 
 #: as they stand in docs/metrics.md
 INSTRUMENTS = (
-    DOCUMENTS, COLLECTABLE, STAGE_SECONDS, STAGE_CPU_SECONDS, ATTEMPTS, REFUSED, TRANSIENT,
+    EVENTS, DOCUMENTS, COLLECTABLE, STAGE_SECONDS, STAGE_CPU_SECONDS, ATTEMPTS, REFUSED, TRANSIENT,
     DRAWN, PRESSES_STOPPED, HANDOVERS, SELF_CHECKS, COLLISIONS,
     SIGNATURES, SIGNER_SECONDS, STORE_REQUESTS, STORE_SECONDS, STORE_BYTES,
     TRANSACTIONS, TRANSACTION_SECONDS,
@@ -149,6 +152,7 @@ OK = "ok"
 UNABLE, STOPPED = "unable", "stopped"
 PRESS, REFERENCE = "press", "reference"
 OPERATIONS = ("put", "put_all", "get", "head")
+TAKEN = ("accepted", "held", "duplicate", "refused")
 DELIVERED = ("delivered", "again", "failed", "aside")
 ASKED_BY = ("code", "number", "digest", "file")
 
@@ -167,6 +171,10 @@ class Metrics:
         """One chunk went through one stage."""
         STAGE_SECONDS.labels(stage).observe(seconds)
         STAGE_CPU_SECONDS.labels(stage).inc(cpu_seconds)
+
+    def handed_in(self, outcome: str) -> None:
+        """An event was taken, held, known already or refused."""
+        EVENTS.labels(outcome).inc()
 
     def drawn(self, works: Iterable[Work]) -> None:
         """These files were drawn; those that nobody of ours seals do not count."""
@@ -245,6 +253,7 @@ def begin_at_zero(profiles: Sequence[str]) -> None:
     away = ("store_unavailable", "settings")
     formats, certificate = tuple(Format), (Kind.CERTIFICATE.value,)
     beginning: Sequence[tuple[Counter | Histogram, Sequence[Sequence[str]]]] = (
+        (EVENTS, (TAKEN,)),
         (COLLECTABLE, (profiles,)),
         (DOCUMENTS, (certificate, profiles, formats, ("made",))),
         (DOCUMENTS, (certificate, profiles, ("-",), ("held",))),

@@ -296,6 +296,21 @@ class Settings:
         "How long a request's head may take, and its body; how long a client may take nothing of"
         " an answer, or ask nothing",
     )
+    http_metrics_port: int = setting(
+        whole(0, PORT_MOST),
+        "0",
+        "Port of `/metrics` of a `serve` that runs where no workers do, on"
+        " `FACTORY_METRICS_HOST`; 0: none, the exporter of this host's workers counts it in",
+        example="9465",
+        shown="none",
+    )
+    http_watch_url: str = setting(
+        url("http", "https", empty=True),
+        "",
+        "The HTTP interface's `/livez` as workers reach it: `/metrics` says whether it answers",
+        example="http://portal:8480/livez",
+        shown="none; under `up` its own",
+    )
     collection_link_seconds: int = setting(
         whole(1, 86_400), "600", "Life of a link by which a holder collects"
     )

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import uvicorn
 from h11 import LocalProtocolError
+from prometheus_client import start_http_server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from jobs import logs, opening
+from jobs import exporter, logs, opening
 from jobs.settings import Settings
 from jobs.wiring import plant_of
 from portal.app import served
@@ -114,6 +115,10 @@ def app() -> ASGIApp:
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; what is being answered then is answered."""
     _allow_files()
+    if settings.http_metrics_port:
+        start_http_server(
+            settings.http_metrics_port, addr=settings.metrics_host, registry=exporter.counted()
+        )
     uvicorn.run(
         "portal.serving:app",
         factory=True,

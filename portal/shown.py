@@ -60,6 +60,9 @@ class OutcomeShown(Shown):
     problems: list[FaultShown]
     fault: str = Field(description="A closed word for why a signature is not taken.")
     notes: list[str]
+    correlation: str = Field(
+        description="In each log line and notice of what follows; empty where nothing does."
+    )
 
     @classmethod
     def of(cls, place: int, outcome: Outcome) -> OutcomeShown:
@@ -77,6 +80,7 @@ class OutcomeShown(Shown):
             problems=[FaultShown(field=field, rule=rule) for field, rule in outcome.problems],
             fault=outcome.fault,
             notes=list(outcome.notes),
+            correlation=outcome.correlation,
         )
 
 

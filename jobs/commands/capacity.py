@@ -131,19 +131,23 @@ def _in_time(told: InTime, found: Plan) -> str:
 
 
 def _workers(count: int) -> str:
-    return "1 worker" if count == 1 else f"{count} workers"
+    return _counted(count, "worker")
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'s' * (count != 1)}"
 
 
 def _rests_on(found: Plan) -> Iterator[str]:
     if found.basis is Basis.MEASURED:
         yield (
-            f"rests on bulk events of the last seven days ({found.figures} figures), taken to have"
+            f"rests on bulk events of the last seven days ({_counted(found.figures, 'figure')}), taken to have"
             f" had the workers that the settings name today; signer, store and ledger are in that"
             " pace: --measure tells them apart"
         )
         return
     yield (
-        f"rests on {found.certificates} certificates made here just now ({found.figures} chunks,"
+        f"rests on {found.certificates} certificates made here just now ({_counted(found.figures, 'chunk')},"
         f" test key {found.key}); the store that was measured is {found.store}"
     )
     shares = ", ".join(f"{stage} {share:.0%}" for stage, share in found.stages.items())

@@ -83,7 +83,11 @@ class Composed:
         here = {"FACTORY_DATA_DIR": str(self.stage.folder / "data" / name)}
         for key in ("FACTORY_HTTP_HOST", "FACTORY_METRICS_HOST"):
             here |= {key: LOOPBACK} if key in own else {}
-        for key, port in (("FACTORY_HTTP_PORT", "portal"), ("FACTORY_METRICS_PORT", name)):
+        for key, port in (
+            ("FACTORY_HTTP_PORT", "portal"),
+            ("FACTORY_METRICS_PORT", name),
+            ("FACTORY_HTTP_METRICS_PORT", "figures"),
+        ):
             here |= {key: str(self.ports[port])} if key in own else {}
         return image_environment() | own | here
 
@@ -132,7 +136,18 @@ def running(
         if program(name) is None:
             absent(f"{name}: make setup-test")
     folder = tmp_path_factory.mktemp("composed")
-    names = ("portal", *WORKERS, "gate", "plain", "valkey", "store", "master", "volume", "filer")
+    names = (
+        "portal",
+        "figures",
+        *WORKERS,
+        "gate",
+        "plain",
+        "valkey",
+        "store",
+        "master",
+        "volume",
+        "filer",
+    )
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     shape = composed(trial=True, PUBLIC_URL=f"https://localhost:{ports['gate']}")
     stage = Stage(folder=folder, product=product)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import insert, update
+from structlog.testing import capture_logs
 
 from factory import specimen
 from factory.courses import Case, course
@@ -353,6 +356,40 @@ def test_a_chunk_counts_its_documents_its_drawing_and_its_claims(
     assert counted("factory_chunk_attempts_sum") == counted("factory_chunk_attempts_count") == 1
     assert counted("factory_duplicate_deliveries_total") == 1
     assert counted("factory_self_check_failures_total") == 0
+
+
+def test_an_event_counts_by_what_became_of_it(plant: Plant, counted: Counted) -> None:
+    event = specimen.approved(1)
+
+    for given in (event, event, event | {"specversion": "9"}):
+        submit(plant, given)
+
+    assert counted("factory_events_total", outcome="accepted") == 1
+    assert counted("factory_events_total", outcome="duplicate") == 1
+    assert counted("factory_events_total", outcome="refused") == 1
+
+
+def test_a_rehearsed_event_counts_nothing(plant: Plant, counted: Counted) -> None:
+    raw = json.dumps(specimen.approved(1)).encode()
+
+    intake.rehearse(plant, [raw], who=WHO)
+
+    assert counted("factory_events_total") == 0
+
+
+def test_what_is_held_at_intake_counts_and_leaves_a_line_with_its_reason(
+    plant: Plant, counted: Counted
+) -> None:
+    event = specimen.approved(1)
+    event["data"]["photo"] = {"content": b64encode(b"no picture").decode()}
+
+    with capture_logs() as lines:
+        outcome = submit(plant, event)
+
+    assert counted("factory_events_total", outcome="held") == 1
+    [line] = [each for each in lines if each["event"] == "event entered"]
+    assert (line["outcome"], line["hold"], line["reason"]) == ("held", outcome.hold, "picture")
+    assert outcome.correlation
 
 
 def test_a_file_that_does_not_verify_counts_once_and_is_held(

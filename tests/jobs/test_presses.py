@@ -54,6 +54,11 @@ def drawn(by: str) -> float:
     return REGISTRY.get_sample_value("factory_drawn_total", labels) or 0.0
 
 
+def handed_over(reason: str) -> float:
+    labels = {"format": "pdf", "reason": reason}
+    return REGISTRY.get_sample_value("factory_press_handovers_total", labels) or 0.0
+
+
 def stopped() -> float:
     return REGISTRY.get_sample_value("factory_presses_stopped_total", {"format": "pdf"}) or 0.0
 
@@ -168,6 +173,18 @@ def test_one_wrong_file_stops_the_template_and_the_reference_makes_them_all(
     assert at(plant, batch).done == STAFF
     assert counted.since == (STAFF - 1, 1 + STAFF - 1, 1)
     assert verdicts(plant) == {VerdictWord.VALID}
+
+
+def test_what_a_stopped_template_hands_over_is_counted_by_the_reason(
+    plant: Plant, spoil: Callable[[Callable[[bytes], bytes]], None]
+) -> None:
+    before = handed_over("stopped"), handed_over("unable")
+    spoil(lambda data: data + b"\n")
+
+    renamed(plant)
+    produce(plant)
+
+    assert (handed_over("stopped"), handed_over("unable")) == (before[0] + STAFF - 1, before[1])
 
 
 def test_a_stopped_template_is_not_tried_again(

@@ -40,12 +40,15 @@ def door(
         http_rate=MANY,
         http_failures=MANY,
         http_visits=MANY,
+        http_metrics_port=free_port(),
     )
     with plant.ledger.write(WHO) as tx:
         for source, profiles in GRANTS.items():
             for profile in profiles:
                 inbox.grant(tx, source, profile)
-    log, env = folder / "door.log", dict(os.environ) | plant.settings.to_env()
+    plant.settings.metrics_dir.mkdir()
+    counters = {"PROMETHEUS_MULTIPROC_DIR": str(plant.settings.metrics_dir)}
+    log, env = folder / "door.log", dict(os.environ) | plant.settings.to_env() | counters
     with log.open("wb") as stderr, subprocess.Popen(served.COMMAND, env=env, stderr=stderr) as run:
         try:
             served.wait_until_open(plant.settings)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs.embedded import Embedded, serving
+from jobs.servers import LOOPBACK, free_port
 from jobs.settings import Settings
 from tests.conftest import Postgres
 from tests.jobs.bulking import COMING, version_text
@@ -56,6 +57,7 @@ def works(
     profiles = folder / "profiles"
     profiles.mkdir()
     (profiles / f"{WRONG}.toml").write_text(version_text(WRONG), "utf-8")
+    port = free_port()
     with at_work(
         servers,
         folder,
@@ -68,6 +70,8 @@ def works(
         NOTIFY_ASIDE_FAILURES="3",
         NOTIFY_ASIDE_SECONDS="0",
         NOTIFY_PAUSE_SECONDS="1",
+        HTTP_PORT=str(port),
+        HTTP_WATCH_URL=f"http://{LOOPBACK}:{port}/livez",
     ) as running:
         yield running
 

@@ -24,6 +24,7 @@ from tests.jobs.bulking import COST_ENGINEER
 from tests.jobs.faults.works import Works, at_work, wait_for
 from tests.plants import PROFILE
 from tests.runbooks.books import METRICS_ADDRESS, ROOT
+from tests.runbooks.doors import Door
 from tests.runbooks.test_runbooks import AUTHORITY, SEAL_DAYS, approved, firm, issued
 
 PROMETHEUS = ROOT / "grafana" / "prometheus"
@@ -89,14 +90,34 @@ class Watch:
 def works(servers: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Works]:
     """A factory with two workers for bulk events, so that there is one when the other dies."""
     folder = tmp_path_factory.mktemp("works")
-    keys = str(folder / "keyring")
-    with at_work(servers, folder, KEYRING_DIR=keys, BULK_WORKERS="2") as running:
+    keys, port = str(folder / "keyring"), free_port()
+    watched = f"http://{LOOPBACK}:{port}/livez"
+    with at_work(
+        servers,
+        folder,
+        KEYRING_DIR=keys,
+        BULK_WORKERS="2",
+        HTTP_PORT=str(port),
+        HTTP_WATCH_URL=watched,
+    ) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
+def opened(works: Works) -> Iterator[Door]:
+    """The HTTP interface of that factory."""
+    door = Door(works)
+    door.open()
+    yield door
+    door.close()
+
+
+@pytest.fixture(scope="module")
 def watch(
-    works: Works, tmp_path_factory: pytest.TempPathFactory, absent: Callable[[str], None]
+    works: Works,
+    opened: Door,
+    tmp_path_factory: pytest.TempPathFactory,
+    absent: Callable[[str], None],
 ) -> Iterator[Watch]:
     if shutil.which("prometheus") is None:
         absent("prometheus: apt-get install prometheus")
@@ -180,6 +201,15 @@ def test_a_store_that_is_away_is_told_of_once_and_not_what_waits_for_it(
         works.servers.store.start()
 
     works.settle()
+    watch.until_calm()
+
+
+def test_a_door_that_is_shut_is_told_of(watch: Watch, opened: Door) -> None:
+    opened.close()
+
+    watch.until(("FactoryHttpDown", "page"))
+
+    opened.open()
     watch.until_calm()
 
 

@@ -36,6 +36,7 @@ from tests.plants import PROFILE, on_server
 from tests.receiving import Receiver
 from tests.runbooks.books import ROOT, RUNBOOKS, SECTIONS, comes_in, paths, queries, sections
 from tests.runbooks.conftest import WRONG, Opened
+from tests.runbooks.doors import Door
 
 SEEDS, FIRMS = count(1), count(1)
 METRIC, HISTOGRAM = re.compile(r"\bfactory_[a-z_]+\b"), re.compile("_(bucket|sum|count)$")
@@ -345,7 +346,7 @@ def test_oldest_message(works: Works, open_book: Opened, asleep: Callable[[str],
 
 def test_workers_restarting(works: Works, open_book: Opened) -> None:
     with works.plant.ledger.read() as tx:
-        newest = int(tx.run(select(func.max(t.production_order.c.id))).scalar_one())
+        newest = tx.run(select(func.max(t.production_order.c.id))).scalar_one() or 0
     poison = works.drill("poison", Poison(orders=tuple(range(newest + 1, newest + 20))))
     number = approved(works)
     book = open_book(
@@ -371,6 +372,20 @@ def test_outbox_stuck(works: Works, open_book: Opened, asleep: Callable[[str], N
     book.follow("Mend")
 
     book.follow("Afterwards")
+
+
+def test_http_failing(works: Works, open_book: Opened) -> None:
+    shut, book = Door(works), open_book("http-failing", works.settings)
+
+    book.follow("Look")
+    shut.open()
+    try:
+        book.follow("Mend")
+        wait_for(lambda: works.metric("factory_http_up") == 1, "the exporter sees it")
+
+        book.follow("Afterwards")
+    finally:
+        shut.close()
 
 
 def test_exporter_absent(works: Works, open_book: Opened, asleep: Callable[[str], None]) -> None:
