@@ -141,14 +141,15 @@ def _counted(count: int, thing: str) -> str:
 def _rests_on(found: Plan) -> Iterator[str]:
     if found.basis is Basis.MEASURED:
         yield (
-            f"rests on bulk events of the last seven days ({_counted(found.figures, 'figure')}), taken to have"
-            f" had the workers that the settings name today; signer, store and ledger are in that"
-            " pace: --measure tells them apart"
+            f"rests on bulk events of the last seven days ({_counted(found.figures, 'figure')}),"
+            " taken to have had the workers that the settings name today; signer, store and ledger"
+            " are in that pace: --measure tells them apart"
         )
         return
     yield (
-        f"rests on {found.certificates} certificates made here just now ({_counted(found.figures, 'chunk')},"
-        f" test key {found.key}); the store that was measured is {found.store}"
+        f"rests on {found.certificates} certificates made here just now"
+        f" ({_counted(found.figures, 'chunk')}, test key {found.key});"
+        f" the store that was measured is {found.store}"
     )
     shares = ", ".join(f"{stage} {share:.0%}" for stage, share in found.stages.items())
     yield f"a worker's time: {shares}"

@@ -232,17 +232,25 @@ def test_prometheus_takes_its_configuration_and_every_file_of_rules(
     assert files and f"{len(files)} rule files found" in done.stdout
 
 
-def test_every_place_with_workers_is_scraped_by_name() -> None:
+def test_every_place_that_exports_is_scraped_by_name_at_its_port() -> None:
     text = (DEPLOY / "compose" / "prometheus.yml").read_text("utf-8")
-    [names] = re.findall(r"names: \[(.*)\]", text)
-
-    exporting = {
-        name
-        for name, service in ours(composed()).items()
-        if "FACTORY_METRICS_HOST" in service["environment"]
+    scraped = {
+        (name, port)
+        for names, port in re.findall(r"names: \[(.*)\]\n.*\n\s*port: (\d+)", text)
+        for name in names.split(", ")
     }
 
-    assert set(names.split(", ")) == exporting == set(WORKERS)
+    said = {name: each["environment"] for name, each in ours(composed()).items()}
+    exporting = {
+        (name, env[port])
+        for name, env in said.items()
+        for port in ("FACTORY_METRICS_PORT", "FACTORY_HTTP_METRICS_PORT")
+        if port in env
+    }
+
+    assert scraped == exporting
+    assert {name for name, _ in exporting} == {"portal", *WORKERS}
+    assert {said[name]["FACTORY_METRICS_HOST"] for name, _ in exporting} == {"0.0.0.0"}  # noqa: S104
 
 
 @pytest.fixture

@@ -208,6 +208,16 @@ def test_an_access_key_that_was_revoked_is_nothing_to_mend(plant: Plant) -> None
     assert Thing.ACCESS_KEY not in things(plant, 90)
 
 
+def test_an_access_key_is_called_as_its_alert_calls_it_and_by_its_id(plant: Plant) -> None:
+    key = callers.issue(plant, SOURCE, days=10, label="portal", who=WHO).kept.key
+
+    found = expiring.outlook(plant, timedelta(days=90)).things
+
+    assert [each.name for each in found if each.thing is Thing.ACCESS_KEY] == [
+        f"{SOURCE} portal {key}"
+    ]
+
+
 # --- the command ------------------------------------------------------------------------------
 
 
