@@ -9,6 +9,7 @@ from jobs.commands.access_keys import keys_issue, keys_issued, keys_revoke
 from jobs.commands.operators import operators_group
 from jobs.commands.options import json_option
 from jobs.commands.output import print_json, print_table
+from jobs.commands.sealed import keys_sealed
 from jobs.commands.seals import import_seal, show_seal
 from storage import answer_key
 
@@ -45,6 +46,7 @@ def create_answers() -> None:
 
 keys_group.add_command(import_seal)
 keys_group.add_command(show_seal)
+keys_group.add_command(keys_sealed)
 keys_group.add_command(operators_group)
 keys_group.add_command(keys_issue)
 keys_group.add_command(keys_issued)
