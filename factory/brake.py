@@ -8,9 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-#: Failures of ours, or names that the preview found printable: one is enough.
+#: Failures of ours, names that the preview found printable, another seal: one is enough.
 AT_ONCE = frozenset(
-    {"self_check", "second_reading", "lint", "unprintable", "character", "digest_mismatch"}
+    {
+        "self_check",
+        "second_reading",
+        "lint",
+        "unprintable",
+        "character",
+        "digest_mismatch",
+        "seal_changed",
+    }
 )
 
 

@@ -132,6 +132,10 @@ class UnknownSealError(SealRefusedError):
     """A seal of a version or algorithm unknown here: it cannot be judged, so it never counts."""
 
 
+class SealChangedError(PermanentError):
+    """A batch began with another seal: it does not go on under this one."""
+
+
 class SealDeclinedError(SealRefusedError):
     """An outside seal service (签章服务) will not seal this document."""
 
@@ -245,6 +249,7 @@ REASONS: dict[type[FactoryError], str] = {
     PressUnableError: "press_unable",
     SealRefusedError: "seal_refused",
     UnknownSealError: "seal_unknown",
+    SealChangedError: "seal_changed",
     SealDeclinedError: "seal_declined",
     SealOverdueError: "seal_overdue",
     SignatureRefusedError: "signature_refused",

@@ -7,7 +7,7 @@ sees to it that a chunk is recorded once.  Nothing here draws a number or reads 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from factory import verify
-from factory.errors import FactoryError, PressUnableError, SelfCheckError
+from factory.errors import FactoryError, PressUnableError, SealChangedError, SelfCheckError
 from factory.kinds.stored import twin
 from factory.making import Identity
 from factory.model import ChunkId, Format, Order, OrderId, Queue
@@ -111,6 +111,7 @@ def _works(plant: Plant, claim: Claim, tally: Tally) -> list[Work]:
     for (identity, formats), orders in _by_seals(claim.orders).items():
         try:
             seals = {fmt: _seal(plant, identity, fmt) for fmt in formats}
+            _hold_to(claim, orders, seals)
         except FactoryError as error:
             tally.stop([order.id for order in orders], error)
         else:
@@ -120,6 +121,21 @@ def _works(plant: Plant, claim: Claim, tally: Tally) -> list[Work]:
                 for fmt, seal in seals.items()
             ]
     return works
+
+
+def _hold_to(
+    claim: Claim, orders: Iterable[Order], seals: Mapping[Format, Identity | None]
+) -> None:
+    """SealChangedError: the batch began with another seal."""
+    for profile in {order.profile for order in orders} if claim.seals else ():
+        for fmt, seal in seals.items():
+            began = claim.seals.get((profile, fmt))
+            if seal is not None and began not in (None, _fingerprint(seal)):
+                raise SealChangedError(
+                    f"the {fmt} seal {seal.name} has another certificate than the one that the"
+                    " batch began with: cancel what is left of it and plan it anew, or put"
+                    " the former seal back and retry"
+                )
 
 
 def _by_seals(orders: Iterable[Order]) -> dict[tuple[str | None, tuple[Format, ...]], list[Order]]:

@@ -112,6 +112,7 @@ HELD: Mapping[str, str] = MappingProxyType(
         "second_reading": "复读结果不一致",
         "seal_refused": "印章不可用",
         "seal_unknown": "印章版本未知",
+        "seal_changed": "批次进行中印章已更换",
         "sealed_data": "加密数据无法打开",
         "store_unavailable": "存储无响应",
         "key_busy": "签章设备无响应",

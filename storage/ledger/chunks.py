@@ -40,7 +40,11 @@ CLOSE = HELD.values(state=ChunkState.CLOSED.value, lease_until=None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A chunk in hand: what is left of it to do, until when, and the fence to record with."""
+    """A chunk in hand: what is left of it to do, until when, and the fence to record with.
+
+    seals: (profile, format) -> SHA-256 of the certificate that the first ones of its batch were
+           sealed with, which it is held to.
+    """
 
     id: ChunkId
     fence: int
@@ -52,6 +56,7 @@ class Claim:
     releases: int
     correlation: str
     orders: tuple[Order, ...] = field(repr=False)
+    seals: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def claim(tx: Tx, chunk: ChunkId, *, lease: timedelta, max_deaths: int) -> Claim | None:
@@ -73,6 +78,7 @@ def claim(tx: Tx, chunk: ChunkId, *, lease: timedelta, max_deaths: int) -> Claim
         releases=row.released,
         correlation=row.correlation_id,
         orders=_open_orders(tx, chunk),
+        seals=_seals(tx, row.batch_id) if row.batch_id is not None and not row.canary else {},
     )
 
 
@@ -199,6 +205,27 @@ def _move(tx: Tx, order_ids: Sequence[int], row: Row[Any]) -> None:
         .values(chunk_id=chunk)
     )
     outbox.ring_chunks(tx, queue, [chunk], correlation=row.correlation_id)
+
+
+def _seals(tx: Tx, batch: int) -> Mapping[tuple[str, str], str]:
+    """With which certificates the first ones of the batch were sealed."""
+    rows = tx.run(_first_files(), {"batch": batch})
+    return {(row.profile, row.format): row.signing_cert_sha256 for row in rows}
+
+
+@cache
+def _first_files() -> Executable:
+    o, f = t.production_order.c, t.file.c
+    return (
+        select(f.profile, f.format, f.signing_cert_sha256)
+        .join(t.production_order, o.id == f.order_id)
+        .join(t.chunk, t.chunk.c.id == o.chunk_id)
+        .where(
+            t.chunk.c.batch_id == bindparam("batch"),
+            t.chunk.c.canary,
+            f.signing_cert_sha256.is_not(None),
+        )
+    )
 
 
 def _open_orders(tx: Tx, chunk: ChunkId) -> tuple[Order, ...]:

@@ -1,9 +1,11 @@
 """The first certificates of a batch, on the real line: held unless anybody finds them valid."""
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from factory import specimen
 from factory.model import BatchId, BatchState, ChunkId
@@ -11,10 +13,13 @@ from jobs import desk, line
 from jobs.bulk import steering, steps
 from jobs.settings import Settings
 from jobs.wiring import Plant
+from storage import tables as t
+from storage.keyring import create_test_keyring
 from tests.jobs.bulking import at, rename_to, started
-from tests.plants import WHO, new_plant, open_chunks, submit
+from tests.plants import PROFILE, WHO, new_plant, open_chunks, submit
 from tests.telling import whole_factory
 
+AUTHORITY = "上海市住房和城乡建设管理委员会"
 NEW = "上海示例建设集团股份有限公司"
 
 
@@ -89,3 +94,82 @@ def give_roots_back(plant: Plant) -> None:
     roots = plant.settings.keyring_dir / "roots"
     shutil.rmtree(roots)
     shutil.copytree(roots.with_name("roots-kept"), roots)
+
+
+def reseal(plant: Plant) -> Plant:
+    """The same plant with another seal under the same name; as read anew."""
+    home = plant.settings.keyring_dir / "identities" / PROFILE
+    now = datetime.now(UTC)
+    other = plant.settings.data_dir / "other-keys"
+    create_test_keyring(
+        other, identities={PROFILE: AUTHORITY}, now=now, draw_seal=lambda _: seal_picture(home)
+    )
+    home.rename(home.with_name("kept"))
+    shutil.copytree(other / "identities" / PROFILE, home)
+    for root in (other / "roots").glob("*.pem"):
+        shutil.copy(root, plant.settings.keyring_dir / "roots" / f"new-{root.name}")
+    return Plant(plant.settings)
+
+
+def seal_picture(home: Path) -> bytes:
+    return (home / "seal.png").read_bytes()
+
+
+def sealed_with(plant: Plant, batch: BatchId) -> set[str]:
+    """The certificates that sealed what a batch has made."""
+    o, f = t.production_order.c, t.file.c
+    with plant.ledger.read() as tx:
+        wanted = select(f.signing_cert_sha256).join(t.production_order, o.id == f.order_id)
+        return set(tx.run(wanted.where(o.batch_id == batch)).scalars())
+
+
+def test_a_batch_does_not_go_on_under_another_seal_than_it_began_with(plant: Plant) -> None:
+    batch = renamed(plant)
+    produce(plant)
+    steps.advance(plant, batch)
+    other = reseal(plant)
+
+    produce(other)
+
+    found = at(other, batch)
+    [held] = desk.open_holds(other)
+    assert (held.reason, found.state, found.done) == ("seal_changed", BatchState.STOPPED, 1)
+    assert "cancel what is left" in held.detail
+    assert len(sealed_with(other, batch)) == 1
+
+
+def test_it_goes_on_once_the_former_seal_is_back(plant: Plant) -> None:
+    batch = renamed(plant)
+    produce(plant)
+    steps.advance(plant, batch)
+    produce(reseal(plant))
+    home = plant.settings.keyring_dir / "identities" / PROFILE
+    shutil.rmtree(home)
+    home.with_name("kept").rename(home)
+    back = Plant(plant.settings)
+
+    steering.retry_failed(back, batch, who=WHO, why="the seal was put back")
+    for _ in range(5):
+        steps.advance(back, batch)
+        produce(back)
+
+    assert (at(back, batch).state, at(back, batch).done) == (BatchState.COMPLETED, 2)
+    assert len(sealed_with(back, batch)) == 1
+
+
+def test_the_next_batch_begins_with_the_new_seal(plant: Plant) -> None:
+    before = renamed(plant)
+    produce(plant)
+    steps.advance(plant, before)
+    produce(plant)
+    other = reseal(plant)
+
+    batch = started(
+        other, rename_to("上海示例第三建设有限公司", NEW) | {"source": "urn:certfactory:operations"}
+    )
+    for _ in range(5):
+        produce(other)
+        steps.advance(other, batch)
+
+    assert at(other, batch).done == 2
+    assert sealed_with(other, batch).isdisjoint(sealed_with(other, before))
