@@ -6,7 +6,7 @@ identities/<name>/identity.toml width of the seal's picture, whether it is a tes
                   signing.pem   signing certificate
                   chain.pem     its issuers, the nearest first
                   key.p8        encrypted PKCS#8, opened with
-                  passphrase    unless a passphrase file is given
+                  passphrase    unless a passphrase file or descriptor is given
                   seal.png      the seal's picture
                   ofd/          the seal that OFD gets, see ofd_seals.py; one of both is enough
 issuers/*.pem                   CAs between the roots and OFD seals, which are not in the files;
@@ -17,7 +17,9 @@ answers.p8                      signs answers of the verification pages, see ans
 operators/<name>.json           who approves, and by which tokens, see operators.py
 
 ``pkcs12 = "seal.p12"`` in identity.toml names a PKCS#12 file in place of signing.pem, chain.pem
-and key.p8.  master.json, keys and passphrases must be closed to others (mode 0600 or 0640).
+and key.p8; a table ``[pkcs11]`` names a key in a PKCS#11 token in place of key.p8 and passphrase,
+see token_key.py.  master.json, keys, passphrases and PINs must be closed to others (mode 0600 or
+0640).
 """
 
 from __future__ import annotations
@@ -35,16 +37,26 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from factory.errors import SettingsError
+from factory.errors import ConflictError, SettingsError
 from factory.model import Format
 from factory.parties import Algorithm
 from factory.seals.keys import algorithm_of, fingerprint
 from factory.seals.signer import SealIdentity, SesIdentity
-from factory.seals.soft import SoftKey, SoftSigner
-from storage import answer_key, keyfiles, ofd_seals, outside, testca
-from storage.keyfiles import KeyFile
+from factory.seals.soft import SoftKey
+from storage import (
+    answer_key,
+    key_sources,
+    keyfiles,
+    ofd_seals,
+    outside,
+    passphrases,
+    pdf_seals,
+    testca,
+)
+from storage.key_sources import Opened
 from storage.operators import Operators
 from storage.sealed import KEY_BYTES, MasterKeys
+from storage.token_key import TokenKey
 
 SEAL_WIDTH_MM = 42.0  #: of a round seal of a government body
 WIDEST_MM = 100.0
@@ -65,12 +77,14 @@ class IdentitySummary:
     not_after: datetime  #: the end of its certificate, and of an OFD seal itself
     fingerprint: str  #: SHA-256 of the certificate, hex
     test: bool
+    held: str  #: where its key is: a file, a token, a service
 
 
 class Keyring:
     """A folder of keys; each is read once.
 
-    passphrase_file: opens every key.p8, instead of the passphrase beside it.
+    passphrase_file: a file or descriptor (see passphrases) that opens every key.p8, instead of the
+                     passphrase beside it.
     """
 
     def __init__(self, folder: Path, *, passphrase_file: Path | None = None) -> None:
@@ -88,8 +102,6 @@ class Keyring:
         if not _seals_pdf(home):
             raise SettingsError(f"the keyring has no seal for PDF of {name}, only one for OFD")
         about, opened = keyfiles.settings(home / "identity.toml"), self._opened(name)
-        signer = SoftSigner(opened.key)
-        keyfiles.prove(signer, opened.signing_cert, name)
         keyfiles.prove_chain(opened.signing_cert, opened.chain, name)
         return SealIdentity(
             name=name,
@@ -97,7 +109,7 @@ class Keyring:
             chain=opened.chain,
             picture=keyfiles.read(home / "seal.png"),
             width_mm=_width_mm(about, name),
-            signer=signer,
+            signer=opened.signer,
             test=bool(about.get("test", False)),
         )
 
@@ -132,6 +144,30 @@ class Keyring:
         return ofd_seals.install(
             home, given, self._trust(), self._passphrase, now=now, replace=replace
         )
+
+    def import_pdf_seal(
+        self, name: str, given: pdf_seals.Given, *, now: datetime, replace: bool
+    ) -> Opened:
+        """Take a signing certificate, its key and a picture in for PDF; see import_ofd_seal."""
+        check_name(name)
+        home = self._folder / "identities" / name
+        if _seals_pdf(home) and not replace:
+            raise ConflictError(
+                f"{name} has a seal for PDF: give --replace to put this one in its place"
+            )
+        return pdf_seals.install(home, given, self._trust(), self._passphrase, now=now)
+
+    def log_in(self, name: str) -> list[TokenKey]:
+        """Log in once at the tokens that hold an identity's keys; see pkcs11_session.
+
+        Which keys they are.  SettingsError: a PIN is refused, or no token holds a key of it.
+        """
+        homes = (self._home(name), self._home(name) / ofd_seals.HOME)
+        there = [home for home in homes if (home / key_sources.ABOUT).exists()]
+        keys = [key for home in there if (key := key_sources.log_in(home))]
+        if not keys:
+            raise SettingsError(f"no key of {name} is in a PKCS#11 token")
+        return keys
 
     def identities(self) -> list[IdentitySummary]:
         """What the keyring has, by name; an identity may have a seal of each format."""
@@ -193,18 +229,13 @@ class Keyring:
             raise SettingsError(f"the keyring has no signing identity {name}: install it there")
         return home
 
-    def _open(self, name: str) -> KeyFile:
-        home = self._home(name)
-        bundle = keyfiles.settings(home / "identity.toml").get("pkcs12")
-        passphrase = self._passphrase(home)
-        if bundle is None:
-            return keyfiles.open_pkcs8(home, passphrase)
-        return keyfiles.open_pkcs12(home / Path(str(bundle)).name, passphrase)
+    def _open(self, name: str) -> Opened:
+        return key_sources.opened(self._home(name), self._passphrase)
 
     def _passphrase(self, home: Path) -> bytes:
         """A file given from outside, such as a mounted secret, has modes of its own."""
         if self._passphrase_file is not None:
-            return keyfiles.read(self._passphrase_file).strip()
+            return passphrases.read(self._passphrase_file, "FACTORY_KEY_PASSPHRASE_FILE")
         return keyfiles.read_secret(home / "passphrase").strip()
 
     def _certificate(self, name: str) -> x509.Certificate:
@@ -425,6 +456,7 @@ def _summary(
         not_after=not_after,
         fingerprint=fingerprint(certificate),
         test=bool(keyfiles.settings(home / "identity.toml").get("test", False)),
+        held=key_sources.held(home),
     )
 
 

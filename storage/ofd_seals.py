@@ -7,8 +7,10 @@ identities/<name>/ofd/identity.toml  whether it is a test seal; which service ho
                       key.p8         encrypted PKCS#8, opened with
                       passphrase     unless a passphrase file is given
                       token, ca.pem  in place of both, where a seal service holds the key
+                      pin            in place of both, where a PKCS#11 token holds it
 
-``[service]`` in identity.toml names the service, see docs/seal-service.md.
+``[service]`` in identity.toml names the service, see docs/seal-service.md; ``[pkcs11]`` names a key
+in a token, see token_key.py.
 """
 
 from __future__ import annotations
@@ -36,9 +38,10 @@ from factory.seals import chain, esl, keys, pades, ses
 from factory.seals.ses import Seal
 from factory.seals.signer import SesIdentity, Signer
 from factory.seals.sm2_soft import Sm2SoftSigner
-from storage import keyfiles, testca_sm2
+from storage import key_sources, keyfiles, testca_sm2, token_key
 from storage.seal_later import AsynchronousSigner
 from storage.seal_service import Service, ServiceSigner
+from storage.token_key import TokenGiven
 
 HOME = "ofd"
 ABOUT, SEAL, SIGNING, CHAIN = "identity.toml", "seal.esl", "signing.pem", "chain.pem"
@@ -107,7 +110,7 @@ class Given:
     seal: bytes = field(repr=False)
     signing_cert: x509.Certificate
     chain: tuple[x509.Certificate, ...]
-    key: KeyFileGiven | ServiceGiven
+    key: KeyFileGiven | ServiceGiven | TokenGiven
     test: bool = False
 
 
@@ -160,6 +163,7 @@ def install(
     known = Trust(roots=trust.roots, issuers=(*trust.issuers, *given.chain))
     with keyfiles.building(keyring, ".import-") as building:
         _write(building / home.name / HOME, given, (*known.issuers, *known.roots))
+        key_sources.log_in(building / home.name / HOME)
         proved = _proved(building / home.name / HOME, home.name, known, passphrase, moment=now)
         _keep_issuers(keyring, [each for each in given.chain if known.leads(each)])
         _put(building / home.name, home)
@@ -276,7 +280,9 @@ def _signer(
     passphrase: Passphrase,
 ) -> Signer:
     """The key, once it has signed and that fits the certificate."""
-    said = about.get("service")
+    if key_sources.TOKEN in about:
+        return key_sources.in_token(home, about, signing_cert)
+    said = about.get(key_sources.SERVICE)
     if said is not None:
         return _served(home, said, signing_cert)
     held = Sm2SoftSigner(keyfiles.read_secret(home / KEY), passphrase(home))
@@ -351,12 +357,16 @@ def _about(given: Given) -> bytes:
         lines += [f"key = {json.dumps(given.key.key)}", f"token_file = {json.dumps(TOKEN)}"]
         lines += [f"ca_file = {json.dumps(CA)}"] if given.key.ca is not None else []
         lines += [f"mode = {json.dumps(given.key.mode)}"] if given.key.mode != SYNCHRONOUS else []
+    if isinstance(given.key, TokenGiven):
+        lines += token_key.written(given.key)
     return "\n".join((*lines, "")).encode()
 
 
-def _secrets(key: KeyFileGiven | ServiceGiven) -> Mapping[str, bytes]:
+def _secrets(key: KeyFileGiven | ServiceGiven | TokenGiven) -> Mapping[str, bytes]:
     if isinstance(key, KeyFileGiven):
         return {KEY: key.key, PASSPHRASE: key.passphrase}
+    if isinstance(key, TokenGiven):
+        return {token_key.PIN: key.pin} if key.pin is not None else {}
     return {TOKEN: key.token} | ({CA: key.ca} if key.ca is not None else {})
 
 
