@@ -1,9 +1,12 @@
-"""Issued seals for OFD (.esl): taken into the keyring, and what they say of themselves."""
+"""Seals taken into the keyring: for OFD as their makers issue them (.esl), for PDF by certificate;
+what an .esl file says of itself.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,8 +17,10 @@ from factory import pictures
 from factory.errors import KeyBusyError, PictureError, SealRefusedError, UnknownSealError
 from factory.seals import esl, keys, outside, ses
 from factory.seals.ses import Seal
-from storage import ofd_seals
+from storage import ofd_seals, pdf_seals
+from storage.keyring import PDF
 from storage.ofd_seals import Given, KeyFileGiven, ServiceGiven
+from storage.token_key import TokenGiven
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -69,6 +74,21 @@ class Imported:
     seal: Description
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedPdf:
+    """A seal for PDF that the keyring has now.
+
+    ends: of its certificate.  held: where its key is.
+    """
+
+    identity: str
+    test: bool
+    ends: datetime
+    subject: str
+    algorithm: str
+    held: str
+
+
 def take(
     plant: Plant,
     name: str,
@@ -76,7 +96,7 @@ def take(
     seal: bytes,
     certificate: bytes,
     chain: bytes,
-    key: KeyFileGiven | ServiceGiven,
+    key: KeyFileGiven | ServiceGiven | TokenGiven,
     test: bool,
     replace: bool,
 ) -> Imported:
@@ -89,13 +109,57 @@ def take(
     signing_cert, *others = outside.certificates(certificate)
     above = (*others, *_certificates(chain))
     given = Given(seal=seal, signing_cert=signing_cert, chain=above, key=key, test=test)
-    try:
+    with _nothing_imported():
         found = plant.keyring.import_ofd_seal(name, given, now=datetime.now(UTC), replace=replace)
-    except KeyBusyError as error:
-        raise KeyBusyError(f"{error}; nothing was imported: import it again later") from error
     read = ses.read_seal(found.seal)
     ends = ofd_seals.ends(read, found.signing_cert)
     return Imported(identity=name, test=test, ends=ends, seal=_described(read))
+
+
+def take_pdf(
+    plant: Plant,
+    name: str,
+    *,
+    certificate: bytes,
+    chain: bytes,
+    picture: bytes,
+    width_mm: float,
+    key: KeyFileGiven | pdf_seals.Pkcs12Given | TokenGiven,
+    test: bool,
+    replace: bool,
+) -> ImportedPdf:
+    """Take a seal for PDF into the keyring, once everything of it is proved.
+
+    certificate, chain: as in `take`; both empty with PKCS#12, which holds them.
+    FactoryError: it cannot be used, or its place is taken; nothing was changed.
+    """
+    leaf = outside.certificates(certificate) if certificate else ()
+    given = pdf_seals.Given(
+        certificates=(*leaf, *(_certificates(chain) if chain else ())),
+        picture=picture,
+        width_mm=width_mm,
+        key=key,
+        test=test,
+    )
+    with _nothing_imported():
+        plant.keyring.import_pdf_seal(name, given, now=datetime.now(UTC), replace=replace)
+    [found] = [s for s in plant.keyring.identities() if (s.name, s.format) == (name, PDF)]
+    return ImportedPdf(
+        identity=name,
+        test=test,
+        ends=found.not_after,
+        subject=found.subject,
+        algorithm=found.algorithm,
+        held=found.held,
+    )
+
+
+@contextmanager
+def _nothing_imported() -> Iterator[None]:
+    try:
+        yield
+    except KeyBusyError as error:
+        raise KeyBusyError(f"{error}; nothing was imported: import it again later") from error
 
 
 def describe(data: bytes) -> Description:

@@ -173,7 +173,11 @@ _here = [_Process()]
 
 
 def module(path: Path) -> Module:
-    """A module in this process; in a forked child another one than its parent's."""
+    """A module in this process; in a forked child another one than its parent's.
+
+    Two names of one file are one module: it lets itself be initialised once.
+    """
+    path = path.resolve()
     if _here[0].pid != os.getpid():
         _forked()
     with _here[0].guard:

@@ -10,6 +10,7 @@ from jobs.commands.operators import operators_group
 from jobs.commands.options import json_option
 from jobs.commands.output import print_json, print_table
 from jobs.commands.sealed import keys_sealed
+from jobs.commands.pdf_seals import import_pdf
 from jobs.commands.seals import import_seal, show_seal
 from storage import answer_key
 
@@ -28,10 +29,10 @@ def keys_list(as_json: bool) -> None:
         print_json(found)
     else:
         print_table(
-            ("identity", "format", "algorithm", "ends", "test", "subject", "SHA-256"),
+            ("identity", "format", "algorithm", "ends", "test", "held in", "subject", "SHA-256"),
             (
                 (k.name, k.format, k.algorithm, f"{k.not_after:%F}", "test" if k.test else "",
-                 k.subject, k.fingerprint[:16] + "…")
+                 k.held, k.subject, k.fingerprint[:16] + "…")
                 for k in found
             ),
         )  # fmt: skip
@@ -44,6 +45,18 @@ def create_answers() -> None:
     click.echo("made answers.p8 in the keyring; its public key is at /verify/keys.json")
 
 
+@keys_group.command("login")
+@click.argument("identity", metavar="IDENTITY")
+def login(identity: str) -> None:
+    """Log in once at the PKCS#11 tokens that hold keys of IDENTITY.
+
+    After a wrong PIN nothing else tries again: tokens lock.  Mend the PIN file first.
+    """
+    for key in machine.plant().keyring.log_in(identity):
+        click.echo(f"logged in: {key}")
+
+
+keys_group.add_command(import_pdf)
 keys_group.add_command(import_seal)
 keys_group.add_command(show_seal)
 keys_group.add_command(keys_sealed)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
@@ -16,40 +16,29 @@ from jobs.commands import machine
 from jobs.commands.exits import REFUSED
 from jobs.commands.options import TEXT, json_option
 from jobs.commands.output import err, local_time, print_json, print_table
+from jobs.commands.token_options import FILE, IDENTITY, SECRET_FILE, token_given, token_options
 from jobs.seals import Description
-from storage.keyring import IDENTITY_NAME
 from storage.ofd_seals import ASYNCHRONOUS, SYNCHRONOUS, KeyFileGiven, ServiceGiven
+from storage.token_key import TokenGiven
 
 FITS = {True: "fits", False: "DOES NOT FIT", None: "cannot be judged here"}
-FILE = click.File("rb")
-
-
-class _Identity(click.ParamType[str]):
-    """What a signing identity may be called."""
-
-    name = "name"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name.  BadParameter: it is none."""
-        if not IDENTITY_NAME.fullmatch(value):
-            self.fail("small letters, digits and hyphens, 63 at most", param, ctx)
-        return value
 
 
 @click.command("import-seal")
 @click.argument("file", metavar="SEAL.esl", type=FILE)
 @click.option(
-    "--identity", "name", required=True, type=_Identity(), help="Whose seal it is in the keyring."
+    "--identity", "name", required=True, type=IDENTITY, help="Whose seal it is in the keyring."
 )
 @click.option("--certificate", required=True, type=FILE, help="The signer's, PEM or DER.")
 @click.option("--chain", required=True, type=FILE, help="The CAs above signer and seal maker, PEM.")
 @click.option("--key", type=FILE, help="The signer's key: encrypted PKCS#8.")
-@click.option("--passphrase-file", type=FILE, help="What opens the key.")
+@click.option("--passphrase-file", type=SECRET_FILE, help="What opens the key.")
 @click.option("--service", "url", type=TEXT, help="In place of a key: the seal service's address.")
 @click.option("--service-key", type=TEXT, help="How the service calls the key.")
 @click.option("--token-file", type=FILE, help="The service's token for us.")
 @click.option("--ca-file", type=FILE, help="PEM of the service's own CA.  [default: the system's]")
 @click.option("--later", is_flag=True, help="The service is asynchronous: it seals later.")
+@token_options
 @click.option("--test", is_flag=True, help="Mark it as a test seal.")
 @click.option("--replace", is_flag=True, help="It takes the place of the identity's present one.")
 @json_option
@@ -68,19 +57,22 @@ def import_seal(
     test: bool,
     replace: bool,
     as_json: bool,
+    **token: Any,
 ) -> None:
     """Take the issued seal SEAL.esl into the keyring, for certificates in OFD.
 
     Proved first: the maker's signature, both chains up to a root of the keyring (roots/*.pem),
     validity, that the seal lists the signer, and that the key is the signer's.
     """
+    service = (url, service_key, token_file, ca_file, later)
     imported = seals.take(
         machine.plant(),
         name,
         seal=_read(file),
         certificate=_read(certificate),
         chain=_read(chain),
-        key=_key_given(key, passphrase_file, url, service_key, token_file, ca_file, later),
+        key=_key_in_token(token_given(**token), key, passphrase_file, *service)
+        or _key_given(key, passphrase_file, *service),
         test=test,
         replace=replace,
     )
@@ -117,6 +109,12 @@ def show_seal(file: BinaryIO, picture: Path | None, as_json: bool) -> None:
         sys.exit(REFUSED)
 
 
+def _key_in_token(given: TokenGiven | None, *others: object) -> TokenGiven | None:
+    if given and any(others):
+        raise click.UsageError("a key in a token, in a file or with a service: one of the three")
+    return given
+
+
 def _key_given(
     key: BinaryIO | None,
     passphrase_file: BinaryIO | None,
@@ -140,7 +138,8 @@ def _key_given(
     if key and url:
         raise click.UsageError("a key or a service, not both: --key or --service")
     raise click.UsageError(
-        "give --key with --passphrase-file, or --service with --service-key and --token-file"
+        "give --key with --passphrase-file, --service with --service-key and --token-file, or "
+        "--pkcs11-module and its options"
     )
 
 

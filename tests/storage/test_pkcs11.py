@@ -171,6 +171,17 @@ def test_of_two_tokens_with_one_label_none_is_taken(sealed: Sealed, tmp_path: Pa
     assert "more than one token" in refusal(token.key("seal"), made.certificate)
 
 
+def test_a_module_may_have_two_names(sealed: Sealed, tmp_path: Path) -> None:
+    token, made = sealed
+    (tmp_path / "other.so").symlink_to(MODULE)
+
+    one = Pkcs11Signer(token.key("seal"), made.certificate)
+    two = Pkcs11Signer(token.key("seal", module=tmp_path / "other.so"), made.certificate)
+
+    assert signs(one, made.certificate, DIGESTS)
+    assert signs(two, made.certificate, DIGESTS)
+
+
 def test_a_file_that_is_no_module_is_refused(token: Token, tmp_path: Path) -> None:
     text = tmp_path / "module.so"
     text.write_text("not a library")
