@@ -26,6 +26,7 @@ from jobs import door
 from jobs.servers import die_with
 from jobs.settings import Settings
 from jobs.wiring import load_profiles
+from storage import passphrases
 
 log = structlog.get_logger()
 
@@ -191,6 +192,7 @@ def _spawn(settings: Settings, member: Member, *, own_log: bool) -> subprocess.P
             stdout=out,
             stderr=out,
             start_new_session=True,
+            pass_fds=passphrases.keep(settings.key_passphrase_file),
             preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 - one system call, no lock
         )
 

@@ -23,6 +23,7 @@ from jobs.variables import (
     level,
     matching,
     maybe_path,
+    maybe_secret_file,
     path,
     paths,
     plain,
@@ -133,9 +134,9 @@ class Settings:
         shown="`keyring` in the data directory",
     )
     key_passphrase_file: Path | None = setting(
-        maybe_path,
+        maybe_secret_file,
         "",
-        "File that holds the passphrase of the keyring",
+        "File that holds the passphrase of the keyring, or an open descriptor such as fd:3",
         example="/run/secrets/keyring",
         shown="none",
     )

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from factory.errors import SettingsError
+from storage import passphrases
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 POSTGRESQL = "postgresql+psycopg://"
@@ -103,6 +104,11 @@ def path(text: str) -> Path:
 
 def maybe_path(text: str) -> Path | None:
     return path(text) if text else None
+
+
+def maybe_secret_file(text: str) -> Path | None:
+    """A file or an open descriptor (``fd:3``)."""
+    return passphrases.place(text) if text else None
 
 
 def paths(text: str) -> tuple[Path, ...]:

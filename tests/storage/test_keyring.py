@@ -1,5 +1,6 @@
 """The keyring: made whole or not at all, readable by its owner only, and proved at load."""
 
+import os
 import shutil
 import stat
 from collections.abc import Callable
@@ -181,6 +182,40 @@ def test_a_passphrase_file_elsewhere_opens_the_keys(folder: Path, tmp_path: Path
     identity = Keyring(folder, passphrase_file=elsewhere).identity("example-one")
 
     assert identity.test
+
+
+def test_a_passphrase_that_comes_by_a_pipe_opens_all_the_keys(folder: Path) -> None:
+    secrets = [folder / "identities" / name / "passphrase" for name in SEALS]
+    same = secrets[0].read_bytes()
+    for name in ("key.p8", "signing.pem", "passphrase"):
+        shutil.copy(secrets[0].with_name(name), secrets[1].with_name(name))
+    for each in secrets:
+        each.unlink()
+    readable, writable = os.pipe()
+    os.write(writable, same)
+    os.close(writable)
+
+    keyring = Keyring(folder, passphrase_file=Path(f"/dev/fd/{readable}"))
+
+    assert all(keyring.identity(name).test for name in SEALS)
+
+
+@pytest.mark.parametrize("table", ['[pkcs11]\ntoken = "t"', '[service]\nurl = "u"'])
+def test_a_key_that_is_said_to_be_in_two_places_is_refused(folder: Path, table: str) -> None:
+    about = as_pkcs12(folder) / "identity.toml"
+    about.write_text(about.read_text() + table + "\n")
+
+    with pytest.raises(SettingsError, match="keep one"):
+        Keyring(folder).identity("example-one")
+
+
+def test_the_list_says_where_each_key_is(folder: Path) -> None:
+    as_pkcs12(folder)
+
+    held = {(each.name, each.format): each.held for each in Keyring(folder).identities()}
+
+    assert held["example-one", "pdf"] == "PKCS#12 file"
+    assert held["example-one", "ofd"] == held["example-two", "pdf"] == "key file"
 
 
 def as_pkcs12(folder: Path) -> Path:
