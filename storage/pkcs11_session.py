@@ -18,6 +18,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -177,11 +178,16 @@ def module(path: Path) -> Module:
 
     Two names of one file are one module: it lets itself be initialised once.
     """
-    path = path.resolve()
+    path = _real(path)
     if _here[0].pid != os.getpid():
         _forked()
     with _here[0].guard:
         return _here[0].modules.setdefault(path, Module(path))
+
+
+@cache
+def _real(path: Path) -> Path:
+    return path.resolve()
 
 
 def _forked() -> None:
