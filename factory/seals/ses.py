@@ -221,7 +221,9 @@ def foreign(what: str) -> Iterator[None]:
 
 def _sole(data: bytes) -> Element:
     _refuse_unless(len(data) <= MOST_BYTES, f"is larger than {MOST_BYTES} bytes")
-    return der.read(data)
+    found = der.read(data)
+    _refuse_unless(found.tag == der.SEQUENCE, "is no SEQUENCE")
+    return found
 
 
 def _refuse_unless(holds: object, otherwise: str) -> None:

@@ -328,6 +328,13 @@ def test_a_changed_byte_is_never_valid_unless_no_member_changed(
         assert opened(bytes(whole)) == honest
 
 
+def test_the_first_byte_of_the_signature_counts_too(honest: Members, world: World) -> None:
+    """It is covered by no signature; [0] has the same content as a SEQUENCE."""
+    other = bytes((der.EXPLICIT_0,)) + honest[VALUE][1:]
+
+    assert judged(honest | {VALUE: other}, world).verdict is VerdictWord.ALTERED
+
+
 @settings(max_examples=600)
 @given(data=st.data())
 def test_a_changed_byte_of_a_member_is_never_valid(
