@@ -15,6 +15,7 @@
           SealDeclinedError        an outside seal service will not seal this document
           SealOverdueError         an outside seal service was waited for long enough
         SignatureRefusedError      a party's signature is not taken: wrong, or not theirs
+        RevocationRefusedError     a revocation list or an OCSP answer cannot be used
         PackageError               an OFD package, or XML in it, breaks the rules of its container
         SelfCheckError             the finished document does not verify: a fault of ours
         SecondReadingError         a second program reads the finished document otherwise
@@ -148,6 +149,10 @@ class SignatureRefusedError(PermanentError):
     """A party's signature is not taken: it does not fit, or is not that party's."""
 
 
+class RevocationRefusedError(PermanentError):
+    """A revocation list (CRL) or an OCSP answer is none, or of a kind that is not used here."""
+
+
 class PackageError(PermanentError):
     """An OFD package, or XML in it, breaks the rules of its container; says which, in closed words.
 
@@ -253,6 +258,7 @@ REASONS: dict[type[FactoryError], str] = {
     SealDeclinedError: "seal_declined",
     SealOverdueError: "seal_overdue",
     SignatureRefusedError: "signature_refused",
+    RevocationRefusedError: "revocation_refused",
     PackageError: "package",
     SelfCheckError: "self_check",
     SecondReadingError: "second_reading",

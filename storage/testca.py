@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
 from factory.parties import IDENTITY_CODE, ORGANISATION_CODE
@@ -16,6 +19,7 @@ from factory.seals.soft import SoftKey
 
 BEFORE = timedelta(days=1)
 CA_LIFE = timedelta(days=3650)
+LIST_LIFE = timedelta(days=7)
 SEAL_LIFE = timedelta(days=1095)
 PARTY_LIFE = CA_LIFE  #: the test CA of parties lies on disk and issues whenever it is asked
 MARK = "测试 TEST"
@@ -44,6 +48,27 @@ class TestCA(IssuingCA):
     """A CA that issues, below a root."""
 
     root: Issued
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """An entry of a revocation list.
+
+    reason:        as RFC 5280, 5.3.1 spells it; None: none is said.
+    invalid_since: when the key was known to somebody else, where that is told.
+    """
+
+    serial: int
+    at: datetime
+    reason: str | None = None
+    invalid_since: datetime | None = None
+
+    @property
+    def extensions(self) -> tuple[x509.ExtensionType, ...]:
+        """Of the entry."""
+        reason = None if self.reason is None else x509.CRLReason(x509.ReasonFlags(self.reason))
+        since = None if self.invalid_since is None else x509.InvalidityDate(self.invalid_since)
+        return tuple(each for each in (reason, since) if each is not None)
 
 
 def new_key(algorithm: str = "p256") -> SoftKey:
@@ -92,6 +117,70 @@ def issue_enterprise(
     return _issue(ca, subject, PARTY_LIFE, algorithm, code)
 
 
+def revocation_list(issuer: Issued, ended: Sequence[Ended], *, now: datetime) -> bytes:
+    """A list (CRL) of all that the issuer has revoked, DER (RFC 5280, 5); good for a week."""
+    number = x509.CRLNumber(int(now.timestamp()))
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.certificate.subject)
+        .last_update(now)
+        .next_update(now + LIST_LIFE)
+        .add_extension(_issued_by(issuer.key), critical=False)
+        .add_extension(number, critical=False)
+    )
+    for each in ended:
+        builder = builder.add_revoked_certificate(_entry(each))
+    return builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def _entry(ended: Ended) -> x509.RevokedCertificate:
+    builder = x509.RevokedCertificateBuilder().serial_number(ended.serial).revocation_date(ended.at)
+    for extension in ended.extensions:
+        builder = builder.add_extension(extension, critical=False)
+    return builder.build()
+
+
+def revocation_answer(
+    issuer: Issued,
+    certificate: x509.Certificate,
+    ended: Ended | None,
+    *,
+    now: datetime,
+    by: Issued | None = None,
+) -> bytes:
+    """An answer (OCSP response) about a certificate, DER (RFC 6960); None: it is good.
+
+    by: who signs it; None: the issuer itself.
+    """
+    signer = by or issuer
+    reason = None if ended is None or ended.reason is None else x509.ReasonFlags(ended.reason)
+    builder = (
+        ocsp.OCSPResponseBuilder()
+        .add_response(
+            cert=certificate,
+            issuer=issuer.certificate,
+            algorithm=hashes.SHA256(),
+            cert_status=ocsp.OCSPCertStatus.REVOKED if ended else ocsp.OCSPCertStatus.GOOD,
+            this_update=now,
+            next_update=now + LIST_LIFE,
+            revocation_time=ended.at if ended else None,
+            revocation_reason=reason,
+        )
+        .responder_id(ocsp.OCSPResponderEncoding.HASH, signer.certificate)
+    )
+    if by is not None:
+        builder = builder.certificates([by.certificate])
+    return builder.sign(signer.key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def issue_for_one_use(
+    ca: IssuingCA, name: str, use: x509.ObjectIdentifier, *, algorithm: str = "p256"
+) -> Issued:
+    """A certificate for one use alone: time stamps, or answers about revoked certificates."""
+    alone = x509.ExtendedKeyUsage([use])
+    return _issue(ca, marked_name(name), SEAL_LIFE, algorithm, alone)
+
+
 def _issue(
     ca: IssuingCA,
     subject: x509.Name,
@@ -108,7 +197,8 @@ def _issue(
         .add_extension(_issued_by(issuer.key), critical=False)
     )
     for extension in further:
-        builder = builder.add_extension(extension, critical=False)
+        critical = isinstance(extension, x509.ExtendedKeyUsage)  # RFC 3161, 2.3
+        builder = builder.add_extension(extension, critical=critical)
     return Issued(key=key, certificate=builder.sign(issuer.key, hashes.SHA256()))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +17,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from factory.seals import der, pkcs8, ses, sm2
 from factory.seals.sm2_soft import Sm2SoftSigner
-from storage.testca import BEFORE, CA_LIFE, SEAL_LIFE, key_usage, marked_name
+from storage.testca import (
+    BEFORE,
+    CA_LIFE,
+    LIST_LIFE,
+    SEAL_LIFE,
+    Ended,
+    key_usage,
+    marked_name,
+)
 
 SECRETS = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54121  #: 1 .. n - 2
 VERSION_3, EXTENSIONS = 0xA0, 0xA3  #: [0] and [3] of TBSCertificate (RFC 5280, 4.1)
@@ -111,6 +120,34 @@ def issue_test_seal(
         chain=(ca.issuing.certificate,),
         esl=esl,
     )
+
+
+def revocation_list(issuer: IssuedSm2, ended: Sequence[Ended], *, now: datetime) -> bytes:
+    """A list (CRL) of all that the issuer has revoked, DER; see testca.revocation_list."""
+    point = issuer.signer.point
+    algorithm = der.sequence(der.oid(sm2.SM2_WITH_SM3))
+    entries = der.sequence(*map(_entry, ended)) if ended else b""  # absent where there is none
+    extensions = der.sequence(
+        _extension(x509.AuthorityKeyIdentifier(_key_id(point), None, None)),
+        _extension(x509.CRLNumber(int(now.timestamp()))),
+    )
+    to_sign = der.sequence(
+        der.integer(1),
+        algorithm,
+        issuer.certificate.subject.public_bytes(),
+        _utc_time(now),
+        _utc_time(now + LIST_LIFE),
+        entries,
+        der.element(der.EXPLICIT_0, extensions),
+    )
+    [signature] = issuer.signer.sign_digests([sm2.message_digest(point, to_sign)])
+    return der.sequence(to_sign, algorithm, der.bits(signature))
+
+
+def _entry(ended: Ended) -> bytes:
+    """One of revokedCertificates (RFC 5280, 5.1)."""
+    told = der.sequence(*map(_extension, ended.extensions)) if ended.extensions else b""
+    return der.sequence(der.integer(ended.serial), _utc_time(ended.at), told)
 
 
 def encrypted_key(secret: bytes, passphrase: bytes) -> bytes:

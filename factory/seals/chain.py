@@ -32,6 +32,8 @@ UNKNOWN_ISSUER = (
 )
 STRONG = frozenset({"sha256", "sha384", "sha512"})
 
+#: certificates from a signer's to a root's, both included, each issued by the next
+Chain = tuple[x509.Certificate, ...]
 #: issued, issuer, and how many CAs stand between that issuer and the signer
 Passes = Callable[[x509.Certificate, x509.Certificate, int], bool]
 
@@ -55,6 +57,16 @@ def refuse_untrusted(
 
     others: from which the certificates between may be taken; none of them is trusted.
     """
+    trusted(certificate, others, roots, moment)
+
+
+def trusted(
+    certificate: x509.Certificate,
+    others: Sequence[x509.Certificate],
+    roots: Sequence[x509.Certificate],
+    moment: datetime,
+) -> Chain:
+    """The chain from the certificate to one of the roots; see refuse_untrusted."""
     obstacles: list[str] = []
 
     def passes(issued: x509.Certificate, issuer: x509.Certificate, height: int) -> bool:
@@ -62,30 +74,34 @@ def refuse_untrusted(
         obstacles.extend([problem] if problem else [])
         return problem is None
 
-    if not _leads(certificate, others, roots, _anyhow):
+    if not _led(certificate, others, roots, _anyhow):
         raise SignatureRefusedError(UNKNOWN_ISSUER)
-    if not _leads(certificate, others, roots, passes):
+    found = _led(certificate, others, roots, passes)
+    if not found:
         raise SignatureRefusedError(f"a certificate above it {obstacles[0]}")
+    return found
 
 
 def _anyhow(_issued: x509.Certificate, _issuer: x509.Certificate, _height: int) -> bool:
     return True
 
 
-def _leads(
+def _led(
     certificate: x509.Certificate,
     others: Sequence[x509.Certificate],
     roots: Sequence[x509.Certificate],
     passes: Passes,
-) -> bool:
-    """Whether steps that pass lead to a root."""
-    reached = [certificate]
+) -> Chain:
+    """The steps that pass and lead to a root; empty: there are none."""
+    reached: dict[x509.Certificate, Chain] = {certificate: (certificate,)}
     for height in range(MOST_STEPS):
-        steps = [step for step in _steps(reached, (*roots, *others)) if passes(*step, height)]
-        if any(issuer in roots for _, issuer in steps):
-            return True
-        reached = list({issuer: None for _, issuer in steps})
-    return False
+        steps = _steps(list(reached), (*roots, *others))
+        passed = [step for step in steps if passes(*step, height)]
+        for issued, issuer in passed:
+            if issuer in roots:
+                return (*reached[issued], issuer)
+        reached = {issuer: (*reached[issued], issuer) for issued, issuer in reversed(passed)}
+    return ()
 
 
 def _steps(

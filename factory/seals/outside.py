@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +40,9 @@ MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
 SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
 SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
 ALGORITHM_PROTECTION = "1.2.840.113549.1.9.52"
+TST_INFO = "1.2.840.113549.1.9.16.1.4"
+SIGNATURE_TIME_STAMP = "1.2.840.113549.1.9.16.2.14"
+MOST_STAMPS = 4
 
 #: ETSI TS 119 312, 5.2; GB/T 32905
 DIGESTS = {
@@ -81,6 +84,9 @@ class Signed:
     chain:            the other certificates of the container.
     digest_algorithm: ``sha256``, ``sha384``, ``sha512`` or ``sm3``.
     names_certificate: whether the certificate is signed too (RFC 5035), as PAdES asks for.
+    value:            the signature itself, over which time stamps are made.
+    stamps:           time stamp tokens over it (RFC 3161, appendix A), DER, not judged yet; they
+                      are not signed, so anybody may have put them there.
     """
 
     certificate: x509.Certificate
@@ -88,6 +94,8 @@ class Signed:
     algorithm: Algorithm
     digest_algorithm: str
     names_certificate: bool = True
+    value: bytes = field(default=b"", repr=False, compare=False)
+    stamps: tuple[bytes, ...] = field(default=(), repr=False, compare=False)
 
 
 def read(container: bytes, content: bytes) -> Signed:
@@ -100,16 +108,55 @@ def read(container: bytes, content: bytes) -> Signed:
         return _read(_signed_data(container), content)
 
 
+def read_stamp(token: bytes) -> tuple[Signed, bytes]:
+    """Who signed a time stamp token, and the TSTInfo in it, DER; proved as far as that goes.
+
+    RFC 3161, 2.4.2; the certificate must be in it, and among what is signed.
+    SignatureRefusedError: it cannot be read, or its signature does not fit.
+    """
+    with _foreign("time stamp"):
+        data = _signed_data(token)
+        inner = data["encap_content_info"]
+        _refuse_unless(inner["content_type"].dotted == TST_INFO, "holds no time stamp")
+        content = bytes(inner["content"])
+        return _read(data, content, enclosed=True), content
+
+
+def stamps(signer: Any) -> tuple[bytes, ...]:
+    """The time stamp tokens over the signature of a SignerInfo, as they lie there, a few at most.
+
+    SignatureRefusedError: what is beside the signature cannot be read.
+    """
+    with _foreign("list of unsigned attributes"):
+        attributes = signer["unsigned_attrs"]
+        if isinstance(attributes, core.Void):
+            return ()
+        found = [
+            value.dump()
+            for each in attributes
+            if each["type"].dotted == SIGNATURE_TIME_STAMP
+            for value in each["values"]
+        ]
+        return tuple(found[:MOST_STAMPS])
+
+
 def check_trust(signed: Signed, roots: Sequence[x509.Certificate], moment: datetime) -> None:
     """SignatureRefusedError unless the certificate leads to one of the roots at that moment.
 
     moment: aware.  Nothing is fetched, and revocation is not looked at.
     """
+    trusted_chain(signed, roots, moment)
+
+
+def trusted_chain(
+    signed: Signed, roots: Sequence[x509.Certificate], moment: datetime
+) -> chain.Chain:
+    """The chain from the certificate to one of the roots; see check_trust."""
     if moment.tzinfo is None:
         raise ValueError("the moment must be aware")
     with _foreign("certificate"):
         chain.refuse_unfit_signer(signed.certificate, moment)
-        chain.refuse_untrusted(signed.certificate, signed.chain, roots, moment)
+        return chain.trusted(signed.certificate, signed.chain, roots, moment)
 
 
 def check_algorithm(signed: Signed, rules: PartyRules) -> None:
@@ -162,7 +209,8 @@ def _signed_data(container: bytes) -> Any:
     return outer["content"]
 
 
-def _read(data: Any, content: bytes) -> Signed:
+def _read(data: Any, content: bytes, *, enclosed: bool = False) -> Signed:
+    """enclosed: whether the content, a time stamp's, lies in the container."""
     signer, certificate, others = _signer(data)
     named = signer["digest_algorithm"]["algorithm"].dotted
     digest = DIGESTS.get(named)
@@ -173,6 +221,8 @@ def _read(data: Any, content: bytes) -> Signed:
         )
     announced = {each["algorithm"].dotted for each in data["digest_algorithms"]}
     _refuse_unless(named in announced, CONTRADICTS)
+    if not enclosed:
+        _check_detached(data)
     _check_content(data, signer, digest, content)
     _check_protection(signer)
     return Signed(
@@ -181,7 +231,17 @@ def _read(data: Any, content: bytes) -> Signed:
         algorithm=_check_signature(signer, certificate, digest),
         digest_algorithm=digest,
         names_certificate=_is_ess_named(signer, certificate),
+        value=signer["signature"].native,
+        stamps=() if enclosed else _stamps_or_none(signer),
     )
+
+
+def _stamps_or_none(signer: Any) -> tuple[bytes, ...]:
+    """What cannot be read beside a signature proves nothing, and takes nothing from it."""
+    try:
+        return stamps(signer)
+    except SignatureRefusedError:
+        return ()
 
 
 def _signer(data: Any) -> tuple[Any, x509.Certificate, tuple[x509.Certificate, ...]]:
@@ -211,14 +271,18 @@ def _is_named(sid: Any, certificate: Any) -> bool:
     return bool(same_serial and sid.chosen["issuer"] == certificate.issuer)
 
 
-def _check_content(data: Any, signer: Any, digest: str, content: bytes) -> None:
-    """RFC 5652, 5.3 and 11: the attributes stand for the content, which lies elsewhere."""
+def _check_detached(data: Any) -> None:
+    """The content lies elsewhere, and is plain data."""
     inner = data["encap_content_info"]
     _refuse_unless(isinstance(inner["content"], core.Void), "must be detached: it holds content")
+    _refuse_unless(inner["content_type"].dotted in DATA, "does not sign plain data")
+
+
+def _check_content(data: Any, signer: Any, digest: str, content: bytes) -> None:
+    """RFC 5652, 5.3 and 11: the attributes stand for the content."""
     attributes = signer["signed_attrs"]
     _refuse_unless(not isinstance(attributes, core.Void), "has no signed attributes")
-    content_type = inner["content_type"].dotted
-    _refuse_unless(content_type in DATA, "does not sign plain data")
+    content_type = data["encap_content_info"]["content_type"].dotted
     _refuse_unless(_only(attributes, CONTENT_TYPE).dotted == content_type, CONTRADICTS)
     if _only(attributes, MESSAGE_DIGEST).native != hashlib.new(digest, content).digest():
         raise SignatureRefusedError(
