@@ -27,8 +27,10 @@ from factory.page.marks import APPLICANT_SIGN, ENTERPRISE_SEAL
 from factory.parties import Algorithm
 from factory.seals import outside
 from factory.seals.keys import fingerprint
+from factory.seals.revocation import fate_of_chain
 from factory.seals.selfcheck import container, sole_hole
 from factory.verify_revisions import Signature, is_revision, modification, only_filled, signatures
+from factory.verify_time import NOTHING, Asked, Timing, timing, told_revoked
 from factory.verify_verdict import (
     NOT_ASKED,
     PADES,
@@ -54,12 +56,12 @@ def is_form(reader: PdfFileReader) -> bool:
     return bool(names) and len(set(names)) == len(names) and PARTY_FIELDS.issuperset(names)
 
 
-def judged(data: bytes, reader: PdfFileReader, roots: Roots) -> Verdict:
+def judged(data: bytes, reader: PdfFileReader, roots: Roots, asked: Asked = NOTHING) -> Verdict:
     """The verdict on a form.
 
     roots: field -> what its party's certificate must lead to.
     """
-    form = _Form(data, reader, roots)
+    form = _Form(data, reader, roots, asked)
     steps = _steps(form)
     last = form.signatures[-1]
     signed = form.proofs[last.name]
@@ -67,6 +69,7 @@ def judged(data: bytes, reader: PdfFileReader, roots: Roots) -> Verdict:
         verdict=worst((each.rule.verdict for each in steps if each.found), VerdictWord.SIGNED),
         reasons=tuple(complaint for each in steps for complaint in each.found or ()),
         signed_at=last.moment,
+        proved_at=form.timing(last).proved,
         signed_by=form.names,
         signing_cert_sha256=None if signed is None else fingerprint(signed.certificate),
         whole_file=last.end == len(data),
@@ -77,8 +80,9 @@ def judged(data: bytes, reader: PdfFileReader, roots: Roots) -> Verdict:
 class _Form:
     """What the rules look at; worked out when the first of them asks."""
 
-    def __init__(self, data: bytes, reader: PdfFileReader, roots: Roots) -> None:
+    def __init__(self, data: bytes, reader: PdfFileReader, roots: Roots, asked: Asked) -> None:
         self.data, self.reader, self.roots = data, reader, roots
+        self.asked = asked
         self.signatures = signatures(reader)
         self.names = tuple(each.name for each in self.signatures)
         self.fields = tuple(str(name) for name, _, _ in enumerate_sig_fields(reader))
@@ -110,6 +114,13 @@ class _Form:
             return outside.read(signature.contents, content)
         except SignatureRefusedError as error:
             return str(error)
+
+    def timing(self, signature: Signature) -> Timing:
+        """When a field was signed."""
+        signed = self.proofs[signature.name]
+        if signed is None:
+            return timing(signature.moment, b"", (), self.asked)
+        return timing(signature.moment, signed.value, signed.stamps, self.asked)
 
     def covers(self, signature: Signature) -> bool:
         """Whether its byte range leaves out its own container and nothing else."""
@@ -263,18 +274,25 @@ def _timeless(form: _Form) -> Iterator[str]:
     for each in form.signatures:
         if each.moment is None:
             yield f"{each.name}: does not say when it was signed"
+        contradiction = form.timing(each).contradiction
+        if contradiction is not None:
+            yield f"{each.name}: {contradiction}"
 
 
 def _untrusted(form: _Form) -> Iterator[str]:
     for each in form.signatures:
-        signed = form.proofs[each.name]
-        if signed is None or each.moment is None:
+        signed, when = form.proofs[each.name], form.timing(each)
+        if signed is None or when.claimed is None or when.moment is None:
             yield f"{each.name}: {NOT_ASKED}"
             continue
         try:
-            outside.check_trust(signed, form.roots.get(each.name, ()), each.moment)
+            chain = outside.trusted_chain(signed, form.roots.get(each.name, ()), when.moment)
         except SignatureRefusedError as error:
             yield f"{each.name}: {error}"
+            continue
+        revoked = when.revoked(fate_of_chain(form.asked.revocations, chain))
+        if revoked is not None:
+            yield f"{each.name}: {told_revoked(revoked)}"
 
 
 RULES = (

@@ -10,6 +10,7 @@ protect the list too: as long as it is open, anybody may add to a certificate.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from cryptography import x509
 
@@ -18,8 +19,9 @@ from factory.ofd.package import opened
 from factory.ofd.reading import Document, read_document
 from factory.ofd.signatures import read_list
 from factory.seals.keys import fingerprint
-from factory.verify_ofd_evidence import Evidence, Trust, tried
-from factory.verify_ofd_rules import PACKAGE, RULES, WHOLE, Step
+from factory.verify_ofd_evidence import Evidence, Signature, Trust, tried
+from factory.verify_ofd_rules import OF_TIME, PACKAGE, RULES, WHOLE, Step
+from factory.verify_time import NOTHING, Asked
 from factory.verify_verdict import Check, Verdict, VerdictWord, common_name, worst
 
 MOST_TWIN_BYTES = 1024 * 1024
@@ -31,6 +33,7 @@ def verify_ofd(
     maker_roots: Sequence[x509.Certificate] | None = None,
     *,
     issuers: Sequence[x509.Certificate] = (),
+    asked: Asked = NOTHING,
 ) -> Verdict:
     """The verdict on an OFD file; never raises for what the bytes are.
 
@@ -43,7 +46,7 @@ def verify_ofd(
         document = read_document(opened(data))
     except PackageError as error:
         return _unreadable(error)
-    return _verdict(document, Trust(trust_roots, makers, issuers))
+    return _verdict(document, Trust(trust_roots, makers, issuers, asked))
 
 
 def twin(data: bytes) -> bytes | None:
@@ -90,13 +93,15 @@ def _unsigned(document: Document) -> Verdict:
 
 
 def _judged(evidence: Evidence) -> Verdict:
-    steps = [Step(rule, *rule.found(evidence)) for rule in RULES]
+    steps = [Step.of(rule, evidence) for rule in RULES]
     last = evidence.signatures[-1] if evidence.signatures else None
     signer = None if last is None else last.signer
     return Verdict(
         verdict=_word(steps),
         reasons=tuple(complaint for step in steps for complaint in step.complaints),
         signed_at=None if last is None or last.sealed.value is None else last.sealed.value.time,
+        proved_at=None if last is None or last.timing is None else last.timing.proved,
+        distrusted_since=_distrusted_since(steps, last),
         signer=None if signer is None else common_name(signer),
         signing_cert_sha256=None if signer is None else fingerprint(signer),
         whole_file=all(step.check.ok for step in steps if step.rule.name == WHOLE),
@@ -104,6 +109,14 @@ def _judged(evidence: Evidence) -> Verdict:
         twin=_twin(evidence.document) is not None,
         checks=(PACKAGE, *(step.check for step in steps)),
     )
+
+
+def _distrusted_since(steps: Sequence[Step], last: Signature | None) -> datetime | None:
+    """Where nothing but time speaks against the last signature, and the only one."""
+    ill = {step.rule.name for step in steps if not step.check.ok}
+    if last is None or len(last.evidence.signatures) != 1 or not ill <= OF_TIME:
+        return None
+    return min(last.distrusted, default=None)
 
 
 def _word(steps: Sequence[Step]) -> VerdictWord:

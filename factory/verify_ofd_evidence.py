@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Generic, TypeVar
 
@@ -21,7 +22,11 @@ from factory.errors import (
 )
 from factory.ofd.reading import Document
 from factory.ofd.signatures import SEAL, Description, Listed, read_description
-from factory.seals import ses, sm2
+from factory.parties import Algorithm
+from factory.seals import outside, ses, sm2
+from factory.seals.chain import Chain
+from factory.seals.revocation import UNKNOWN, Fate, Revoked, fate_of_chain
+from factory.verify_time import NOTHING, OUTLIVED, Asked, Timing, timing
 from factory.verify_verdict import common_name
 
 #: CheckMethod -> digest; GB/T 33190-2016 names the first two, files since then an OID
@@ -70,6 +75,21 @@ class Trust:
     signers: Sequence[x509.Certificate]
     makers: Sequence[x509.Certificate]
     issuers: Sequence[x509.Certificate]
+    asked: Asked = NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Led:
+    """Where a certificate of a signature leads to.
+
+    problem: why to no root; ended: since when not, if it led there when it was made, as it says.
+    fate:    what is known of the chain; revoked: what of that matters.
+    """
+
+    problem: str = ""
+    ended: datetime | None = None
+    fate: Fate = UNKNOWN
+    revoked: Revoked | None = None
 
 
 class Evidence:
@@ -148,6 +168,64 @@ class Signature:
     def signer(self) -> x509.Certificate | None:
         found = self.sealed.value
         return None if found is None else tried(lambda: _named(found.signer)).value
+
+    @cached_property
+    def timing(self) -> Timing | None:
+        """When it was made.
+
+        In version 1 a token stands in place of the time and is signed too: it proves nothing of
+        the signature, and is not judged.
+        """
+        found = self.sealed.value
+        if found is None:
+            return None
+        stamp = None if found.version == ses.OLD else found.time_stamp
+        tokens = () if stamp is None else (stamp,)
+        return timing(found.time, found.signature, tokens, self.evidence.trust.asked)
+
+    @cached_property
+    def signer_led(self) -> Led:
+        """Where the signer's certificate leads to."""
+        found = self.sealed.value
+        return self._led(b"" if found is None else found.signer, self.evidence.trust.signers)
+
+    @cached_property
+    def maker_led(self) -> Led:
+        """Where the seal maker's certificate leads to."""
+        found = self.sealed.value
+        return self._led(b"" if found is None else found.seal.maker, self.evidence.trust.makers)
+
+    def _led(self, der: bytes, roots: Sequence[x509.Certificate]) -> Led:
+        certificate, when = tried(lambda: ses.certificate(der)).value, self.timing
+        if certificate is None or when is None or when.moment is None or when.claimed is None:
+            return Led(problem="the certificate cannot be read")
+        found = self._chain(certificate, roots, when.moment)
+        if found.value is None:
+            then = self._chain(certificate, roots, when.claimed).value if when.is_older else None
+            if then is None:
+                return Led(problem=found.broken)
+            return Led(problem=OUTLIVED, ended=min(each.not_valid_after_utc for each in then))
+        source = when.asked.revocations
+        fate = fate_of_chain(source, found.value) if source else UNKNOWN
+        return Led(fate=fate, revoked=when.revoked(fate))
+
+    def _chain(
+        self, certificate: x509.Certificate, roots: Sequence[x509.Certificate], moment: datetime
+    ) -> Tried[Chain]:
+        signed = outside.Signed(
+            certificate=certificate,
+            chain=tuple(self.evidence.trust.issuers),
+            algorithm=Algorithm.SM2,
+            digest_algorithm="sm3",
+        )
+        return tried(lambda: outside.trusted_chain(signed, roots, moment))
+
+    @property
+    def distrusted(self) -> tuple[datetime, ...]:
+        """Since when one of its certificates counts no longer."""
+        both = (self.signer_led, self.maker_led)
+        ended = [each.ended for each in both if each.ended is not None]
+        return (*ended, *(each.revoked.at for each in both if each.revoked is not None))
 
     @property
     def is_last(self) -> bool:

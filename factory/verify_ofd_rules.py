@@ -5,19 +5,24 @@ GB/T 33190-2016, 18; GB/T 38540-2020; GM/T 0031.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-
-from cryptography import x509
 
 from factory.ofd.reading import plain
 from factory.ofd.signatures import SEAL, Description, moments
 from factory.ofd.xml import located
-from factory.parties import Algorithm
-from factory.seals import outside, ses, sm2
+from factory.seals import ses, sm2
 from factory.verify_ofd_evidence import CHECK_METHODS, WEAK, Evidence, Signature, Tried, tried
-from factory.verify_verdict import MAKER_TRUST, NOT_ASKED, TRUST, Check, VerdictWord
+from factory.verify_time import NONE, told_fate, told_revoked
+from factory.verify_verdict import (
+    MAKER_TRUST,
+    NOT_ASKED,
+    REVOCATION,
+    TRUST,
+    Check,
+    VerdictWord,
+)
 
 MOST_TOLD = 8
 NOT_REACHED = "was not asked: something before it does not hold"
@@ -49,7 +54,7 @@ class EachRule:
     name: str
     needs: Callable[[Signature], object]
     complaints: Callable[[Signature], Iterable[str]]
-    well: str
+    well: str | Callable[[Evidence], str]
     verdict: VerdictWord
 
     def found(self, evidence: Evidence) -> tuple[tuple[str, ...], bool]:
@@ -62,11 +67,21 @@ class EachRule:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A rule and what became of it."""
+    """A rule and what became of it.  well: what is said if nothing speaks against it."""
 
     rule: Rule | EachRule
     complaints: tuple[str, ...]
     asked: bool
+    well: str
+
+    @classmethod
+    def of(cls, rule: Rule | EachRule, evidence: Evidence) -> Step:
+        """The rule, applied."""
+        complaints, asked = rule.found(evidence)
+        well = rule.well
+        if not isinstance(well, str):
+            well = well(evidence) if asked and not complaints else ""
+        return cls(rule, complaints, asked, well)
 
     @property
     def check(self) -> Check:
@@ -75,7 +90,7 @@ class Step:
         if not self.asked:
             detail = NOT_ASKED if self.rule.name in (TRUST, MAKER_TRUST) else NOT_REACHED
             return Check(name=self.rule.name, ok=False, detail=detail)
-        return Check(name=self.rule.name, ok=True, detail=self.rule.well)
+        return Check(name=self.rule.name, ok=True, detail=self.well)
 
 
 def _several(evidence: Evidence) -> Iterator[str]:
@@ -183,8 +198,8 @@ def _unmade(signature: Signature) -> Iterator[str]:
 def _unknown_maker(signature: Signature) -> Iterator[str]:
     value = signature.sealed.value
     if value is not None:
-        for problem in _mistrusted(value.seal.maker, signature, signature.evidence.trust.makers):
-            yield f"the seal's maker: {problem}"
+        if signature.maker_led.problem:
+            yield f"the seal's maker: {signature.maker_led.problem}"
         if ses.maker_signs(value.seal, value.signer):
             yield "the seal's maker: is one who may sign with the seal"
 
@@ -201,44 +216,51 @@ def _unfit(signature: Signature) -> Iterator[str]:
 
 
 def _untrusted(signature: Signature) -> Iterator[str]:
-    value = signature.sealed.value
-    if value is not None:
-        yield from _mistrusted(value.signer, signature, signature.evidence.trust.signers)
+    if signature.signer_led.problem:
+        yield signature.signer_led.problem
 
 
-def _mistrusted(
-    der: bytes, signature: Signature, roots: Sequence[x509.Certificate]
-) -> Iterator[str]:
-    value = signature.sealed.value
-    certificate = tried(lambda: ses.certificate(der)).value
-    if certificate is None or value is None:
-        yield "the certificate cannot be read"
-        return
-    signed = outside.Signed(
-        certificate=certificate,
-        chain=tuple(signature.evidence.trust.issuers),
-        algorithm=Algorithm.SM2,
-        digest_algorithm="sm3",
-    )
-    problem = tried(lambda: outside.check_trust(signed, roots, value.time)).broken
-    if problem:
-        yield problem
+def _revoked(signature: Signature) -> Iterator[str]:
+    signer, maker = signature.signer_led.revoked, signature.maker_led.revoked
+    if signer is not None:
+        yield told_revoked(signer)
+    if maker is not None:
+        yield f"the seal's maker: {told_revoked(maker)}"
+
+
+def _unrevoked(evidence: Evidence) -> str:
+    last = evidence.signatures[-1]
+    return told_fate(evidence.trust.asked, last.signer_led.fate)
 
 
 def _untimely(signature: Signature) -> Iterator[str]:
-    value, described = signature.sealed.value, signature.described.value
-    if value is None or described is None:
+    value, described, when = signature.sealed.value, signature.described.value, signature.timing
+    if value is None or described is None or when is None or when.moment is None:
         return
-    if not value.seal.valid_from <= value.time <= value.seal.valid_until:
-        yield "the seal was not valid when it was used"
+    for moment in (value.time, when.moment):
+        if not value.seal.valid_from <= moment <= value.seal.valid_until:
+            yield ENDED if moment != value.time else "the seal was not valid when it was used"
+            break
     if value.time.replace(microsecond=0) not in moments(described.said):
         yield "names two times at which it was made"
 
 
+def _impossible(signature: Signature) -> Iterator[str]:
+    if signature.timing is not None and signature.timing.contradiction is not None:
+        yield signature.timing.contradiction
+
+
 def _stamped(signature: Signature) -> Iterator[str]:
     value = signature.sealed.value
-    if value is not None and (value.time_stamp is not None or value.seal.time_stamp is not None):
-        yield "carries a time stamp, which is not judged here"
+    if value is not None and value.version == ses.OLD and value.time_stamp is not None:
+        yield "carries a time stamp in place of its time, which is not judged here"
+    if value is not None and value.seal.time_stamp is not None:
+        yield "the seal carries a time stamp, which is not judged here"
+
+
+def _stamp_said(evidence: Evidence) -> str:
+    last = evidence.signatures[-1].timing
+    return NONE if last is None else last.said
 
 
 def _misplaced(signature: Signature) -> Iterator[str]:
@@ -274,6 +296,9 @@ PACKAGE = Check(name="package", ok=True, detail="every byte belongs to a member,
 
 ALTERED, UNTRUSTED = VerdictWord.ALTERED, VerdictWord.UNTRUSTED
 UNVERIFIABLE = VerdictWord.UNVERIFIABLE
+#: the rules that time alone breaks
+OF_TIME = frozenset({TRUST, MAKER_TRUST, "signing time", REVOCATION})
+ENDED = "the seal has ended, and no time stamp proves that it was made before"
 CHAIN = "the chain ends in a trust root"
 
 RULES: tuple[Rule | EachRule, ...] = (
@@ -312,6 +337,14 @@ RULES: tuple[Rule | EachRule, ...] = (
         "within the seal's validity, and told once",
         UNTRUSTED,
     ),
-    EachRule("time stamp", _sealed, _stamped, "carries none", UNVERIFIABLE),
+    EachRule("time stamp", _sealed, _stamped, _stamp_said, UNVERIFIABLE),
+    EachRule("possible time", _sealed, _impossible, "nothing proves another", UNTRUSTED),
+    EachRule(
+        REVOCATION,
+        lambda it: it.fits.value and it.made.value,
+        _revoked,
+        _unrevoked,
+        UNTRUSTED,
+    ),
     EachRule("stamp", _described, _misplaced, "within its page, where it is shown", UNTRUSTED),
 )

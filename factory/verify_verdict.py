@@ -11,6 +11,7 @@ from cryptography import x509
 
 PADES = "/ETSI.CAdES.detached"
 TRUST = "trust"  #: the check of the chain
+REVOCATION = "revocation"  #: the check of what is known of revoked certificates
 MAKER_TRUST = "seal maker's trust"  #: the check of the seal maker's chain (制章者)
 NOT_ASKED = "was not asked: the signature does not fit the file"
 STRONG_DIGESTS = frozenset({"sha256", "sha384", "sha512"})  #: ETSI TS 119 312, 5.2
@@ -42,6 +43,9 @@ class Verdict:
     """What is to be said of a file, without looking at any register.
 
     signed_at, signer, licence_id: what the file says of itself; proved only where it is valid.
+    proved_at: when it existed at the latest, by its time stamp or a record; None: not proved.
+    distrusted_since: when a certificate of a chain that leads to a root ended or was revoked, if
+        nothing else speaks against the file but that nothing proves it to be older.
     signer: of a seal, its common name; of parties nobody, since a person's name is private.
     signed_by: the parties' fields that are signed, in order; proved only where it is signed.
     twin: whether it carries a machine-readable twin; the seal covers that with everything else.
@@ -50,6 +54,8 @@ class Verdict:
     verdict: VerdictWord
     reasons: tuple[str, ...] = ()
     signed_at: datetime | None = None
+    proved_at: datetime | None = None
+    distrusted_since: datetime | None = None
     signer: str | None = None
     signed_by: tuple[str, ...] = ()
     signing_cert_sha256: str | None = None

@@ -138,13 +138,6 @@ def another_time(members: Members) -> Members:
     return members | {VALUE: members[VALUE].replace(old, new)}
 
 
-def with_stamp(members: Members) -> Members:
-    """A time stamp appended, which nobody's signature covers."""
-    value = der.read(members[VALUE]).content
-    token = der.element(der.EXPLICIT_0, der.bits(b"anything"))
-    return members | {VALUE: der.sequence(value, token)}
-
-
 KEYLESS: dict[str, tuple[Keyless, VerdictWord, str]] = {
     # the negative set of ofd.md, section 13
     "one character of the page": (
@@ -312,7 +305,6 @@ KEYLESS: dict[str, tuple[Keyless, VerdictWord, str]] = {
     "value cut": (lambda it: it | {VALUE: it[VALUE][:-1]}, ALTERED, "cannot be read"),
     "signature without der": (raw_signature, ALTERED, "the signature does not fit"),
     "another time": (another_time, ALTERED, "the signature does not fit"),
-    "time stamp of nobody": (with_stamp, UNVERIFIABLE, "carries a time stamp"),
     # what cannot be read at all
     "no entry": (removed("OFD.xml"), UNREADABLE, READ),
     "entry in other letters": (renamed("OFD.xml", "ofd.xml"), UNREADABLE, READ),
