@@ -33,6 +33,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"  #: 已注销: the registration has ended
     REVOKED = "revoked"  #: 已撤销: this edition alone
     ALTERED = "altered"  #: 文件已被改动
+    UNPROVED = "unproved"  #: 签名证书已失效: no longer trusted, nothing proves that it is older
     UNRECORDED = "unrecorded"  #: sealed by us, and the register knows no such file
     UNKNOWN = "unknown"  #: 查无此证: not ours, or not what was typed
 

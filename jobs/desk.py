@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from factory import access, verify
@@ -13,6 +13,7 @@ from factory.access import Thing
 from factory.errors import ConflictError, NotFoundError
 from factory.kinds import KINDS
 from factory.model import DocumentState, EditionState, Format, Kind, OrderState, Standing
+from factory.seals.revocation import Source
 from factory.verify import Verdict, VerdictWord
 from factory.versions import installed_are
 from jobs import forms, intake, registering, standing
@@ -247,22 +248,54 @@ def _file(edition: EditionView, wanted: Sequence[Format]) -> StoredFile:
     raise NotFoundError(f"edition {edition.number}: there is no {asked} of it, but {there}")
 
 
-def examine(plant: Plant, data: bytes, *, asker: Asker = ANYBODY) -> Finding:
+def examine(
+    plant: Plant,
+    data: bytes,
+    *,
+    asker: Asker = ANYBODY,
+    at: datetime | None = None,
+    revocations: Source | None = None,
+) -> Finding:
     """Verify a file against the trust roots, and say what the ledger knows of it.
 
+    at:          as of when its certificates are judged; None: now.
+    revocations: what is known of revoked certificates; None: what the plant knows.
     ForbiddenError: not to whoever asks.
     """
     access.check(asker.viewer, Thing.VERIFICATION, None, own=False)
-    verdict = judged(plant, data)
+    sha256 = hashlib.sha256(data).hexdigest()
     with plant.ledger.read() as tx:
-        return _finding(plant, tx, verdict, hashlib.sha256(data).hexdigest())
+        now, recorded = tx.now, status.recorded_at(tx, sha256)
+    # Outside of a transaction: it may have to ask a CA.
+    verdict = judged(plant, data, at or now, proved_at=recorded, revocations=revocations)
+    with plant.ledger.read() as tx:
+        return _finding(plant, tx, verdict, sha256)
 
 
-def judged(plant: Plant, data: bytes) -> Verdict:
-    """The verdict on a file by the roots this installation trusts, without the ledger."""
+def judged(
+    plant: Plant,
+    data: bytes,
+    now: datetime,
+    *,
+    proved_at: datetime | None = None,
+    revocations: Source | None = None,
+) -> Verdict:
+    """The verdict on a file by the roots this installation trusts, without the ledger.
+
+    now:       as of when its certificates are judged.
+    proved_at: since when the ledger has a record of it, which proves that it was there, as a
+               time stamp would.
+    """
     keys = plant.keyring
     return verify.verify(
-        data, keys.trust_roots(), forms.all_roots(plant), issuers=keys.seal_issuers()
+        data,
+        keys.trust_roots(),
+        forms.all_roots(plant),
+        issuers=keys.seal_issuers(),
+        now=now,
+        time_roots=keys.time_roots(),
+        revocations=plant.revocations() if revocations is None else revocations,
+        proved_at=proved_at,
     )
 
 

@@ -133,6 +133,12 @@ class Settings:
         example="/etc/factory/keyring",
         shown="`keyring` in the data directory",
     )
+    revocation: str = setting(
+        matching("given|fetch", "given or fetch"),
+        "given",
+        "Which revocation lists verification looks at: those in `revocation/` of the keyring, or"
+        " also those that it fetches from where certificates of our own roots say",
+    )
     key_passphrase_file: Path | None = setting(
         maybe_secret_file,
         "",

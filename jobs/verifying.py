@@ -93,7 +93,9 @@ def by_file(plant: Plant, data: bytes) -> Answer:
         found, now = _by_digest(plant, tx, hashlib.sha256(data).hexdigest()), tx.now
     if found is not None:
         return found
-    verdict = desk.judged(plant, data)
+    verdict = desk.judged(plant, data, now)
+    if verdict.distrusted_since is not None:
+        return Answer(status=Status.UNPROVED, at=now)
     return Answer(status=WITHOUT_RECORD.get(verdict.verdict, Status.UNKNOWN), at=now)
 
 

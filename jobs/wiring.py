@@ -23,6 +23,7 @@ from factory.errors import ProfileError, SettingsError
 from factory.page.fonts import FACES, FontBook, assemble
 from factory.profile import Profile
 from factory.register import local_day
+from factory.seals.revocation import Revocations, Source, Together
 from factory.versions import Versions
 from jobs.measured import LedgerWatch, MeasuredBlobs, MeasuredKeyring, MeasuredStore
 from jobs.metrics import Metrics
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
     from jobs.pacing import Pacing
     from jobs.presses import PressRoom
     from jobs.typefaces import Typefaces
+    from storage.revocation import Fetched
 
+NONE_GIVEN = Revocations()
 AnyStore = TypeVar("AnyStore", bound=Blobs)
 
 
@@ -112,6 +115,22 @@ class Plant:
         """Keys, seals and trust roots."""
         s = self.settings
         return MeasuredKeyring(s.keyring_dir, passphrase_file=s.key_passphrase_file)
+
+    @cached_property
+    def fetched(self) -> Fetched:
+        """What CAs say of revoked certificates when they are asked."""
+        from storage.revocation import Fetched  # noqa: PLC0415
+
+        return Fetched(self.settings.data_dir / "revocation")
+
+    def revocations(self, given: Source = NONE_GIVEN, *, fetch: bool = False) -> Source:
+        """What is known of revoked certificates: the keyring's, and what the setting adds.
+
+        given: what else.  fetch: ask the CAs, whatever the setting says.
+        """
+        asks = fetch or self.settings.revocation == "fetch"
+        more: tuple[Source, ...] = (self.fetched,) if asks else ()
+        return Together((self.keyring.revocations(), given, *more))
 
     @cached_property
     def ledger(self) -> Ledger:

@@ -63,6 +63,11 @@ SAID: Mapping[Status, Said] = MappingProxyType(
         Status.CANCELLED: Said("已注销", "注册已经注销，证书不再有效。", "bad"),
         Status.REVOKED: Said("已撤销", "这一版本已被发证机关撤销。", "bad"),
         Status.ALTERED: Said("文件已被改动", "文件的内容与盖章时不一致，请勿采信。", "bad"),
+        Status.UNPROVED: Said(
+            "签名证书已失效",
+            "文件带有本机关的印章，但签名证书已经撤销或到期，又不能证明文件在此之前签署，请勿采信。",
+            "bad",
+        ),
         Status.UNRECORDED: Said(
             "登记库中没有这个文件", "文件带有本机关的印章，但登记库没有它的记录，请勿采信。", "bad"
         ),

@@ -13,6 +13,9 @@ issuers/*.pem                   CAs between the roots and OFD seals, which are n
                                 of seals that were replaced too
 parties/<trust>/*.pem           roots of the CAs that issue the parties' certificates
 outside/                        of a test keyring: the test CA that plays those CAs
+revocation/*.crl, *.ocsp        what CAs have revoked: lists, PEM or DER, and OCSP answers, DER
+tsa/<name>/roots/*.pem          what the certificates of time stamps must lead to
+testca/                         of a test keyring: its own CA, see testca_keys.py
 answers.p8                      signs answers of the verification pages, see answer_key.py
 operators/<name>.json           who approves, and by which tokens, see operators.py
 
@@ -28,7 +31,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -37,10 +40,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from factory.errors import ConflictError, SettingsError
+from factory.errors import ConflictError, RevocationRefusedError, SettingsError
 from factory.model import Format
 from factory.parties import Algorithm
+from factory.seals import revocation
 from factory.seals.keys import algorithm_of, fingerprint
+from factory.seals.revocation import Answer, RevocationList, Revocations
 from factory.seals.signer import SealIdentity, SesIdentity
 from factory.seals.soft import SoftKey
 from storage import (
@@ -52,6 +57,7 @@ from storage import (
     passphrases,
     pdf_seals,
     testca,
+    testca_keys,
 )
 from storage.key_sources import Opened
 from storage.operators import Operators
@@ -92,6 +98,7 @@ class Keyring:
         self.identity = cache(self._identity)
         self.ofd_seal = cache(self._ofd_seal)
         self._opened = cache(self._open)
+        self._revocations: tuple[tuple[object, ...], Revocations] = ((), Revocations())
 
     def _identity(self, name: str) -> SealIdentity:
         """The signing identity, its key proved to belong to its certificate.
@@ -187,6 +194,43 @@ class Keyring:
         Those of every seal that was ever installed; trusted only where they lead to a root.
         """
         return self._trust().issuers
+
+    def time_roots(self) -> tuple[x509.Certificate, ...]:
+        """The certificates that the chain of a time stamp's authority must end in."""
+        files = sorted((self._folder / "tsa").glob("*/roots/*.pem"))
+        return tuple(each for file in files for each in keyfiles.certificates(file))
+
+    def revocations(self) -> Revocations:
+        """The lists and answers that were put there, read again when one of them has changed.
+
+        SettingsError: one of them cannot be used, and why.
+        """
+        home = self._folder / testca_keys.LISTS
+        files = [each for kind in ("*.crl", "*.ocsp") for each in sorted(home.glob(kind))]
+        looked = tuple((each.name, each.stat().st_mtime_ns, each.stat().st_size) for each in files)
+        before, found = self._revocations
+        if looked != before:
+            found = Revocations(tuple(one for each in files for one in _revocation(each)))
+            self._revocations = (looked, found)
+        return found
+
+    def revoke_test_identity(self, name: str, ended: testca.Ended, *, now: datetime) -> list[Path]:
+        """Let the test CA revoke the certificates of a test identity, of both formats.
+
+        ended: when and why; its serial is not looked at.
+        SettingsError: the keyring holds real seals, or not the key of its CA.
+        """
+        home = self._home(name)
+        if not _all_test(self._folder):
+            raise SettingsError(
+                "the keyring holds seals that are no test: their CA revokes, and its list is put"
+                f" into {testca_keys.LISTS}/"
+            )
+        found = [self._certificate(name)] if _seals_pdf(home) else []
+        if (home / ofd_seals.HOME).is_dir():
+            found.append(ofd_seals.described(home / ofd_seals.HOME, name)[1])
+        entries = [(each, replace(ended, serial=each.serial_number)) for each in found]
+        return [testca_keys.revoke(self._folder, *entry, now=now) for entry in entries]
 
     def party_roots(self, trust: str) -> tuple[x509.Certificate, ...]:
         """The certificates that the chain of a party's certificate must end in.
@@ -378,12 +422,22 @@ def add_test_identities(
             (building / "identities" / name).rename(folder / "identities" / name)
 
 
+def _revocation(path: Path) -> tuple[RevocationList | Answer, ...]:
+    try:
+        return revocation.read(keyfiles.read(path))
+    except RevocationRefusedError as error:
+        raise SettingsError(f"keyring file revocation/{path.name}: {error}") from error
+
+
 def _move_trust(building: Path, folder: Path) -> None:
     """Roots and issuers first, each under a name that nothing has: a seal never lacks them."""
     for kind in ("roots", "issuers"):
         keyfiles.make_folder(folder / kind)
         for file in (building / kind).glob("*.pem"):
             file.rename(folder / kind / f"{file.stem}-{secrets.token_hex(4)}.pem")
+    keyfiles.make_folder(folder / testca_keys.HOME)
+    for kept in (building / testca_keys.HOME).glob("*/"):
+        kept.rename(folder / testca_keys.HOME / kept.name)
 
 
 def _issue(
@@ -395,6 +449,7 @@ def _issue(
 ) -> None:
     ca = testca.make_ca(now)
     keyfiles.write(folder / "roots" / TEST_ROOT, ca.root.certificate.public_bytes(PEM))
+    testca_keys.keep(folder, ca.issuing)
     for name, authority in identities.items():
         issued = testca.issue_seal(ca, authority, algorithm=algorithm)
         home, secret = folder / "identities" / name, secrets.token_urlsafe(32).encode()

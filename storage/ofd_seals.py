@@ -38,7 +38,7 @@ from factory.seals import chain, esl, keys, pades, ses
 from factory.seals.ses import Seal
 from factory.seals.signer import SesIdentity, Signer
 from factory.seals.sm2_soft import Sm2SoftSigner
-from storage import key_sources, keyfiles, testca_sm2, token_key
+from storage import key_sources, keyfiles, testca_keys, testca_sm2, token_key
 from storage.seal_later import AsynchronousSigner
 from storage.seal_service import Service, ServiceSigner
 from storage.token_key import TokenGiven
@@ -180,6 +180,7 @@ def issue_tests(
     ca = testca_sm2.make_ca(now)
     keyfiles.write(folder / "roots" / TEST_ROOT, ca.root.certificate.public_bytes(PEM))
     keyfiles.write(folder / "issuers" / TEST_ISSUERS, ca.issuing.certificate.public_bytes(PEM))
+    testca_keys.keep(folder, ca.issuing)
     for name, authority in identities.items():
         secret = secrets.token_urlsafe(32).encode()
         made = testca_sm2.issue_test_seal(

@@ -22,6 +22,8 @@ CA_LIFE = timedelta(days=3650)
 LIST_LIFE = timedelta(days=7)
 SEAL_LIFE = timedelta(days=1095)
 PARTY_LIFE = CA_LIFE  #: the test CA of parties lies on disk and issues whenever it is asked
+#: why a certificate may be revoked (RFC 5280, 5.3.1)
+REASONS = tuple(each.value for each in x509.ReasonFlags if each.value != "removeFromCRL")
 MARK = "测试 TEST"
 RESIDENT_CARD = 0x80  #: [0] of IdentityCode (GM/T 0015-2023, 5.2.4)
 PRINTABLE_STRING = 0x13

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import click
 
+from factory.errors import RevocationRefusedError
 from factory.kinds.form_design import FIELDS
 from factory.model import Format
+from factory.seals import revocation
+from factory.seals.revocation import Answer, RevocationList, Revocations
 from factory.verify import MAKER_TRUST, MOST_BYTES, TRUST, VerdictWord
 from jobs import desk
 from jobs.asker import Asker
@@ -17,7 +21,7 @@ from jobs.commands import machine
 from jobs.commands.asking import asking
 from jobs.commands.exits import NOT_IN_FORCE, REFUSED
 from jobs.commands.files import read_file
-from jobs.commands.options import TEXT, json_option
+from jobs.commands.options import TEXT, TIME, json_option
 from jobs.commands.output import err, local_time, out, plain, print_json
 from jobs.wording import KINDS, OWNERS
 
@@ -63,11 +67,31 @@ def link(number: str, edition: int | None, fmt: str | None, asker: Asker, as_jso
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--crl",
+    "lists",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A revocation list (PEM, DER) or OCSP answer (DER) besides the keyring's; repeatable.",
+)
+@click.option(
+    "--at",
+    type=TIME,
+    help="As of when its certificates are judged, in UTC unless it says an offset.  [default: now]",
+)
+@click.option("--fetch", is_flag=True, help="Ask the CAs for what they have revoked.")
 @json_option
-def verify(files: Sequence[Path], as_json: bool) -> None:
+def verify(
+    files: Sequence[Path], lists: Sequence[Path], at: datetime | None, fetch: bool, as_json: bool
+) -> None:
     """Check files: ours or not, intact, which edition, in force or not, sealed by whom."""
     plant = machine.plant()
-    findings = [(path, desk.examine(plant, read_file(path, MOST_BYTES))) for path in files]
+    known = plant.revocations(_given(lists), fetch=fetch)
+    findings = [
+        (path, desk.examine(plant, read_file(path, MOST_BYTES), at=at, revocations=known))
+        for path in files
+    ]
     if as_json:
         print_json([{"file": str(path)} | plain(finding) for path, finding in findings])
     else:
@@ -79,6 +103,17 @@ def verify(files: Sequence[Path], as_json: bool) -> None:
         sys.exit(REFUSED)
     if not all(finding.in_force for _, finding in findings):
         sys.exit(NOT_IN_FORCE)
+
+
+def _given(lists: Sequence[Path]) -> Revocations:
+    """What the files hold.  BadParameter: one of them cannot be used, and why."""
+    found: list[RevocationList | Answer] = []
+    for path in lists:
+        try:
+            found.extend(revocation.read(read_file(path, revocation.MOST_BYTES)))
+        except RevocationRefusedError as error:
+            raise click.BadParameter(f"{path}: {error}", param_hint="--crl") from error
+    return Revocations(tuple(found))
 
 
 def _show_finding(path: Path, finding: desk.Finding) -> None:
@@ -106,8 +141,13 @@ def _show_finding(path: Path, finding: desk.Finding) -> None:
 
 def _lacks_root(finding: desk.Finding) -> bool:
     """Whether the seal may be right, but under a root that this keyring does not have."""
-    return finding.word == VerdictWord.UNTRUSTED and any(
-        each.name in {TRUST, MAKER_TRUST} and not each.ok for each in finding.verdict.checks
+    past = finding.verdict.distrusted_since is not None
+    return (
+        not past
+        and finding.word == VerdictWord.UNTRUSTED
+        and any(
+            each.name in {TRUST, MAKER_TRUST} and not each.ok for each in finding.verdict.checks
+        )
     )
 
 

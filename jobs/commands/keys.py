@@ -9,8 +9,9 @@ from jobs.commands.access_keys import keys_issue, keys_issued, keys_revoke
 from jobs.commands.operators import operators_group
 from jobs.commands.options import json_option
 from jobs.commands.output import print_json, print_table
-from jobs.commands.sealed import keys_sealed
 from jobs.commands.pdf_seals import import_pdf
+from jobs.commands.revoking import test_revoke
+from jobs.commands.sealed import keys_sealed
 from jobs.commands.seals import import_seal, show_seal
 from storage import answer_key
 
@@ -64,3 +65,4 @@ keys_group.add_command(operators_group)
 keys_group.add_command(keys_issue)
 keys_group.add_command(keys_issued)
 keys_group.add_command(keys_revoke)
+keys_group.add_command(test_revoke)

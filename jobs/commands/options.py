@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -51,6 +52,24 @@ class _Reason(_Text):
         return text
 
 
+class _Time(click.ParamType[datetime]):
+    """A moment: a day, or a day and a time, with an offset or without."""
+
+    name = "time"
+
+    def convert(
+        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """The moment, aware.  BadParameter: it is none (ISO 8601)."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail("is no time such as 2026-11-21T12:00:00+08:00", param, ctx)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 class _Ident(click.IntRange):
     """What the ledger counts with."""
 
@@ -58,6 +77,7 @@ class _Ident(click.IntRange):
 
 
 TEXT = _Text()
+TIME = _Time()
 NAME = _Name()
 REASON = _Reason()
 IDENT = _Ident(1, 2**63 - 1)

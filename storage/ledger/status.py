@@ -158,6 +158,15 @@ def by_digest(tx: Tx, sha256: str) -> tuple[RegistrationView, EditionView] | Non
     return _at(tx, row) if row else None
 
 
+def recorded_at(tx: Tx, sha256: str) -> datetime | None:
+    """When exactly these bytes were recorded here, as an edition or any document; None: never."""
+    made = t.file.c.made_at
+    found: datetime | None = tx.run(
+        select(func.min(made)).where(t.file.c.sha256 == sha256)
+    ).scalar_one()
+    return found
+
+
 def by_licence(tx: Tx, licence_id: str) -> tuple[RegistrationView, EditionView] | None:
     """The registration and edition of a licence id (证照标识)."""
     row = tx.run(

@@ -1,0 +1,29 @@
+"""`keys test-revoke`: the test CA revokes a test identity, to try what follows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from jobs.commands import machine
+from jobs.commands.options import TEXT, TIME
+from storage.testca import REASONS, Ended
+
+
+@click.command("test-revoke")
+@click.argument("name", type=TEXT)
+@click.option(
+    "--at", required=True, type=TIME, help="When it is revoked, in UTC unless it says an offset."
+)
+@click.option("--reason", required=True, type=click.Choice(REASONS), help="Why (RFC 5280, 5.3.1).")
+@click.option("--invalid-since", type=TIME, help="Since when others had the key, if before.")
+def test_revoke(name: str, at: datetime, reason: str, invalid_since: datetime | None) -> None:
+    """Let the test CA revoke the certificates of NAME, PDF and OFD; for test keyrings alone.
+
+    Its lists go into revocation/ of the keyring; verification looks at them from then on.
+    """
+    ended = Ended(serial=0, at=at, reason=reason, invalid_since=invalid_since)
+    keyring = machine.plant().keyring
+    for path in keyring.revoke_test_identity(name, ended, now=datetime.now(UTC)):
+        click.echo(f"wrote {path}")
