@@ -121,7 +121,7 @@ class _Evidence:
         status = self._then if self.outlived else self.status
         path = status.validation_path
         certificates = () if path is None else path.iter_certs(include_root=True)
-        found = [x509.load_der_x509_certificate(each.dump()) for each in certificates]
+        found = [of_others(x509.load_der_x509_certificate(each.dump())) for each in certificates]
         return tuple(reversed(found))
 
     @cached_property
