@@ -29,6 +29,7 @@
         DigestMismatchError        stored bytes are not those that were recorded
       TransientError               may pass by itself: try again, later each time
         KeyBusyError               the signing device is busy or away
+        TimestampUnavailableError  the time-stamping authority is away or answers wrongly
         SealPendingError           an outside seal service has not sealed yet: no failure
         StoreUnavailableError      the object store or the database gave no answer
         ReaderUnavailableError     the second program gave no answer
@@ -226,6 +227,10 @@ class SealPendingError(TransientError):
         self.again_after = again_after
 
 
+class TimestampUnavailableError(TransientError):
+    """The time-stamping authority (时间戳服务) is busy or away, or gave a wrong answer."""
+
+
 class StoreUnavailableError(TransientError):
     """The object store, the database or the broker gave no answer."""
 
@@ -272,6 +277,7 @@ REASONS: dict[type[FactoryError], str] = {
     DigestMismatchError: "digest_mismatch",
     KeyBusyError: "key_busy",
     SealPendingError: "seal_pending",
+    TimestampUnavailableError: "timestamp_unavailable",
     StoreUnavailableError: "store_unavailable",
     ReaderUnavailableError: "reader_unavailable",
     TooManyError: "too_many",

@@ -116,6 +116,7 @@ HELD: Mapping[str, str] = MappingProxyType(
         "sealed_data": "加密数据无法打开",
         "store_unavailable": "存储无响应",
         "key_busy": "签章设备无响应",
+        "timestamp_unavailable": "时间戳服务无响应",
         "poison": "多次使制证进程中断",
     }
 )

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from factory.parties import IDENTITY_CODE, ORGANISATION_CODE
 from factory.seals.soft import SoftKey
@@ -21,6 +21,7 @@ BEFORE = timedelta(days=1)
 CA_LIFE = timedelta(days=3650)
 LIST_LIFE = timedelta(days=7)
 SEAL_LIFE = timedelta(days=1095)
+STAMPER_LIFE = CA_LIFE
 PARTY_LIFE = CA_LIFE  #: the test CA of parties lies on disk and issues whenever it is asked
 #: why a certificate may be revoked (RFC 5280, 5.3.1)
 REASONS = tuple(each.value for each in x509.ReasonFlags if each.value != "removeFromCRL")
@@ -97,6 +98,24 @@ def make_ca(now: datetime, *, name: str = "Certificate Factory") -> TestCA:
 def issue_seal(ca: IssuingCA, authority: str, *, algorithm: str = "p256") -> Issued:
     """A certificate for an authority's seal: digital signature and content commitment."""
     return _issue(ca, marked_name(authority), SEAL_LIFE, algorithm)
+
+
+def issue_stamper(ca: TestCA, name: str = "Time Stamping Authority") -> Issued:
+    """A certificate for time stamps and nothing else, on P-256, by the root itself: tokens are
+    in every document, and each certificate between would be too (RFC 3161, 2.3).
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    usage = key_usage(digital_signature=True)
+    stamping = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+    certificate = (
+        _builder(marked_name(name), key, ca.root.certificate.subject, ca.now, STAMPER_LIFE)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(stamping, critical=True)
+        .add_extension(_issued_by(ca.root.key), critical=False)
+        .sign(ca.root.key, hashes.SHA256())
+    )
+    return Issued(key=key, certificate=certificate)
 
 
 def issue_person(ca: IssuingCA, name: str, id_number: str, *, algorithm: str = "p256") -> Issued:

@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 INTEGER, BIT_STRING, OCTET_STRING, OID = 0x02, 0x03, 0x04, 0x06
 UTF8, PRINTABLE, IA5 = 0x0C, 0x13, 0x16
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
-SEQUENCE, EXPLICIT_0 = 0x30, 0xA0
+SEQUENCE, SET, EXPLICIT_0 = 0x30, 0x31, 0xA0
+NULL = b"\x05\x00"
 
 HIGH_TAG, LONG_FORM = 0x1F, 0x80
 MOST_LENGTH_BYTES = 4
@@ -55,8 +56,8 @@ class Element:
         return self.source[self.inside : self.end]
 
     def parts(self) -> tuple[Element, ...]:
-        """The elements inside a SEQUENCE, or inside an explicit [0]."""
-        _ask(self.tag in (SEQUENCE, EXPLICIT_0), "a SEQUENCE")
+        """The elements inside a SEQUENCE or SET, or inside an explicit [0]."""
+        _ask(self.tag in (SEQUENCE, SET, EXPLICIT_0), "a SEQUENCE")
         found: list[Element] = []
         place = self.inside
         while place < self.end:
@@ -116,6 +117,11 @@ def read(data: bytes) -> Element:
 def sequence(*parts: bytes) -> bytes:
     """A SEQUENCE of elements."""
     return element(SEQUENCE, b"".join(parts))
+
+
+def set_of(*parts: bytes) -> bytes:
+    """A SET OF elements, in the order that DER asks for (X.690, 11.6)."""
+    return element(SET, b"".join(sorted(parts)))
 
 
 def integer(value: int) -> bytes:
