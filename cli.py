@@ -17,6 +17,8 @@ COMMANDS = (
           "Run this machine's workers, relay and metrics against the servers the settings name."),
     Later("serve", "running:serve",
           "Serve the HTTP interface of upstream systems until Ctrl-C, beside `work`."),
+    Later("tsa", "stamping:tsa_command",
+          "Run a small time-stamping authority with the test key of the keyring, for trials."),
     Later("prepare", "running:prepare",
           "Make what a new installation needs: keyring, schema, buckets; safe to run again."),
     Later("migrate", "running:migrate",

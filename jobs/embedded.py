@@ -1,10 +1,12 @@
-"""The embedded broker and object store: real servers of our own on loopback, data kept.
+"""The embedded broker, store and time stamps: real servers of our own on loopback, data kept.
 
 Started only for what the settings leave open; the settings that come out name them, so that
 the code behind knows no difference.  Passwords are made once and kept readable by the owner
 only; ports are kept too and change only when somebody else has taken them.
 """
 
+import socket
+import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 PORT_TRIES = 5
 PROBE_KEY = ".ready"
+STAMPER_ADVICE = (
+    "Set FACTORY_TSA_URL to a running time-stamping authority, or FACTORY_TIME_STAMPS=off"
+)
 SOCKET_FOLDER = Path("/tmp")  # noqa: S108 - where SeaweedFS puts its sockets, whatever we say
 
 BROKER_ADVICE = (
@@ -48,6 +53,7 @@ class Embedded:
     settings: Settings
     broker: Server | None  #: None: the settings named one
     store: Server | None  #: None: the settings named one
+    stamper: Server | None = None  #: None: the settings named one, or nothing is stamped
 
 
 def found(settings: Settings) -> Settings:
@@ -62,6 +68,8 @@ def found(settings: Settings) -> Settings:
         settings = replace(settings, verify_url=kept.verify_url)
     if not settings.redis_url:
         settings = replace(settings, redis_url=_redis_url(kept, kept.redis_ports))
+    if _stamps(settings) and kept.tsa_ports:
+        settings = replace(settings, tsa_url=_tsa_url(kept.tsa_ports))
     return settings if settings.s3_endpoint else _with_store(settings, kept, kept.s3_ports)
 
 
@@ -78,11 +86,11 @@ def embedded(settings: Settings) -> Iterator[Settings]:
 @contextmanager
 def serving(settings: Settings) -> Iterator[Embedded]:
     """The same as `embedded`, with the servers at hand, to be killed and started again."""
-    if settings.redis_url and settings.s3_endpoint:
+    if settings.redis_url and settings.s3_endpoint and not _stamps(settings):
         yield Embedded(settings=settings, broker=None, store=None)
         return
     with locked(settings.data_dir) as lock, ExitStack() as stack:
-        broker = store = None
+        broker = store = stamper = None
         if not settings.redis_url:
             broker, settings = _broker(settings, lock)
             stack.callback(broker.stop)
@@ -90,7 +98,10 @@ def serving(settings: Settings) -> Iterator[Embedded]:
             store, settings = _store(settings, lock)
             stack.callback(sweep, settings.data_dir)
             stack.callback(store.stop)
-        yield Embedded(settings=settings, broker=broker, store=store)
+        if _stamps(settings):
+            stamper, settings = _stamper(settings, lock)
+            stack.callback(stamper.stop)
+        yield Embedded(settings=settings, broker=broker, store=store, stamper=stamper)
 
 
 def keep_verify_url(settings: Settings) -> None:
@@ -143,6 +154,38 @@ def _store(settings: Settings, lock: int) -> tuple[Server, Settings]:
     server, ports = _launch(make, kept.s3_ports)
     write_kept(settings.data_dir, replace(kept, s3_ports=ports))
     return server, _with_store(settings, kept, ports)
+
+
+def _stamps(settings: Settings) -> bool:
+    """Whether certificates are stamped, and nobody is named who does."""
+    return settings.time_stamps and not settings.tsa_url
+
+
+def _stamper(settings: Settings, lock: int) -> tuple[Server, Settings]:
+    """A small test time-stamping authority, and the settings that name it.
+
+    It answers before the keyring is there, whose test key it opens when it is first asked.
+    """
+    kept = read_kept(settings.data_dir)
+
+    def make(ports: tuple[int, ...]) -> Server:
+        return Server(
+            name="The embedded time-stamping authority",
+            command=(sys.executable, "-m", "jobs.tsa", str(ports[0]), str(settings.keyring_dir)),
+            folder=Path(__file__).parents[1],
+            log=settings.data_dir / "log" / "tsa.log",
+            ready=lambda: _listens(ports[0]),
+            advice=STAMPER_ADVICE,
+            held=(lock,),
+        )
+
+    server, ports = _launch(make, kept.tsa_ports or free_ports(1))
+    write_kept(settings.data_dir, replace(kept, tsa_ports=ports))
+    return server, replace(settings, tsa_url=_tsa_url(ports))
+
+
+def _tsa_url(ports: tuple[int, ...]) -> str:
+    return f"http://{LOOPBACK}:{ports[0]}/"
 
 
 def sweep(data_dir: Path) -> None:
@@ -239,6 +282,12 @@ def _answers(url: str) -> bool:
             return bool(client.ping())
     except redis.RedisError:
         return False
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1):
+        return True
+    return False
 
 
 class _Probe:

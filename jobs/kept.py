@@ -23,6 +23,7 @@ LOCK_SECONDS = 2.0  # a killed instance's servers need a moment to die
 class Kept:
     """What an installation's servers keep from start to start.
 
+    tsa_ports:  of the small time-stamping authority; none: it has not run yet.
     verify_url: where QR codes led when it was last up; empty: it has not been.
     """
 
@@ -32,6 +33,7 @@ class Kept:
     redis_ports: tuple[int, ...]
     s3_ports: tuple[int, ...]
     verify_url: str = ""
+    tsa_ports: tuple[int, ...] = ()
 
 
 @contextmanager
@@ -84,7 +86,7 @@ def read_kept(data_dir: Path) -> Kept:
     if not file.exists():
         write_kept(data_dir, _made())
     kept = json.loads(file.read_text(encoding="utf-8"))
-    lists = {name: tuple(kept[name]) for name in ("redis_ports", "s3_ports")}
+    lists = {name: tuple(kept[name]) for name in kept if name.endswith("_ports")}
     return Kept(**{**kept, **lists})
 
 

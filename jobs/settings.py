@@ -28,6 +28,7 @@ from jobs.variables import (
     paths,
     plain,
     setting,
+    switch,
     url,
     value_of,
     variable,
@@ -224,6 +225,19 @@ class Settings:
         "1000",
         "Of so many certificates of bulk events one is verified whole and read again before it is"
         " stored, and the first of each template in each worker; 0: the first alone",
+    )
+    time_stamps: bool = setting(
+        switch,
+        "on",
+        "Whether certificates are time-stamped, by the authority that their profile names: `on`"
+        " or `off`",
+    )
+    tsa_url: str = setting(
+        url("http", "https", empty=True),
+        "",
+        "Time-stamping authority of the keyring that names no address of its own (RFC 3161)",
+        example="http://127.0.0.1:3161/",
+        shown="a small test authority of its own",
     )
     metrics_host: str = setting(
         matching(r"[0-9A-Za-z.:_-]+", "a host name or an address"),

@@ -89,6 +89,8 @@ def _default(each: "Field[Any]", before: Mapping[str, Any]) -> str:
 def written(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "on" if value else "off"
     if isinstance(value, tuple):
         return os.pathsep.join(str(part) for part in value)
     return str(value)
@@ -124,6 +126,13 @@ def whole(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def switch(text: str) -> bool:
+    """Reads on or off."""
+    if text not in ("on", "off"):
+        raise ValueError("must be on or off")
+    return text == "on"
 
 
 def matching(pattern: str, rule: str) -> Callable[[str], str]:

@@ -21,6 +21,7 @@ AUTHORITIES = {
     "identities/*/chain.pem": Thing.ISSUER,
     "identities/*/ofd/chain.pem": Thing.ISSUER,
     "parties/*/*.pem": Thing.PARTY_ROOT,
+    "tsa/*/roots/*.pem": Thing.TRUST_ROOT,
 }
 
 

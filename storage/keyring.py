@@ -12,9 +12,9 @@ identities/<name>/identity.toml width of the seal's picture, whether it is a tes
 issuers/*.pem                   CAs between the roots and OFD seals, which are not in the files;
                                 of seals that were replaced too
 parties/<trust>/*.pem           roots of the CAs that issue the parties' certificates
+tsa/<name>/                     time-stamping authorities, see tsa.py
 outside/                        of a test keyring: the test CA that plays those CAs
 revocation/*.crl, *.ocsp        what CAs have revoked: lists, PEM or DER, and OCSP answers, DER
-tsa/<name>/roots/*.pem          what the certificates of time stamps must lead to
 testca/                         of a test keyring: its own CA, see testca_keys.py
 answers.p8                      signs answers of the verification pages, see answer_key.py
 operators/<name>.json           who approves, and by which tokens, see operators.py
@@ -58,6 +58,7 @@ from storage import (
     pdf_seals,
     testca,
     testca_keys,
+    tsa,
 )
 from storage.key_sources import Opened
 from storage.operators import Operators
@@ -245,6 +246,12 @@ class Keyring:
             )
         return tuple(each for file in files for each in keyfiles.certificates(file))
 
+    def time_service(self, name: str) -> tsa.TimeService:
+        """A time-stamping authority, as a profile calls it.  SettingsError: there is none."""
+        if not IDENTITY_NAME.fullmatch(name):
+            raise SettingsError("a time-stamping authority is called like a signing identity")
+        return tsa.load(self._folder, name)
+
     def master_keys(self) -> MasterKeys:
         """The keys of the sealed columns.  SettingsError: missing or broken."""
         try:
@@ -350,6 +357,7 @@ def _build(
     _own(folder)
     _issue(folder, identities, now, draw_seal, algorithm)
     add_test_parties(folder, now)
+    add_test_authority(folder, now)
 
 
 def _own(folder: Path) -> None:
@@ -370,6 +378,15 @@ def add_test_parties(folder: Path, now: datetime) -> None:
         for trust, root in outside.roots(folder / "outside").items():
             keyfiles.write(building / trust / TEST_ROOT, root.public_bytes(PEM))
         building.rename(folder / "parties")
+
+
+def add_test_authority(folder: Path, now: datetime) -> None:
+    """A test time-stamping authority, unless there is one of any kind, or a seal is real."""
+    if (folder / "tsa").exists() or not _all_test(folder):
+        return
+    with keyfiles.building(folder, ".tsa-") as building:
+        tsa.create_test(building, now)
+        (building / "tsa").rename(folder / "tsa")
 
 
 def add_answer_key(folder: Path) -> None:

@@ -235,7 +235,8 @@ def db_url(request: pytest.FixtureRequest) -> str:
 
 def _settings(data_dir: Path, **variables: str) -> Settings:
     given = {f"FACTORY_{name}": value for name, value in variables.items()}
-    return Settings.from_env({"FACTORY_DATA_DIR": str(data_dir), **given})
+    here = {"FACTORY_DATA_DIR": str(data_dir), "FACTORY_TIME_STAMPS": "off"}
+    return Settings.from_env(here | given)
 
 
 def _sql(url: str, statement: str) -> None:

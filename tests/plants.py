@@ -39,7 +39,9 @@ JsonObject = dict[str, Any]
 
 def new_plant(folder: Path, db_url: str, **changes: Any) -> Plant:
     """A plant whose ledger is migrated and whose source may submit."""
-    settings = Settings.from_env({"FACTORY_DATA_DIR": str(folder), "FACTORY_DB_URL": db_url})
+    settings = Settings.from_env(
+        {"FACTORY_DATA_DIR": str(folder), "FACTORY_DB_URL": db_url, "FACTORY_TIME_STAMPS": "off"}
+    )
     plant = Plant(replace(settings, **changes))
     shutil.copytree(Path(_keyring().name, "keyring"), plant.settings.keyring_dir)
     migrate(plant)

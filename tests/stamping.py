@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -68,3 +73,68 @@ def unfit(*, critical: bool, further: bool) -> Authority:
     )
     stamper = Stamper(key=key, signing_cert=certificate, policy=POLICY)
     return Authority(ca.root.certificate, stamper)
+
+
+@dataclass
+class Service:
+    """A server of time stamps on this machine, which can misbehave.
+
+    behave: what becomes of the right answer: status and body, or None to say nothing for good.
+    """
+
+    authority: Authority
+    url: str = ""
+    asked: list[bytes] = field(default_factory=list)
+    behave: Callable[[bytes], tuple[int, bytes] | None] = lambda answer: (200, answer)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    closing: threading.Event = field(default_factory=threading.Event)
+    connections: int = 0
+
+
+@contextmanager
+def running(authority: Authority) -> Iterator[Service]:
+    service = Service(authority)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
+
+        def setup(self) -> None:
+            service.connections += 1
+            super().setup()
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            service.asked.append(body)
+            serial = secrets.randbits(96)
+            stamper = service.authority.stamper
+            said = service.behave(stamper.answer(body, now=service.clock(), serial=serial))
+            if said is None:
+                service.closing.wait()
+                self.close_connection = True
+                return
+            status, answer = said
+            self.send_response(status)
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            with suppress(OSError):
+                self.wfile.write(answer)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: Any) -> None:
+            """Who asked has hung up."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    service.url = f"http://127.0.0.1:{server.server_port}/tsr"
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield service
+    finally:
+        service.closing.set()
+        server.shutdown()
+        server.server_close()
