@@ -35,6 +35,7 @@ class Making(Generic[I]):
     proof:      what a reader finds in a sealed file is what was placed; LintError.
     press:      compiled from some documents of one design that are to be sealed alike;
                 PressUnableError: there can be none.
+    takes_stamps: documents that wait for a signature take a time-stamp token with it.
     """
 
     content_type: str
@@ -43,6 +44,7 @@ class Making(Generic[I]):
     self_check: Callable[[bytes, I], None]
     proof: Callable[[bytes, Laid], None]
     press: Callable[[Sequence[Laid], I], Press]
+    takes_stamps: bool = False
 
 
 def _pdf_document(laid: Laid) -> bytes:
@@ -59,7 +61,13 @@ def _pdf_document(laid: Laid) -> bytes:
 
 
 def _sealed_pdf(laid: Laid, identity: SealIdentity) -> Awaiting:
-    prepared = pades.prepare(_pdf_document(laid), laid.seal_box, identity, now=laid.created)
+    prepared = pades.prepare(
+        _pdf_document(laid),
+        laid.seal_box,
+        identity,
+        now=laid.created,
+        token_room=laid.token_room if laid.stamped else 0,
+    )
     return Awaiting(digest=prepared.digest, finish=partial(pades.complete, prepared))
 
 
@@ -101,6 +109,7 @@ MAKINGS: Mapping[Format, Making[Any]] = {
         self_check=_checked_pdf,
         proof=_proofed_pdf,
         press=pdf_press.compiled,
+        takes_stamps=True,
     ),
     Format.OFD: Making(
         content_type="application/ofd",

@@ -17,6 +17,8 @@ from factory.page.fonts import Face
 from factory.page.marks import AUTHORITY_SEAL, Placed, Run, SignatureBox, Value
 from factory.profile import Profile
 
+TOKEN_ROOM = 4096  #: unless the authority is known better
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Laid:
@@ -25,6 +27,8 @@ class Laid:
     pictures: role -> JPEG.
     created:  aware; the only time in the file, of its seal too.
     twin:     the face as canonical JSON (照面信息); None: the file carries none.
+    stamped:  a time-stamp token comes beside its seal's signature.
+    token_room: bytes that are kept free for it, where room must be kept.
     """
 
     placed: Placed
@@ -35,6 +39,8 @@ class Laid:
     twin: bytes | None = field(repr=False)
     licence_id: str | None
     profile: Profile
+    stamped: bool = False
+    token_room: int = TOKEN_ROOM
 
     @property
     def seal_box(self) -> SignatureBox:
@@ -50,11 +56,12 @@ class Awaiting:
     """A document that waits for its signature.
 
     digest: what the signer signs, 32 bytes.
-    finish: the raw signature gives the file.
+    finish: the raw signature gives the file; with a time-stamp token over it (DER) as second
+            argument, where the format takes one, a stamped one.
     """
 
     digest: bytes
-    finish: Callable[[bytes], bytes] = field(repr=False)
+    finish: Callable[..., bytes] = field(repr=False)
 
 
 class Press(Protocol):

@@ -9,16 +9,24 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko_certvalidator import ValidationContext
 
 from factory.seals import tsp
+from factory.seals.cms import asn1_certificate
 from factory.seals.tsp_answer import Stamper
 from storage import testca
+from tests import judges
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 POLICY = "1.3.6.1.4.1.99999.1"
@@ -138,3 +146,42 @@ def running(authority: Authority) -> Iterator[Service]:
         service.closing.set()
         server.shutdown()
         server.server_close()
+
+
+def pyhankos_view(
+    data: bytes, roots: list[x509.Certificate], stampers: list[x509.Certificate], at: datetime
+) -> Any:
+    """pyHanko's status of the one signature, with trust in authorities of their own."""
+
+    def context(trusted: list[x509.Certificate]) -> ValidationContext:
+        loaded = [asn1_certificate(each) for each in trusted]
+        return ValidationContext(trust_roots=loaded, allow_fetching=False, moment=at)
+
+    [signature] = PdfFileReader(BytesIO(data)).embedded_signatures
+    return validate_pdf_signature(signature, context(roots), context(stampers))
+
+
+def token_in(data: bytes) -> tuple[bytes, bytes]:
+    """The signature's value and the token that stand in a sealed file."""
+    [signature] = PdfFileReader(BytesIO(data)).embedded_signatures
+    signer = signature.signer_info
+    [attribute] = signer["unsigned_attrs"]
+    assert attribute["type"].native == "signature_time_stamp_token"
+    [token] = attribute["values"]
+    return bytes(signer["signature"].native), bytes(token.dump())
+
+
+def openssls_view(data: bytes, root: x509.Certificate, folder: Path) -> str:
+    """What ``openssl ts`` says of the token in a sealed file, over the signature's value."""
+    value, token = token_in(data)
+    for name, content in {
+        "value": value,
+        "token": token,
+        "tsa.pem": root.public_bytes(Encoding.PEM),
+    }.items():
+        (folder / name).write_bytes(content)
+    return judges.run(
+        *("openssl", "ts", "-verify", "-token_in", "-in", folder / "token"),
+        *("-data", folder / "value", "-CAfile", folder / "tsa.pem"),
+        check=False,
+    )

@@ -2,7 +2,8 @@
 
 Of two containers under one certificate only the document's digest and the signature differ.
 pyHanko builds the container for a marker digest; its bytes are then cut at the marker, which
-turns 9 ms a document into microseconds.  RFC 5652; profile: ETSI EN 319 142-1, 6.3, B-B level.
+turns 9 ms a document into microseconds.  A time-stamp token comes behind the signature, as the
+one unsigned attribute.  RFC 5652; profile: ETSI EN 319 142-1, 6.3, B-B and B-T levels.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any, TypeVar, cast
 
 from asn1crypto import x509 as asn1_x509
@@ -23,12 +25,18 @@ from pyhanko.sign.signers import ExternalSigner
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from factory.errors import SealRefusedError, SelfCheckError
+from factory.seals import der
 
 DIGEST = "sha256"
 SHORTEST = 8  #: bytes of an ECDSA value
 MOST_GROWTH = 8  #: bytes by which lengths around a longer signature become longer themselves
 DIGEST_DIGITS = 2 * sha256().digest_size
+MOST_CUTS = 4096
+LEAST_TOKEN = 256  #: bytes; shorter than any, and its length has three bytes already
 LONG_HEADER = 4  #: bytes of tag and length of a DER value of 256 to 65 535 bytes
+
+SIGNATURE_TIME_STAMP = "1.2.840.113549.1.9.16.2.14"  #: id-aa-signatureTimeStampToken
+UNSIGNED_ATTRIBUTES = 0xA1  #: [1] of a SignerInfo (RFC 5652, 5.3)
 
 _MARKER = sha256(b"the digest of a document").digest()
 
@@ -50,19 +58,25 @@ class Container:
         before, after = _attributes_template(self)
         return before + document_digest + after
 
-    def fill(self, document_digest: bytes, signature: bytes) -> bytes:
+    def fill(self, document_digest: bytes, signature: bytes, token: bytes = b"") -> bytes:
         """The whole container in DER.
 
         document_digest: SHA-256 over the byte range, 32 bytes.
         signature:       over signed_attributes(document_digest).
+        token:           TimeStampToken over the signature, in DER; empty: there is none.
         """
-        before, between, after = _container_template(self, len(signature))
-        return b"".join((before, document_digest, between, signature, after))
+        before, between, after = _container_template(self, len(signature), len(token))
+        return b"".join((before, document_digest, between, signature, after, token))
 
     @property
     def longest_der(self) -> int:
         """Bytes of the longest container this key can give."""
-        return len(self.fill(_MARKER, bytes(_longest_signature(self.signing_cert))))
+        return self.longest_with(0)
+
+    def longest_with(self, token_room: int) -> int:
+        """The same with a time-stamp token of so many bytes; 0: without one."""
+        longest = bytes(_longest_signature(self.signing_cert))
+        return len(self.fill(_MARKER, longest, bytes(token_room)))
 
 
 Cut = tuple[bytes, bytes, bytes]  #: before, between and after digest and signature
@@ -71,13 +85,15 @@ Cut = tuple[bytes, bytes, bytes]  #: before, between and after digest and signat
 class Stencil:
     """A container as it stands in documents: in hex digits, cut at what differs.
 
-    digits: of the hole between ``<`` and ``>``.
+    digits:  of the hole between ``<`` and ``>``.
+    stamped: each holds a time-stamp token.
     """
 
-    def __init__(self, container: Container, digits: int) -> None:
-        self._container, self._digits = container, digits
+    def __init__(self, container: Container, digits: int, *, stamped: bool = False) -> None:
+        self._container, self._digits, self._stamped = container, digits, stamped
         self._before, self._after = _attributes_template(container)
-        self._cuts: dict[int, Cut] = {}  # by the signature's length
+        self._longest = _longest_signature(container.signing_cert)
+        self._cuts: dict[tuple[int, int], Cut] = {}  # by the lengths of signature and token
         self._lengths: dict[int, int] = {}  # of a signature, by the container's
 
     @property
@@ -89,9 +105,9 @@ class Stencil:
         """What the signer signs: SHA-256 of the signed attributes."""
         return sha256(self._before + document_digest + self._after).digest()
 
-    def fill(self, document_digest: bytes, signature: bytes) -> bytes:
-        """All digits of the hole.  SealRefusedError: the signature is longer than its room."""
-        before, between, after = self._cut(len(signature))
+    def fill(self, document_digest: bytes, signature: bytes, token: bytes = b"") -> bytes:
+        """All digits of the hole.  SealRefusedError: they are longer than their room."""
+        before, between, after = self._cut(len(signature), len(token))
         digits = b"".join(
             (
                 before,
@@ -99,15 +115,17 @@ class Stencil:
                 between,
                 signature.hex().encode("ascii"),
                 after,
+                token.hex().encode("ascii"),
             )
         )
         if len(digits) > self._digits:
-            raise SealRefusedError("the signature needs more room than the template has")
+            raise SealRefusedError("signature and time stamp need more room than there is")
         return digits.ljust(self._digits, b"0")
 
-    def read(self, digits: bytes) -> tuple[bytes, bytes]:
-        """The document's digest and the signature that stand in a hole.
+    def read(self, digits: bytes) -> tuple[bytes, bytes, bytes]:
+        """The document's digest, the signature and the token that stand in a hole.
 
+        The token is empty where documents are not stamped.
         SelfCheckError: anything else in it is not what it would be filled with.
         """
         try:
@@ -115,42 +133,68 @@ class Stencil:
         except (ValueError, IndexError, KeyError) as error:
             raise SelfCheckError("signature container: is not the template's") from error
 
-    def _read(self, digits: bytes) -> tuple[bytes, bytes]:
-        size = self._size(2 * (int(digits[4:8], 16) + LONG_HEADER))
-        before, between, after = self._cut(size)
+    def _read(self, digits: bytes) -> tuple[bytes, bytes, bytes]:
+        size, token_size = self._sizes(digits, 2 * (int(digits[4:8], 16) + LONG_HEADER))
+        before, between, after = self._cut(size, token_size)
         first = len(before)
         second = first + DIGEST_DIGITS
         third = second + len(between)
-        rest = third + 2 * size
-        around = (digits[:first], digits[second:third], digits[rest:])
-        if around != (before, between, after.ljust(self._digits - rest, b"0")):
+        fourth = third + 2 * size
+        fifth = fourth + len(after)
+        rest = fifth + 2 * token_size
+        around = (digits[:first], digits[second:third], digits[fourth:fifth], digits[rest:])
+        if around != (before, between, after, b"0" * (self._digits - rest)):
             raise ValueError("other digits")
-        digest, signature = digits[first:second], digits[third:rest]
-        if digest != digest.lower() or signature != signature.lower():
+        found = (digits[first:second], digits[third:fourth], digits[fifth:rest])
+        if any(each != each.lower() for each in found):
             raise ValueError("digits of another writer")
-        return bytes.fromhex(digest.decode("ascii")), bytes.fromhex(signature.decode("ascii"))
+        digest, signature, token = (bytes.fromhex(each.decode("ascii")) for each in found)
+        return digest, signature, token
+
+    def _sizes(self, digits: bytes, whole: int) -> tuple[int, int]:
+        """Of signature and token in a container of so many digits.
+
+        Around a token every length has three bytes, so that the signature's own stands where it
+        does in each of them.
+        """
+        if not self._stamped:
+            return self._size(whole), 0
+        size, usual = self._longest, LEAST_TOKEN
+        if isinstance(self._container.signing_cert.public_key(), ec.EllipticCurvePublicKey):
+            before, between, _ = self._cut(size, usual)
+            place = len(before) + DIGEST_DIGITS + len(between)
+            size = int(digits[place - 2 : place], 16)
+        token_size = usual + (whole - self._whole(size, usual)) // 2
+        if whole > self._digits or not SHORTEST <= size <= self._longest or token_size < usual:
+            raise ValueError("no container with a token")
+        return size, token_size
 
     def _size(self, whole: int) -> int:
         """Of the signature in a container of so many digits; others may have filled it."""
         if whole > self._digits:
             raise ValueError("longer than the hole")
         if whole not in self._lengths:
-            longest = _longest_signature(self._container.signing_cert)
+            longest = self._longest
             fitting = SHORTEST + (whole - self._whole(SHORTEST)) // 2
             for size in range(min(fitting, longest), max(fitting - MOST_GROWTH, SHORTEST) - 1, -1):
                 if self._whole(size) == whole:
                     break
         return self._lengths[whole]
 
-    def _whole(self, size: int) -> int:
-        """Digits of the container of a signature of that length."""
-        return sum(map(len, self._cut(size))) + 2 * (sha256().digest_size + size)
+    def _whole(self, size: int, token_size: int = 0) -> int:
+        """Digits of the container of a signature and a token of that length."""
+        values = sha256().digest_size + size + token_size
+        return sum(map(len, self._cut(size, token_size))) + 2 * values
 
-    def _cut(self, size: int) -> Cut:
-        found = self._cuts.get(size)
+    def _cut(self, size: int, token_size: int = 0) -> Cut:
+        found = self._cuts.get((size, token_size))
         if found is None:
-            found = self._cuts[size] = self._hex(_container_template(self._container, size))
-            self._lengths[self._whole(size)] = size
+            if len(self._cuts) >= MOST_CUTS:
+                self._cuts.clear()
+            template = _container_template(self._container, size, token_size)
+            found = self._cuts[size, token_size] = self._hex(template)
+            if not token_size:
+                self._lengths[self._whole(size)] = size
         return found
 
     @staticmethod
@@ -177,12 +221,42 @@ def _attributes_template(container: Container) -> tuple[bytes, bytes]:
 
 
 @lru_cache(maxsize=1024)  # an ECDSA value has 8 to 72 bytes: a template for each length met
-def _container_template(container: Container, signature_size: int) -> tuple[bytes, bytes, bytes]:
+def _container_template(
+    container: Container, signature_size: int, token_size: int = 0
+) -> tuple[bytes, bytes, bytes]:
+    """Before and between digest and signature, and between that and the token."""
+    if token_size:
+        return _with_token(container, signature_size, token_size)
     stand_in = (b"signature" * 128)[:signature_size]
     der = run_to_end(_container(container, stand_in))
     before, rest = der.split(_MARKER)
     between, _, after = rest.rpartition(stand_in)
     return before, between, after
+
+
+def _with_token(
+    container: Container, signature_size: int, token_size: int
+) -> tuple[bytes, bytes, bytes]:
+    """The same with an unsigned attribute: every element around it grows (RFC 5652, 5.3)."""
+    before, between, after = _container_template(container, signature_size)
+    plain = b"".join((before, _MARKER, between, bytes(signature_size), after))
+    token = (b"time stamp token" * (token_size // 16 + 1))[:token_size]
+    attribute = der.sequence(der.oid(SIGNATURE_TIME_STAMP), der.element(der.SET, token))
+    longer = _lengthened(plain, der.element(UNSIGNED_ATTRIBUTES, attribute))
+    head, tail = longer.split(_MARKER)
+    return head, tail[: len(between)], tail[len(between) + signature_size : -token_size]
+
+
+def _lengthened(encoded: bytes, further: bytes) -> bytes:
+    """A ContentInfo whose one SignerInfo, which stands at its end, has a further element."""
+    around = [der.read(encoded)]  # ContentInfo, [0], SignedData, SET OF SignerInfo, SignerInfo
+    for _ in range(4):
+        around.append(around[-1].parts()[-1])
+    content = around[-1].content + further
+    for inner, outer in pairwise(reversed(around)):
+        element = der.element(inner.tag, content)
+        content = encoded[outer.inside : inner.start] + element
+    return der.element(around[0].tag, content)
 
 
 async def _signed_attributes(container: Container) -> Any:

@@ -1,4 +1,4 @@
-"""Sealing a PDF: PAdES baseline B-B, certified, no change permitted.
+"""Sealing a PDF: PAdES baseline B-B or B-T, certified, no change permitted.
 
 ETSI EN 319 142-1 (PAdES), ISO 32000-2 12.8 (digital signatures) and 12.8.2.2 (DocMDP).
 In two steps, so that all digests of a chunk go to the signer in one call::
@@ -74,9 +74,11 @@ def prepare(
     now: datetime,
     reason: str | None = None,
     location: str | None = None,
+    token_room: int = 0,
 ) -> Prepared:
     """The document with the seal's field, its picture and a hole for the signature.
 
+    token_room: bytes that the hole has for a time-stamp token too.
     now: aware; the signing time, to the second (entry /M, ISO 32000-2 table 255).
     SealRefusedError: see the messages below; nothing is signed.
     """
@@ -90,7 +92,7 @@ def prepare(
             subfilter=SigSeedSubFilter.PADES,
             reason=reason,
             location=location,
-            bytes_reserved=_reserved_digits(container),
+            bytes_reserved=_reserved_digits(container, token_room),
         )
         prepared, output = _write(writer, field, identity, signature)
     except (PdfError, SigningError, KeyError, TypeError, ValueError, IndexError) as error:
@@ -104,12 +106,13 @@ def prepare(
     )
 
 
-def complete(prepared: Prepared, signature: bytes) -> bytes:
+def complete(prepared: Prepared, signature: bytes, token: bytes | None = None) -> bytes:
     """The sealed document: the raw signature goes into the container, that into the hole.
 
     signature: raw, as the signer gave it for prepared.digest; checked by verify.self_check.
+    token:     a time-stamp token over it, which makes it B-T; it was made room for.
     """
-    container = prepared.container.fill(prepared.document_digest, signature)
+    container = prepared.container.fill(prepared.document_digest, signature, token or b"")
     room = (prepared.hole[1] - prepared.hole[0]) // 2 - 1
     if len(container) > room:
         raise SealRefusedError(f"the signature needs {len(container)} bytes, room for {room}")
@@ -154,9 +157,9 @@ def _commits(signing_cert: x509.Certificate) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _reserved_digits(container: Container) -> int:
+def _reserved_digits(container: Container, token_room: int) -> int:
     """Hex digits of the hole: for the longest container; more would be zeros in each file."""
-    return 2 * (container.longest_der + SPARE_BYTES)
+    return 2 * (container.longest_with(token_room) + SPARE_BYTES)
 
 
 def _refuse_signed(writer: PinnedWriter) -> None:

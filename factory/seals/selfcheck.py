@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from asn1crypto import cms
+from asn1crypto import cms, core
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -29,7 +29,7 @@ def self_check(data: bytes, certificate: x509.Certificate) -> None:
     """The check every finished document passes before it is stored; no chain is built.
 
     SelfCheckError: the range does not cover the whole file, the digest or the signature does
-    not fit, or another certificate signed.
+    not fit, another certificate signed, or a time stamp in it is over something else.
     """
     start, end = hole = _hole(data)
     try:
@@ -38,6 +38,7 @@ def self_check(data: bytes, certificate: x509.Certificate) -> None:
         attributes = signer["signed_attrs"]
         digest = _message_digest(attributes)
         serial = signer["sid"].chosen["serial_number"].native
+        stamps = _stamps(signer)
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise SelfCheckError("signature container: cannot be read") from error
     if digest != sha256(data[:start] + data[end:]).digest():
@@ -46,6 +47,8 @@ def self_check(data: bytes, certificate: x509.Certificate) -> None:
         raise SelfCheckError("signing certificate: is another one")
     if not _fits(certificate, signer["signature"].native, attributes.untag().dump()):
         raise SelfCheckError("signature: does not fit the signing certificate's key")
+    if any(each != sha256(signer["signature"].native).digest() for each in stamps):
+        raise SelfCheckError("time stamp: is over another signature")
 
 
 def sole_hole(data: bytes, byte_range: Sequence[int]) -> Hole | None:
@@ -78,6 +81,19 @@ def _message_digest(attributes: Any) -> bytes:
         if attribute["type"].native == "message_digest":
             return bytes(attribute["values"][0].native)
     raise KeyError("message_digest")
+
+
+def _stamps(signer: Any) -> list[bytes]:
+    """What the time-stamp tokens beside a signature are over (ETSI EN 319 122-1, 5.3)."""
+    if isinstance(signer["unsigned_attrs"], core.Void):
+        return []
+    tokens = [
+        token["content"]["encap_content_info"]["content"].parsed
+        for attribute in signer["unsigned_attrs"]
+        if attribute["type"].native == "signature_time_stamp_token"
+        for token in attribute["values"]
+    ]
+    return [bytes(each["message_imprint"]["hashed_message"].native) for each in tokens]
 
 
 def _fits(certificate: x509.Certificate, signature: bytes, signed: bytes) -> bool:

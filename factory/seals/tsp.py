@@ -35,7 +35,6 @@ from factory.seals.outside import (
 
 QUERY_TYPE = "application/timestamp-query"  #: RFC 3161, 3.4
 REPLY_TYPE = "application/timestamp-reply"
-SIGNATURE_TIME_STAMP = "1.2.840.113549.1.9.16.2.14"  #: id-aa-signatureTimeStampToken
 
 SHA256 = "2.16.840.1.101.3.4.2.1"
 SIGNED_DATA, TST_INFO = "1.2.840.113549.1.7.2", "1.2.840.113549.1.9.16.1.4"

@@ -29,8 +29,10 @@ from factory.page.marks import AUTHORITY_SEAL, Picture
 from factory.pressing import Awaiting, Laid, shared_characters
 from factory.seals import pades
 from factory.seals.cms import Stencil
+from factory.seals.der import OCTET_STRING
 from factory.seals.pades import Prepared, refuse_unfit
 from factory.seals.signer import LaterSigner, SealIdentity
+from factory.seals.tsp import IMPRINT_BYTES, imprint_of
 from factory.writers import pdf, pdfa
 from factory.writers.pdf_images import image_object
 from factory.writers.pdf_own_fonts import PARTS, OwnFont
@@ -60,6 +62,7 @@ SIGNED_END = b">>\nendobj\n"
 TRAILER = b"trailer\n<</Size %d/Root %d 0 R/Info %d 0 R/ID[<%s><%s>]>>\nstartxref\n%d\n%%%%EOF\n"
 END = re.compile(rb"startxref\n(\d+)\n%%EOF\n\Z")
 RANGE = re.compile(rb"/ByteRange\[0 (\d{10}) (\d{10}) (\d{10})\]/Contents\Z")
+IMPRINT = bytes((OCTET_STRING, IMPRINT_BYTES))  #: before what a token is over, in its DER
 RANGE_SIZE = len(b"/ByteRange[0 0000000000 0000000000 0000000000]/Contents")
 
 
@@ -103,7 +106,7 @@ class PdfPress:
         self._prefix, self._numbers = template.prefix, template.numbers
         self._state, self._pictures = sha256(template.prefix), tuple(template.pictures.items())
         self._digits = prepared.hole[1] - prepared.hole[0] - 2
-        self._stencil = Stencil(prepared.container, self._digits)
+        self._stencil = Stencil(prepared.container, self._digits, stamped=first.stamped)
         constant = {
             face: (font.alias, font.subset.glyphs)
             for face, font in pdf.embedded(blank, shared).items()
@@ -128,7 +131,10 @@ class PdfPress:
             licence_id=blank.licence_id,
             spare=shared,
         )
-        return pades.prepare(document, self._box, self._identity, now=blank.created)
+        room = blank.token_room if blank.stamped else 0
+        return pades.prepare(
+            document, self._box, self._identity, now=blank.created, token_room=room
+        )
 
     @property
     def is_worn(self) -> bool:
@@ -144,6 +150,7 @@ class PdfPress:
             and laid.title == first.title
             and (laid.twin is None) == (first.twin is None)
             and (not laid.licence_id) == (not first.licence_id)
+            and (laid.stamped, laid.token_room) == (first.stamped, first.token_room)
             and _roles(laid) == self._roles
         )
 
@@ -193,10 +200,16 @@ class PdfPress:
         return Awaiting(digest=self._stencil.digest(digest), finish=finish)
 
     def _finished(
-        self, body: bytes, head: bytes, digest: bytes, tail: bytes, signature: bytes
+        self,
+        body: bytes,
+        head: bytes,
+        digest: bytes,
+        tail: bytes,
+        signature: bytes,
+        token: bytes | None = None,
     ) -> bytes:
         """The file, with the signature's container in its hole."""
-        filled = self._stencil.fill(digest, signature)
+        filled = self._stencil.fill(digest, signature, token or b"")
         return b"".join((self._prefix, body, head, b"<", filled, b">", tail))
 
     def _tail(self, offsets: tuple[int, ...], after: int, ident: bytes) -> bytes:
@@ -275,17 +288,20 @@ class PdfPress:
         whole = state.copy()
         whole.update(data[hole:])
         state.update(data[after:])
-        signed, signature = self._stencil.read(data[hole + 1 : after - 1])
+        signed, signature, token = self._stencil.read(data[hole + 1 : after - 1])
         if signed != state.digest():
             raise SelfCheckError("document digest: is not the signed one")
         if not _verifies(self._public, signature, self._stencil.digest(signed)):
             raise SelfCheckError("signature: does not fit the signing certificate's key")
+        if self._first.stamped and IMPRINT + imprint_of(signature) not in token:
+            raise SelfCheckError("time stamp: is over another signature")
         return whole.hexdigest()
 
 
 def _ident(first: Laid, template: Template, stencil: Stencil) -> str:
     """Design, fonts and seal's look are in the prefix, chain and certificate in the container."""
-    described = f"{bool(first.licence_id)} {first.title}".encode()
+    room = first.token_room if first.stamped else 0
+    described = f"{bool(first.licence_id)} {first.title} {room}".encode()
     parts = (b"pdf %d" % VERSION, described, template.prefix, template.signature, stencil.blank)
     return sha256(b"".join(sha256(part).digest() for part in parts)).hexdigest()
 

@@ -67,7 +67,7 @@ def test_the_lengths_that_a_key_gives_are_read_by_one_who_filled_none(
     signatures = identity.signer.sign_digests(digests)
     filling, reading = stencil(identity), stencil(identity)
 
-    read = [reading.read(filling.fill(d, s)) for d, s in zip(digests, signatures, strict=True)]
+    read = [reading.read(filling.fill(d, s))[:2] for d, s in zip(digests, signatures, strict=True)]
 
     assert read == list(zip(digests, signatures, strict=True))
     assert max(map(len, signatures)) == LONGEST[identity.name]
@@ -79,7 +79,7 @@ def test_a_length_is_read_whichever_lengths_came_before(world: World, sizes: lis
 
     for size in sizes:
         signature = bytes(range(1, size + 1))
-        assert reading.read(hole(world.p256, DIGEST, signature)) == (DIGEST, signature)
+        assert reading.read(hole(world.p256, DIGEST, signature)) == (DIGEST, signature, b"")
 
 
 def test_what_is_signed_is_what_the_reference_signs(identity: SealIdentity) -> None:
@@ -97,7 +97,7 @@ def test_a_signature_that_is_longer_than_its_room_is_refused(identity: SealIdent
         tight.fill(DIGEST, bytes(longest + 1))
 
     assert tight.fill(DIGEST, bytes(longest)) == tightly(identity, bytes(longest))
-    assert tight.read(tightly(identity, bytes(longest))) == (DIGEST, bytes(longest))
+    assert tight.read(tightly(identity, bytes(longest))) == (DIGEST, bytes(longest), b"")
     with pytest.raises(SelfCheckError):
         tight.read(tightly(identity, bytes(longest + 1)))
 
@@ -122,7 +122,7 @@ def test_another_digit_is_refused_or_read_as_another_value(
         return
 
     try:
-        read = stencil(identity).read(changed)
+        read = stencil(identity).read(changed)[:2]
     except SelfCheckError:
         return
     assert read != (DIGEST, signature)
@@ -142,7 +142,7 @@ def test_a_hole_of_another_size_or_padding_is_refused(world: World, change: obje
     [signature] = world.p256.signer.sign_digests([DIGEST])
     filled = hole(world.p256, DIGEST, signature)
 
-    assert stencil(world.p256).read(filled) == (DIGEST, signature)
+    assert stencil(world.p256).read(filled) == (DIGEST, signature, b"")
     with pytest.raises(SelfCheckError):
         stencil(world.p256).read(change(filled))  # type: ignore[operator]
 

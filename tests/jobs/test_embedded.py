@@ -139,7 +139,9 @@ def test_two_instances_on_two_folders_run_side_by_side(
 
 def test_nothing_is_started_for_what_is_set(tmp_path: Path) -> None:
     settings = Settings.from_env(
-        {"FACTORY_DATA_DIR": str(tmp_path / "data"), **ELSEWHERE["redis"], **ELSEWHERE["s3"]}
+        {"FACTORY_DATA_DIR": str(tmp_path / "data"), "FACTORY_TIME_STAMPS": "off"}
+        | ELSEWHERE["redis"]
+        | ELSEWHERE["s3"]
     )
 
     with serving(settings) as running:
