@@ -164,7 +164,7 @@ def settings_for(db: str, folder: Path = PLACE) -> Settings:
         {name: os.environ[name] for name in OBEYED if name in os.environ}
         | {"FACTORY_DATA_DIR": str(data), "FACTORY_LOG_LEVEL": "info"}
     )
-    settings = replace(settings, namespace=NAMESPACE, metrics_port=0)
+    settings = replace(settings, namespace=NAMESPACE, metrics_port=0, time_stamps=False)
     if not db:
         return settings
     schema.fresh_namespace(db, NAMESPACE)

@@ -381,6 +381,19 @@ class Seal(_Part):
         return tuple(dict.fromkeys((self.identity, self.notices or self.identity)))
 
 
+class TimeStampRules(_Part):
+    """Who says when a certificate was sealed (时间戳), in its file (RFC 3161).
+
+    authority: of the keyring, as its folder is called.
+    when_down: ``wait``: nothing is released without its stamp.
+    level:     of a PDF (ETSI EN 319 142-1, 6.3).
+    """
+
+    authority: str = Field(pattern=IDENTITY)
+    when_down: Literal["wait"] = "wait"
+    level: Literal["B-T"] = "B-T"
+
+
 class Policies(_Part):
     """Choices among behaviours that have a name in code."""
 
@@ -412,6 +425,7 @@ class BulkRules(_Part):
 class Profile(_Part):
     """One dated version of a profile file; frozen and whole.
 
+    time_stamp:     None: nothing is stamped.
     version:        what it is called; every edition keeps by which version it was made.
     effective_from: the first day, in China, that is judged by it; see ``factory.versions``.
     """
@@ -433,6 +447,7 @@ class Profile(_Part):
     documents: DocumentRules = DocumentRules()
     signing: SigningRules = SigningRules()
     seal: Seal
+    time_stamp: TimeStampRules | None = None
     policy: Policies
     bulk: BulkRules = BulkRules()
 

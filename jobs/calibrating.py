@@ -166,6 +166,7 @@ def _settings(real: Settings, folder: Path, chunk: int) -> Settings:
         chunk_items=chunk,
         bulk_workers=1,
         signer_per_second=0,
+        time_stamps=False,
     )
 
 

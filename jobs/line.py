@@ -1,4 +1,4 @@
-"""The line: produce(chunk) makes, seals, checks, stores and records a chunk of orders.
+"""The line: produce(chunk) makes, seals, stamps, checks, stores and records a chunk of orders.
 
 The queue delivers at least once and may deliver twice at the same time; the ledger's fence
 sees to it that a chunk is recorded once.  Nothing here draws a number or reads the register.
@@ -23,7 +23,7 @@ from factory.model import ChunkId, Format, Order, OrderId, Queue
 from factory.pressing import Laid
 from factory.seals import signer
 from factory.verify_verdict import VerdictWord
-from jobs import laying, logs, sealing
+from jobs import laying, logs, sealing, stamping
 from jobs.canary import Finished
 from jobs.metrics import STOPPED, UNABLE
 from jobs.work import Tally, Work
@@ -66,6 +66,14 @@ def produce(plant: Plant, chunk_id: ChunkId) -> None:
         with plant.stage("sign"):
             sealing.note(plant, claim.correlation, tally)
             _sign(tally)
+            if not stamping.waiting(tally):
+                _close(tally)
+        if stamping.waiting(tally):
+            if not _renewed(plant, claim):
+                return
+            with plant.stage("stamp"):
+                stamping.stamp(plant, tally)
+                _close(tally)
         with plant.stage("check"):
             _make_anew(plant, tally, plant.presses.spoiled(tally.works))
             tally.attempt(_check, list(tally.works))
@@ -159,7 +167,8 @@ class _Layout:
     def lay(self, work: Work) -> None:
         """Every mark of the work's document in its place."""
         if self._last is None or self._last[0] != work.order.id:
-            self._last = (work.order.id, laying.of_order(self._plant, work.order))
+            laid = laying.of_order(self._plant, work.order)
+            self._last = (work.order.id, stamping.with_room(self._plant, work.order, laid))
         work.laid = self._last[1]
 
 
@@ -193,14 +202,17 @@ def _make_anew(plant: Plant, tally: Tally, spoiled: Sequence[Work]) -> None:
     others = [work for work in tally.works if id(work) not in gone]
     for work in spoiled:
         work.press, work.awaiting, work.data, work.sha256 = None, None, b"", ""
+        work.signature = work.token = b""
     plant.metrics.handed_over(spoiled, STOPPED)
     _draw(plant, tally, spoiled)
     _sign(tally)
+    stamping.stamp(plant, tally)
+    _close(tally)
     tally.works = tally.left([*others, *tally.works])
 
 
 def _sign(tally: Tally) -> None:
-    """All digests of one seal go to its signer in one call; then each file is closed."""
+    """All digests of one seal go to its signer in one call."""
     by_seal = _by_seal(tally.works)
     tally.works = [work for work in tally.works if work.identity is None]
     for works in by_seal:
@@ -211,7 +223,7 @@ def _sign(tally: Tally) -> None:
                 log.warning("not signed", files=len(wanted), reason=error.reason)
                 tally.stop([work.order.id for work in wanted], error)
             else:
-                _close(tally, zip(wanted, answers, strict=True))
+                _take(tally, zip(wanted, answers, strict=True))
 
 
 def _by_seal(works: Iterable[Work]) -> Iterable[list[Work]]:
@@ -229,22 +241,28 @@ def _answers(works: Sequence[Work]) -> Sequence[bytes | FactoryError]:
     return signer.answers(identity.signer, [each.digest for each in awaiting])
 
 
-def _close(tally: Tally, answered: Iterable[tuple[Work, bytes | FactoryError]]) -> None:
-    """Each signature goes into its file; orders of which one is missing leave the line."""
+def _take(tally: Tally, answered: Iterable[tuple[Work, bytes | FactoryError]]) -> None:
+    """Each signature is kept for its file; orders of which one is missing leave the line."""
     for work, answer in answered:
-        try:
-            _finish(work, answer)
-        except FactoryError as error:
-            tally.fail(work, error)
+        if isinstance(answer, FactoryError):
+            tally.fail(work, answer)
         else:
+            work.signature = answer
             tally.works.append(work)
 
 
-def _finish(work: Work, answer: bytes | FactoryError) -> None:
-    assert work.awaiting is not None  # noqa: S101 - drawn by the caller
-    if isinstance(answer, FactoryError):
-        raise answer
-    work.data, work.awaiting = work.awaiting.finish(answer), None
+def _close(tally: Tally) -> None:
+    """Each signature goes into its file, with a time stamp where there is one."""
+    tally.attempt(_closed, list(tally.works))
+
+
+def _closed(work: Work) -> None:
+    """What nobody of ours seals is closed already."""
+    if work.awaiting is None:
+        return
+    stamped = (work.token,) if work.token else ()
+    work.data = work.awaiting.finish(work.signature, *stamped)
+    work.awaiting, work.signature, work.token = None, b"", b""
 
 
 def _check(work: Work) -> None:

@@ -1,4 +1,4 @@
-"""Measured: the ports of the store, the signers and the ledger, each call counted and timed.
+"""Measured: the ports of store, signers, time stamps and ledger, each call counted and timed.
 
 Whoever works with a port does not know that it is measured; what is behind one does not either.
 """
@@ -21,6 +21,7 @@ from jobs import metrics
 from storage.blobs import Blob, BlobInfo, Blobs, BlobStore
 from storage.keyring import Keyring
 from storage.ledger.watching import Ending, Mode
+from storage.tsa import TimeAuthority
 
 T = TypeVar("T")
 
@@ -167,6 +168,22 @@ def _measured(signer: Signer, fmt: Format) -> Signer:
     if isinstance(signer, LaterSigner):
         return MeasuredLaterSigner(signer, fmt)
     return MeasuredSigner(signer, fmt)
+
+
+class MeasuredTimeAuthority(TimeAuthority):
+    """A time-stamping authority whose calls are timed and whose stamps are counted."""
+
+    def stamps(self, imprints: Sequence[bytes]) -> list[bytes]:
+        """A token an imprint, in order; a failed call counts for all of it."""
+        begun, outcome = time.perf_counter(), metrics.OK
+        try:
+            return super().stamps(imprints)
+        except Exception as error:
+            outcome = metrics.outcome_of(error)
+            raise
+        finally:
+            metrics.STAMP_SECONDS.observe(time.perf_counter() - begun)
+            metrics.STAMPS.labels(outcome).inc(len(imprints))
 
 
 class LedgerWatch:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from storage.ledger.chunks import Claim
     from storage.ledger.record import HeldOrder, MadeFile
 
-STAGES = ("claim", "draw", "sign", "check", "store", "record")
+STAGES = ("claim", "draw", "sign", "stamp", "check", "store", "record")
 SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 PROMISED = (1, 2, 5, 10, 15, 20, 30, 45, 60, 120, 300, 900, 3600)
 TRIES = (1, 2, 3, 5, 8, 13, 21, 34, 60)
@@ -91,6 +91,16 @@ SIGNATURES = Counter(
 SIGNER_SECONDS = Histogram(
     "factory_signer_seconds", "Seconds of one call of a signer", ["format"], buckets=SECONDS
 )
+STAMPS = Counter(
+    "factory_tsa_requests_total",
+    "Time stamps asked for, by what came of each",
+    ["outcome"],
+)
+STAMP_SECONDS = Histogram(
+    "factory_tsa_seconds",
+    "Seconds until a time-stamping authority had stamped all of a chunk, or failed",
+    buckets=SECONDS,
+)
 STORE_REQUESTS = Counter(
     "factory_store_requests_total",
     "Objects asked of the store, by what came of it",
@@ -143,12 +153,13 @@ HEARTBEAT = Gauge(
 INSTRUMENTS = (
     EVENTS, DOCUMENTS, COLLECTABLE, STAGE_SECONDS, STAGE_CPU_SECONDS, ATTEMPTS, REFUSED, TRANSIENT,
     DRAWN, PRESSES_STOPPED, HANDOVERS, SELF_CHECKS, COLLISIONS,
-    SIGNATURES, SIGNER_SECONDS, STORE_REQUESTS, STORE_SECONDS, STORE_BYTES,
+    SIGNATURES, SIGNER_SECONDS, STAMPS, STAMP_SECONDS, STORE_REQUESTS, STORE_SECONDS, STORE_BYTES,
     TRANSACTIONS, TRANSACTION_SECONDS,
     NOTICE_DELIVERIES, VERIFICATIONS, HTTP_REQUESTS, HTTP_SECONDS, HEARTBEAT,
 )  # fmt: skip
 
 OK = "ok"
+STAMPS_AWAY = "timestamp_unavailable"
 UNABLE, STOPPED = "unable", "stopped"
 PRESS, REFERENCE = "press", "reference"
 OPERATIONS = ("put", "put_all", "get", "head")
@@ -259,13 +270,14 @@ def begin_at_zero(profiles: Sequence[str]) -> None:
         (DOCUMENTS, (certificate, profiles, ("-",), ("held",))),
         (STAGE_SECONDS, (STAGES,)),
         (STAGE_CPU_SECONDS, (STAGES,)),
-        (TRANSIENT, ((*away, "key_busy"),)),
+        (TRANSIENT, ((*away, "key_busy", STAMPS_AWAY),)),
         (DRAWN, (formats, (PRESS, REFERENCE))),
         (PRESSES_STOPPED, (formats,)),
         (HANDOVERS, (formats, (UNABLE, STOPPED))),
         (SELF_CHECKS, (formats,)),
         (SIGNATURES, (formats, (OK, "key_busy", "seal_pending", "fault"))),
         (SIGNER_SECONDS, (formats,)),
+        (STAMPS, ((OK, STAMPS_AWAY, "settings"),)),
         (STORE_REQUESTS, (OPERATIONS, (OK, *away))),
         (STORE_SECONDS, (OPERATIONS,)),
         (STORE_BYTES, (OPERATIONS[:-1],)),

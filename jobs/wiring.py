@@ -25,9 +25,16 @@ from factory.profile import Profile
 from factory.register import local_day
 from factory.seals.revocation import Revocations, Source, Together
 from factory.versions import Versions
-from jobs.measured import LedgerWatch, MeasuredBlobs, MeasuredKeyring, MeasuredStore
+from jobs.measured import (
+    LedgerWatch,
+    MeasuredBlobs,
+    MeasuredKeyring,
+    MeasuredStore,
+    MeasuredTimeAuthority,
+)
 from jobs.metrics import Metrics
 from jobs.settings import Settings
+from storage import tsa
 from storage.blobs import Blobs, BlobStore
 from storage.bulk_blobs import BulkBlobStore
 from storage.keyring import Keyring
@@ -35,6 +42,7 @@ from storage.ledger import Ledger, Tx
 from storage.links import LinkSigner
 from storage.s3 import Patience
 from storage.sealed import Vault
+from storage.tsa import TimeAuthority
 
 if TYPE_CHECKING:
     from jobs.canary import Canary
@@ -54,6 +62,7 @@ class Plant:
         self.settings = settings
         self.metrics = Metrics()
         self._day: date | None = None
+        self._stampers: dict[str, TimeAuthority] = {}
 
     def on(self, day: date) -> Plant:
         """The same plant on another day, for telling what happened then or will."""
@@ -115,6 +124,21 @@ class Plant:
         """Keys, seals and trust roots."""
         s = self.settings
         return MeasuredKeyring(s.keyring_dir, passphrase_file=s.key_passphrase_file)
+
+    def time_authority(self, name: str) -> TimeAuthority:
+        """One that stamps, of the keyring.  SettingsError: there is none, or nobody answers."""
+        if name not in self._stampers:
+            s = self.settings
+            patience = tsa.Patience(
+                connect=min(2, s.lease_seconds / 6),
+                read=s.lease_seconds / 6,
+                whole=s.lease_seconds / 3,
+            )
+            service = self.keyring.time_service(name)
+            self._stampers[name] = MeasuredTimeAuthority(
+                service, own_url=s.tsa_url, patience=patience
+            )
+        return self._stampers[name]
 
     @cached_property
     def fetched(self) -> Fetched:

@@ -18,6 +18,7 @@ class Work:
 
     identity: None: nobody of ours seals it.
     press:    the template that makes it; None: the reference writer does.
+    signature: raw, over what awaits it, until the file is closed; token: a time stamp over it.
     sha256:   of the data, hex, as far as somebody has asked for it.
     """
 
@@ -27,6 +28,8 @@ class Work:
     laid: Laid | None = field(default=None, repr=False)
     press: Press | None = field(default=None, repr=False)
     awaiting: Awaiting | None = field(default=None, repr=False)
+    signature: bytes = field(default=b"", repr=False)
+    token: bytes = field(default=b"", repr=False)
     data: bytes = field(default=b"", repr=False)
     sha256: str = ""
 

@@ -43,7 +43,7 @@ from factory.seals.tsp import Request, Token
 from factory.seals.tsp_answer import Stamper
 from storage import keyfiles, testca
 
-TEST = "test"  #: how a test keyring's authority is called
+TEST = "default"  #: how profiles call the one authority that there is; a test keyring has it too
 #: a policy of nobody's (arc for examples, RFC 4648 and others use 2.999 likewise)
 TEST_POLICY = "2.999.3161.1"
 PEM = serialization.Encoding.PEM
@@ -59,6 +59,7 @@ SPARE, STEP = (
     256,
 )  #: bytes that are kept free behind a token, and of what the room is a multiple
 LEAST_ROOM, MOST_ROOM = 512, MOST_BYTES
+AWAY_SECONDS = 5  #: for which nobody asks again for a sample
 TRUST_SECONDS = 60  #: how long a chain that was built is not built again
 AGAIN = frozenset(
     {
@@ -160,6 +161,7 @@ class TimeAuthority:
     ) -> None:
         self.service, self._patience = service, patience or Patience()
         self._clock, self._wait, self._seen = clock, wait, _Seen(service.roots)
+        self._away: tuple[float, FactoryError] | None = None
         self._url = service.url or own_url
         if not self._url:
             raise SettingsError(
@@ -182,8 +184,17 @@ class TimeAuthority:
 
     @cached_property
     def sample(self) -> Token:
-        """A token over nothing: how long they are, and whose certificates are in them."""
-        [token] = self._tokens([secrets.token_bytes(tsp.IMPRINT_BYTES)])
+        """A token over nothing: how long they are, and whose certificates are in them.
+
+        Asked for by every document of a chunk: an authority that was away just now still is.
+        """
+        if self._away is not None and time.monotonic() < self._away[0]:
+            raise self._away[1]
+        try:
+            [token] = self._tokens([secrets.token_bytes(tsp.IMPRINT_BYTES)])
+        except FactoryError as error:
+            self._away = time.monotonic() + AWAY_SECONDS, error
+            raise
         return token
 
     @property

@@ -48,7 +48,7 @@ def opened(plant: Plant) -> Plant:
 def _keyring(profiles: Path | None) -> TemporaryDirectory[str]:
     """A folder with a test keyring for these profiles beside those of the product."""
     folder = TemporaryDirectory()
-    variables = {"FACTORY_DATA_DIR": folder.name}
+    variables = {"FACTORY_DATA_DIR": folder.name, "FACTORY_TIME_STAMPS": "off"}
     settings = replace(Settings.from_env(variables), profiles_dir=profiles)
     opening.make_test_keyring(Plant(settings))
     return folder

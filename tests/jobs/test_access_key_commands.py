@@ -23,7 +23,7 @@ def plant(tmp_path: Path) -> Plant:
 
 
 def run(plant: Plant, *words: str) -> Result:
-    env = {"FACTORY_DATA_DIR": str(plant.settings.data_dir)}
+    env = {"FACTORY_DATA_DIR": str(plant.settings.data_dir), "FACTORY_TIME_STAMPS": "off"}
     return CliRunner(env=env).invoke(cli.main, ["keys", *words])
 
 

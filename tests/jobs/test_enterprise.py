@@ -443,7 +443,7 @@ def typed(tmp_path: Path) -> Plant:
 
 
 def type_in(plant: Plant, *words: str) -> Result:
-    env = {"FACTORY_DATA_DIR": str(plant.settings.data_dir)}
+    env = {"FACTORY_DATA_DIR": str(plant.settings.data_dir), "FACTORY_TIME_STAMPS": "off"}
     return CliRunner(env=env).invoke(cli.main, ["enterprise", *words])
 
 

@@ -42,7 +42,7 @@ def token_file(plant: Plant, tmp_path: Path) -> Path:
 
 
 def run(plant: Plant, *words: str) -> Result:
-    env = {"FACTORY_DATA_DIR": str(plant.settings.data_dir)}
+    env = {"FACTORY_DATA_DIR": str(plant.settings.data_dir), "FACTORY_TIME_STAMPS": "off"}
     return CliRunner(env=env).invoke(cli.main, ["keys", "operators", *words])
 
 

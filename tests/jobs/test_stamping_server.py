@@ -39,7 +39,7 @@ def url(keyring: Path) -> Iterator[str]:
 
 
 def test_its_stamps_are_taken_by_who_trusts_the_keyring(keyring: Path, url: str) -> None:
-    authority = TimeAuthority(tsa.load(keyring, "test"), own_url=url)
+    authority = TimeAuthority(tsa.load(keyring, "default"), own_url=url)
 
     tokens = [tsp.read(each) for each in authority.stamps(IMPRINTS)]
 
@@ -86,7 +86,7 @@ def test_the_embedded_default_stamps_as_soon_as_there_is_a_keyring(tmp_path: Pat
     with embedded(settings(tmp_path)) as running:
         running.keyring_dir.mkdir()
         add_test_authority(running.keyring_dir, datetime.now(UTC))
-        service = Keyring(running.keyring_dir).time_service("test")
+        service = Keyring(running.keyring_dir).time_service("default")
 
         tokens = TimeAuthority(service, own_url=running.tsa_url).stamps(IMPRINTS[:2])
 

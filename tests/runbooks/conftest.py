@@ -28,7 +28,9 @@ WRONG = COMING  #: a version of the register that scenes call a mistake
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     """A Valkey and a SeaweedFS server that tests may kill and must leave running."""
     folder = tmp_path_factory.mktemp("servers")
-    with serving(Settings.from_env({"FACTORY_DATA_DIR": str(folder)})) as running:
+    with serving(
+        Settings.from_env({"FACTORY_DATA_DIR": str(folder), "FACTORY_TIME_STAMPS": "off"})
+    ) as running:
         yield running
 
 

@@ -176,7 +176,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_test_keyring_has_a_test_authority_whose_tokens_openssl_takes(
     folder: Path, tmp_path: Path
 ) -> None:
-    service = Keyring(folder).time_service("test")
+    service = Keyring(folder).time_service("default")
     stamper = tsa.open_test(folder)
     subject = stamper.signing_cert.subject.rfc4514_string()
     (tmp_path / "value").write_bytes(b"a signature")
@@ -196,11 +196,11 @@ def test_a_test_keyring_has_a_test_authority_whose_tokens_openssl_takes(
 
 
 def test_a_test_authority_that_is_there_stays(folder: Path) -> None:
-    before = (folder / "tsa" / "test" / "signing.pem").read_bytes()
+    before = (folder / "tsa" / "default" / "signing.pem").read_bytes()
 
     add_test_authority(folder, datetime.now(UTC))
 
-    assert (folder / "tsa" / "test" / "signing.pem").read_bytes() == before
+    assert (folder / "tsa" / "default" / "signing.pem").read_bytes() == before
 
 
 def test_beside_a_real_seal_no_test_authority_is_made(tmp_path: Path) -> None:
@@ -224,10 +224,10 @@ def test_beside_a_real_seal_no_test_authority_is_made(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_field_of_an_authority_says_which(folder: Path, line: str, says: str) -> None:
-    (folder / "tsa" / "test" / "tsa.toml").write_text(line)
+    (folder / "tsa" / "default" / "tsa.toml").write_text(line)
 
     with pytest.raises(SettingsError, match=says):
-        Keyring(folder).time_service("test")
+        Keyring(folder).time_service("default")
 
 
 def test_an_authority_that_is_not_there_or_not_trusted_says_what_to_do(folder: Path) -> None:
@@ -236,14 +236,14 @@ def test_an_authority_that_is_not_there_or_not_trusted_says_what_to_do(folder: P
     with pytest.raises(SettingsError, match="called like"):
         Keyring(folder).time_service("../test")
     with pytest.raises(SettingsError, match="FACTORY_TSA_URL"):
-        TimeAuthority(Keyring(folder).time_service("test"))
-    (folder / "tsa" / "test" / "roots" / "test-root.pem").unlink()
+        TimeAuthority(Keyring(folder).time_service("default"))
+    (folder / "tsa" / "default" / "roots" / "test-root.pem").unlink()
     with pytest.raises(SettingsError, match="no root"):
-        Keyring(folder).time_service("test")
+        Keyring(folder).time_service("default")
 
 
 def test_the_key_of_a_real_authority_is_nowhere_opened(folder: Path) -> None:
-    about = folder / "tsa" / "test" / "tsa.toml"
+    about = folder / "tsa" / "default" / "tsa.toml"
     about.write_text(about.read_text().replace("test = true", ""))
 
     with pytest.raises(SettingsError, match="no test authority"):

@@ -1,0 +1,75 @@
+"""Stamping (加盖时间戳): tokens over the signatures of a chunk, all at once.
+
+Which documents are stamped, their profile says, and whether any are, the settings.  Room for the
+token is kept when a document is drawn; the token comes when its signature is there.  While the
+authority is away the orders wait: nothing of them is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from factory.errors import FactoryError
+from factory.model import Order
+from factory.pressing import Laid
+from factory.profile import TimeStampRules
+from factory.seals.tsp import imprint_of
+from jobs.work import Tally, Work
+
+if TYPE_CHECKING:
+    from jobs.wiring import Plant
+
+log = structlog.get_logger()
+
+
+def with_room(plant: Plant, order: Order, laid: Laid) -> Laid:
+    """The same, with room for a time stamp where its seal is to have one.
+
+    TimestampUnavailableError: how much room, only the authority can tell, which is away.
+    SettingsError: the keyring has no such authority.
+    """
+    rules = laid.profile.time_stamp
+    if order.identity is None or rules is None or not plant.settings.time_stamps:
+        return laid
+    room = plant.time_authority(rules.authority).room
+    return replace(laid, stamped=True, token_room=room)
+
+
+def waiting(tally: Tally) -> list[Work]:
+    """Files that are signed, and to be stamped before they are closed."""
+    return [work for work in tally.works if work.signature and _is_stamped(work)]
+
+
+def stamp(plant: Plant, tally: Tally) -> None:
+    """A token for each file that waits for one; where there is none, its order leaves the line."""
+    for authority, works in _by_authority(waiting(tally)).items():
+        imprints = [imprint_of(work.signature) for work in works]
+        try:
+            tokens = plant.time_authority(authority).stamps(imprints)
+        except FactoryError as error:
+            log.warning("not stamped", files=len(works), reason=error.reason, detail=str(error))
+            tally.stop([work.order.id for work in works], error)
+        else:
+            for work, token in zip(works, tokens, strict=True):
+                work.token = token
+
+
+def _is_stamped(work: Work) -> bool:
+    return work.making.takes_stamps and work.laid_out().stamped
+
+
+def _by_authority(works: Iterable[Work]) -> dict[str, list[Work]]:
+    found: dict[str, list[Work]] = {}
+    for work in works:
+        found.setdefault(_rules(work).authority, []).append(work)
+    return found
+
+
+def _rules(work: Work) -> TimeStampRules:
+    rules = work.laid_out().profile.time_stamp
+    assert rules is not None  # noqa: S101 - what is stamped has some
+    return rules

@@ -1,0 +1,145 @@
+"""Time stamps on the line: every certificate of a register that wants them has one, or waits."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
+from sqlalchemy import update
+
+from factory import specimen
+from factory.errors import SettingsError
+from factory.model import ChunkId
+from factory.seals import tsp
+from jobs import desk, line
+from jobs.bulk import steps
+from jobs.settings import Settings
+from jobs.wiring import Plant
+from storage import tables as t
+from storage import tsa
+from tests import stamping
+from tests.jobs.bulking import rename_to, started
+from tests.plants import open_chunks, skip_canary, submit
+from tests.stamping import Authority, Service
+from tests.telling import whole_factory
+
+NEW = "上海示例建设集团股份有限公司"
+
+
+@pytest.fixture
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with stamping.running(stamping.authority(datetime.now(UTC))) as running:
+        yield running
+
+
+@pytest.fixture
+def plant(
+    tmp_path: Path, s3: Settings, fresh_bucket: str, sqlite_db_url: str, service: Service
+) -> Plant:
+    """A factory that stamps, whose keyring's authority is the service."""
+    made = whole_factory(tmp_path, s3, db_url=sqlite_db_url)
+    settings = replace(made.settings, time_stamps=True, tsa_url=service.url, s3_bucket=fresh_bucket)
+    service.authority = Authority(
+        tsa.load(settings.keyring_dir, "default").roots[0],
+        tsa.open_test(settings.keyring_dir),
+    )
+    return Plant(settings)
+
+
+def ordered(plant: Plant, count: int = 1) -> None:
+    for seed in range(1, count + 1):
+        submit(plant, specimen.approved(seed) | {"source": "urn:certfactory:operations"})
+
+
+def produced(plant: Plant) -> None:
+    """Every chunk that is ready, once; the pauses are over."""
+    with plant.ledger.write("test") as tx:
+        tx.run(update(t.chunk).values(run_after=t.chunk.c.created_at))
+    for chunk in open_chunks(plant):
+        line.produce(plant, ChunkId(chunk))
+
+
+def files(plant: Plant) -> list[bytes]:
+    """The PDFs in the store."""
+    keys = [key for key in plant.store.list() if key.endswith("certificate.pdf")]
+    return [plant.store.get(key) for key in keys]
+
+
+def test_a_certificate_carries_a_time_stamp_over_its_signature(
+    plant: Plant, service: Service
+) -> None:
+    ordered(plant, 3)
+
+    produced(plant)
+
+    found = files(plant)
+    assert len(found) == 3
+    for data in found:
+        value, token = stamping.token_in(data)
+        assert tsp.read(token).imprint == tsp.imprint_of(value)
+
+
+def test_where_stamps_are_off_none_is_asked_for(plant: Plant, service: Service) -> None:
+    off = Plant(replace(plant.settings, time_stamps=False))
+    ordered(off)
+
+    produced(off)
+
+    [data] = files(off)
+    [signature] = PdfFileReader(BytesIO(data)).embedded_signatures
+    assert service.asked == []
+    assert not signature.signer_info["unsigned_attrs"]
+
+
+def test_while_the_authority_is_away_nothing_is_released_and_then_all_is(
+    plant: Plant, service: Service
+) -> None:
+    service.behave = lambda _: (503, b"")
+    ordered(plant)
+
+    produced(plant)
+
+    assert files(plant) == []
+    assert desk.open_holds(plant) == []
+    service.behave = lambda answer: (200, answer)
+    rested = Plant(plant.settings)
+    produced(rested)
+    assert len(files(rested)) == 1
+
+
+def test_a_stamp_over_something_else_is_never_put_in(plant: Plant, service: Service) -> None:
+    ordered(plant)
+    other = stamping.asked(b"something else")
+    now = datetime.now(UTC)
+    service.behave = lambda _: (200, service.authority.answer(other, now=now))
+
+    produced(plant)
+
+    assert files(plant) == []
+
+
+def test_a_bulk_chunk_is_pressed_and_stamped_with_one_call(plant: Plant, service: Service) -> None:
+    ordered(plant, 6)
+    produced(plant)
+    before = len(service.asked)
+    batch = started(plant, rename_to(NEW) | {"source": "urn:certfactory:operations"})
+    skip_canary(plant, batch)
+
+    steps.advance(plant, batch)
+    produced(plant)
+
+    assert len(service.asked) == before + 6
+    assert len(files(plant)) == 12
+    for data in files(plant):
+        value, token = stamping.token_in(data)
+        assert tsp.is_over(token, tsp.imprint_of(value))
+
+
+def test_a_keyring_without_the_authority_says_what_is_missing(
+    plant: Plant,
+) -> None:
+    with pytest.raises(SettingsError, match="FACTORY_TIME_STAMPS=off"):
+        plant.time_authority("another")
