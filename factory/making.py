@@ -67,6 +67,7 @@ def _sealed_pdf(laid: Laid, identity: SealIdentity) -> Awaiting:
         identity,
         now=laid.created,
         token_room=laid.token_room if laid.stamped else 0,
+        material=laid.material,
     )
     return Awaiting(digest=prepared.digest, finish=partial(pades.complete, prepared))
 

@@ -16,6 +16,7 @@ from factory.errors import SealRefusedError
 from factory.page.fonts import Face
 from factory.page.marks import AUTHORITY_SEAL, Placed, Run, SignatureBox, Value
 from factory.profile import Profile
+from factory.seals.longterm import Material
 
 TOKEN_ROOM = 4096  #: unless the authority is known better
 
@@ -28,6 +29,7 @@ class Laid:
     created:  aware; the only time in the file, of its seal too.
     twin:     the face as canonical JSON (照面信息); None: the file carries none.
     stamped:  a time-stamp token comes beside its seal's signature.
+    material: what a stamped PDF brings for those who verify it long after.
     token_room: bytes that are kept free for it, where room must be kept.
     """
 
@@ -41,6 +43,7 @@ class Laid:
     profile: Profile
     stamped: bool = False
     token_room: int = TOKEN_ROOM
+    material: Material | None = None
 
     @property
     def seal_box(self) -> SignatureBox:

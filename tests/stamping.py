@@ -38,6 +38,7 @@ class Authority:
 
     root: x509.Certificate
     stamper: Stamper
+    issuer: testca.Issued | None = None
 
     def answer(self, request: tsp.Request, *, now: datetime = NOW) -> bytes:
         return self.stamper.answer(request.encoded(), now=now, serial=secrets.randbits(96))
@@ -53,7 +54,7 @@ def authority(now: datetime = NOW) -> Authority:
     issued = testca.issue_stamper(ca)
     assert isinstance(issued.key, ec.EllipticCurvePrivateKey)
     stamper = Stamper(key=issued.key, signing_cert=issued.certificate, policy=POLICY)
-    return Authority(ca.root.certificate, stamper)
+    return Authority(ca.root.certificate, stamper, ca.root)
 
 
 def asked(value: bytes, policy: str | None = None) -> tsp.Request:

@@ -1,4 +1,4 @@
-"""Sealing a PDF: PAdES baseline B-B or B-T, certified, no change permitted.
+"""Sealing a PDF: PAdES baseline B-B, B-T or B-LT, certified, no change permitted.
 
 ETSI EN 319 142-1 (PAdES), ISO 32000-2 12.8 (digital signatures) and 12.8.2.2 (DocMDP).
 In two steps, so that all digests of a chunk go to the signer in one call::
@@ -41,6 +41,7 @@ from pyhanko.sign.signers.pdf_byterange import PreparedByteRangeDigest, Signatur
 
 from factory.errors import SealRefusedError
 from factory.page.marks import SignatureBox
+from factory.seals import longterm
 from factory.seals.appearance import add_appearance, seal_image
 from factory.seals.cms import DIGEST, Container
 from factory.seals.signer import SealIdentity
@@ -75,10 +76,12 @@ def prepare(
     reason: str | None = None,
     location: str | None = None,
     token_room: int = 0,
+    material: longterm.Material | None = None,
 ) -> Prepared:
     """The document with the seal's field, its picture and a hole for the signature.
 
     token_room: bytes that the hole has for a time-stamp token too.
+    material:   what makes a stamped one B-LT.
     now: aware; the signing time, to the second (entry /M, ISO 32000-2 table 255).
     SealRefusedError: see the messages below; nothing is signed.
     """
@@ -87,6 +90,8 @@ def prepare(
     try:
         writer = PinnedWriter(document, now)
         _refuse_signed(writer)
+        if material is not None:
+            longterm.add(writer, material)
         signature = SignatureObject(
             timestamp=now.astimezone(UTC),
             subfilter=SigSeedSubFilter.PADES,

@@ -133,7 +133,12 @@ class PdfPress:
         )
         room = blank.token_room if blank.stamped else 0
         return pades.prepare(
-            document, self._box, self._identity, now=blank.created, token_room=room
+            document,
+            self._box,
+            self._identity,
+            now=blank.created,
+            token_room=room,
+            material=blank.material,
         )
 
     @property
@@ -151,6 +156,7 @@ class PdfPress:
             and (laid.twin is None) == (first.twin is None)
             and (not laid.licence_id) == (not first.licence_id)
             and (laid.stamped, laid.token_room) == (first.stamped, first.token_room)
+            and laid.material == first.material
             and _roles(laid) == self._roles
         )
 

@@ -495,7 +495,7 @@ def with_validity(profile: Profile, **changes: Any) -> Profile:
 
 
 def test_notices_have_the_seal_of_certificates_unless_the_profile_names_another() -> None:
-    text = SHANGHAI.replace("[policy]", 'notices = "shanghai-notices"\n\n[policy]', 1)
+    text = SHANGHAI.replace("[time_stamp]", 'notices = "shanghai-notices"\n\n[time_stamp]', 1)
 
     one, two = parse(SHANGHAI).seal, parse(text).seal
 
@@ -503,3 +503,26 @@ def test_notices_have_the_seal_of_certificates_unless_the_profile_names_another(
     assert two.of(Kind.ACCEPTANCE_NOTICE) == "shanghai-notices"
     assert two.of(Kind.CERTIFICATE) == two.identity
     assert two.all == (two.identity, "shanghai-notices")
+
+
+def test_a_register_names_who_stamps_its_certificates_or_has_none_stamped() -> None:
+    without = re.sub(r"\[time_stamp\].*?\n\n", "", SHANGHAI, flags=re.DOTALL)
+
+    rules = parse(SHANGHAI).time_stamp
+
+    assert rules is not None
+    assert (rules.authority, rules.when_down, rules.level) == ("default", "wait", "B-T")
+    assert parse(without).time_stamp is None
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ('authority = "default"', 'authority = "../default"'),
+        ('when_down = "wait"', 'when_down = "never"'),
+        ('level = "B-T"', 'level = "B-B"'),
+    ],
+)
+def test_a_time_stamp_that_nobody_can_make_is_no_profile(line: str, wrong: str) -> None:
+    with pytest.raises(ProfileError, match="time_stamp"):
+        parse(SHANGHAI.replace(line, wrong, 1))
