@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 INTEGER, BIT_STRING, OCTET_STRING, OID = 0x02, 0x03, 0x04, 0x06
 UTF8, PRINTABLE, IA5 = 0x0C, 0x13, 0x16
@@ -196,6 +197,7 @@ def _integer_content(value: int) -> bytes:
     return value.to_bytes(magnitude.bit_length() // 8 + 1, "big", signed=True)
 
 
+@lru_cache(maxsize=512)  # there are few, and they come again and again
 def _dotted(content: bytes) -> str:
     _ask(not content[-1] & LONG_FORM, "a whole OBJECT IDENTIFIER")
     arcs, value = [], 0
