@@ -25,6 +25,7 @@ from jobs.servers import LOOPBACK
 from storage import tsa
 
 MOST_BODY_BYTES = 4096
+MOST_DRAINED_BYTES = 65_536  #: of a body that is too large, so that its sender hears the answer
 READ_SECONDS = 60
 SERIAL_BITS = 127  #: random: none comes twice, whatever was forgotten
 
@@ -87,6 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         size = self.headers.get("content-length", "")
         if not size.isdigit() or int(size) > MOST_BODY_BYTES:
             self.close_connection = True
+            self.rfile.read(min(int(size) if size.isdigit() else 0, MOST_DRAINED_BYTES))
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b""
         body = self.rfile.read(int(size))
         if self.headers.get_content_type() != tsp.QUERY_TYPE:

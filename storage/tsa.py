@@ -12,6 +12,7 @@ clock before it is given on.  No imprint, login or answer stands in a message.
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 import time
@@ -21,15 +22,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
-from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import urllib3
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from urllib3.exceptions import HTTPError, LocationValueError
 
 from factory.errors import (
     FactoryError,
@@ -42,6 +40,7 @@ from factory.seals.der import oid
 from factory.seals.tsp import Request, Token
 from factory.seals.tsp_answer import Stamper
 from storage import keyfiles, testca
+from storage.tsa_wire import MOST_BYTES, Address, Wire
 
 TEST = "default"  #: how profiles call the one authority that there is; a test keyring has it too
 #: a policy of nobody's (arc for examples, RFC 4648 and others use 2.999 likewise)
@@ -49,9 +48,8 @@ TEST_POLICY = "2.999.3161.1"
 PEM = serialization.Encoding.PEM
 AT_ONCE = 8  #: requests under way, unless tsa.toml says otherwise
 MOST_AT_ONCE = 64
-MOST_BYTES = tsp.MOST_TOKEN_BYTES  #: of an answer
-PIECE = 65_536
 TRIES = 3
+PLAIN = re.compile(r"[!-~]+")
 PAUSE = 0.2  #: seconds before the second try; longer each time
 CLOCKS_DIFFER = timedelta(minutes=5)
 SPARE, STEP = (
@@ -61,16 +59,6 @@ SPARE, STEP = (
 LEAST_ROOM, MOST_ROOM = 512, MOST_BYTES
 AWAY_SECONDS = 5  #: for which nobody asks again for a sample
 TRUST_SECONDS = 60  #: how long a chain that was built is not built again
-AGAIN = frozenset(
-    {
-        HTTPStatus.REQUEST_TIMEOUT,
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        HTTPStatus.BAD_GATEWAY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        HTTPStatus.GATEWAY_TIMEOUT,
-    }
-)
 KNOWN = frozenset({"url", "policy", "room", "at_once", "ca_file", "login_file", "test"})
 
 
@@ -246,7 +234,7 @@ class TimeAuthority:
         request = Request(
             imprint=imprint, nonce=secrets.randbits(63) | 1 << 63, policy=self.service.policy
         )
-        token = tsp.token_of(self._answer(request.encoded(), call), request)
+        token = tsp.token_of(self._wire.post(request.encoded(), call.limit), request)
         if abs(token.moment - self._clock()) > CLOCKS_DIFFER:
             raise TimestampUnavailableError(
                 "and this machine differ by more than five minutes: set the clock that is wrong"
@@ -254,53 +242,19 @@ class TimeAuthority:
         self._seen.check(token)
         return token
 
-    # --- the wire ---------------------------------------------------------------------------------
-
     @cached_property
-    def _wire(self) -> tuple[urllib3.HTTPConnectionPool, str, dict[str, str]]:
-        """Connections that are kept, the address and what is said each time; no proxy is asked."""
-        patience, service = self._patience, self.service
-        timeout = urllib3.Timeout(connect=patience.connect, read=patience.read)
-        try:
-            manager = urllib3.PoolManager(
-                maxsize=service.at_once,
-                block=True,
-                timeout=timeout,
-                cert_reqs="CERT_REQUIRED",
-                ca_certs=str(service.ca_file) if service.ca_file else None,
+    def _wire(self) -> Wire:
+        """No proxy of the environment is asked."""
+        service, patience = self.service, self._patience
+        return Wire(
+            Address(
+                url=self._url,
+                login_file=service.login_file,
+                ca_file=service.ca_file,
+                connect=patience.connect,
+                read=patience.read,
             )
-            pool = manager.connection_from_url(self._url)
-        except (LocationValueError, OSError) as error:
-            raise SettingsError(f"{self.label}: url or ca_file cannot be used") from error
-        parts = urlsplit(self._url)
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        headers = {"Content-Type": tsp.QUERY_TYPE, "Accept": tsp.REPLY_TYPE}
-        if service.login_file is not None:
-            login = keyfiles.read_secret(service.login_file).strip().decode("latin-1")
-            headers |= urllib3.util.make_headers(basic_auth=login)
-        return pool, path, headers
-
-    def _answer(self, body: bytes, call: _Call) -> bytes:
-        pool, path, headers = self._wire
-        try:
-            response = pool.urlopen(
-                "POST",
-                path,
-                body=body,
-                headers=headers,
-                retries=False,
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-            )
-            try:
-                return _read(response, call)
-            finally:
-                if response.length_remaining != 0:
-                    response.close()
-                response.release_conn()  # a closed one too, or its place would be lost
-        except (HTTPError, OSError) as error:
-            raise TimestampUnavailableError(f"gives no answer ({type(error).__name__})") from error
+        )
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -365,36 +319,13 @@ class _Seen:
         return begins, ends
 
 
-def _read(response: urllib3.BaseHTTPResponse, call: _Call) -> bytes:
-    """The whole body, which is neither large nor without end."""
-    status = response.status
-    if status in AGAIN:
-        raise TimestampUnavailableError(f"is busy or out of order ({status})")
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        raise SettingsError("the time-stamping authority does not let us in: see its login_file")
-    if status == HTTPStatus.NOT_FOUND:
-        raise SettingsError("the time-stamping authority has no such address: see its url")
-    if status != HTTPStatus.OK:
-        tsp.refuse(f"status {status}")
-    data = response.read1(PIECE)
-    while response.length_remaining != 0:
-        if len(data) > MOST_BYTES:
-            tsp.refuse("too large a one")
-        if time.monotonic() > call.limit:
-            raise TimestampUnavailableError("answers too slowly")
-        if not (piece := response.read1(PIECE)):
-            break
-        data += piece
-    return data
-
-
 # --- tsa.toml -------------------------------------------------------------------------------------
 
 
 def _url(said: object, name: str) -> str | None:
     if said is None:
         return None
-    parts = urlsplit(said) if isinstance(said, str) and said.isascii() else None
+    parts = urlsplit(said) if isinstance(said, str) and PLAIN.fullmatch(said) else None
     if (
         parts is None
         or parts.scheme not in ("http", "https")
