@@ -79,7 +79,9 @@ class SesSignature:
     data_hash:  SM3 of Signature.xml.
     property:   which Signature.xml, by its absolute name in the package.
     signer:     the signer's certificate, DER.
-    time_stamp: a token (RFC 3161); not judged here.
+    time_stamp: a token (RFC 3161) over the octets of ``signature``; in version 1 one that stands
+                for timeInfo, and so was there before the signature.  Bytes as they lie there:
+                neither read nor judged here, but for the time of version 1.
     """
 
     version: int
@@ -198,14 +200,21 @@ def to_be_signed(
     )
 
 
-def signature_value(to_sign: bytes, certificate: bytes, signature: bytes) -> bytes:
-    """SES_Signature: the content of SignedValue.dat.
+def signature_value(
+    to_sign: bytes, certificate: bytes, signature: bytes, token: bytes | None = None
+) -> bytes:
+    """SES_Signature: the content of SignedValue.dat.  GB/T 38540-2020, 7.1.
 
     certificate: the signer's, DER.  signature: DER of r and s.
+    token:       a time stamp (RFC 3161) over the signature's octets; None: there is none.
     """
-    return der.sequence(
-        to_sign, der.octets(certificate), der.oid(sm2.SM2_WITH_SM3), der.bits(signature)
-    )
+    signed = (to_sign, der.octets(certificate), der.oid(sm2.SM2_WITH_SM3), der.bits(signature))
+    return der.sequence(*signed, *([] if token is None else [time_stamp(token)]))
+
+
+def time_stamp(token: bytes) -> bytes:
+    """The last part of SES_Signature: timeStamp [0] EXPLICIT BIT STRING."""
+    return der.element(der.EXPLICIT_0, der.bits(token))
 
 
 @contextmanager

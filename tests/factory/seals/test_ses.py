@@ -12,7 +12,7 @@ import ofd_judges
 import outsiders
 import pytest
 from asn1crypto import core
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from seal_making import (
     AUTHORITY,
@@ -216,6 +216,60 @@ def test_a_time_stamp_is_handed_on() -> None:
     stamp = der.element(der.EXPLICIT_0, der.bits(b"token"))
 
     assert ses.read_signature(signature_over(seal(), further=stamp)).time_stamp == b"token"
+
+
+#: where a length takes another byte: of the token, of its BIT STRING, of [0], of the whole
+LENGTHS = st.one_of(
+    st.integers(0, 70_000),
+    st.sampled_from([n - less for n in (127, 128, 255, 256, 65535, 65536) for less in range(12)]),
+)
+
+
+@settings(max_examples=60)
+@given(LENGTHS)
+def test_a_time_stamp_of_any_length_is_read_as_it_was_written(size: int) -> None:
+    own, token = der_of(identity().signing_cert), bytes(size)
+    value = signature_over(seal())
+    to_sign, signature = ses.read_signature(value).to_sign, ses.read_signature(value).signature
+
+    stamped = ses.signature_value(to_sign, own, signature, token)
+
+    read = ses.read_signature(stamped)
+    assert (read.time_stamp, read.signature, read.to_sign) == (token, signature, to_sign)
+    parts = core.SequenceOf.load(stamped, spec=core.Any, strict=True)
+    assert parts[4].parse(core.BitString, {"explicit": 0}).dump() == ses.time_stamp(token)
+    assert ses.signature_value(to_sign, own, signature) == value
+
+
+@pytest.mark.parametrize(
+    "further",
+    [
+        der.bits(b"token"),
+        der.octets(b"token"),
+        der.element(0xA1, der.bits(b"token")),
+        der.element(0x80, b"\0token"),
+        der.element(der.EXPLICIT_0, der.octets(b"token")),
+        der.element(der.EXPLICIT_0, der.element(der.BIT_STRING, b"\x03token")),
+        der.element(der.EXPLICIT_0, der.element(der.BIT_STRING, b"")),
+        der.element(der.EXPLICIT_0, b""),
+        der.element(der.EXPLICIT_0, der.bits(b"token")[:-1]),
+        der.element(der.EXPLICIT_0, der.bits(b"token") + b"\0"),
+        der.element(der.EXPLICIT_0, der.bits(b"token") * 2),
+        der.element(der.EXPLICIT_0, b"\x03\x81\x06\0token"),
+        b"\xa0\x80" + der.bits(b"token") + b"\0\0",
+        ses.time_stamp(b"token") * 2,
+        ses.time_stamp(b"token")[:-1],
+        ses.time_stamp(b"token") + b"\0",
+    ],
+    ids=[
+        *("not explicit", "octets", "[1]", "implicit", "explicit octets", "unused bits"),
+        *("no unused bits said", "nothing", "cut off inside", "more inside", "two inside"),
+        *("a longer length", "no end", "twice", "cut off", "more behind"),
+    ],
+)
+def test_what_stands_for_a_time_stamp_and_is_none_is_refused(further: bytes) -> None:
+    with refused("cannot be read|unknown parts"):
+        ses.read_signature(signature_over(seal(), further=further))
 
 
 def test_a_signature_of_another_version_than_its_seal_is_refused() -> None:
