@@ -89,8 +89,8 @@ def openssl_accepts(data: bytes) -> bool:
 
 
 def value_accepted(value: bytes) -> bool:
-    """Both signatures of one SignedValue.dat of version 4, from its slices."""
-    to_sign, signer, _, signature = parts(value)
+    """Both signatures of one SignedValue.dat of version 4, from its slices; not its time stamp."""
+    to_sign, signer, _, signature, *_stamp = parts(value)
     info, maker, _, made = parts(list(parts(to_sign))[1])
     return fits(to_sign, signer, signature) and fits(info, maker, made)
 

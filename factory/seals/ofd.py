@@ -7,6 +7,7 @@ In two steps, as for PDF (pades.py), so that all digests of a chunk go to the si
     signatures = identity.signer.sign_digests([p.digest for p in prepared])
     sealed = [complete(p, s) for p, s in zip(prepared, signatures, strict=True)]
 
+A time stamp over each signature goes beside it, signed by nobody of ours (timeStamp [0]).
 No member changes after its digest was taken, except the list of signatures: a signature that
 protects that list too locks the document, and none can follow it.
 """
@@ -112,12 +113,13 @@ def prepare(
     return _prepared(after | {places.description: described}, places, identity, seal, moment)
 
 
-def complete(prepared: Prepared, signature: bytes) -> bytes:
+def complete(prepared: Prepared, signature: bytes, token: bytes | None = None) -> bytes:
     """The sealed package.
 
     signature: DER, as the signer gave it for prepared.digest; checked by ofd_selfcheck.
+    token:     a time stamp (RFC 3161) over the signature's bytes, checked there too; None: none.
     """
-    value = ses.signature_value(prepared.to_sign, prepared.signing_cert, signature)
+    value = ses.signature_value(prepared.to_sign, prepared.signing_cert, signature, token)
     return packed((*prepared.members, Member(name=prepared.value, data=value)))
 
 

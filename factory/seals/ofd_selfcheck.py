@@ -1,7 +1,8 @@
 """The check every finished OFD passes before it leaves: cheap, and on the bytes alone.
 
 It shares no code with what made the package: Python's zipfile, patterns over XML of our own
-making, asn1crypto's parser.  GB/T 33190-2016, 18; GB/T 38540-2020.
+making, asn1crypto's parser.  GB/T 33190-2016, 18; GB/T 38540-2020; RFC 3161 for time stamps, of
+which only the imprint is looked at here: who made them was judged when they came.
 """
 
 from __future__ import annotations
@@ -27,6 +28,14 @@ REFERENCE = re.compile(
 )
 METHOD = b'<ofd:References CheckMethod="1.2.156.10197.1.401">'
 ALGORITHM = bytes.fromhex("06082a811ccf55018375")  #: SM2 with SM3
+SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
+TST_INFO = bytes.fromhex("060b2a864886f70d0109100104")  #: what a time stamp says (RFC 3161, 2.4.2)
+DIGESTS = {
+    bytes.fromhex("0609608648016503040201"): "sha256",
+    bytes.fromhex("0609608648016503040202"): "sha384",
+    bytes.fromhex("0609608648016503040203"): "sha512",
+    bytes.fromhex("06082a811ccf55018311"): "sm3",
+}
 #: what zipfile says of broken bytes: RuntimeError of encrypted ones and of unknown compression
 UNREADABLE = (
     *(BadZipFile, zlib.error, EOFError, RuntimeError),
@@ -38,11 +47,15 @@ TIME = re.compile(rb"<ofd:SignatureDateTime>([^<]+)</ofd:SignatureDateTime>")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Value:
-    """What SignedValue.dat holds, slice by slice."""
+    """What SignedValue.dat holds, slice by slice.
+
+    token: a time stamp; None: there is none.
+    """
 
     to_sign: bytes
     certificate: bytes
     signature: bytes
+    token: bytes | None
     seal: bytes
     time: bytes
     data_hash: bytes
@@ -54,7 +67,8 @@ def self_check(data: bytes, identity: SesIdentity) -> None:
 
     Looks at the last signature: each earlier one was the last of the bytes it was put on.
     SelfCheckError: a member is not covered or its digest does not fit, the signature does not
-    fit its description or the key, or another seal or certificate was used.
+    fit its description or the key, another seal or certificate was used, or a time stamp is over
+    something else than the signature.
     """
     try:
         with ZipFile(BytesIO(data)) as package:
@@ -66,8 +80,34 @@ def self_check(data: bytes, identity: SesIdentity) -> None:
         _check_references(members, description, listing, folder)
         _check_value(value, members, description, folder)
         _check_identity(value, identity)
+        if value.token is not None:
+            check_stamp(value.token, value.signature)
     except UNREADABLE as error:
         raise SelfCheckError("sealed package: cannot be read") from error
+
+
+def check_stamp(token: bytes, signature: bytes) -> None:
+    """SelfCheckError unless a time stamp (RFC 3161) is over these bytes, by its imprint."""
+    try:
+        algorithm, imprint = _parts(_imprint(token))
+        method, value = _parts(algorithm)[0], _content(imprint)
+    except UNREADABLE as error:
+        raise SelfCheckError("time stamp: is none") from error
+    if method not in DIGESTS:
+        raise SelfCheckError("time stamp: is over a digest that is not known here")
+    if value != hashlib.new(DIGESTS[method], signature).digest():
+        raise SelfCheckError("time stamp: is over another signature")
+
+
+def _imprint(token: bytes) -> bytes:
+    """MessageImprint inside TSTInfo inside SignedData (RFC 3161, 2.4.2; RFC 5652, 5.1)."""
+    kind, held = _parts(token)
+    [signed] = _parts(held)
+    what, said = _parts(_parts(signed)[2])
+    [info] = _parts(said)
+    if (kind, what) != (SIGNED_DATA, TST_INFO):
+        raise ValueError("signs something else")
+    return _parts(_content(info))[2]
 
 
 def _refuse_twice(package: ZipFile) -> None:
@@ -121,14 +161,16 @@ def _check_identity(value: _Value, identity: SesIdentity) -> None:
 
 
 def _value(data: bytes) -> _Value:
-    to_sign, certificate, _algorithm, signature = _parts(data)
-    if data != _framed(to_sign, certificate, signature):
+    to_sign, certificate, _algorithm, signature, *stamp = _parts(data)
+    token = _stamp(stamp[0]) if stamp else None
+    if data != _framed(to_sign, certificate, signature, token):
         raise SelfCheckError("signature value: is not a seal's signature in DER")
     _version, seal, time, data_hash, location = _parts(to_sign)
     return _Value(
         to_sign=to_sign,
         certificate=_content(certificate),
         signature=_content(signature)[1:],
+        token=token,
         seal=seal,
         time=_content(time),
         data_hash=_content(data_hash)[1:],
@@ -136,11 +178,18 @@ def _value(data: bytes) -> _Value:
     )
 
 
-def _framed(to_sign: bytes, certificate: bytes, signature: bytes) -> bytes:
+def _stamp(element: bytes) -> bytes:
+    """What timeStamp [0] holds."""
+    [bits] = _parts(element)
+    return _content(bits)[1:]
+
+
+def _framed(to_sign: bytes, certificate: bytes, signature: bytes, token: bytes | None) -> bytes:
     """SES_Signature anew: what stands around the parts is signed by nobody."""
     signer = parser.emit(0, 0, 4, _content(certificate))
     bits = parser.emit(0, 0, 3, b"\0" + _content(signature)[1:])
-    return bytes(parser.emit(0, 1, 16, to_sign + signer + ALGORITHM + bits))
+    stamp = b"" if token is None else parser.emit(2, 1, 0, parser.emit(0, 0, 3, b"\0" + token))
+    return bytes(parser.emit(0, 1, 16, to_sign + signer + ALGORITHM + bits + stamp))
 
 
 def _parts(data: bytes) -> list[bytes]:

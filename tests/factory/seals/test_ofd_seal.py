@@ -6,7 +6,9 @@ from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from hashlib import new as hashed
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -36,6 +38,7 @@ from factory.ofd.package import Member, opened, packed
 from factory.seals import der, ofd, ses
 from factory.seals.ofd_selfcheck import self_check
 from factory.seals.signer import SesIdentity
+from tests import ofd_stamps
 
 SIGNS = "Doc_0/Signs"
 FIRST, SECOND = f"{SIGNS}/Sign_0", f"{SIGNS}/Sign_1"
@@ -403,6 +406,104 @@ def test_the_signature_of_another_key_does_not_pass() -> None:
 def test_what_is_no_sealed_package_does_not_pass(data: bytes) -> None:
     with pytest.raises(SelfCheckError, match="cannot be read"):
         self_check(data, identity())
+
+
+# Time stamps
+
+
+def stamped(token: Callable[[bytes], bytes] = ofd_stamps.token, *, locking: bool = True) -> bytes:
+    """A sealed package with what stands for a time stamp over its signature."""
+    prepared = ofd.prepare(MEMBERS, BOX, identity(), now=NOW, locking=locking)
+    [signature] = identity().signer.sign_digests([prepared.digest])
+    return ofd.complete(prepared, signature, token(signature))
+
+
+def test_a_stamped_package_passes_its_own_check_and_openssls(tmp_path: Path) -> None:
+    package = stamped()
+
+    self_check(package, identity())
+    assert ofd_judges.openssl_accepts(package)
+    (tmp_path / "stamped.ofd").write_bytes(package)
+    assert ofd_stamps.openssl_takes_stamps_of(tmp_path / "stamped.ofd")
+
+
+def test_openssl_refuses_the_stamp_of_another_package() -> None:
+    value, other = (opened(stamped())[f"{FIRST}/SignedValue.dat"] for _ in range(2))
+    (token, signature), (_, another) = ofd_stamps.slices(value), ofd_stamps.slices(other)
+
+    assert ofd_stamps.openssl_takes(token, signature)
+    assert not ofd_stamps.openssl_takes(token, another)
+
+
+def test_a_stamp_changes_the_signature_value_alone_and_that_at_its_end() -> None:
+    prepared = ofd.prepare(MEMBERS, BOX, identity(), now=NOW)
+    [signature] = identity().signer.sign_digests([prepared.digest])
+    token = ofd_stamps.token(signature)
+
+    bare, with_it = (
+        opened(ofd.complete(prepared, signature, *tokens)) for tokens in ((), (token,))
+    )
+
+    place = f"{FIRST}/SignedValue.dat"
+    assert [name for name in bare if bare[name] != with_it[name]] == [place]
+    plain, longer = (ses.read_signature(members[place]) for members in (bare, with_it))
+    assert plain == replace(longer, time_stamp=None)
+    assert longer.time_stamp == token
+    assert opened(ofd.complete(prepared, signature, None)) == bare
+
+
+@pytest.mark.parametrize("digest", ["sha256", "sha384", "sha512", "sm3"])
+def test_a_stamp_over_any_strong_digest_passes(digest: str) -> None:
+    self_check(stamped(partial(ofd_stamps.token_by, digest)), identity())
+
+
+@pytest.mark.parametrize("name", ofd_stamps.wrong_tokens(b"any"))
+def test_what_is_no_stamp_over_the_signature_does_not_pass(name: str) -> None:
+    words = ofd_stamps.wrong_tokens(b"any")[name][1]
+
+    with pytest.raises(SelfCheckError, match=f"time stamp: .*{words}"):
+        self_check(stamped(lambda over: ofd_stamps.wrong_tokens(over)[name][0]), identity())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda stamp: stamp[:-1],
+        lambda stamp: stamp + b"\0",
+        lambda stamp: stamp * 2,
+        lambda stamp: der.read(stamp).content,
+        lambda stamp: b"\xa1" + stamp[1:],
+        lambda stamp: b"\xa0\x80" + der.read(stamp).content + b"\0\0",
+        lambda stamp: b"\xa0\x84\0\0" + stamp[2:],
+        lambda stamp: der.element(0xA0, der.read(stamp).content * 2),
+        lambda stamp: der.element(0xA0, der.octets(der.read(stamp).parts()[0].content)),
+        lambda stamp: der.element(0xA0, b""),
+    ],
+    ids=[
+        *("cut off", "more behind", "twice", "not explicit", "[1]", "without end"),
+        *("a longer length", "two inside", "octets", "nothing inside"),
+    ],
+)
+def test_a_stamp_in_another_form_does_not_pass(change: Callable[[bytes], bytes]) -> None:
+    members = dict(opened(stamped()))
+    place = f"{FIRST}/SignedValue.dat"
+    parts = [each.whole for each in der.read(members[place]).parts()]
+    members[place] = der.sequence(*parts[:-1], change(parts[-1]))
+    package = packed([Member(name=name, data=data) for name, data in members.items()])
+
+    with pytest.raises(SelfCheckError):
+        self_check(package, identity())
+
+
+def test_a_second_seal_protects_the_stamp_of_the_first() -> None:
+    first, other = stamped(locking=False), identity(OTHER_AUTHORITY)
+
+    both = sealed(members_of(first), other)
+
+    self_check(both, other)
+    value = opened(both)[f"{FIRST}/SignedValue.dat"]
+    assert ses.read_signature(value).time_stamp is not None
+    assert protected(both, SECOND)[f"/{FIRST}/SignedValue.dat"] == hashed("sm3", value).digest()
 
 
 @given(st.data())

@@ -1,0 +1,116 @@
+"""Time stamps of seals for tests: what openssl says of one, and whatever stands in place of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zipfile import ZipFile
+
+from asn1crypto import cms, core, tsp
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from factory.seals import der
+from tests import judges, ofd_judges, stamping
+from tests.stamping import NOW, Authority
+
+CONFIGURATION = """
+[tsa]
+default_tsa = here
+[here]
+serial = serial
+default_policy = 1.2.3.4
+digests = sha1, sha256, sha384, sha512, sm3
+signer_digest = sha256
+ess_cert_id_alg = sha256
+"""
+
+
+@cache
+def authority() -> Authority:
+    return stamping.authority()
+
+
+def token(over: bytes) -> bytes:
+    return authority().token(over)
+
+
+def token_by(digest: str, over: bytes) -> bytes:
+    """A token of openssl's with an imprint of that digest; its time is now."""
+    stamper = authority().stamper
+    with TemporaryDirectory() as folder:
+        place = Path(folder)
+        key = stamper.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (place / "key.pem").write_bytes(key)
+        (place / "tsa.pem").write_bytes(stamper.signing_cert.public_bytes(Encoding.PEM))
+        (place / "tsa.cnf").write_text(CONFIGURATION.replace("= serial", f"= {place}/serial"))
+        (place / "serial").write_text("01")
+        (place / "data").write_bytes(over)
+        asked = ("-data", place / "data", f"-{digest}", "-cert", "-out", place / "query")
+        judges.run("openssl", "ts", "-query", *asked)
+        signer = ("-signer", place / "tsa.pem", "-inkey", place / "key.pem")
+        made = ("-config", place / "tsa.cnf", "-queryfile", place / "query", *signer)
+        judges.run("openssl", "ts", "-reply", *made, "-token_out", "-out", place / "token")
+        return (place / "token").read_bytes()
+
+
+def openssl_takes(token: bytes, over: bytes) -> bool:
+    """Whether ``openssl ts -verify`` takes a token for one over these bytes."""
+    with TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "token").write_bytes(token)
+        (place / "data").write_bytes(over)
+        (place / "root.pem").write_bytes(authority().root.public_bytes(Encoding.PEM))
+        files = ("-data", place / "data", "-in", place / "token", "-token_in")
+        trust = ("-CAfile", place / "root.pem", "-attime", str(int(NOW.timestamp())))
+        said = judges.run("openssl", "ts", "-verify", *files, *trust, check=False)
+    return "Verification: OK" in said
+
+
+def openssl_takes_stamps_of(package: Path) -> bool:
+    """Whether each seal of an OFD has a time stamp that openssl takes, over its signature."""
+    with ZipFile(package) as members:
+        values = [members.read(each) for each in members.namelist() if each.endswith(".dat")]
+    return bool(values) and all(openssl_takes(*slices(value)) for value in values)
+
+
+def slices(value: bytes) -> tuple[bytes, bytes]:
+    """Token and signature of one SignedValue.dat, as its bytes lie there."""
+    *_, signature, stamp = ofd_judges.parts(value)
+    [bits] = ofd_judges.parts(stamp)
+    return ofd_judges.content(bits)[1:], ofd_judges.content(signature)[1:]
+
+
+def wrong_tokens(over: bytes) -> Mapping[str, tuple[bytes, str]]:
+    """What is no time stamp over these bytes, each with what is said of it."""
+    right = token(over)
+    said = cms.ContentInfo.load(right)["content"]["encap_content_info"]
+    answer = tsp.TimeStampResp(
+        {"status": {"status": "granted"}, "time_stamp_token": cms.ContentInfo.load(right)}
+    ).dump()
+    other = cms.ContentInfo.load(right).copy()
+    other["content"]["encap_content_info"]["content_type"] = "data"
+    other["content"]["encap_content_info"]["content"] = core.ParsableOctetString(over)
+    return {
+        "over another signature": (token(over + b"\0"), "another signature"),
+        "over the signature's digest": (token(sha256(over).digest()), "another signature"),
+        "over nothing": (token(b""), "another signature"),
+        "of a weak digest": (token_by("sha1", over), "not known"),
+        "nothing": (b"", "is none"),
+        "some bytes": (b"a token", "is none"),
+        "the signature": (over, "is none"),
+        "an answer": (answer, "is none"),
+        "what the token says": (said["content"].contents, "is none"),
+        "another thing signed": (other.dump(force=True), "is none"),
+        "cut off": (right[:-1], "is none"),
+        "half": (right[: len(right) // 2], "is none"),
+        "with a byte behind": (right + b"\0", "is none"),
+        "twice": (right * 2, "is none"),
+        "of other bits": (der.bits(right), "is none"),
+    }
+
+
+#: of tokens: where a length of one more byte begins, in the token's own element, in what holds it
+LENGTHS = [near + less for near in (128, 256, 65536) for less in range(-10, 2)]
