@@ -339,8 +339,14 @@ def _picture(mark: Picture | Code, pictures: Mapping[str, bytes]) -> bytes:
     return jpeg
 
 
-def _finished(shape: Shape, bodies: Sequence[Body], signed: bytes, signature: bytes) -> bytes:
-    return shape.package.packed((*bodies, shape.seal.body(signed, signature)))
+def _finished(
+    shape: Shape,
+    bodies: Sequence[Body],
+    signed: bytes,
+    signature: bytes,
+    token: bytes | None = None,
+) -> bytes:
+    return shape.package.packed((*bodies, shape.seal.body(signed, signature, token)))
 
 
 def _compare(members: Mapping[str, bytes], made: Reference) -> None:

@@ -7,9 +7,11 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 
+import pypdfium2
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -26,19 +28,21 @@ from factory.kinds import KINDS
 from factory.making import MAKINGS
 from factory.model import Format, Kind
 from factory.ofd.package import Member, opened, packed
-from factory.page.fonts import FontBook
+from factory.page.fonts import WEN_KAI, FontBook
 from factory.page.marks import Run
 from factory.page.proof import plain
 from factory.page.reread import differences
 from factory.page.sheet import layout
 from factory.pressing import Laid
 from factory.profile import OfdData, OfdRules
+from factory.seals import ses
 from factory.seals.signer import SesIdentity
 from factory.verify import VerdictWord, verify
 from factory.writers.ofd_press import OfdPress, compiled
+from factory.writers.ofd_press_package import stored
 from jobs import second_reading
 from jobs.preview import Drawn, Studio
-from tests import judges, ofd_judges
+from tests import judges, ofd_judges, ofd_stamps
 from tests.random_cases import HAN, RARE, cases, draw
 from tests.seal_making import NOW, OTHER_AUTHORITY, authority_ca, identity
 from tests.studios import TODAY
@@ -49,6 +53,8 @@ SAMPLE = 30  #: documents a press is compiled from
 MANY, WARM = 20_000, 5_000  #: documents of one press, and those after which it takes no more memory
 SOME_MEMORY = 8 * 1024 * 1024
 SIGNATURE = bytes(71)  #: any; of the size that most have
+STAMPED = 4  #: documents with a time stamp that all judges see
+VALUE = "Doc_0/Signs/Sign_0/SignedValue.dat"
 OTHERWISE = (
     ".ttf",
     "/Signature.xml",
@@ -165,9 +171,131 @@ def test_all_judges_accept_every_document(
     shutil.rmtree(tmp_path)
 
 
+def test_all_judges_accept_a_stamped_document_as_they_do_the_bare_one(
+    register: str,
+    press: OfdPress,
+    laid: Sequence[Laid],
+    absent: Callable[[str], None],
+    font_files: Mapping[str, bytes],
+    tmp_path: Path,
+) -> None:
+    """Readers of others know nothing of the stamp, or take it for what it is (openssl)."""
+    if not judges.OFD_CLI.exists():
+        absent("ofd-cli: make setup-test")
+    making, seal = MAKINGS[Format.OFD], identity()
+    for number, each in enumerate(laid[:STAMPED]):
+        for way, awaiting in (("press", press.sealed(each)), ("ref", making.sealed(each, seal))):
+            [signature] = seal.signer.sign_digests([awaiting.digest])
+            data = awaiting.finish(signature, ofd_stamps.token(signature))
+            bare = awaiting.finish(signature)
+            path = tmp_path / f"{number}{way}.ofd"
+            path.write_bytes(data)
+            making.self_check(data, seal)
+            making.proof(data, each)
+            assert ofd_stamps.openssl_takes_stamps_of(path)
+            assert ofd_judges.openssl_accepts(data)
+            assert judges.ofd_text(data) == judges.ofd_text(bare)
+            [seen] = second_reading.read([data])
+            assert differences(each.placed, seen or ()) == ()
+            if number == 0:
+                font = font_files[WEN_KAI.file]
+                drawn = [pages(second_reading.drawn(some, font)) for some in (data, bare)]
+                assert drawn[0] == drawn[1]
+    assert judges.ofd_faults(*sorted(tmp_path.glob("*.ofd"))) == ""
+
+
+def pages(pdf: bytes) -> list[bytes]:
+    """How a PDF looks, its seal too."""
+    document = pypdfium2.PdfDocument(pdf)
+    return [page.render(scale=0.2).to_pil().tobytes() for page in document]
+
+
 def printed(laid: Laid) -> Iterator[str]:
     """Every line of the page, labels too."""
     return (m.text for page in laid.placed.pages for m in page.marks if isinstance(m, Run))
+
+
+# --- time stamps ------------------------------------------------------------------------------
+
+
+def test_a_stamped_document_passes_the_check_of_its_press(
+    press: OfdPress, laid: Sequence[Laid]
+) -> None:
+    for each in laid[:STAMPED]:
+        awaiting = press.sealed(each)
+        [signature] = identity().signer.sign_digests([awaiting.digest])
+        stamped = awaiting.finish(signature, ofd_stamps.token(signature))
+        bare = awaiting.finish(signature)
+
+        assert press.check(stamped) == sha256(stamped).hexdigest() != press.check(bare)
+        with_it, without = opened(stamped), opened(bare)
+        assert list(with_it) == list(without)
+        assert [name for name in without if without[name] != with_it[name]] == [VALUE]
+
+
+SIZES = st.one_of(st.integers(0, 70_000), st.sampled_from(ofd_stamps.LENGTHS))
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(SIZES, st.integers(64, 72))
+def test_a_stamp_of_any_length_gives_the_value_and_the_package_of_the_reference(
+    press: OfdPress, laid: Sequence[Laid], size: int, signature_size: int
+) -> None:
+    signature, token = bytes(signature_size), b"\x5a" * size
+    data = press.sealed(laid[0]).finish(signature, token)
+
+    members = opened(data)
+    theirs = MAKINGS[Format.OFD].sealed(laid[0], identity()).finish(signature, token)
+    read = ses.read_signature(members[VALUE])
+    assert members[VALUE] == ses.signature_value(read.to_sign, read.signer, signature, token)
+    assert (read.signature, read.time_stamp) == (signature, token)
+    assert len(members[VALUE]) == len(opened(theirs)[VALUE])
+    assert list(members) == list(opened(theirs))
+    listing = [Member(name=name, data=content) for name, content in members.items()]
+    assert opened(packed(listing)) == members
+
+
+@pytest.mark.parametrize("name", ofd_stamps.wrong_tokens(b"any"))
+def test_what_is_no_stamp_over_the_signature_is_seen(
+    press: OfdPress, laid: Sequence[Laid], name: str
+) -> None:
+    awaiting = press.sealed(laid[0])
+    [signature] = identity().signer.sign_digests([awaiting.digest])
+    token, words = ofd_stamps.wrong_tokens(signature)[name]
+    press.check(awaiting.finish(signature, ofd_stamps.token(signature)))
+
+    with pytest.raises(SelfCheckError, match=f"time stamp: .*{words}"):
+        press.check(awaiting.finish(signature, token))
+
+
+def test_the_stamp_of_another_document_is_seen(press: OfdPress, laid: Sequence[Laid]) -> None:
+    one, other = (press.sealed(each) for each in laid[:2])
+    signatures = identity().signer.sign_digests([one.digest, other.digest])
+    tokens = [ofd_stamps.token(each) for each in signatures]
+    press.check(one.finish(signatures[0], tokens[0]))
+
+    with pytest.raises(SelfCheckError, match="another signature"):
+        press.check(one.finish(signatures[0], tokens[1]))
+
+
+def test_a_byte_around_a_stamp_or_before_it_that_is_another_is_seen(
+    press: OfdPress, laid: Sequence[Laid]
+) -> None:
+    """Up to the imprint; what of a token is behind that was proved when it came."""
+    awaiting = press.sealed(laid[0])
+    [signature] = identity().signer.sign_digests([awaiting.digest])
+    token = ofd_stamps.token(signature)
+    shape, bodies, signed = awaiting.finish.args  # type: ignore[attr-defined]
+    _, value = shape.seal.body(signed, signature, token)
+    stamp = len(ses.time_stamp(token))
+    start, imprint = len(value) - stamp, value.index(sha256(signature).digest())
+    places = (*range(4), *range(start - 80, start + 8), *range(imprint, imprint + 32))
+    flipped = [value[:at] + bytes((value[at] ^ 1,)) + value[at + 1 :] for at in places]
+    press.check(shape.package.packed([*bodies, stored(value)]))
+
+    for changed in (*flipped, value[:-1], value + b"\0", value[:-stamp], value[: 1 - stamp], b""):
+        with pytest.raises(SelfCheckError):
+            press.check(shape.package.packed([*bodies, stored(changed)]))
 
 
 # --- what is refused --------------------------------------------------------------------------
