@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from asn1crypto import tsp
+from asn1crypto import cms
 from cryptography import x509
 
 from factory.errors import SealRefusedError, SignatureRefusedError, UnknownSealError
@@ -401,12 +401,24 @@ def _current_signature(
 def _old_time(said: bytes) -> tuple[datetime, bytes | None]:
     """timeInfo of version 1: a time, a time-stamp token, or text of Beijing's time."""
     if said[:1] == bytes((der.SEQUENCE,)):
-        token: Any = tsp.ContentInfo.load(said, strict=True)["content"]["encap_content_info"]
-        return token["content"].parsed["gen_time"].native, said
+        return _stamped_time(said), said
     if said[:1] in (bytes((der.UTC_TIME,)), bytes((der.GENERALIZED_TIME,))):
         return der.read(said).time(), None
     local = datetime.strptime(said.decode("ascii"), LOCAL_TIME).replace(tzinfo=BEIJING)
     return local.astimezone(UTC), None
+
+
+def _stamped_time(token: bytes) -> datetime:
+    """What a token says (genTime); its TSTInfo is in DER, the CMS around it need not be.
+
+    RFC 3161, 2.4.2.
+    """
+    said: Any = cms.ContentInfo.load(token, strict=True)["content"]["encap_content_info"]
+    _refuse_unless(said["content_type"].native == "tst_info", "names a time that is no time stamp")
+    _version, _policy, _imprint, _serial, moment, *_further = der.read(
+        bytes(said["content"])
+    ).parts()
+    return moment.time()
 
 
 def _explicit(element: Element) -> Element:

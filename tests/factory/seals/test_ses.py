@@ -37,6 +37,7 @@ SECOND = NOW.replace(microsecond=0)
 HASH = bytes(range(32))
 PLACE = "/Doc_0/Signs/Sign_0/Signature.xml"
 VALUE = "Doc_0/Signs/Sign_0/SignedValue.dat"
+TST_INFO = der.oid("1.2.840.113549.1.9.16.1.4")
 WRONG_OID = "1.2.840.113549.1.1.11"  #: RSA with SHA-256
 
 
@@ -328,7 +329,29 @@ def test_a_time_stamp_token_gives_the_time_of_version_1() -> None:
     read = ses.read_signature(old_signature(der.bits(time_stamp_token(SECOND))))
 
     assert read.time == SECOND
-    assert read.time_stamp is not None
+    assert read.time_stamp == time_stamp_token(SECOND)
+    assert ses.signer_fits(read)  # who signed the token too, which so was there before
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda token: token + b"\0", "cannot be read"),
+        (lambda token: token[:-1], "cannot be read"),
+        (lambda token: token.replace(b"040000Z", b"0400000"), "cannot be read"),
+        (lambda token: token.replace(b"\x18\x0f2026", b"\x04\x0f2026"), "cannot be read"),
+        (lambda token: token.replace(TST_INFO, TST_INFO[:-1] + b"\x05"), "no time stamp"),
+    ],
+    ids=["more behind", "cut off", "a time in no zone", "no time", "another thing signed"],
+)  # fmt: skip
+def test_what_stands_for_a_token_in_version_1_and_is_none_is_refused(
+    change: Callable[[bytes], bytes], words: str
+) -> None:
+    token = time_stamp_token(SECOND)
+    assert change(token) != token
+
+    with refused(words):
+        ses.read_signature(old_signature(der.bits(change(token))))
 
 
 @pytest.mark.parametrize("version", [0, 2, 3, 6])
@@ -386,6 +409,14 @@ def test_what_is_no_seal_is_refused(data: bytes) -> None:
     for read in (ses.read_seal, ses.read_signature):
         with refused("cannot be read"):
             read(data)
+
+
+@pytest.mark.parametrize("tag", [0x31, 0xA0, 0xA1, 0x24, 0x10])
+def test_a_seal_or_signature_with_another_tag_is_refused(tag: int) -> None:
+    """No signature is over the outermost tag."""
+    for read, data in ((ses.read_seal, seal()), (ses.read_signature, signature_over(seal()))):
+        with refused("no SEQUENCE"):
+            read(bytes((tag,)) + data[1:])
 
 
 def test_something_behind_a_seal_is_refused() -> None:
