@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -83,34 +83,42 @@ def slices(value: bytes) -> tuple[bytes, bytes]:
     return ofd_judges.content(bits)[1:], ofd_judges.content(signature)[1:]
 
 
-def wrong_tokens(over: bytes) -> Mapping[str, tuple[bytes, str]]:
-    """What is no time stamp over these bytes, each with what is said of it."""
-    right = token(over)
-    said = cms.ContentInfo.load(right)["content"]["encap_content_info"]
-    answer = tsp.TimeStampResp(
-        {"status": {"status": "granted"}, "time_stamp_token": cms.ContentInfo.load(right)}
-    ).dump()
-    other = cms.ContentInfo.load(right).copy()
-    other["content"]["encap_content_info"]["content_type"] = "data"
-    other["content"]["encap_content_info"]["content"] = core.ParsableOctetString(over)
-    return {
-        "over another signature": (token(over + b"\0"), "another signature"),
-        "over the signature's digest": (token(sha256(over).digest()), "another signature"),
-        "over nothing": (token(b""), "another signature"),
-        "of a weak digest": (token_by("sha1", over), "not known"),
-        "nothing": (b"", "is none"),
-        "some bytes": (b"a token", "is none"),
-        "the signature": (over, "is none"),
-        "an answer": (answer, "is none"),
-        "what the token says": (said["content"].contents, "is none"),
-        "another thing signed": (other.dump(force=True), "is none"),
-        "cut off": (right[:-1], "is none"),
-        "half": (right[: len(right) // 2], "is none"),
-        "with a byte behind": (right + b"\0", "is none"),
-        "twice": (right * 2, "is none"),
-        "of other bits": (der.bits(right), "is none"),
-    }
+def _answer(over: bytes) -> bytes:
+    right = cms.ContentInfo.load(token(over))
+    answer = {"status": {"status": "granted"}, "time_stamp_token": right}
+    return bytes(tsp.TimeStampResp(answer).dump())
 
+
+def _said(over: bytes) -> bytes:
+    said = cms.ContentInfo.load(token(over))["content"]["encap_content_info"]
+    return bytes(said["content"].contents)
+
+
+def _other_content(over: bytes) -> bytes:
+    right = cms.ContentInfo.load(token(over)).copy()
+    right["content"]["encap_content_info"]["content_type"] = "data"
+    right["content"]["encap_content_info"]["content"] = core.ParsableOctetString(over)
+    return bytes(right.dump(force=True))
+
+
+#: what is no time stamp over some bytes, and what is said of it
+WRONG: Mapping[str, tuple[Callable[[bytes], bytes], str]] = {
+    "over another signature": (lambda over: token(over + b"\0"), "another signature"),
+    "over the signature's digest": (lambda over: token(sha256(over).digest()), "another signature"),
+    "over nothing": (lambda _: token(b""), "another signature"),
+    "of a weak digest": (partial(token_by, "sha1"), "not known"),
+    "nothing": (lambda _: b"", "is none"),
+    "some bytes": (lambda _: b"a token", "is none"),
+    "the signature": (lambda over: over, "is none"),
+    "an answer": (_answer, "is none"),
+    "what the token says": (_said, "is none"),
+    "another thing signed": (_other_content, "is none"),
+    "cut off": (lambda over: token(over)[:-1], "is none"),
+    "half": (lambda over: token(over)[:500], "is none"),
+    "with a byte behind": (lambda over: token(over) + b"\0", "is none"),
+    "twice": (lambda over: token(over) * 2, "is none"),
+    "of other bits": (lambda over: der.bits(token(over)), "is none"),
+}
 
 #: of tokens: where a length of one more byte begins, in the token's own element, in what holds it
 LENGTHS = [near + less for near in (128, 256, 65536) for less in range(-10, 2)]

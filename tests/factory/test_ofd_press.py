@@ -255,17 +255,16 @@ def test_a_stamp_of_any_length_gives_the_value_and_the_package_of_the_reference(
     assert opened(packed(listing)) == members
 
 
-@pytest.mark.parametrize("name", ofd_stamps.wrong_tokens(b"any"))
+@pytest.mark.parametrize(("wrong", "words"), ofd_stamps.WRONG.values(), ids=ofd_stamps.WRONG)
 def test_what_is_no_stamp_over_the_signature_is_seen(
-    press: OfdPress, laid: Sequence[Laid], name: str
+    press: OfdPress, laid: Sequence[Laid], wrong: Callable[[bytes], bytes], words: str
 ) -> None:
     awaiting = press.sealed(laid[0])
     [signature] = identity().signer.sign_digests([awaiting.digest])
-    token, words = ofd_stamps.wrong_tokens(signature)[name]
     press.check(awaiting.finish(signature, ofd_stamps.token(signature)))
 
     with pytest.raises(SelfCheckError, match=f"time stamp: .*{words}"):
-        press.check(awaiting.finish(signature, token))
+        press.check(awaiting.finish(signature, wrong(signature)))
 
 
 def test_the_stamp_of_another_document_is_seen(press: OfdPress, laid: Sequence[Laid]) -> None:

@@ -457,12 +457,12 @@ def test_a_stamp_over_any_strong_digest_passes(digest: str) -> None:
     self_check(stamped(partial(ofd_stamps.token_by, digest)), identity())
 
 
-@pytest.mark.parametrize("name", ofd_stamps.wrong_tokens(b"any"))
-def test_what_is_no_stamp_over_the_signature_does_not_pass(name: str) -> None:
-    words = ofd_stamps.wrong_tokens(b"any")[name][1]
-
+@pytest.mark.parametrize(("wrong", "words"), ofd_stamps.WRONG.values(), ids=ofd_stamps.WRONG)
+def test_what_is_no_stamp_over_the_signature_does_not_pass(
+    wrong: Callable[[bytes], bytes], words: str
+) -> None:
     with pytest.raises(SelfCheckError, match=f"time stamp: .*{words}"):
-        self_check(stamped(lambda over: ofd_stamps.wrong_tokens(over)[name][0]), identity())
+        self_check(stamped(wrong), identity())
 
 
 @pytest.mark.parametrize(
