@@ -37,6 +37,14 @@ def token(over: bytes) -> bytes:
     return authority().token(over)
 
 
+def larger_token(over: bytes, more: int) -> bytes:
+    """A token with that many bytes more, and some: an attribute that nobody signed."""
+    right = cms.ContentInfo.load(token(over)).copy()
+    attribute = {"type": "1.2.3.4", "values": [core.OctetString(bytes(more))]}
+    right["content"]["signer_infos"][0]["unsigned_attrs"] = cms.CMSAttributes([attribute])
+    return bytes(right.dump(force=True))
+
+
 def token_by(digest: str, over: bytes) -> bytes:
     """A token of openssl's with an imprint of that digest; its time is now."""
     stamper = authority().stamper

@@ -255,6 +255,26 @@ def test_a_stamp_of_any_length_gives_the_value_and_the_package_of_the_reference(
     assert opened(packed(listing)) == members
 
 
+def test_a_stamp_is_found_at_any_length_by_both_checks(
+    press: OfdPress, laid: Sequence[Laid]
+) -> None:
+    """Taken when it is a token over the signature, refused when it is as many other bytes."""
+    making = MAKINGS[Format.OFD]
+    for check, awaiting in (
+        (press.check, press.sealed(laid[0])),
+        (lambda data: making.self_check(data, identity()), making.sealed(laid[0], identity())),
+    ):
+        [signature] = identity().signer.sign_digests([awaiting.digest])
+        value = len(opened(awaiting.finish(signature))[VALUE])
+        least = len(ofd_stamps.larger_token(signature, 60_000)) - 60_000
+        edges = [65536 - taken for taken in (least, least + 5, least + 9, least + value + 9)]
+        for more in (0, *[edge + less for edge in edges for less in (-1, 0, 1)]):
+            check(awaiting.finish(signature, ofd_stamps.larger_token(signature, more)))
+        for size in (0, 1, *ofd_stamps.LENGTHS):
+            with pytest.raises(SelfCheckError, match="time stamp: is none"):
+                check(awaiting.finish(signature, bytes(size)))
+
+
 @pytest.mark.parametrize(("wrong", "words"), ofd_stamps.WRONG.values(), ids=ofd_stamps.WRONG)
 def test_what_is_no_stamp_over_the_signature_is_seen(
     press: OfdPress, laid: Sequence[Laid], wrong: Callable[[bytes], bytes], words: str
