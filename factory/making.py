@@ -119,5 +119,6 @@ MAKINGS: Mapping[Format, Making[Any]] = {
         self_check=ofd_selfcheck.self_check,
         proof=_proofed_ofd,
         press=ofd_press.compiled,
+        takes_stamps=True,
     ),
 }
