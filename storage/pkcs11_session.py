@@ -2,7 +2,7 @@
 
 A module is initialised when it is first asked, so after a fork; a child that was forked later
 initialises it anew and never uses its parent's session.  Two threads that sign at once crash some
-modules, so each module has a lock, which a fork waits for.
+modules, so each module has a lock, which a fork waits for; processes take turns only to begin.
 
 A token may lock itself after a few wrong PINs.  So a PIN that was refused is not tried again by
 this process, and by no process while the token says that a wrong one was given since the last
@@ -11,16 +11,18 @@ login (CKF_USER_PIN_COUNT_LOW): a person logs in once, see `Module.log_in`.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import secrets
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pkcs11
 from pkcs11 import Attribute, PKCS11Error, Session, Slot, Token, TokenFlag
@@ -44,6 +46,7 @@ WHAT_TO_SET: dict[type[PKCS11Error], str] = {
     pkcs11.DataLenRange: "does not sign a digest with this mechanism: check mechanism in [pkcs11]",
     pkcs11.FunctionNotSupported: "cannot sign",
 }
+TURN_SECONDS = 10.0  #: longer than a login takes, shorter than a lease
 LOG_IN = "then log in once with `certfactory keys login`"
 
 
@@ -60,8 +63,8 @@ class Module:
         # Never given up: its end would end the module for everybody in this process.
         self._lib: Any = parents and parents._lib
         self._refused: set[bytes] = set(parents._refused) if parents else set()
+        self._seen: set[Place] = set(parents._seen) if parents else set()
         self._sessions: dict[Place, Session] = {}
-        self._seen: set[Place] = set()
 
     def session(self, place: Place) -> Session:
         """The session of this process on a token, logged in.
@@ -87,7 +90,7 @@ class Module:
         self._sessions.clear()
 
     def _opened(self, place: Place, *, insist: bool) -> Session:
-        with calls(place):
+        with _turn(self._path), calls(place):
             token = self._token(place)
             session = self._at(token) or self._logged_in(token, place, insist=insist)
         self._sessions[place] = session
@@ -208,6 +211,33 @@ def _release() -> None:
 
 
 os.register_at_fork(before=_hold, after_in_parent=_release, after_in_child=_forked)
+
+
+@contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """One process of this host at a time begins with a module.
+
+    SoftHSM writes at a login what others read when they look for tokens; and of processes that
+    begin together with a wrong PIN, one alone tries it.  Who waits too long goes on.
+    """
+    if not path.is_file():
+        yield
+        return
+    with path.open("rb") as lock:
+        limit = time.monotonic() + TURN_SECONDS
+        while not _locked(lock) and time.monotonic() < limit:
+            time.sleep(TURN_SECONDS / 1000)
+        yield
+
+
+def _locked(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
 
 
 @contextmanager

@@ -269,6 +269,24 @@ print("signed")
     return done.stdout + done.stderr
 
 
+def test_workers_that_begin_together_all_find_the_token(sealed: Sealed) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        said = list(pool.map(lambda _: in_new_process(*sealed), range(12)))
+
+    assert said == ["signed\n"] * 12
+
+
+def test_of_workers_that_begin_together_one_tries_a_wrong_pin(sealed: Sealed) -> None:
+    token, made = sealed
+    token.pin_file.write_text(WRONG_PIN)
+
+    with ThreadPoolExecutor(6) as pool:
+        said = list(pool.map(lambda _: in_new_process(token, made), range(6)))
+
+    assert sum("refuses the PIN" in each for each in said) == 1
+    assert sum("none is tried by itself" in each for each in said) == 5
+
+
 @pytest.mark.parametrize("said", ["", " \n"])
 def test_an_empty_pin_is_never_tried(sealed: Sealed, said: str) -> None:
     token, made = sealed
