@@ -14,7 +14,7 @@ from factory.register import local_day
 from factory.versions import Versions
 from jobs import attendance, notices, opening
 from jobs import broker as brokers
-from storage.keyring import OFD, PDF
+from storage.key_sources import OFD, PDF
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant

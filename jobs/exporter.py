@@ -30,7 +30,7 @@ from jobs import broker as brokers
 from jobs import crew
 from jobs.broker import broker_edge
 from jobs.bulk.scopes import SCOPES
-from storage.keyring import OFD
+from storage.key_sources import OFD
 from storage.ledger import Tx, endpoints, gauges, holds, outbox, status
 from storage.ledger.gauges import BatchFigures
 

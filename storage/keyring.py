@@ -18,6 +18,8 @@ operators/<name>.json           who approves, and by which tokens, see operators
 
 ``pkcs12 = "seal.p12"`` in identity.toml names a PKCS#12 file in place of signing.pem, chain.pem
 and key.p8.  master.json, keys and passphrases must be closed to others (mode 0600 or 0640).
+
+Where a signer process holds the keys, none is opened here: key.p8 and passphrase need not be there.
 """
 
 from __future__ import annotations
@@ -40,17 +42,17 @@ from factory.model import Format
 from factory.parties import Algorithm
 from factory.seals.keys import algorithm_of, fingerprint
 from factory.seals.signer import SealIdentity, SesIdentity
-from factory.seals.soft import SoftKey, SoftSigner
-from storage import answer_key, keyfiles, ofd_seals, outside, testca
-from storage.keyfiles import KeyFile
+from factory.seals.soft import SoftKey
+from storage import answer_key, key_sources, keyfiles, ofd_seals, outside, testca
+from storage.key_sources import OFD, PDF, HeldKey
 from storage.operators import Operators
 from storage.sealed import KEY_BYTES, MasterKeys
+from storage.signer_process import SignerProcess
 
 SEAL_WIDTH_MM = 42.0  #: of a round seal of a government body
 WIDEST_MM = 100.0
 IDENTITY_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 TEST_ROOT = "test-root.pem"
-PDF, OFD = "pdf", "ofd"
 PEM = serialization.Encoding.PEM
 
 
@@ -71,10 +73,18 @@ class Keyring:
     """A folder of keys; each is read once.
 
     passphrase_file: opens every key.p8, instead of the passphrase beside it.
+    process:         the signer process that holds the keys, of which none is opened here.
     """
 
-    def __init__(self, folder: Path, *, passphrase_file: Path | None = None) -> None:
-        self._folder, self._passphrase_file = folder, passphrase_file
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        passphrase_file: Path | None = None,
+        process: SignerProcess | None = None,
+    ) -> None:
+        self._folder, self._process = folder, process
+        self._passphrase = key_sources.passphrase_of(passphrase_file)
         self.identity = cache(self._identity)
         self.ofd_seal = cache(self._ofd_seal)
         self._opened = cache(self._open)
@@ -88,8 +98,6 @@ class Keyring:
         if not _seals_pdf(home):
             raise SettingsError(f"the keyring has no seal for PDF of {name}, only one for OFD")
         about, opened = keyfiles.settings(home / "identity.toml"), self._opened(name)
-        signer = SoftSigner(opened.key)
-        keyfiles.prove(signer, opened.signing_cert, name)
         keyfiles.prove_chain(opened.signing_cert, opened.chain, name)
         return SealIdentity(
             name=name,
@@ -97,7 +105,7 @@ class Keyring:
             chain=opened.chain,
             picture=keyfiles.read(home / "seal.png"),
             width_mm=_width_mm(about, name),
-            signer=signer,
+            signer=opened.signer,
             test=bool(about.get("test", False)),
         )
 
@@ -113,7 +121,7 @@ class Keyring:
                 f"the keyring has no seal for OFD of {name}: import it with"
                 " `certfactory keys import-seal`"
             )
-        return ofd_seals.load(home, name, self._trust(), self._passphrase)
+        return ofd_seals.load(home, name, self._trust(), self._passphrase, self._process)
 
     def seal(self, name: str, fmt: Format) -> SealIdentity | SesIdentity:
         """The seal of an identity for documents of a format.  SettingsError: there is none."""
@@ -193,19 +201,21 @@ class Keyring:
             raise SettingsError(f"the keyring has no signing identity {name}: install it there")
         return home
 
-    def _open(self, name: str) -> KeyFile:
-        home = self._home(name)
-        bundle = keyfiles.settings(home / "identity.toml").get("pkcs12")
-        passphrase = self._passphrase(home)
-        if bundle is None:
-            return keyfiles.open_pkcs8(home, passphrase)
-        return keyfiles.open_pkcs12(home / Path(str(bundle)).name, passphrase)
+    def _open(self, name: str) -> HeldKey:
+        if self._process is None:
+            return key_sources.pdf_key(self._home(name), self._passphrase)
+        signing_cert, *chain = self._public(name, self._process)
+        signer = self._process.signer(name, PDF, signing_cert)
+        return HeldKey(signer=signer, signing_cert=signing_cert, chain=tuple(chain))
 
-    def _passphrase(self, home: Path) -> bytes:
-        """A file given from outside, such as a mounted secret, has modes of its own."""
-        if self._passphrase_file is not None:
-            return keyfiles.read(self._passphrase_file).strip()
-        return keyfiles.read_secret(home / "passphrase").strip()
+    def _public(self, name: str, process: SignerProcess) -> tuple[x509.Certificate, ...]:
+        """Its certificate and the issuers; those in a PKCS#12 file the process has to tell."""
+        home = self._home(name)
+        beside = home / key_sources.SIGNING
+        if "pkcs12" in keyfiles.settings(home / key_sources.ABOUT) or not beside.exists():
+            return process.certificates(name, PDF)
+        chain = keyfiles.certificates(home / key_sources.CHAIN)
+        return (keyfiles.certificates(beside)[0], *chain)
 
     def _certificate(self, name: str) -> x509.Certificate:
         """Without opening the key where that is possible."""
