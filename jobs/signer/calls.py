@@ -161,7 +161,7 @@ class Calls:
                 f"has another certificate of {asked.key} than the keyring of whoever asks: put the"
                 " same into both",
             )
-        wait = self._pace.wait(asked.batch, len(asked.digests), time.monotonic())
+        wait = self._pace.wait(asked.batch, asked.request, len(asked.digests), time.monotonic())
         if wait > 0:
             raise _RefusalError(
                 PACED, HTTPStatus.TOO_MANY_REQUESTS, "the batch has had its share", ceil(wait)

@@ -30,12 +30,12 @@ from jobs.signer.held import Keys
 from jobs.signer.journal import STARTED, Journal
 from jobs.signer.pace import Pace
 from jobs.signer.policy import Policy
+from jobs.signer.starting import address_of
 from jobs.signer.switch import Switch
 from jobs.variables import LOG_LEVELS
 from storage import key_sources, unix_sockets
 from storage.signature_protocol import UNIX, Tls
 
-SOCKET = "socket"
 THREADS = 4
 IDLE_SECONDS = 300  #: a connection that asks nothing is closed after that
 STOP_SECONDS = 10
@@ -69,11 +69,6 @@ class Place:
     host: str = ""
     port: int = 0
     tls: Tls | None = None
-
-
-def address_of(settings: Settings) -> str:
-    """Where it is asked, as these settings say it or leave it open."""
-    return settings.signer or f"{UNIX}{settings.signer_dir / SOCKET}"
 
 
 def run(settings: Settings) -> None:
