@@ -14,7 +14,7 @@ from factory.courses import Case
 from factory.model import ApplicationType, BatchId, BatchState, ChunkId, Format, OrderState
 from factory.seals.signer import AccountableSigner
 from factory.verify_verdict import VerdictWord
-from jobs import desk, doctor, line
+from jobs import desk, doctor, exporter, line
 from jobs.bulk import confirming, steps
 from jobs.settings import Settings
 from jobs.signer import journal
@@ -288,6 +288,34 @@ def test_the_doctor_says_whose_certificate_is_another(plant: Plant, process: Run
 
     assert not found.well
     assert f"another certificate of {GANSU} for pdf" in found.detail
+
+
+def test_the_exporter_counts_what_the_process_answered(plant: Plant, process: Running) -> None:
+    def looked() -> dict[tuple[str, ...], float]:
+        return {
+            (sample.name, *sample.labels.values()): sample.value
+            for metric in exporter.looks_of(plant).collect()
+            for sample in metric.samples
+            if sample.name.startswith("factory_signer") and sample.name != "factory_signer_pending"
+        }
+
+    approve(plant)
+    produce(plant)
+    Switch(process.settings.signer_dir).stop(None, reason="drill", by="a test")
+    approve(plant, 2)
+    produce(plant)
+    told = looked()
+    process.kill()
+    away = looked()
+
+    assert told.pop(("factory_signer_signing_seconds_total", GANSU)) > 0
+    assert told == {
+        ("factory_signer_up",): 1,
+        ("factory_signer_stopped",): 1,
+        ("factory_signer_calls_total", GANSU, "signed"): 2,
+        ("factory_signer_calls_total", GANSU, "stopped"): 1,
+    }
+    assert away == {("factory_signer_up",): 0}
 
 
 def test_who_opens_keys_themselves_hears_that_there_is_no_process(whole: Plant) -> None:
