@@ -27,6 +27,9 @@ COMMANDS = (
           "Look at settings, fonts, keys, database, broker, store and workers; say what to do."),
     Later("keys", "keys:keys_group",
           "Signing identities, seals and trust roots; operators; access keys."),
+    Later("signer", "signer:signer_group",
+          "Hold the keys and sign for the workers until Ctrl-C (签名进程); see its journal, stop"
+          " it."),
     Later("sources", "sources:sources_group",
           "Upstream systems, and the profiles each may submit for."),
     Later("notify", "notify:notify_group",

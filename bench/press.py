@@ -17,7 +17,17 @@ from pathlib import Path
 
 import click
 
-from bench import chart, kept, line_run, machine_run, press_report, press_run, scale_run, targets
+from bench import (
+    chart,
+    kept,
+    line_run,
+    machine_run,
+    press_report,
+    press_run,
+    scale_run,
+    signer_run,
+    targets,
+)
 from bench.command import ANY, DATABASE, SOME, Measurement
 from bench.kept import PLACE, JsonObject
 from bench.line import settings_for, told
@@ -36,7 +46,9 @@ MACHINES = {
     "machine_ofd_sm2": LINES["line_ofd_sm2"],
 }
 SCALES = ("scale_1k", "scale_100k")
-NAMES = (*press_run.NAMES, *LINES, *MACHINES, "press_2p", *SCALES, "scale_ledger")
+NAMES = (
+    *press_run.NAMES, *signer_run.NAMES, *LINES, *MACHINES, "press_2p", *SCALES, "scale_ledger",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +62,7 @@ class Sizes:
     """
 
     press: press_run.Sizes = field(default_factory=press_run.Sizes)
+    signer: signer_run.Sizes = field(default_factory=signer_run.Sizes)
     line: line_run.Sizes = field(default_factory=line_run.Sizes)
     machine: int = 4000
     warm: int = 400
@@ -60,6 +73,7 @@ class Sizes:
 
 QUICK = Sizes(
     press=press_run.Sizes(rounds=1, chunk=20, chunks=1, reference=1, tuned=1, naive=1),
+    signer=signer_run.Sizes(rounds=1, chunks=4),
     line=line_run.Sizes(count=20, chunk=20, tuned=1, naive=1),
     machine=40,
     warm=10,
@@ -167,6 +181,9 @@ def _measured(sizes: Sizes, wanted: Collection[str], db: str) -> Iterator[JsonOb
     if pressed:
         told(f"pressing, {sizes.press.rounds} rounds with the other ways")
         yield from _apart(partial(_presses, sizes, fonts, pressed))
+    for name in (each for each in signer_run.NAMES if each in wanted):
+        told(f"{name}: a chunk's digests through the signer process")
+        yield from _apart(partial(_signer, name, sizes.signer))
     for name in (each for each in LINES if each in wanted):
         told(f"{name}: {sizes.line.count} certificates through one process")
         yield from _apart(partial(_line, name, LINES[name], sizes.line, db))
@@ -199,6 +216,11 @@ def _apart(part: Callable[[], list[JsonObject]]) -> list[JsonObject]:
 def _presses(sizes: Sizes, fonts: tuple[Path, ...], wanted: Sequence[str]) -> list[JsonObject]:
     shop = press_run.workshop(PLACE.absolute() / "press", fonts)
     return [press_report.press(each) for each in press_run.run(shop, sizes.press, wanted)]
+
+
+def _signer(name: str, sizes: signer_run.Sizes) -> list[JsonObject]:
+    logs.configure("error")
+    return [press_report.signer(signer_run.run(PLACE / "signer", name, sizes))]
 
 
 def _line(

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from bench.machine_run import MachineRun
     from bench.press_run import Pressed
     from bench.scale_run import Scale, Together
+    from bench.signer_run import SignerRun
     from bench.targets import Judged, Target
 
 DIGITS = 4
 WAYS = {
     "cpu_ms": "CPU",
     "limit_ms": "key operation",
+    "above_ms": "above the key operation",
     "tuned_ms": "tuned",
     "naive_ms": "naive",
     "rate_ratio": "two processes / one",
@@ -60,6 +62,17 @@ def press(run: Pressed) -> JsonObject:
         "reference_ms": round(run.reference_ms, DIGITS),
         "count": run.made,
         "by_reference": run.by_reference,
+    }
+
+
+def signer(run: SignerRun) -> JsonObject:
+    """Signatures by another process."""
+    return _figures(run.name, run.cpu_ms, run.limit_ms) | {
+        "above_ms": round(run.cpu_ms - run.limit_ms, DIGITS),
+        "asker_ms": round(run.asker_ms, DIGITS),
+        "holder_ms": round(run.holder_ms, DIGITS),
+        "signer_mb": round(run.memory_mb, 1),
+        "count": run.count,
     }
 
 
@@ -199,6 +212,8 @@ def _remarks(each: JsonObject) -> Iterator[str]:
         yield f"S3 server {100 * each['s3_share']:.0f} %"
     if each["per_s_by"] == "clock":
         yield "a second by the clock"
+    if "above_ms" in each:
+        yield f"{each['above_ms']:.3f} above, the process has {each['signer_mb']:.0f} MB"
     if "one_per_s" in each:
         yield f"one process {each['one_per_s']:.0f}"
     if "memory_mb" in each:

@@ -14,6 +14,7 @@
           UnknownSealError         of a version or algorithm that cannot be judged here
           SealDeclinedError        an outside seal service will not seal this document
           SealOverdueError         an outside seal service was waited for long enough
+          SealPolicyError          the signer process does not sign for that purpose
         SignatureRefusedError      a party's signature is not taken: wrong, or not theirs
         RevocationRefusedError     a revocation list or an OCSP answer cannot be used
         PackageError               an OFD package, or XML in it, breaks the rules of its container
@@ -31,6 +32,8 @@
         KeyBusyError               the signing device is busy or away
         TimestampUnavailableError  the time-stamping authority is away or answers wrongly
         SealPendingError           an outside seal service has not sealed yet: no failure
+          SigningStoppedError      somebody has stopped the signer process
+          SigningPacedError        the batch has had its signatures of this second
         StoreUnavailableError      the object store or the database gave no answer
         ReaderUnavailableError     the second program gave no answer
         TooManyError               whoever calls does so too often
@@ -146,6 +149,10 @@ class SealOverdueError(SealRefusedError):
     """An outside seal service was waited for as long as its seal's patience lasts."""
 
 
+class SealPolicyError(SealRefusedError):
+    """The signer process (签名进程) does not sign for that purpose; says whose seal for what."""
+
+
 class SignatureRefusedError(PermanentError):
     """A party's signature is not taken: it does not fit, or is not that party's."""
 
@@ -231,6 +238,14 @@ class TimestampUnavailableError(TransientError):
     """The time-stamping authority (时间戳服务) is busy or away, or gave a wrong answer."""
 
 
+class SigningStoppedError(SealPendingError):
+    """Somebody has stopped the signer process: what it is asked for waits until they start it."""
+
+
+class SigningPacedError(SealPendingError):
+    """The batch has had as many signatures as the signer process gives it in that time."""
+
+
 class StoreUnavailableError(TransientError):
     """The object store, the database or the broker gave no answer."""
 
@@ -262,6 +277,7 @@ REASONS: dict[type[FactoryError], str] = {
     SealChangedError: "seal_changed",
     SealDeclinedError: "seal_declined",
     SealOverdueError: "seal_overdue",
+    SealPolicyError: "seal_policy",
     SignatureRefusedError: "signature_refused",
     RevocationRefusedError: "revocation_refused",
     PackageError: "package",
@@ -278,6 +294,8 @@ REASONS: dict[type[FactoryError], str] = {
     KeyBusyError: "key_busy",
     SealPendingError: "seal_pending",
     TimestampUnavailableError: "timestamp_unavailable",
+    SigningStoppedError: "signing_stopped",
+    SigningPacedError: "signing_paced",
     StoreUnavailableError: "store_unavailable",
     ReaderUnavailableError: "reader_unavailable",
     TooManyError: "too_many",

@@ -1,7 +1,7 @@
 """The crew: the processes of one host, started, watched and started again when they die.
 
-One small dramatiq master a core, so that a killed worker costs one core, one steward and one
-sender of notices.
+One small dramatiq master a core, so that a killed worker costs one core, one steward, one sender
+of notices, and in `up` the signer process.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from factory.model import Queue
 from jobs import door
 from jobs.servers import die_with
 from jobs.settings import Settings
+from jobs.signer import starting
 from jobs.wiring import load_profiles
 from storage import passphrases
 
@@ -136,18 +137,26 @@ def worker_command(queue: Queue, worker: str = WORKER) -> list[str]:
 
 @contextmanager
 def at_work(
-    settings: Settings, *, worker: str = WORKER, with_door: bool = False, own_logs: bool = True
+    settings: Settings,
+    *,
+    worker: str = WORKER,
+    with_door: bool = False,
+    with_signer: bool = False,
+    own_logs: bool = True,
 ) -> Iterator[Crew]:
     """A crew that works while the block runs.
 
-    with_door: and serves the HTTP interface.
-    own_logs:  each member has a log file of its own.
+    with_door:   and serves the HTTP interface.
+    with_signer: and holds the keys in a process of its own, where the settings name it.
+    own_logs:    each member has a log file of its own.
 
     SettingsError: a profile is broken; nobody is started.
     """
     load_profiles(settings.profiles_dir)
     _fresh(settings.metrics_dir)
     members = members_of(settings, worker=worker)
+    if with_signer:
+        members.insert(0, Member("signer", starting.COMMAND))
     if with_door:
         settings = door.watched(settings)
         members.append(Member("door", door.COMMAND))

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 from factory.deliveries import EndpointState
 from factory.errors import FactoryError, KeyBusyError, SettingsError
 from factory.kinds import KINDS
+from factory.model import Format
 from factory.register import local_day
+from factory.seals.signer import AccountableSigner
 from factory.versions import Versions
 from jobs import attendance, notices, opening
 from jobs import broker as brokers
-from storage.keyring import OFD, PDF
+from storage.key_sources import OFD, PDF
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
+    from storage.signer_process import SignerProcess
 
 MOST_SKEW_SECONDS = 2.0
 WARN_DAYS = 30
@@ -34,7 +37,7 @@ class Finding:
 
 
 def examine(plant: Plant) -> list[Finding]:
-    """Look at profiles, fonts, keys, seals, second reader, parties, servers and workers."""
+    """Look at profiles, fonts, keys, signer, second reader, parties, servers and workers."""
     return [_look(name, look, plant) for name, look in LOOKS]
 
 
@@ -138,6 +141,42 @@ def _identities(plant: Plant, fmt: str = "") -> set[str]:
     }
 
 
+def signer(plant: Plant) -> str:
+    """Whether the process that holds the keys answers, in words."""
+    found = _look("signer", _signer, plant)
+    return found.detail
+
+
+def _signer(plant: Plant) -> str:
+    """Whether the process that holds the keys has those that are in use."""
+    process = plant.signer
+    if process is None:
+        return "none: each process opens its keys itself"
+    stopped = process.status()["stopped"]
+    opening.check_keyring(plant.settings)
+    wanted = [(name, PDF) for name in _identities(plant)]
+    wanted += [(name, OFD) for name in _identities(plant, fmt=OFD)]
+    held = [each for each in wanted if _is_held(plant, process, *each)]
+    if stopped:
+        said = ", ".join(f"{each['identity'] or 'all'} ({each['reason']})" for each in stopped)
+        raise SettingsError(f"stopped: {said}; `certfactory signer start` ends it")
+    return f"answers, holds {len(held)} key(s) in use"
+
+
+def _is_held(plant: Plant, process: SignerProcess, name: str, fmt: str) -> bool:
+    """Whether it is the process's to hold, and is.  SettingsError: it should be, and is not."""
+    seal = plant.keyring.seal(name, Format(fmt))
+    if not isinstance(seal.signer, AccountableSigner):
+        return False
+    there, *_ = process.certificates(name, fmt)
+    if there != seal.signing_cert:
+        raise SettingsError(
+            f"the signer process has another certificate of {name} for {fmt}: put the same into"
+            " both keyrings"
+        )
+    return True
+
+
 def _parties(plant: Plant) -> str:
     """Whose CAs may issue the certificates that persons and enterprises sign with."""
     opening.check_keyring(plant.settings)
@@ -221,6 +260,7 @@ LOOKS: Sequence[tuple[str, Callable[[Plant], str]]] = (
     ("fonts", _fonts),
     ("keys", _keys),
     ("OFD seals", _ofd_seals),
+    ("signer", _signer),
     ("second reading", _second_reading),
     ("parties", _parties),
     *NEIGHBOURS,

@@ -25,6 +25,7 @@ from factory.errors import SettingsError
 from jobs.kept import Kept, locked, read_kept, write_kept, write_private
 from jobs.servers import GRPC_STEP, LOOPBACK, PortTakenError, Server, free_ports, is_free
 from jobs.settings import NOWHERE, Settings
+from jobs.signer import starting
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -64,6 +65,7 @@ def found(settings: Settings) -> Settings:
     if not (settings.data_dir / "embedded.json").exists():
         return settings
     kept = read_kept(settings.data_dir)
+    settings = starting.found(settings)
     if settings.verify_url == NOWHERE and kept.verify_url:
         settings = replace(settings, verify_url=kept.verify_url)
     if not settings.redis_url:

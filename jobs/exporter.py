@@ -1,7 +1,7 @@
 """The exporter: what one host's `/metrics` says, its processes' files and what stands now.
 
-Ledger, store, broker, keyring and crew are looked at in threads of their own, not oftener than
-every two seconds, nor for more than a fiftieth of the time: a neighbour that hangs delays no
+Signer, ledger, store, broker, keyring and crew are looked at in threads of their own, not oftener
+than every two seconds, nor for more than a fiftieth of the time: a neighbour that hangs delays no
 scrape for longer than a moment, and one that is away is 0 in its gauge and missing in the others.
 One that is back is seen within seconds.
 """
@@ -30,12 +30,14 @@ from jobs import broker as brokers
 from jobs import crew, door
 from jobs.broker import broker_edge
 from jobs.bulk.scopes import SCOPES
-from storage.keyring import OFD
+from jobs.signer.journal import SIGNED
+from storage.key_sources import OFD
 from storage.ledger import Tx, endpoints, gauges, holds, outbox, status
 from storage.ledger.gauges import BatchFigures
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
+    from storage.signer_process import SignerProcess
 
 log = structlog.get_logger()
 
@@ -109,6 +111,24 @@ OUTBOX_OLDEST = Family("factory_outbox_oldest_seconds", "Age of the oldest bell 
 SIGNER_PENDING = Family(
     "factory_signer_pending", "Signatures that seal services were asked for and have not given"
 )
+SIGNER_UP = Family(
+    "factory_signer_up", "Whether the process that holds the keys answers; missing where none does"
+)
+SIGNER_STOPPED = Family(
+    "factory_signer_stopped", "Kill switches of the signer process that are thrown"
+)
+SIGNER_CALLS = Family(
+    "factory_signer_calls_total",
+    "Calls of the signer process since its start, by what it answered",
+    ("identity", "outcome"),
+    "counter",
+)
+SIGNER_CALL_SECONDS = Family(
+    "factory_signer_signing_seconds_total",
+    "Seconds it took for calls that it signed, with its journal",
+    ("identity",),
+    "counter",
+)
 NOTICES = Family("factory_notices_pending", "Deliveries of notices not done")
 NOTICES_OLDEST = Family(
     "factory_notices_oldest_seconds", "Age of the oldest notice that an active endpoint has not got"
@@ -135,6 +155,7 @@ FAMILIES = (
     LEDGER_UP, STORE_UP, BROKER_UP, HTTP_UP, BROKER_MEMORY, CLOCK_SKEW, DEPTH, OLDEST,
     BATCHES, BATCH_ITEMS, BATCH_PROGRESS, BATCH_RATE, BATCH_ETA, BATCH_IDLE, BATCH_BRAKED,
     HELD, EDITIONS, OUTBOX, OUTBOX_OLDEST, SIGNER_PENDING,
+    SIGNER_UP, SIGNER_STOPPED, SIGNER_CALLS, SIGNER_CALL_SECONDS,
     NOTICES, NOTICES_OLDEST, NOTICES_FAILED, ENDPOINTS,
     ENDS, RESTARTS, MEMORY, WORKERS, BUILD,
 )  # fmt: skip
@@ -206,10 +227,11 @@ class Looks:
 
 def looks_of(plant: Plant) -> Looks:
     """All that one host looks at."""
-    watched = plant.settings.http_watch_url
+    watched, process = plant.settings.http_watch_url, plant.signer
     return Looks(
         [
             *([Look("http", lambda: _of_http(watched), HTTP_UP)] if watched else []),
+            *([Look("signer", lambda: _of_signer(process), SIGNER_UP)] if process else []),
             Look("ledger", lambda: of_ledger(plant), LEDGER_UP),
             Look("editions", lambda: _of_editions(plant), None),
             Look("store", lambda: _of_store(plant), STORE_UP),
@@ -329,6 +351,18 @@ def _of_keyring(plant: Plant) -> list[Metric]:
     for each in plant.keyring.identities():
         ends["seal" if each.format == OFD else "certificate", each.name] = each.not_after
     return [ENDS.of((key, end.timestamp()) for key, end in ends.items())]
+
+
+def _of_signer(process: SignerProcess) -> list[Metric]:
+    """What the process that holds the keys has been asked for since its start."""
+    said = process.status()
+    calls = said["calls"]
+    signed = [each for each in calls if each["outcome"] == SIGNED]
+    return [
+        SIGNER_STOPPED.alone(len(said["stopped"])),
+        SIGNER_CALLS.of(((each["identity"], each["outcome"]), each["calls"]) for each in calls),
+        SIGNER_CALL_SECONDS.of(((each["identity"],), each["seconds"]) for each in signed),
+    ]
 
 
 def _of_crew(folder: Path) -> list[Metric]:

@@ -22,6 +22,7 @@ from factory.making import Identity
 from factory.model import ChunkId, Format, Order, OrderId, Queue
 from factory.pressing import Laid
 from factory.seals import signer
+from factory.seals.signer import Purpose
 from factory.verify_verdict import VerdictWord
 from jobs import laying, logs, sealing, stamping
 from jobs.canary import Finished
@@ -65,7 +66,7 @@ def produce(plant: Plant, chunk_id: ChunkId) -> None:
             return
         with plant.stage("sign"):
             sealing.note(plant, claim.correlation, tally)
-            _sign(tally)
+            _sign(claim, tally)
             if not stamping.waiting(tally):
                 _close(tally)
         if stamping.waiting(tally):
@@ -75,7 +76,7 @@ def produce(plant: Plant, chunk_id: ChunkId) -> None:
                 stamping.stamp(plant, tally)
                 _close(tally)
         with plant.stage("check"):
-            _make_anew(plant, tally, plant.presses.spoiled(tally.works))
+            _make_anew(plant, claim, tally, plant.presses.spoiled(tally.works))
             tally.attempt(_check, list(tally.works))
             if claim.canary:
                 tally.attempt(lambda work: _judge(plant, work), list(tally.works))
@@ -194,7 +195,7 @@ def _drawn(work: Work) -> None:
         work.awaiting = work.making.sealed(laid, work.identity)
 
 
-def _make_anew(plant: Plant, tally: Tally, spoiled: Sequence[Work]) -> None:
+def _make_anew(plant: Plant, claim: Claim, tally: Tally, spoiled: Sequence[Work]) -> None:
     """By the reference writer, what a press has made wrong, or might have."""
     if not spoiled:
         return
@@ -205,20 +206,20 @@ def _make_anew(plant: Plant, tally: Tally, spoiled: Sequence[Work]) -> None:
         work.signature = work.token = b""
     plant.metrics.handed_over(spoiled, STOPPED)
     _draw(plant, tally, spoiled)
-    _sign(tally)
+    _sign(claim, tally)
     stamping.stamp(plant, tally)
     _close(tally)
     tally.works = tally.left([*others, *tally.works])
 
 
-def _sign(tally: Tally) -> None:
-    """All digests of one seal go to its signer in one call."""
-    by_seal = _by_seal(tally.works)
+def _sign(claim: Claim, tally: Tally) -> None:
+    """All digests of a seal for a purpose go to its signer in one call."""
+    groups = _by_seal_and_purpose(claim, tally.works)
     tally.works = [work for work in tally.works if work.identity is None]
-    for works in by_seal:
+    for purpose, works in groups:
         if wanted := tally.left(works):
             try:
-                answers = _answers(wanted)
+                answers = _answers(wanted, purpose)
             except FactoryError as error:
                 log.warning("not signed", files=len(wanted), reason=error.reason)
                 tally.stop([work.order.id for work in wanted], error)
@@ -226,19 +227,24 @@ def _sign(tally: Tally) -> None:
                 _take(tally, zip(wanted, answers, strict=True))
 
 
-def _by_seal(works: Iterable[Work]) -> Iterable[list[Work]]:
-    found: dict[tuple[str, Format], list[Work]] = {}
+def _by_seal_and_purpose(
+    claim: Claim, works: Iterable[Work]
+) -> Iterable[tuple[Purpose, list[Work]]]:
+    batch = None if claim.batch is None else str(claim.batch)
+    found: dict[tuple[str, Format, Purpose], list[Work]] = {}
     for work in works:
         if work.identity is not None:
-            found.setdefault((work.identity.name, work.format), []).append(work)
-    return found.values()
+            order = work.order
+            purpose = Purpose(profile=order.profile, kind=order.kind.value, batch=batch)
+            found.setdefault((work.identity.name, work.format, purpose), []).append(work)
+    return ((purpose, some) for (_, _, purpose), some in found.items())
 
 
-def _answers(works: Sequence[Work]) -> Sequence[bytes | FactoryError]:
+def _answers(works: Sequence[Work], purpose: Purpose) -> Sequence[bytes | FactoryError]:
     """Of works of one seal: for each its signature, or why there is none."""
     identity, awaiting = works[0].identity, [work.awaiting for work in works if work.awaiting]
     assert identity is not None  # noqa: S101 - sorted by the caller
-    return signer.answers(identity.signer, [each.digest for each in awaiting])
+    return signer.answers(identity.signer, [each.digest for each in awaiting], purpose)
 
 
 def _take(tally: Tally, answered: Iterable[tuple[Work, bytes | FactoryError]]) -> None:

@@ -16,11 +16,19 @@ from typing import TypeVar
 
 from factory.errors import FactoryError
 from factory.model import Format
-from factory.seals.signer import LaterSigner, SealIdentity, SesIdentity, Signer
+from factory.seals.signer import (
+    AccountableSigner,
+    LaterSigner,
+    Purpose,
+    SealIdentity,
+    SesIdentity,
+    Signer,
+)
 from jobs import metrics
 from storage.blobs import Blob, BlobInfo, Blobs, BlobStore
 from storage.keyring import Keyring
 from storage.ledger.watching import Ending, Mode
+from storage.signer_process import SignerProcess
 from storage.tsa import TimeAuthority
 
 T = TypeVar("T")
@@ -99,6 +107,18 @@ class MeasuredSigner:
         return _signed(self._format, digests, lambda: self._inner.sign_digests(digests))
 
 
+class MeasuredAccountableSigner(MeasuredSigner):
+    """One who asks what its signatures are for."""
+
+    def __init__(self, inner: AccountableSigner, fmt: Format) -> None:
+        super().__init__(inner, fmt)
+        self._accountable = inner
+
+    def for_purpose(self, purpose: Purpose) -> Signer:
+        """The same key, for one purpose."""
+        return MeasuredSigner(self._accountable.for_purpose(purpose), self._format)
+
+
 class MeasuredLaterSigner(MeasuredSigner):
     """One who is asked again until each digest has its signature."""
 
@@ -151,8 +171,14 @@ def _outcome(answer: bytes | FactoryError) -> str:
 class MeasuredKeyring(Keyring):
     """A keyring whose seals are put on by measured signers."""
 
-    def __init__(self, folder: Path, *, passphrase_file: Path | None = None) -> None:
-        super().__init__(folder, passphrase_file=passphrase_file)
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        passphrase_file: Path | None = None,
+        process: SignerProcess | None = None,
+    ) -> None:
+        super().__init__(folder, passphrase_file=passphrase_file, process=process)
         self._measured = cache(self._seal)
 
     def seal(self, name: str, fmt: Format) -> SealIdentity | SesIdentity:
@@ -167,6 +193,8 @@ class MeasuredKeyring(Keyring):
 def _measured(signer: Signer, fmt: Format) -> Signer:
     if isinstance(signer, LaterSigner):
         return MeasuredLaterSigner(signer, fmt)
+    if isinstance(signer, AccountableSigner):
+        return MeasuredAccountableSigner(signer, fmt)
     return MeasuredSigner(signer, fmt)
 
 

@@ -18,7 +18,7 @@ from factory.errors import KeyBusyError, PictureError, SealRefusedError, Unknown
 from factory.seals import esl, keys, outside, ses
 from factory.seals.ses import Seal
 from storage import ofd_seals, pdf_seals
-from storage.keyring import PDF
+from storage.key_sources import PDF
 from storage.ofd_seals import Given, KeyFileGiven, ServiceGiven
 from storage.token_key import TokenGiven
 

@@ -28,6 +28,7 @@ from jobs.variables import (
     paths,
     plain,
     setting,
+    signer_address,
     switch,
     url,
     value_of,
@@ -35,6 +36,7 @@ from jobs.variables import (
     whole,
     written,
 )
+from storage.signature_protocol import Tls
 
 CHUNK_MOST = 100
 LINK_MOST_SECONDS = 7 * 24 * 3600  # the longest life of a signed S3 link (SigV4)
@@ -146,6 +148,60 @@ class Settings:
         "File that holds the passphrase of the keyring, or an open descriptor such as fd:3",
         example="/run/secrets/keyring",
         shown="none",
+    )
+    signer: str = setting(
+        signer_address,
+        "",
+        "The signer process that holds the keys, as `unix:/path/of/its/socket` or"
+        " `https://host:port`; empty: each process opens them itself",
+        example="unix:/run/certfactory-signer/socket",
+        shown="`up` starts one",
+    )
+    signer_listen: str = setting(
+        signer_address,
+        "",
+        "Where `certfactory signer` itself listens, where that is not what others call it",
+        example="https://0.0.0.0:8490",
+        shown="as `FACTORY_SIGNER`, or `signer/socket` in the data directory",
+    )
+    signer_socket_mode: str = setting(
+        matching(r"0600|0660", "0600 (its account alone) or 0660 (its group too)"),
+        "0600",
+        "Who may connect to the socket of `certfactory signer`",
+        example="0660",
+    )
+    signer_tls_cert: Path | None = setting(
+        maybe_path,
+        "",
+        "PEM of one's own certificate, where the signer process is asked over https",
+        example="/etc/factory/signer/worker.pem",
+        shown="none",
+    )
+    signer_tls_key: Path | None = setting(
+        maybe_path,
+        "",
+        "PEM of that certificate's key",
+        example="/etc/factory/signer/worker.key",
+        shown="none",
+    )
+    signer_tls_ca: Path | None = setting(
+        maybe_path,
+        "",
+        "PEM of the CA that the other side's certificate must come from",
+        example="/etc/factory/signer/ca.pem",
+        shown="none",
+    )
+    signer_policy: Path | None = setting(
+        maybe_path,
+        "",
+        "JSON of what the signer process signs; `certfactory signer policy` prints it",
+        example="/etc/factory/signer/policy.json",
+        shown="what the installed profiles say",
+    )
+    signer_batch_rate: int = setting(
+        whole(0, 1_000_000),
+        "0",
+        "Signatures a second that the signer process gives one bulk event; 0: all",
     )
     operator_token_file: Path | None = setting(
         maybe_path,
@@ -385,6 +441,17 @@ class Settings:
     def metrics_dir(self) -> Path:
         """Where this host's processes keep their counters."""
         return self.data_dir / "metrics"
+
+    @property
+    def signer_dir(self) -> Path:
+        """Where the signer process keeps its journal, and whether it is stopped."""
+        return self.data_dir / "signer"
+
+    @property
+    def signer_tls(self) -> Tls | None:
+        """What mutual TLS with the signer process needs; None: not all of it was said."""
+        cert, key, ca = self.signer_tls_cert, self.signer_tls_key, self.signer_tls_ca
+        return Tls(certificate=cert, key=key, ca=ca) if cert and key and ca else None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":

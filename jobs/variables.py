@@ -160,6 +160,17 @@ def url(*schemes: str, empty: bool = False) -> Callable[[str], str]:
     return read
 
 
+def signer_address(text: str) -> str:
+    """Reads where a signer process is: a Unix socket's whole path, or a host with its port."""
+    kind, _, rest = text.partition(":")
+    is_https = kind == "https" and re.fullmatch(
+        r"//([0-9A-Za-z.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}", rest
+    )
+    if text and not is_https and not (kind == "unix" and rest.startswith("/")):
+        raise ValueError("must be unix: and the whole path of a socket, or https://host:port")
+    return text
+
+
 def hosts(text: str) -> str:
     """Reads hosts separated by commas, each with its port if it is not the usual one."""
     host = r"(\[[0-9a-fA-F:]+\]|[0-9A-Za-z]([0-9A-Za-z.-]*[0-9A-Za-z])?)(:[0-9]{1,5})?"

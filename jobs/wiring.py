@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from functools import cached_property
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from factory import versions
 from factory.brake import Brake
-from factory.errors import ProfileError, SettingsError
+from factory.errors import SettingsError
 from factory.page.fonts import FACES, FontBook, assemble
 from factory.profile import Profile
 from factory.register import local_day
 from factory.seals.revocation import Revocations, Source, Together
 from factory.versions import Versions
+from jobs import installed
 from jobs.measured import (
     LedgerWatch,
     MeasuredBlobs,
@@ -42,6 +40,7 @@ from storage.ledger import Ledger, Tx
 from storage.links import LinkSigner
 from storage.s3 import Patience
 from storage.sealed import Vault
+from storage.signer_process import SignerProcess
 from storage.tsa import TimeAuthority
 
 if TYPE_CHECKING:
@@ -53,6 +52,8 @@ if TYPE_CHECKING:
 
 NONE_GIVEN = Revocations()
 AnyStore = TypeVar("AnyStore", bound=Blobs)
+
+load_profiles = installed.load_profiles
 
 
 class Plant:
@@ -123,7 +124,15 @@ class Plant:
     def keyring(self) -> Keyring:
         """Keys, seals and trust roots."""
         s = self.settings
-        return MeasuredKeyring(s.keyring_dir, passphrase_file=s.key_passphrase_file)
+        return MeasuredKeyring(
+            s.keyring_dir, passphrase_file=s.key_passphrase_file, process=self.signer
+        )
+
+    @cached_property
+    def signer(self) -> SignerProcess | None:
+        """The process that holds the keys; None: they are opened in this one."""
+        s = self.settings
+        return SignerProcess(s.signer, tls=s.signer_tls) if s.signer else None
 
     def time_authority(self, name: str) -> TimeAuthority:
         """One that stamps, of the keyring.  SettingsError: there is none, or nobody answers."""
@@ -230,51 +239,6 @@ class Plant:
 def plant_of(settings: Settings) -> Plant:
     """The plant of these settings."""
     return Plant(settings)
-
-
-class Profiles(dict[str, Versions]):
-    """The versions of the installed profiles, by id."""
-
-    def __missing__(self, ident: str) -> Versions:
-        """SettingsError: the ledger speaks of a register this process was not told about."""
-        raise SettingsError(
-            f"profile {ident}: is not installed; set FACTORY_PROFILES_DIR to the folder that has it"
-        )
-
-
-def load_profiles(extra: Path | None) -> Mapping[str, Versions]:
-    """The profiles that come with the product and those of a folder, checked whole.
-
-    SettingsError: which file, and which of its fields breaks which rule.
-    """
-    entries = (*_own_profiles(), *_further_profiles(extra))
-    try:
-        return Profiles(versions.gathered((str(each), _text(each)) for each in entries))
-    except ProfileError as error:
-        raise SettingsError(str(error)) from error
-
-
-def _text(entry: Traversable) -> str:
-    try:
-        return entry.read_text(encoding="utf-8")
-    except (UnicodeDecodeError, OSError) as error:
-        raise SettingsError(f"profile file {entry}: {error}") from error
-
-
-def _own_profiles() -> Iterator[Traversable]:
-    return (
-        entry
-        for entry in resources.files("factory.profiles").iterdir()
-        if entry.name.endswith(".toml")
-    )
-
-
-def _further_profiles(folder: Path | None) -> Sequence[Path]:
-    if folder is None:
-        return ()
-    if not folder.is_dir():
-        raise SettingsError(f"FACTORY_PROFILES_DIR: there is no folder {folder}")
-    return sorted(folder.glob("*.toml"))
 
 
 def load_fonts(folders: tuple[Path, ...]) -> FontBook:

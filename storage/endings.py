@@ -12,7 +12,8 @@ from cryptography import x509
 
 from factory.ending import Ending, Thing, ending
 from storage import keyfiles
-from storage.keyring import PDF, Keyring
+from storage.key_sources import PDF
+from storage.keyring import Keyring
 
 #: where CAs lie in a keyring
 AUTHORITIES = {

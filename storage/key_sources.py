@@ -1,37 +1,60 @@
-"""Where an identity's key is, and who signs with it: a key file, PKCS#12, a token, a service.
+"""Where an identity's key is, and who signs with it: the one place that opens private keys.
 
-Each is said by one thing in identity.toml: ``pkcs12``, ``[pkcs11]``, ``[service]``; none of them
-means key.p8.
+A key file, PKCS#12, a token, a service: each is said by one thing in identity.toml, ``pkcs12``,
+``[pkcs11]``, ``[service]``; none of them means key.p8.  Used by whoever holds keys: the signer
+process, or a worker where there is none.  It needs nothing of seals, so that the process that
+holds keys stays small.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
 
 from factory.errors import SettingsError
 from factory.seals.signer import Signer
+from factory.seals.sm2_soft import Sm2SoftSigner
 from factory.seals.soft import SoftSigner
-from storage import keyfiles, token_key
+from storage import keyfiles, passphrases, token_key
 from storage.token_key import TokenKey
 
+PDF, OFD = "pdf", "ofd"
+OFD_HOME = "ofd"
 ABOUT, SIGNING, CHAIN = "identity.toml", "signing.pem", "chain.pem"
+KEY, PASSPHRASE = "key.p8", "passphrase"
 PKCS12, TOKEN, SERVICE = "pkcs12", token_key.TABLE, "service"
+
+#: opens the key file in a folder
+Passphrase = Callable[[Path], bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
     """Who signs, with the certificate and its issuers, the nearest first."""
 
-    signer: Signer
+    signer: Signer = field(repr=False)
     signing_cert: x509.Certificate
     chain: tuple[x509.Certificate, ...]
 
 
-def opened(home: Path, passphrase: Callable[[Path], bytes]) -> Opened:
+def passphrase_of(file: Path | None) -> Passphrase:
+    """What opens keys: the given file or descriptor, or the file beside each key.
+
+    A file given from outside, such as a mounted secret, has modes of its own.
+    """
+
+    def passphrase(home: Path) -> bytes:
+        if file is not None:
+            return passphrases.read(file, "FACTORY_KEY_PASSPHRASE_FILE")
+        return keyfiles.read_secret(home / PASSPHRASE).strip()
+
+    return passphrase
+
+
+def opened(home: Path, passphrase: Passphrase) -> Opened:
     """The key of a seal for PDF, proved to be the certificate's.
 
     home: the identity's folder.  SettingsError: what is wrong with which file or token.
@@ -49,6 +72,28 @@ def opened(home: Path, passphrase: Callable[[Path], bytes]) -> Opened:
     signer = SoftSigner(found.key)
     keyfiles.prove(signer, found.signing_cert, home.name)
     return Opened(signer=signer, signing_cert=found.signing_cert, chain=found.chain)
+
+
+def opened_ofd(home: Path, passphrase: Passphrase) -> Opened:
+    """The key in an identity's ``ofd`` folder; the chain is none of its business."""
+    signing_cert = keyfiles.certificates(home / SIGNING)[0]
+    signer = ofd_signer(home, home.parent.name, signing_cert, passphrase)
+    return Opened(signer=signer, signing_cert=signing_cert, chain=())
+
+
+def ofd_signer(
+    home: Path, name: str, signing_cert: x509.Certificate, passphrase: Passphrase
+) -> Signer:
+    """Who signs with the key of an ``ofd`` folder, proved to be the certificate's.
+
+    SettingsError: what is wrong with which file or token.
+    """
+    about = _about(home)
+    if TOKEN in about:
+        return in_token(home, about, signing_cert)
+    signer = Sm2SoftSigner(keyfiles.read_secret(home / KEY), passphrase(home))
+    keyfiles.prove(signer, signing_cert, name)
+    return signer
 
 
 def in_token(home: Path, about: Mapping[str, object], signing_cert: x509.Certificate) -> Signer:
@@ -77,6 +122,11 @@ def log_in(home: Path) -> TokenKey | None:
     if key is not None:
         pkcs11.log_in(key)
     return key
+
+
+def is_served(home: Path) -> bool:
+    """Whether a seal service holds the key of an ``ofd`` folder."""
+    return SERVICE in _about(home)
 
 
 def held(home: Path) -> str:

@@ -23,6 +23,8 @@ operators/<name>.json           who approves, and by which tokens, see operators
 and key.p8; a table ``[pkcs11]`` names a key in a PKCS#11 token in place of key.p8 and passphrase,
 see token_key.py.  master.json, keys, passphrases and PINs must be closed to others (mode 0600 or
 0640).
+
+Where a signer process holds the keys, none is opened here: key.p8 and passphrase need not be there.
 """
 
 from __future__ import annotations
@@ -54,22 +56,21 @@ from storage import (
     keyfiles,
     ofd_seals,
     outside,
-    passphrases,
     pdf_seals,
     testca,
     testca_keys,
     tsa,
 )
-from storage.key_sources import Opened
+from storage.key_sources import OFD, PDF, Opened
 from storage.operators import Operators
 from storage.sealed import KEY_BYTES, MasterKeys
+from storage.signer_process import SignerProcess
 from storage.token_key import TokenKey
 
 SEAL_WIDTH_MM = 42.0  #: of a round seal of a government body
 WIDEST_MM = 100.0
 IDENTITY_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 TEST_ROOT = "test-root.pem"
-PDF, OFD = "pdf", "ofd"
 PEM = serialization.Encoding.PEM
 
 
@@ -92,10 +93,18 @@ class Keyring:
 
     passphrase_file: a file or descriptor (see passphrases) that opens every key.p8, instead of the
                      passphrase beside it.
+    process:         the signer process that holds the keys, of which none is opened here.
     """
 
-    def __init__(self, folder: Path, *, passphrase_file: Path | None = None) -> None:
-        self._folder, self._passphrase_file = folder, passphrase_file
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        passphrase_file: Path | None = None,
+        process: SignerProcess | None = None,
+    ) -> None:
+        self._folder, self._process = folder, process
+        self._passphrase = key_sources.passphrase_of(passphrase_file)
         self.identity = cache(self._identity)
         self.ofd_seal = cache(self._ofd_seal)
         self._opened = cache(self._open)
@@ -133,7 +142,7 @@ class Keyring:
                 f"the keyring has no seal for OFD of {name}: import it with"
                 " `certfactory keys import-seal`"
             )
-        return ofd_seals.load(home, name, self._trust(), self._passphrase)
+        return ofd_seals.load(home, name, self._trust(), self._passphrase, self._process)
 
     def seal(self, name: str, fmt: Format) -> SealIdentity | SesIdentity:
         """The seal of an identity for documents of a format.  SettingsError: there is none."""
@@ -281,13 +290,20 @@ class Keyring:
         return home
 
     def _open(self, name: str) -> Opened:
-        return key_sources.opened(self._home(name), self._passphrase)
+        if self._process is None:
+            return key_sources.opened(self._home(name), self._passphrase)
+        signing_cert, *chain = self._public(name, self._process)
+        signer = self._process.signer(name, PDF, signing_cert)
+        return Opened(signer=signer, signing_cert=signing_cert, chain=tuple(chain))
 
-    def _passphrase(self, home: Path) -> bytes:
-        """A file given from outside, such as a mounted secret, has modes of its own."""
-        if self._passphrase_file is not None:
-            return passphrases.read(self._passphrase_file, "FACTORY_KEY_PASSPHRASE_FILE")
-        return keyfiles.read_secret(home / "passphrase").strip()
+    def _public(self, name: str, process: SignerProcess) -> tuple[x509.Certificate, ...]:
+        """Its certificate and the issuers; those in a PKCS#12 file the process has to tell."""
+        home = self._home(name)
+        beside = home / key_sources.SIGNING
+        if "pkcs12" in keyfiles.settings(home / key_sources.ABOUT) or not beside.exists():
+            return process.certificates(name, PDF)
+        chain = keyfiles.certificates(home / key_sources.CHAIN)
+        return (keyfiles.certificates(beside)[0], *chain)
 
     def _certificate(self, name: str) -> x509.Certificate:
         """Without opening the key where that is possible."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -37,15 +37,24 @@ from factory.parties import Algorithm
 from factory.seals import chain, esl, keys, pades, ses
 from factory.seals.ses import Seal
 from factory.seals.signer import SesIdentity, Signer
-from factory.seals.sm2_soft import Sm2SoftSigner
 from storage import key_sources, keyfiles, testca_keys, testca_sm2, token_key
+from storage.key_sources import (
+    ABOUT,
+    CHAIN,
+    KEY,
+    OFD,
+    OFD_HOME,
+    PASSPHRASE,
+    SIGNING,
+    Passphrase,
+)
 from storage.seal_later import AsynchronousSigner
 from storage.seal_service import Service, ServiceSigner
+from storage.signer_process import SignerProcess
 from storage.token_key import TokenGiven
 
-HOME = "ofd"
-ABOUT, SEAL, SIGNING, CHAIN = "identity.toml", "seal.esl", "signing.pem", "chain.pem"
-KEY, PASSPHRASE, TOKEN, CA = "key.p8", "passphrase", "token", "ca.pem"
+HOME = OFD_HOME
+SEAL, TOKEN, CA = "seal.esl", "token", "ca.pem"
 TEST_ROOT, TEST_ISSUERS = "test-root-sm2.pem", "test-sm2.pem"
 TEST_WIDTH_MM = 42
 SERVICE = {"url", "key"}
@@ -53,9 +62,6 @@ SYNCHRONOUS, ASYNCHRONOUS = "synchronous", "asynchronous"
 USUAL_PATIENCE_HOURS, MOST_PATIENCE_HOURS = 7 * 24, 366 * 24
 WHAT_TO_DO = "put the root into roots/ of the keyring, or the CAs between into the chain"
 PEM = Encoding.PEM
-
-#: opens the key file in a folder
-Passphrase = Callable[[Path], bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,13 +120,21 @@ class Given:
     test: bool = False
 
 
-def load(home: Path, name: str, trust: Trust, passphrase: Passphrase) -> SesIdentity:
+def load(
+    home: Path,
+    name: str,
+    trust: Trust,
+    passphrase: Passphrase,
+    process: SignerProcess | None = None,
+) -> SesIdentity:
     """The seal of an identity, proved in all that the day does not change.
 
-    home: its ``ofd`` folder.  SettingsError: what is wrong with which file.
+    home:    its ``ofd`` folder.
+    process: the signer process that holds its key, unless a seal service does.
+    SettingsError: what is wrong with which file.
     """
     try:
-        return _proved(home, name, trust, passphrase, moment=None)
+        return _proved(home, name, trust, passphrase, process, moment=None)
     except SealRefusedError as error:
         raise SettingsError(f"the OFD seal of {name} cannot be used: {error}") from error
 
@@ -197,14 +211,20 @@ def issue_tests(
 
 
 def _proved(
-    home: Path, name: str, trust: Trust, passphrase: Passphrase, *, moment: datetime | None
+    home: Path,
+    name: str,
+    trust: Trust,
+    passphrase: Passphrase,
+    process: SignerProcess | None = None,
+    *,
+    moment: datetime | None,
 ) -> SesIdentity:
     """moment: when it must be valid; None: whether it ever was, which no day changes."""
     about = keyfiles.settings(home / ABOUT)
     with _foreign():
         seal, signing_cert, issuers = _fitting(home, trust, moment)
     keyfiles.prove_chain(signing_cert, issuers, name)
-    signer = _signer(home, name, about, signing_cert, passphrase)
+    signer = _signer(home, name, about, signing_cert, passphrase, process)
     return SesIdentity(
         name=name,
         seal=seal.der,
@@ -279,16 +299,15 @@ def _signer(
     about: Mapping[str, object],
     signing_cert: x509.Certificate,
     passphrase: Passphrase,
+    process: SignerProcess | None,
 ) -> Signer:
-    """The key, once it has signed and that fits the certificate."""
-    if key_sources.TOKEN in about:
-        return key_sources.in_token(home, about, signing_cert)
+    """The key, once it has signed and that fits the certificate; or whoever holds it."""
     said = about.get(key_sources.SERVICE)
     if said is not None:
         return _served(home, said, signing_cert)
-    held = Sm2SoftSigner(keyfiles.read_secret(home / KEY), passphrase(home))
-    keyfiles.prove(held, signing_cert, name)
-    return held
+    if process is not None:
+        return process.signer(name, OFD, signing_cert)
+    return key_sources.ofd_signer(home, name, signing_cert, passphrase)
 
 
 def _served(home: Path, said: object, signing_cert: x509.Certificate) -> Signer:

@@ -19,8 +19,8 @@ from factory.parties import Algorithm
 from factory.seals import chain, keys, pades
 from factory.seals.appearance import seal_image
 from storage import key_sources, keyfiles, ofd_seals, token_key
-from storage.key_sources import ABOUT, CHAIN, PKCS12, SIGNING, Opened
-from storage.ofd_seals import KEY, PASSPHRASE, KeyFileGiven, Passphrase, Trust
+from storage.key_sources import ABOUT, CHAIN, KEY, PASSPHRASE, PKCS12, SIGNING, Opened, Passphrase
+from storage.ofd_seals import KeyFileGiven, Trust
 from storage.token_key import TokenGiven
 
 PICTURE, BUNDLE = "seal.png", "seal.p12"

@@ -26,14 +26,11 @@ from factory.errors import (
 )
 from factory.seals import keys
 from storage import keyfiles
-from storage.seal_service import (
+from storage.seal_service import Service, Wire, named, pause
+from storage.signature_protocol import (
     MOST_DIGESTS,
     Patience,
-    Service,
-    Wire,
     json_object,
-    named,
-    pause,
     read_answer,
     refuse_answer,
     request_id,

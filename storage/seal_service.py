@@ -7,20 +7,15 @@ request.  No token, no digest and no answer stands in a message.
 
 from __future__ import annotations
 
-import binascii
 import ipaddress
-import json
 import re
 import ssl
 import time
-from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
 import urllib3
@@ -30,18 +25,21 @@ from urllib3.exceptions import HTTPError, LocationValueError, SSLError
 from factory.errors import FactoryError, KeyBusyError, SettingsError
 from factory.seals import keys
 from storage import keyfiles
+from storage.signature_protocol import (
+    MOST_DIGESTS,
+    PATH,
+    Patience,
+    answer_limit,
+    read_answer,
+    refuse_answer,
+    request_body,
+    retry_after,
+    signatures_of,
+)
 
-PATH = "/v1/signatures"
-MOST_DIGESTS = 100  #: in one request
-MOST_SIGNATURE_BYTES = 1024
-MOST_ANSWER_BYTES = 4096  #: beside the signatures
-PIECE = 65536
-LEAST_WAIT_SECONDS = 0.1
-USUAL_WAIT_SECONDS = 1.0  #: where a busy service does not say how long
 TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
 PLAIN = re.compile(r"[\x21-\x7e]+")
 KEY_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:-]{0,127}")
-WHOLE_SECONDS = re.compile(r"[0-9]{1,6}")
 
 BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 AWAY = frozenset(
@@ -52,19 +50,6 @@ WHAT_TO_SET: Mapping[int, str] = {
     HTTPStatus.FORBIDDEN: "does not let this token use the key: ask its operator",
     HTTPStatus.NOT_FOUND: "has no such address or key: check url and key",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long a call waits, in seconds; altogether not much longer than a lease allows.
-
-    connect, read: for one connection, and for the next bytes of an answer.
-    whole:         for all of one request with its waits; nothing is begun after that.
-    """
-
-    connect: float = 2
-    read: float = 8
-    whole: float = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,14 +157,9 @@ class ServiceSigner:
 
     def _answered(self, digests: Sequence[bytes]) -> list[bytes]:
         """What the service says, a signature each; no key is asked yet whether they fit."""
-        request = request_id(self._service.key, digests)
-        asked = {
-            "request": request,
-            "key": self._service.key,
-            "digests": [each.hex() for each in digests],
-        }
-        answer = self._asked(json.dumps(asked).encode(), _most_bytes(len(digests)))
-        return _signatures(answer, request, len(digests))
+        request, body = request_body(self._service.key, digests)
+        answer = self._asked(body, answer_limit(len(digests)))
+        return signatures_of(answer, request, len(digests))
 
     def _asked(self, body: bytes, most_bytes: int) -> bytes:
         """The answer of a service that may ask to wait for a while."""
@@ -192,11 +172,6 @@ class ServiceSigner:
             if time.monotonic() + wait > limit:
                 raise KeyBusyError("is busy")
             self._wait(wait)
-
-
-def request_id(key: str, digests: Sequence[bytes]) -> str:
-    """The name of a request: the same for the same key and digests."""
-    return sha256(b"\0".join((key.encode(), *digests))).hexdigest()
 
 
 def _split(url: str) -> SplitResult | None:
@@ -283,68 +258,9 @@ def pause(response: urllib3.BaseHTTPResponse) -> float | None:
     if response.status == HTTPStatus.OK:
         return None
     if response.status in BUSY:
-        return _retry_after(response.headers.get("Retry-After", ""))
+        return retry_after(response.headers.get("Retry-After", ""))
     if what := WHAT_TO_SET.get(response.status):
         raise SettingsError(f"the seal service {what}")
     if response.status in AWAY:
         raise KeyBusyError(f"is out of order ({response.status})")
     return refuse_answer(f"status {response.status}")
-
-
-def _retry_after(said: str) -> float:
-    """In seconds (RFC 9110, 10.2.3); a date, which needs two clocks that agree, is not read."""
-    if not WHOLE_SECONDS.fullmatch(said.strip()):
-        return USUAL_WAIT_SECONDS
-    return max(LEAST_WAIT_SECONDS, float(said))
-
-
-def _most_bytes(count: int) -> int:
-    return MOST_ANSWER_BYTES + count * (4 * MOST_SIGNATURE_BYTES // 3 + 8)
-
-
-def read_answer(response: urllib3.BaseHTTPResponse, most_bytes: int, limit: float) -> bytes:
-    """The whole answer, which is neither large nor without end."""
-    data = b""
-    while piece := response.read1(PIECE):
-        data += piece
-        if len(data) > most_bytes:
-            refuse_answer("too large a one")
-        if time.monotonic() > limit:
-            raise KeyBusyError("answers too slowly")
-    response.release_conn()
-    return data
-
-
-def _signatures(answer: bytes, request: str, count: int) -> list[bytes]:
-    """What the answer holds, if it is one to this request."""
-    said = json_object(answer)
-    if said.get("request") != request:
-        refuse_answer("one to another request")
-    listed = said.get("signatures")
-    if not isinstance(listed, list) or len(listed) != count:
-        refuse_answer("not one signature for each digest")
-    return [signature_of(each) for each in listed]
-
-
-def json_object(answer: bytes) -> dict[str, Any]:
-    try:
-        said = json.loads(answer)
-    except (ValueError, RecursionError):
-        refuse_answer("no JSON")
-    if not isinstance(said, dict):
-        refuse_answer("no JSON object")
-    return said
-
-
-def signature_of(said: object) -> bytes:
-    try:
-        signature = b64decode(said, validate=True) if isinstance(said, str) else b""
-    except (binascii.Error, ValueError):
-        signature = b""
-    if not 0 < len(signature) <= MOST_SIGNATURE_BYTES:
-        refuse_answer("a signature that is no base64")
-    return signature
-
-
-def refuse_answer(what: str) -> NoReturn:
-    raise KeyBusyError(f"gave a wrong answer: {what}")

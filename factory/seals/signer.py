@@ -26,6 +26,31 @@ class Signer(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """What signatures are for.
+
+    profile: of the register.  kind: of the document (see model.Kind).
+    batch:   the number of the bulk event; None: of no one.
+    """
+
+    profile: str
+    kind: str
+    batch: str | None
+
+
+@runtime_checkable
+class AccountableSigner(Signer, Protocol):
+    """A Signer that asks what its signatures are for, and signs for nothing else.
+
+    sign_digests without a purpose is for none.  Further errors: SealPolicyError when it does not
+    sign for that purpose; SigningStoppedError, SigningPacedError: not now.
+    """
+
+    def for_purpose(self, purpose: Purpose) -> Signer:
+        """The same key, for one purpose."""
+
+
 @runtime_checkable
 class LaterSigner(Signer, Protocol):
     """A Signer that is asked again, by the same digests, until each has its signature.
@@ -50,9 +75,15 @@ class LaterSigner(Signer, Protocol):
         """They are no longer wanted; one that was never asked for, or is withdrawn, is none."""
 
 
-def answers(signer: Signer, digests: Sequence[bytes]) -> Sequence[bytes | FactoryError]:
+def answers(
+    signer: Signer, digests: Sequence[bytes], purpose: Purpose
+) -> Sequence[bytes | FactoryError]:
     """For each digest, in order, its signature; or, of one who signs later, why there is none."""
-    return signer.ask(digests) if isinstance(signer, LaterSigner) else signer.sign_digests(digests)
+    if isinstance(signer, LaterSigner):
+        return signer.ask(digests)
+    if isinstance(signer, AccountableSigner):
+        signer = signer.for_purpose(purpose)
+    return signer.sign_digests(digests)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from jobs.commands.exits import NOT_SET_UP
 from jobs.commands.options import json_option
 from jobs.commands.output import err, out, print_json, print_table
 from jobs.settings import Settings
+from jobs.signer import starting
 from jobs.wiring import plant_of
 from storage import schema
 
@@ -25,19 +26,25 @@ from storage import schema
 def up(watched: bool) -> None:
     """Run everything on this machine until Ctrl-C: broker, store, ledger, workers, metrics, HTTP.
 
-    What FACTORY_REDIS_URL, FACTORY_S3_ENDPOINT or FACTORY_DB_URL name is used, not started.
-    QR codes lead to its own pages, unless FACTORY_VERIFY_URL says where to.  Prints the addresses
-    of HTTP interface and pages, the file of a first access key, and what to try.
+    What FACTORY_REDIS_URL, FACTORY_S3_ENDPOINT, FACTORY_DB_URL or FACTORY_SIGNER name is used, not
+    started.  QR codes lead to its own pages, unless FACTORY_VERIFY_URL says where to.  Prints the
+    addresses of HTTP interface and pages, the file of a first access key, and what to try.
     With --prometheus the program of that name watches it, with the rules of grafana/prometheus.
     """
     logs.configure("warning")
     with embedded.embedded(Settings.from_env(os.environ)) as found:
         running = opening.own_codes(opening.http_port(opening.metrics_port(found)))
         running = opening.prometheus_port(running) if watched else running
+        with_signer, running = not running.signer, starting.with_own(running)
         plant = plant_of(running)
         opening.open_embedded(plant)
         key = opening.first_key(plant)
-        with _watching(running, watched) as told, crew.at_work(running, with_door=True):
+        with (
+            _watching(running, watched) as told,
+            crew.at_work(running, with_door=True, with_signer=with_signer),
+        ):
+            if plant.signer is not None:
+                starting.wait_until_answers(plant.signer, running)
             door.wait_until_open(running)
             _tell_ready(running, key, told)
             crew.wait_for_stop()
@@ -58,6 +65,7 @@ def _tell_ready(running: Settings, key: Path, told: tuple[str, ...]) -> None:
     lines = (
         f"data     {running.data_dir}",
         f"store    {running.s3_endpoint}",
+        f"signer   {running.signer}  (holds the keys; `certfactory signer status`)",
         f"metrics  http://{running.metrics_host}:{running.metrics_port}/metrics",
         *told,
         f"HTTP     {address}  (openapi.json there says what it takes)",
@@ -127,6 +135,8 @@ def prepare(test_keys: bool) -> None:
     out.print(f"keyring  {settings.keyring_dir}: keep a copy; without it nothing can be read")
     out.print(f"ledger   at revision {schema.current_revision(plant.ledger.engine)}")
     out.print(f"store    {settings.s3_bucket}, {settings.s3_intake_bucket}")
+    if settings.signer:
+        out.print(f"signer   {doctor.signer(plant)}", markup=False)
 
 
 @click.command("doctor")

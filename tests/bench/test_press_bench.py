@@ -16,7 +16,8 @@ PRESSES = ("pdf_rsa2048_press", "pdf_p256_press", "pdf_rsa2048_twin", "pdf_p256_
 OFD = ("ofd_sm2_press",)
 LINES = ("line_p256", "line_ofd_sm2")
 REST = ("machine_p256", "press_2p", "scale_1k", "scale_100k")
-ALL = (*PRESSES, *OFD, *LINES, *REST)
+SIGNERS = ("signer_p256", "signer_sm2")
+ALL = (*PRESSES, *OFD, *SIGNERS, *LINES, *REST)
 FIGURES = {"name", "cpu_ms", "per_s", "limit_ms", "naive_ms", "tuned_ms"}
 STAGES = {"claim", "draw", "sign", "check", "store", "record", "rest"}
 
@@ -77,6 +78,15 @@ def test_presses_make_what_they_are_measured_for_themselves(lines: dict[str, Any
     for name in (*PRESSES, *OFD, "scale_1k", "scale_100k"):
         assert lines[name]["count"] > 0
         assert lines[name]["by_reference"] == 0
+
+
+def test_what_it_costs_that_another_process_holds_the_key_is_told(lines: dict[str, Any]) -> None:
+    for name in SIGNERS:
+        line = lines[name]
+        assert line["asker_ms"] + line["holder_ms"] == pytest.approx(line["cpu_ms"], abs=0.001)
+        above = line["cpu_ms"] - line["limit_ms"]
+        assert line["above_ms"] == pytest.approx(above, abs=0.001)
+        assert 20 < line["signer_mb"] < 100
 
 
 def test_stages_are_shares_of_the_whole(lines: dict[str, Any]) -> None:

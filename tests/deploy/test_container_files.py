@@ -105,6 +105,7 @@ def test_every_service_of_ours_runs_a_command_that_there_is() -> None:
 
     assert commands == {
         "portal": ["serve"],
+        "signer": ["signer"],
         "interactive": ["work", "--stderr"],
         "bulk": ["work", "--stderr"],
         "init": ["prepare", "--test-keys"],
@@ -128,12 +129,33 @@ def test_each_queue_has_workers_and_none_has_both() -> None:
 def test_nothing_of_ours_starts_before_what_it_needs() -> None:
     services = composed()["services"]
 
-    for name in ("portal", *WORKERS):
+    for name in ("portal", "signer", *WORKERS):
         [(first, how)] = services[name]["depends_on"].items()
         assert (first, how["condition"]) == ("init", "service_completed_successfully")
     waits = {name: how["condition"] for name, how in services["init"]["depends_on"].items()}
     assert waits == dict.fromkeys(("postgres", "valkey", "store"), "service_healthy")
     assert services["gate"]["depends_on"]["portal"]["condition"] == "service_healthy"
+
+
+def test_the_keys_are_with_one_service_that_has_no_network() -> None:
+    services = ours(composed())
+    signer = services["signer"]
+
+    def mounted(what: str) -> set[str]:
+        volumes = {name: service["volumes"] for name, service in services.items()}
+        return {name for name, each in volumes.items() if what in {v["source"] for v in each}}
+
+    assert signer["network_mode"] == "none"
+    assert mounted("signer-keys") == mounted("signer-journal") == {"signer"}
+    assert mounted("socket") == {"signer", *WORKERS, "init", "admin"}
+    with_passphrase = {
+        name
+        for name, service in services.items()
+        if "keyring_passphrase" in {each["source"] for each in service.get("secrets", ())}
+    }
+    assert with_passphrase == {"signer"}
+    asking = {name: each["environment"]["FACTORY_SIGNER"] for name, each in services.items()}
+    assert set(asking.values()) == {"unix:/run/certfactory-signer/socket"}
 
 
 def test_only_the_gate_is_open_to_others() -> None:
@@ -165,7 +187,7 @@ def test_no_container_of_ours_may_write_or_become_more_than_it_needs() -> None:
         assert service["read_only"], name
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
-        keys = [each for each in service["volumes"] if each["source"] == "keys"]
+        keys = [each for each in service["volumes"] if each["source"].endswith("keys")]
         assert [each.get("read_only", False) for each in keys] == [name not in ("init", "admin")]
 
 

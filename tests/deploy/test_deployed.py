@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -43,6 +44,7 @@ from .staging import PATIENCE_SECONDS, Stage, answers, contents, installed, wait
 
 WORKERS = ("interactive", "bulk")
 PROCESSES = ("portal", *WORKERS)
+SIGNER = "certfactory-signer.service"
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +156,7 @@ def running(
     stage.places = {
         "/run/secrets": str(folder / "secrets"),
         "/etc/certfactory/keys": str(folder / "keys"),
+        "/run/certfactory-signer": str(folder / "signer"),
         "valkey:6379": f"{LOOPBACK}:{ports['valkey']}",
         "store:8333": f"{LOOPBACK}:{ports['store']}",
         "portal:8480": f"{LOOPBACK}:{ports['portal']}",
@@ -165,7 +168,7 @@ def running(
         init = stage.ours(shape["services"]["init"]["command"])
         prepared = stage.run(init, here.environment("init"))
         assert prepared.returncode == 0, prepared.stderr
-        for name in PROCESSES:
+        for name in ("signer", *PROCESSES):
             here.start(name)
         start_gate(here)
         for name in PROCESSES:
@@ -294,6 +297,7 @@ def test_the_doctor_finds_queue_store_and_workers_as_they_should_be(running: Com
 
     found = {each["name"]: each for each in json.loads(done.stdout)}
     assert [each for each in found.values() if not each["well"]] == []
+    assert "answers, holds" in found["signer"]["detail"]
     assert "append-only file on" in found["broker"]["detail"]
     assert done.returncode == 0
 
@@ -364,7 +368,8 @@ class Host:
             for key, value in named.items()
         }
         [settings] = said(unit, "EnvironmentFile")
-        return env_file(Path(self.stage.here(settings))) | own
+        optional = settings.startswith("-")
+        return ({} if optional else env_file(Path(self.stage.here(settings)))) | own
 
     def words(self, unit: str) -> list[str]:
         """What a unit starts, of the product of this stage."""
@@ -385,11 +390,18 @@ def host(
     stage = Stage(folder=tmp_path, product=product)
     etc = tmp_path / "etc"
     (etc / "secrets").mkdir(parents=True)
-    stage.places = {"/etc/certfactory": str(etc), "/run/certfactory": str(tmp_path / "run")}
+    stage.places = {
+        "/etc/certfactory": str(etc),
+        "/run/certfactory": str(tmp_path / "run"),
+        "/run/certfactory-signer": str(tmp_path / "socket"),
+        "/var/lib/certfactory-signer": str(tmp_path / "signer"),
+    }
     secrets = {
         "db-url": postgresql_db_url, "redis-url": valkey_url, "s3-key": s3.s3_key,
-        "s3-secret": s3.s3_secret, "keyring-passphrase": "correct horse",
+        "s3-secret": s3.s3_secret,
     }  # fmt: skip
+    (etc / "signer").mkdir()
+    (etc / "signer" / "keyring-passphrase").write_text("correct horse", "utf-8")
     for name, text in secrets.items():
         (etc / "secrets" / name).write_text(text, "utf-8")
     ports = {name: str(free_port()) for name in ("FACTORY_METRICS_PORT", "FACTORY_HTTP_PORT")}
@@ -427,7 +439,7 @@ def test_the_units_issue_with_seals_whose_passphrase_is_a_credential(
     prepared = host.stage.run(host.words(prepare), host.environment(prepare))
     assert prepared.returncode == 0, prepared.stderr
     install_seals(host)
-    for unit in ("certfactory-work.service", "certfactory-serve.service"):
+    for unit in (SIGNER, "certfactory-work.service", "certfactory-serve.service"):
         host.start(unit)
     address = env_file(tmp_path / "etc" / "certfactory.env")["FACTORY_HTTP_PUBLIC_URL"]
     wait_for(lambda: answers(f"{address}/livez"), host.stage, "the portal")
@@ -444,6 +456,11 @@ def test_the_units_issue_with_seals_whose_passphrase_is_a_credential(
     file.write_bytes(pdf)
     assert "valid" in by_hand(host, "verify", str(file))
     assert not (tmp_path / "run" / "log").exists()
+    keys = tmp_path / "etc" / "keys"
+    assert [*keys.rglob("key.p8"), *keys.rglob("passphrase")] == []
+    told = host.stage.run(host.stage.ours(["signer", "journal"]), host.environment(SIGNER))
+    assert told.returncode == 0
+    assert "signed" in told.stdout
 
 
 def by_hand(host: Host, *words: str) -> str:
@@ -458,20 +475,24 @@ def by_hand(host: Host, *words: str) -> str:
 
 
 def install_seals(host: Host) -> None:
-    """Test seals of another keyring, put into this one; their keys open by the one passphrase."""
+    """Test seals of another keyring: whole for the signer, without their keys for the workers."""
     folder = host.stage.folder / "etc" / "keys" / "keyring"
     made = host.stage.folder / "elsewhere"
     environ = host.environment("certfactory-prepare.service")
     elsewhere = environ | {"FACTORY_KEYRING_DIR": str(made), "FACTORY_KEY_PASSPHRASE_FILE": ""}
     trial = host.stage.run(host.stage.ours(["prepare", "--test-keys"]), elsewhere)
     assert trial.returncode == 0, trial.stderr
-    for name in ("identities", "roots", "issuers", "parties"):
-        (made / name).rename(folder / name)
-    home = folder / "identities" / PROFILE
+    home = made / "identities" / PROFILE
     old = load_pem_private_key(
         (home / "key.p8").read_bytes(), (home / "passphrase").read_bytes().strip()
     )
     protected = BestAvailableEncryption(b"correct horse")
     (home / "key.p8").write_bytes(old.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protected))
     (home / "passphrase").unlink()
+    shutil.copytree(made, host.stage.folder / "etc" / "signer" / "keyring")
+    for file in (made / "identities").rglob("*"):
+        if file.name in ("key.p8", "passphrase"):
+            file.unlink()
+    for name in ("identities", "roots", "issuers", "parties"):
+        (made / name).rename(folder / name)
     by_hand(host, "sources", "grant", SOURCE, PROFILE)

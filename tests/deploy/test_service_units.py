@@ -103,6 +103,7 @@ def test_every_process_of_a_host_has_its_unit_and_a_command_that_there_is() -> N
         main([words[0], "--help"], standalone_mode=False)
 
     assert {name: " ".join(words) for name, words in ours.items()} == {
+        "certfactory-signer.service": "signer",
         "certfactory-work.service": "work --stderr",
         "certfactory-serve.service": "serve",
         "certfactory-prepare.service": "prepare",
@@ -121,17 +122,52 @@ def test_units_settings_and_command_line_name_no_setting_that_does_not_exist() -
     assert {"FACTORY_KEY_PASSPHRASE_FILE", "FACTORY_S3_ENDPOINT"} <= named
 
 
-@pytest.mark.parametrize("name", [each for each in services() if "store" not in each])
+OTHERS = ("certfactory-store.service", "certfactory-signer.service")
+
+
+@pytest.mark.parametrize("name", [each for each in services() if each not in OTHERS])
 def test_a_unit_gets_every_secret_as_a_credential_and_none_by_its_settings(name: str) -> None:
     loaded = dict(value.split(":") for value in shapes.said(name, "LoadCredential"))
     named = dict(value.split("=", 1) for value in shapes.said(name, "Environment"))
 
     used = {value.removeprefix("%d/") for value in named.values() if value.startswith("%d/")}
 
-    assert used == loaded.keys() >= {"db-url", "redis-url", "s3-secret", "keyring-passphrase"}
+    assert used == loaded.keys() >= {"db-url", "redis-url", "s3-secret"}
     assert all(place.startswith("/etc/certfactory/secrets/") for place in loaded.values())
     settings = env_file(UNITS / "certfactory.env")
     assert [key for key in settings if re.search("SECRET|PASSPHRASE|DB_URL|REDIS_URL", key)] == []
+
+
+def test_only_the_signer_reads_the_keys_and_what_opens_them() -> None:
+    [passphrase] = shapes.said("certfactory-signer.service", "LoadCredential")
+    named = dict(
+        value.split("=", 1) for value in shapes.said("certfactory-signer.service", "Environment")
+    )
+    tmpfiles = (UNITS / "certfactory.tmpfiles.conf").read_text("utf-8")
+
+    home = "/etc/certfactory/signer"
+    assert passphrase == f"keyring-passphrase:{home}/keyring-passphrase"
+    assert named["FACTORY_KEYRING_DIR"] == f"{home}/keyring"
+    assert f"d {home} 0700 certfactory-signer certfactory-signer -" in tmpfiles
+    assert shapes.said("certfactory-signer.service", "PrivateNetwork") == ["yes"]
+    for name in services():
+        if name != "certfactory-signer.service":
+            assert "passphrase" not in (UNITS / name).read_text("utf-8"), name
+            assert "certfactory-signer" not in shapes.said(name, "User")
+
+
+def test_workers_ask_where_the_signer_listens() -> None:
+    named = dict(
+        value.split("=", 1) for value in shapes.said("certfactory-signer.service", "Environment")
+    )
+
+    asked = env_file(UNITS / "certfactory.env")["FACTORY_SIGNER"]
+
+    assert asked == named["FACTORY_SIGNER"] == "unix:/run/certfactory-signer/socket"
+    assert named["FACTORY_SIGNER_SOCKET_MODE"] == "0660"
+    assert shapes.said("certfactory-signer.service", "RuntimeDirectoryMode") == ["0750"]
+    [group] = shapes.said("certfactory-signer.service", "Group")
+    assert [group] == shapes.said("certfactory-work.service", "Group")
 
 
 def test_the_command_line_reads_the_same_secrets_as_the_units() -> None:
@@ -195,7 +231,8 @@ def test_accounts_and_folders_are_taken_by_systemd(
     accounts = (tmp_path / "etc/passwd").read_text("utf-8")
     for name in {value for each in services() for value in shapes.said(each, "User")}:
         assert f"\n{name}:" in f"\n{accounts}"
-    assert (tmp_path / "etc/certfactory/keys").stat().st_mode & 0o777 == 0o700
+    for name in ("keys", "signer"):
+        assert (tmp_path / "etc/certfactory" / name).stat().st_mode & 0o777 == 0o700
 
 
 def test_the_timer_asks_the_doctor_in_the_morning_in_china() -> None:

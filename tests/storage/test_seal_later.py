@@ -17,11 +17,12 @@ from factory.errors import (
     SettingsError,
 )
 from factory.seals import keys
-from factory.seals.signer import LaterSigner, answers
+from factory.seals.signer import LaterSigner, Purpose, answers
 from factory.seals.soft import SoftSigner
 from storage import testca
 from storage.seal_later import AsynchronousSigner
-from storage.seal_service import MOST_DIGESTS, Patience, Service, ServiceSigner
+from storage.seal_service import Service, ServiceSigner
+from storage.signature_protocol import MOST_DIGESTS, Patience
 from tests import seal_service, sealing_service
 from tests.seal_service import TOKEN
 from tests.sealing_service import FETCH, POLL, REVOKE, SUBMIT, SealingService
@@ -29,6 +30,7 @@ from tests.sealing_service import FETCH, POLL, REVOKE, SUBMIT, SealingService
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 ISSUED = testca.issue_seal(testca.make_ca(NOW), "示例省住房和城乡建设厅", algorithm="p256")
 DIGESTS = [sha256(bytes([each])).digest() for each in range(3)]
+PURPOSE = Purpose(profile="shanghai-constructor", kind="certificate", batch=None)
 WEEK = timedelta(days=7)
 
 
@@ -62,11 +64,11 @@ def test_only_one_who_seals_later_is_asked_again(
 def test_each_digest_has_an_answer_of_its_own(
     centre: SealingService, signer: AsynchronousSigner
 ) -> None:
-    first = answers(signer, DIGESTS[:2])
+    first = answers(signer, DIGESTS[:2], PURPOSE)
     centre.seal(1)
     centre.again = 30
 
-    [sealed, waiting, new] = answers(signer, DIGESTS)
+    [sealed, waiting, new] = answers(signer, DIGESTS, PURPOSE)
 
     assert [type(each) for each in first] == [SealPendingError] * 2
     assert isinstance(sealed, bytes)

@@ -23,7 +23,8 @@ from factory.seals.signer import Signer
 from factory.seals.sm2_soft import Sm2SoftSigner
 from factory.seals.soft import SoftSigner
 from storage import testca, testca_sm2
-from storage.seal_service import MOST_DIGESTS, Patience, Service, ServiceSigner, request_id
+from storage.seal_service import Service, ServiceSigner
+from storage.signature_protocol import MOST_DIGESTS, Patience, request_id
 from tests import seal_service
 from tests.seal_service import LOOPBACK, TOKEN, Behaviour, SealService, busy, changed, saying
 

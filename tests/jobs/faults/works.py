@@ -227,7 +227,7 @@ def at_work(servers: Embedded, folder: Path, **variables: str) -> Iterator[Works
     opening.open_embedded(plant)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(killer.DRILLS, str(drills))
-        with crew.at_work(own, worker=killer.WORKER) as working:
+        with crew.at_work(own, worker=killer.WORKER, with_signer=bool(own.signer)) as working:
             yield Works(plant=plant, crew=working, servers=servers, drills=drills)
     plant.ledger.engine.dispose()
 

@@ -1,0 +1,195 @@
+"""`signer`: the process that holds the keys; its journal, and its kill switch."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from factory.errors import NotFoundError, SettingsError
+from jobs import logs
+from jobs.commands import machine
+from jobs.commands.exits import REFUSED
+from jobs.commands.options import json_option
+from jobs.commands.output import err, local_time, out, print_json, print_table
+from jobs.settings import Settings
+from jobs.signer import journal, starting
+from jobs.signer.journal import Entry, Read
+from jobs.signer.switch import ALL, Stopped, Switch
+from storage.signer_process import SignerProcess
+
+REASON = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+class _Word(click.ParamType[str]):
+    """A word that stands in the journal and in messages."""
+
+    name = "word"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word.  BadParameter: it is none."""
+        if not REASON.fullmatch(value) or value == ALL:
+            self.fail("is no word of small letters, digits and hyphens", param, ctx)
+        return value
+
+
+WORD = _Word()
+identity_option = click.option(
+    "--identity", type=WORD, help="Of this signing identity of the keyring alone."
+)
+
+
+@click.group("signer", invoke_without_command=True)
+@click.pass_context
+def signer_group(ctx: click.Context) -> None:
+    """Hold the keys and sign for the workers until Ctrl-C (签名进程); see its journal, stop it.
+
+    Without a further word it runs the process: where FACTORY_SIGNER says, or on a socket in the
+    data directory.  Workers that find the same FACTORY_SIGNER open no key themselves.
+    """
+    if ctx.invoked_subcommand is None:
+        starting.become(Settings.from_env(os.environ))
+
+
+@signer_group.command("status")
+@json_option
+def status_command(as_json: bool) -> None:
+    """Whether it answers, which keys it holds, what is stopped, and what it has signed."""
+    settings = machine.settings()
+    address = starting.address_of(settings)
+    said = {"address": address, **_process(settings).status()}
+    if as_json:
+        print_json(said)
+        return
+    _tell_status(said)
+
+
+def _tell_status(said: Mapping[str, Any]) -> None:
+    begun = datetime.fromtimestamp(said["since"], UTC).isoformat()
+    lines = said["journal"]["lines"]
+    print_table(
+        ("", ""),
+        [
+            ("address", said["address"]),
+            ("since", local_time(begun)),
+            ("policy", f"{said['uses']} uses"),
+            ("journal", f"{lines} lines, the last {said['journal']['last']}"),
+            *(("key", f"{name}  {at[:16]}…") for name, at in said["keys"].items()),
+            *(("STOPPED", _stopped(Stopped(**each))) for each in said["stopped"]),
+        ],
+    )
+    if said["calls"]:
+        columns = ("identity", "outcome", "calls", "signatures")
+        print_table(columns, ([each[name] for name in columns] for each in said["calls"]))
+
+
+def _stopped(stopped: Stopped) -> str:
+    when = f", {local_time(stopped.at)}" if stopped.at else ""
+    return f"{stopped.identity or 'every identity'}: {stopped.reason} ({stopped.by}{when})"
+
+
+@signer_group.command("stop")
+@identity_option
+@click.option("--reason", required=True, type=WORD, help="A word; everybody who asks is told.")
+def stop_command(identity: str | None, reason: str) -> None:
+    """Sign nothing from now on; what is asked for waits, and none of it is lost."""
+    settings = machine.settings()
+    try:
+        stopped = Switch(settings.signer_dir).stop(identity, reason=reason, by=machine.who())
+    except OSError as error:
+        raise _unwritable(settings, error) from error
+    out.print(f"stopped  {_stopped(stopped)}", markup=False)
+
+
+@signer_group.command("start")
+@identity_option
+def start_command(identity: str | None) -> None:
+    """Sign again; what has waited is made by itself."""
+    settings = machine.settings()
+    switch = Switch(settings.signer_dir)
+    try:
+        was_stopped = switch.start(identity)
+    except OSError as error:
+        raise _unwritable(settings, error) from error
+    for each in switch.all():
+        err.print(f"still stopped  {_stopped(each)}", markup=False)
+    if not was_stopped:
+        raise NotFoundError(f"{identity or 'every identity'} is not stopped")
+    out.print(f"started  {identity or 'every identity'}", markup=False)
+
+
+def _unwritable(settings: Settings, error: OSError) -> SettingsError:
+    return SettingsError(
+        f"{settings.signer_dir} cannot be written ({error.strerror}): work as the account of the"
+        " signer process, with its FACTORY_DATA_DIR"
+    )
+
+
+@signer_group.command("policy")
+def policy_command() -> None:
+    """What it signs, as the installed profiles say, or FACTORY_SIGNER_POLICY; JSON."""
+    from jobs.signer import policy, process  # noqa: PLC0415 - with a server that others do not need
+
+    click.echo(policy.written(process.policy_of(machine.settings()).uses))
+
+
+@signer_group.command("journal")
+@click.option(
+    "--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    help="Only from that moment on, UTC; the chain is proved whole.",
+)  # fmt: skip
+@identity_option
+@click.option("--head", help="A digest of a line, as `status` told it earlier: is it still there?")
+@json_option
+def journal_command(
+    since: datetime | None, identity: str | None, head: str | None, as_json: bool
+) -> None:
+    """Prove the chain of the journal (签名日志), and list it: who had what signed, and for what.
+
+    Exit code 1: a line was altered, taken out or put in; or --head is not in it.
+    """
+    settings = machine.settings()
+    found = journal.read(settings.signer_dir)
+    entries = [each for each in found.entries if _is_wanted(each, since, identity)]
+    fault = _fault(found, head)
+    if as_json:
+        last = found.digests[-1] if found.digests else None
+        print_json({"fault": fault, "torn": found.torn, "last": last, "entries": entries})
+    else:
+        _tell_journal(entries, found)
+    if fault:
+        err.print(f"[bold red]altered[/]: {fault}")
+        sys.exit(REFUSED)
+
+
+def _is_wanted(entry: Entry, since: datetime | None, identity: str | None) -> bool:
+    if identity is not None and entry.get("identity") != identity:
+        return False
+    return since is None or datetime.fromisoformat(entry["at"]) >= since.replace(tzinfo=UTC)
+
+
+def _fault(found: Read, head: str | None) -> str | None:
+    if found.broken:
+        return f"line {found.broken[0]} {found.broken[1]}"
+    if head is not None and head not in found.digests:
+        return f"no line has the digest {head}"
+    return None
+
+
+def _tell_journal(entries: Sequence[Entry], found: Read) -> None:
+    columns = ("n", "at", "outcome", "identity", "format", "profile", "kind", "batch", "count")
+    rows = ([local_time(each["at"]) if c == "at" else each.get(c) for c in columns] + [
+        each.get("caller")] for each in entries)  # fmt: skip
+    print_table((*columns, "caller"), rows)
+    torn = f", and {found.torn} bytes of one that was never finished" if found.torn else ""
+    err.print(f"{len(found.entries)} lines follow each other{torn}", markup=False)
+
+
+def _process(settings: Settings) -> SignerProcess:
+    logs.configure("warning")
+    return SignerProcess(starting.address_of(settings), tls=settings.signer_tls)
