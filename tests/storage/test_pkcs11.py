@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -403,14 +405,17 @@ def test_what_does_not_pass_by_itself_is_not_waited_for(
 # --- processes and threads --------------------------------------------------------------------
 
 
-def test_threads_take_turns(sealed: Sealed) -> None:
+def test_threads_take_turns(sealed: Sealed, tmp_path: Path) -> None:
+    """Two sessions of SoftHSM used at once end the process."""
     token, made = sealed
-    signer = Pkcs11Signer(token.key("seal"), made.certificate)
+    other = new_token(tmp_path)
+    other.add(made.key, "seal")
+    signers = [Pkcs11Signer(each.key("seal"), made.certificate) for each in (token, other)]
 
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: signs(signer, made.certificate, DIGESTS), range(40)))
+        ways = [pool.submit(signs, each, made.certificate, DIGESTS * 10) for each in signers * 30]
 
-    assert all(found)
+    assert all(each.result() for each in ways)
 
 
 def test_two_identities_of_one_token_share_its_session(sealed: Sealed, tmp_path: Path) -> None:
@@ -458,6 +463,26 @@ def test_a_fork_in_the_midst_of_signing_leaves_nothing_locked(sealed: Sealed) ->
 
     assert ended == [0] * 5
     assert all(each.result() for each in busy)
+
+
+def test_a_fork_waits_for_a_call(sealed: Sealed) -> None:
+    token, made = sealed
+    signer = Pkcs11Signer(token.key("seal"), made.certificate)
+    signer.prove()
+    within, ended = threading.Event(), threading.Event()
+
+    def call() -> None:
+        with pkcs11_session.module(MODULE).lock:
+            within.set()
+            time.sleep(0.2)
+            ended.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(call)
+        within.wait()
+        codes = forked(lambda: os._exit(0 if ended.is_set() else 1), 1)
+
+    assert codes == [0]
 
 
 def forked(child: Callable[[], None], count: int) -> list[int | None]:
