@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from prometheus_client import REGISTRY
 from sqlalchemy import insert, update
-from structlog.testing import capture_logs
+from structlog.testing import LogCapture
 
 from factory import specimen
 from factory.courses import Case, course
@@ -378,16 +379,17 @@ def test_a_rehearsed_event_counts_nothing(plant: Plant, counted: Counted) -> Non
 
 
 def test_what_is_held_at_intake_counts_and_leaves_a_line_with_its_reason(
-    plant: Plant, counted: Counted
+    plant: Plant, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lines = LogCapture()
+    monkeypatch.setattr(intake, "log", structlog.wrap_logger(None, processors=[lines]))
     event = specimen.approved(1)
     event["data"]["photo"] = {"content": b64encode(b"no picture").decode()}
 
-    with capture_logs() as lines:
-        outcome = submit(plant, event)
+    outcome = submit(plant, event)
 
     assert counted("factory_events_total", outcome="held") == 1
-    [line] = [each for each in lines if each["event"] == "event entered"]
+    [line] = [each for each in lines.entries if each["event"] == "event entered"]
     assert (line["outcome"], line["hold"], line["reason"]) == ("held", outcome.hold, "picture")
     assert outcome.correlation
 
