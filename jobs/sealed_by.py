@@ -87,7 +87,7 @@ def _wanted(plant: Plant, asked: Asked) -> list[Wanted]:
 
 def _certificates(plant: Plant, key: str) -> Sequence[str]:
     own = [each.fingerprint for each in plant.keyring.identities() if each.name == key]
-    if own:
+    if own := [*own, *plant.keyring.retired().get(key, ())]:
         return list(dict.fromkeys(own))
     digits = key.lower().rstrip("…")
     if not set(digits) <= HEX:

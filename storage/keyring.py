@@ -9,6 +9,7 @@ identities/<name>/identity.toml width of the seal's picture, whether it is a tes
                   passphrase    unless a passphrase file or descriptor is given
                   seal.png      the seal's picture
                   ofd/          the seal that OFD gets, see ofd_seals.py; one of both is enough
+retired/<name>/                 identities out of use, see retiring.py
 issuers/*.pem                   CAs between the roots and OFD seals, which are not in the files;
                                 of seals that were replaced too
 parties/<trust>/*.pem           roots of the CAs that issue the parties' certificates
@@ -57,6 +58,7 @@ from storage import (
     ofd_seals,
     outside,
     pdf_seals,
+    retiring,
     testca,
     testca_keys,
     tsa,
@@ -186,6 +188,17 @@ class Keyring:
             raise SettingsError(f"no key of {name} is in a PKCS#11 token")
         return keys
 
+    def retire(self, name: str) -> list[str]:
+        """Take an identity out of use for good; see retiring.retire."""
+        check_name(name)
+        return retiring.retire(self._folder, name, self._passphrase)
+
+    def retired(self) -> dict[str, list[str]]:
+        """Identities that are out of use, each with the SHA-256 of its certificates, hex."""
+        return {
+            name: retiring.fingerprints(self._folder, name) for name in retiring.names(self._folder)
+        }
+
     def identities(self) -> list[IdentitySummary]:
         """What the keyring has, by name; an identity may have a seal of each format."""
         homes = sorted((self._folder / "identities").glob("*/"))
@@ -230,15 +243,15 @@ class Keyring:
         ended: when and why; its serial is not looked at.
         SettingsError: the keyring holds real seals, or not the key of its CA.
         """
-        home = self._home(name)
+        home = self._anywhere(name)
         if not _all_test(self._folder):
             raise SettingsError(
                 "the keyring holds seals that are no test: their CA revokes, and its list is put"
                 f" into {testca_keys.LISTS}/"
             )
-        found = [self._certificate(name)] if _seals_pdf(home) else []
-        if (home / ofd_seals.HOME).is_dir():
-            found.append(ofd_seals.described(home / ofd_seals.HOME, name)[1])
+        homes = (home, home / ofd_seals.HOME)
+        signing = [each / key_sources.SIGNING for each in homes]
+        found = [keyfiles.certificates(each)[0] for each in signing if each.exists()]
         entries = [(each, replace(ended, serial=each.serial_number)) for each in found]
         return [testca_keys.revoke(self._folder, *entry, now=now) for entry in entries]
 
@@ -288,6 +301,12 @@ class Keyring:
         if not IDENTITY_NAME.fullmatch(name) or not home.is_dir():
             raise SettingsError(f"the keyring has no signing identity {name}: install it there")
         return home
+
+    def _anywhere(self, name: str) -> Path:
+        """Of an identity that is in use, or of one that no longer is."""
+        check_name(name)
+        retired = self._folder / retiring.HOME / name
+        return retired if retired.is_dir() else self._home(name)
 
     def _open(self, name: str) -> Opened:
         if self._process is None:

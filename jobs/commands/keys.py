@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from jobs import retiring
 from jobs.commands import machine
 from jobs.commands.access_keys import keys_issue, keys_issued, keys_revoke
 from jobs.commands.operators import operators_group
@@ -37,6 +38,19 @@ def keys_list(as_json: bool) -> None:
                 for k in found
             ),
         )  # fmt: skip
+
+
+@keys_group.command("retire")
+@click.argument("identity", metavar="IDENTITY")
+def keys_retire(identity: str) -> None:
+    """Take IDENTITY out of use for good (停用): its key files are removed, certificates are kept.
+
+    Refused while a register names it or orders wait for it.  What it has sealed stays genuine.
+    """
+    elsewhere = retiring.retire(machine.plant(), identity)
+    click.echo(f"{identity} is retired: nothing is sealed with it any more")
+    for place in elsewhere:
+        click.echo(f"its key is still there: {place}; destroy it", err=True)
 
 
 @keys_group.command("create-answers")

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, func, select
 
+from factory.model import OrderState
 from storage import tables as t
 from storage.ledger.base import Ledger, Tx
 
@@ -64,6 +65,14 @@ def certificates(tx: Tx, beginning: str, *, most: int) -> list[str]:
     c = t.file.c.signing_cert_sha256
     found = select(c).where(c.startswith(beginning, autoescape=True)).distinct().limit(most)
     return list(tx.run(found.order_by(c)).scalars())
+
+
+def open_orders(tx: Tx, identity: str) -> int:
+    """How many orders are still to be sealed by an identity, held ones too."""
+    c = t.production_order.c
+    ended = (OrderState.MADE, OrderState.VOID)
+    wanted = select(func.count()).where(c.identity == identity, c.state.not_in(ended))
+    return int(tx.run(wanted).scalar_one())
 
 
 def counts(tx: Tx, wanted: Wanted) -> list[Count]:

@@ -1,0 +1,82 @@
+"""Retired identities (停用的印章): out of use for good; keys are removed, certificates are kept.
+
+retired/<name>/  what an identity's folder had, but no key, passphrase, PIN or token
+
+What it has sealed stays genuine and can still be asked for by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from factory.errors import ConflictError, SettingsError
+from factory.seals.keys import fingerprint
+from storage import key_sources, keyfiles
+from storage.key_sources import Passphrase
+
+HOME = "retired"
+KEPT = frozenset({".pem", ".png", ".toml", ".esl"})  #: by their names' ends; all else is secret
+
+
+def retire(folder: Path, name: str, passphrase: Passphrase) -> list[str]:
+    """Take an identity out of a keyring; where keys are that must be destroyed elsewhere.
+
+    From the moment its folder has moved nothing opens it; done again, after it was broken off, it
+    goes on.  SettingsError: there is none, or its PKCS#12 file does not open, so that its
+    certificate could not be kept.  ConflictError: one of that name is retired already.
+    """
+    home, place = folder / "identities" / name, folder / HOME / name
+    if home.is_dir():
+        if place.exists():
+            raise ConflictError(f"{name}: an identity of that name is retired already")
+        _keep_certificates(home, passphrase)
+        keyfiles.make_folder(place.parent)
+        home.rename(place)
+    if not place.is_dir():
+        raise SettingsError(f"the keyring has no signing identity {name}")
+    elsewhere = [key_sources.held(each) for each in _homes(place)]
+    _remove_secrets(place)
+    return [said for said in elsewhere if not said.endswith("file")]
+
+
+def fingerprints(folder: Path, name: str) -> list[str]:
+    """SHA-256 of the certificates of a retired identity, hex; none where there is none."""
+    return [
+        fingerprint(keyfiles.certificates(home / key_sources.SIGNING)[0])
+        for home in _homes(folder / HOME / name)
+        if (home / key_sources.SIGNING).exists()
+    ]
+
+
+def names(folder: Path) -> list[str]:
+    """Who is retired."""
+    return sorted(each.name for each in (folder / HOME).glob("*/"))
+
+
+def _homes(place: Path) -> Iterator[Path]:
+    """The folders of both formats, as far as there are any."""
+    return (
+        each
+        for each in (place, place / key_sources.OFD_HOME)
+        if (each / key_sources.ABOUT).exists()
+    )
+
+
+def _keep_certificates(home: Path, passphrase: Passphrase) -> None:
+    """A PKCS#12 file holds key and certificates in one: the certificates are put beside it."""
+    if (home / key_sources.SIGNING).exists() or not (home / key_sources.ABOUT).exists():
+        return
+    found = key_sources.opened(home, passphrase)
+    pem = Encoding.PEM
+    keyfiles.write(home / key_sources.SIGNING, found.signing_cert.public_bytes(pem))
+    chain = b"".join(each.public_bytes(pem) for each in found.chain)
+    keyfiles.write(home / key_sources.CHAIN, chain)
+
+
+def _remove_secrets(place: Path) -> None:
+    for each in place.rglob("*"):
+        if each.is_file() and each.suffix not in KEPT:
+            each.unlink()
