@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 ROUNDED = 0.05  #: two decimals of a rate far below one a second, on a machine that is busy
 STAFF = 10
 ONE_EACH = {"FACTORY_INTERACTIVE_WORKERS": "1", "FACTORY_BULK_WORKERS": "1"}
-STAGES = {"claim", "draw", "sign", "check", "store", "record"}
+STAGES = {"claim", "draw", "sign", "stamp", "check", "store", "record"}
 
 
 @pytest.fixture(scope="module")
