@@ -42,6 +42,7 @@ class Outcome:
     status: ``accepted``; ``held``: kept, and stopped for a person; ``duplicate``: taken before,
             nothing changed; ``refused``: nothing kept.
     event:  its id.
+    correlation: in each log line and notice of what follows; empty where nothing does.
     """
 
     place: int
@@ -56,6 +57,7 @@ class Outcome:
     problems: tuple[Fault, ...]
     fault: str
     notes: tuple[str, ...]
+    correlation: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
