@@ -133,6 +133,10 @@ class SealRefusedError(PermanentError):
     """This seal may not be put on this document."""
 
 
+class SealRevokedError(SealRefusedError):
+    """The certificate of a seal, or one above it, is known to be revoked (吊销)."""
+
+
 class UnknownSealError(SealRefusedError):
     """A seal of a version or algorithm unknown here: it cannot be judged, so it never counts."""
 
@@ -246,6 +250,10 @@ class SigningPacedError(SealPendingError):
     """The batch has had as many signatures as the signer process gives it in that time."""
 
 
+class LongTermUnavailableError(TransientError):
+    """What a file for the long term (B-LT) must bring is not to be had, or no longer fresh."""
+
+
 class StoreUnavailableError(TransientError):
     """The object store, the database or the broker gave no answer."""
 
@@ -273,6 +281,7 @@ REASONS: dict[type[FactoryError], str] = {
     LintError: "lint",
     PressUnableError: "press_unable",
     SealRefusedError: "seal_refused",
+    SealRevokedError: "seal_revoked",
     UnknownSealError: "seal_unknown",
     SealChangedError: "seal_changed",
     SealDeclinedError: "seal_declined",
@@ -296,6 +305,7 @@ REASONS: dict[type[FactoryError], str] = {
     TimestampUnavailableError: "timestamp_unavailable",
     SigningStoppedError: "signing_stopped",
     SigningPacedError: "signing_paced",
+    LongTermUnavailableError: "longterm_unavailable",
     StoreUnavailableError: "store_unavailable",
     ReaderUnavailableError: "reader_unavailable",
     TooManyError: "too_many",

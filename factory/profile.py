@@ -386,12 +386,12 @@ class TimeStampRules(_Part):
 
     authority: of the keyring, as its folder is called.
     when_down: ``wait``: nothing is released without its stamp.
-    level:     of a PDF (ETSI EN 319 142-1, 6.3).
+    level:     of a PDF (ETSI EN 319 142-1, 6.3); an OFD has no place for more than B-T.
     """
 
     authority: str = Field(pattern=IDENTITY)
     when_down: Literal["wait"] = "wait"
-    level: Literal["B-T"] = "B-T"
+    level: Literal["B-T", "B-LT"] = "B-T"
 
 
 class Policies(_Part):

@@ -155,7 +155,12 @@ def _by_seals(orders: Iterable[Order]) -> dict[tuple[str | None, tuple[Format, .
 
 
 def _seal(plant: Plant, identity: str | None, fmt: Format) -> Identity | None:
-    return plant.keyring.seal(identity, fmt) if identity else None
+    """SealRevokedError: its certificate is known to be revoked."""
+    if identity is None:
+        return None
+    seal = plant.keyring.seal(identity, fmt)
+    plant.long_term.refuse_revoked(seal)
+    return seal
 
 
 class _Layout:
@@ -286,7 +291,16 @@ def _judge(plant: Plant, work: Work) -> None:
     SelfCheckError: the verdict is not ``valid``.
     """
     keys = plant.keyring
-    verdict = verify.verify(work.data, keys.trust_roots(), issuers=keys.seal_issuers())
+    with plant.ledger.read() as tx:
+        now = tx.now
+    verdict = verify.verify(
+        work.data,
+        keys.trust_roots(),
+        issuers=keys.seal_issuers(),
+        now=now,
+        time_roots=keys.time_roots(),
+        revocations=plant.revocations(),
+    )
     if verdict.verdict is not VerdictWord.VALID:
         raise SelfCheckError(
             f"first certificate, {work.format}: {verdict.verdict}: {'; '.join(verdict.reasons)}"

@@ -29,6 +29,7 @@ log = structlog.get_logger()
 
 LEAST = 5  #: documents of one template in a chunk, for which compiling pays
 MOST_TEMPLATES = 32
+MOST_PRESSES = 8  #: of one template: what it brings for the long term differs from day to day
 
 Template = tuple[Format, int, int]  #: format, seal and design; the last two by identity
 
@@ -112,7 +113,8 @@ class PressRoom:
             standing.is_idle = True
             return None
         log.info("press compiled", format=work.format, press=press.ident)
-        standing.presses = [press, *(each for each in standing.presses if not each.fits(laid))]
+        others = [each for each in standing.presses if not each.fits(laid)]
+        standing.presses = [press, *others[: MOST_PRESSES - 1]]
         return press
 
     def _check(self, work: Work) -> None:

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from factory.errors import FactoryError
-from factory.model import Order
+from factory.model import Format, Order
 from factory.pressing import Laid
 from factory.profile import TimeStampRules
+from factory.seals.longterm import Material
+from factory.seals.signer import SealIdentity
 from factory.seals.tsp import imprint_of
 from jobs.work import Tally, Work
 
@@ -27,16 +29,27 @@ log = structlog.get_logger()
 
 
 def with_room(plant: Plant, order: Order, laid: Laid) -> Laid:
-    """The same, with room for a time stamp where its seal is to have one.
+    """The same, with room for a time stamp where its seal is to have one, and material for B-LT.
 
     TimestampUnavailableError: how much room, only the authority can tell, which is away.
+    LongTermUnavailableError: the material is not to be had, or not all of it is in force.
     SettingsError: the keyring has no such authority.
     """
     rules = laid.profile.time_stamp
     if order.identity is None or rules is None or not plant.settings.time_stamps:
         return laid
     room = plant.time_authority(rules.authority).room
-    return replace(laid, stamped=True, token_room=room)
+    material = _material(plant, order.identity, rules) if Format.PDF in order.formats else None
+    return replace(laid, stamped=True, token_room=room, material=material)
+
+
+def _material(plant: Plant, identity: str, rules: TimeStampRules) -> Material | None:
+    """What its PDF brings; None: its level asks for none."""
+    if rules.level == "B-T":
+        return None
+    seal = plant.keyring.seal(identity, Format.PDF)
+    assert isinstance(seal, SealIdentity)  # noqa: S101 - those for PDF are
+    return plant.long_term.material(seal, rules.authority)
 
 
 def waiting(tally: Tally) -> list[Work]:

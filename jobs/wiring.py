@@ -45,6 +45,7 @@ from storage.tsa import TimeAuthority
 
 if TYPE_CHECKING:
     from jobs.canary import Canary
+    from jobs.longterm import LongTerm
     from jobs.pacing import Pacing
     from jobs.presses import PressRoom
     from jobs.typefaces import Typefaces
@@ -148,6 +149,13 @@ class Plant:
                 service, own_url=s.tsa_url, patience=patience
             )
         return self._stampers[name]
+
+    @cached_property
+    def long_term(self) -> LongTerm:
+        """What this process knows of its seals' revocation, and what B-LT files bring."""
+        from jobs.longterm import LongTerm  # noqa: PLC0415
+
+        return LongTerm(self)
 
     @cached_property
     def fetched(self) -> Fetched:

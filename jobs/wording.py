@@ -111,12 +111,14 @@ HELD: Mapping[str, str] = MappingProxyType(
         "self_check": "自检未通过",
         "second_reading": "复读结果不一致",
         "seal_refused": "印章不可用",
+        "seal_revoked": "印章证书已吊销",
         "seal_unknown": "印章版本未知",
         "seal_changed": "批次进行中印章已更换",
         "sealed_data": "加密数据无法打开",
         "store_unavailable": "存储无响应",
         "key_busy": "签章设备无响应",
         "timestamp_unavailable": "时间戳服务无响应",
+        "longterm_unavailable": "缺证书吊销列表",
         "poison": "多次使制证进程中断",
     }
 )

@@ -255,6 +255,12 @@ class Keyring:
         entries = [(each, replace(ended, serial=each.serial_number)) for each in found]
         return [testca_keys.revoke(self._folder, *entry, now=now) for entry in entries]
 
+    def renew_test_lists(self, *, now: datetime) -> list[Path]:
+        """Let the test CAs say anew whom they have revoked.  SettingsError: a seal is real."""
+        if not _all_test(self._folder):
+            raise SettingsError("the keyring holds seals that are no test: their CA lists them")
+        return testca_keys.renew(self._folder, now=now)
+
     def party_roots(self, trust: str) -> tuple[x509.Certificate, ...]:
         """The certificates that the chain of a party's certificate must end in.
 
@@ -421,6 +427,7 @@ def add_test_authority(folder: Path, now: datetime) -> None:
         return
     with keyfiles.building(folder, ".tsa-") as building:
         tsa.create_test(building, now)
+        _move_test_keys(building, folder)
         (building / "tsa").rename(folder / "tsa")
 
 
@@ -487,6 +494,10 @@ def _move_trust(building: Path, folder: Path) -> None:
         keyfiles.make_folder(folder / kind)
         for file in (building / kind).glob("*.pem"):
             file.rename(folder / kind / f"{file.stem}-{secrets.token_hex(4)}.pem")
+    _move_test_keys(building, folder)
+
+
+def _move_test_keys(building: Path, folder: Path) -> None:
     keyfiles.make_folder(folder / testca_keys.HOME)
     for kept in (building / testca_keys.HOME).glob("*/"):
         kept.rename(folder / testca_keys.HOME / kept.name)
@@ -501,6 +512,7 @@ def _issue(
 ) -> None:
     ca = testca.make_ca(now)
     keyfiles.write(folder / "roots" / TEST_ROOT, ca.root.certificate.public_bytes(PEM))
+    testca_keys.keep(folder, ca.root)
     testca_keys.keep(folder, ca.issuing)
     for name, authority in identities.items():
         issued = testca.issue_seal(ca, authority, algorithm=algorithm)

@@ -194,6 +194,7 @@ def issue_tests(
     ca = testca_sm2.make_ca(now)
     keyfiles.write(folder / "roots" / TEST_ROOT, ca.root.certificate.public_bytes(PEM))
     keyfiles.write(folder / "issuers" / TEST_ISSUERS, ca.issuing.certificate.public_bytes(PEM))
+    testca_keys.keep(folder, ca.root)
     testca_keys.keep(folder, ca.issuing)
     for name, authority in identities.items():
         secret = secrets.token_urlsafe(32).encode()

@@ -16,7 +16,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import urlsplit
 
 import urllib3
@@ -28,7 +27,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from factory.errors import RevocationRefusedError
-from factory.seals.revocation import Answer, RevocationList, Statement
+from factory.seals.revocation import Answer, RevocationList, Statement, Told
 from storage import keyfiles
 
 CONNECT_SECONDS, READ_SECONDS = 2.0, 3.0
@@ -42,16 +41,7 @@ OK = 200
 SCHEMES = frozenset({"http", "https"})
 
 
-class Said(Protocol):
-    """A list or an answer."""
-
-    until: datetime | None
-
-    def is_of(self, issuer: x509.Certificate) -> bool:
-        """Whether that CA stands for it."""
-
-    def about(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Statement | None:
-        """What it says of a certificate."""
+Said = RevocationList | Answer
 
 
 class Fetched:
@@ -80,11 +70,15 @@ class Fetched:
 
     def about(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Iterable[Statement]:
         """The first list or answer that counts, of a certificate whose chain is trusted."""
+        return tuple(statement for _, statement in self.told(certificate, issuer))
+
+    def told(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Iterable[Told]:
+        """The same, with the list or answer that says it."""
         for said in self._asked(certificate, issuer):
             with suppress(ValueError, TypeError, UnsupportedAlgorithm):
                 found = said.about(certificate, issuer)
                 if found is not None:
-                    return (found,)
+                    return ((said, found),)
         return ()
 
     def _asked(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Iterator[Said]:

@@ -1,6 +1,6 @@
-"""The keys of a test keyring's own CA, kept so that it can revoke what it issued.
+"""The keys of a test keyring's own CAs, kept so that they can revoke what they issued.
 
-testca/<mark>/issuing.pem  a CA that issued test seals; mark: of its fingerprint
+testca/<mark>/issuing.pem  a CA that issued test seals, or a test root; mark: of its fingerprint
              key.p8       its key, encrypted PKCS#8, opened with
              passphrase
 revocation/test-<mark>.crl what it has revoked
@@ -11,7 +11,7 @@ A real keyring has no such folder: there a CA revokes, and its list is put into 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -61,18 +61,39 @@ def revoke(folder: Path, certificate: x509.Certificate, ended: Ended, *, now: da
     SettingsError: the keyring does not hold the key of the CA that issued it.
     """
     kept = _issuer_of(folder, certificate)
-    path = folder / LISTS / f"test-{kept.mark}.crl"
-    before = [each for each in _entries(path) if each.serial != ended.serial]
-    parsed = x509.load_der_x509_crl(kept.listed([*before, ended], now))
+    before = [each for each in _entries(_path(folder, kept)) if each.serial != ended.serial]
+    return _write(folder, kept, [*before, ended], now)
+
+
+def renew(folder: Path, *, now: datetime) -> list[Path]:
+    """Lists of all CAs that are kept, in force from now on; what stood on them still does."""
+    paths = []
+    for home in sorted((folder / HOME).glob("*/")):
+        kept = _kept(home, keyfiles.certificates(home / ISSUING)[0])
+        paths.append(_write(folder, kept, _entries(_path(folder, kept)), now))
+    return paths
+
+
+def _path(folder: Path, kept: _Kept) -> Path:
+    return folder / LISTS / f"test-{kept.mark}.crl"
+
+
+def _write(folder: Path, kept: _Kept, entries: Iterable[Ended], now: datetime) -> Path:
+    path = _path(folder, kept)
+    parsed = x509.load_der_x509_crl(kept.listed(list(entries), now))
     _replace(path, parsed.public_bytes(Encoding.PEM))
     return path
+
+
+def _kept(home: Path, issuing: x509.Certificate) -> _Kept:
+    return _Kept(mark=home.name, issuing=_opened(home, issuing))
 
 
 def _issuer_of(folder: Path, certificate: x509.Certificate) -> _Kept:
     for home in sorted((folder / HOME).glob("*/")):
         issuing = keyfiles.certificates(home / ISSUING)[0]
         if keys.is_issued_by(certificate, issuing):
-            return _Kept(mark=home.name, issuing=_opened(home, issuing))
+            return _kept(home, issuing)
     raise SettingsError(
         "the keyring does not hold the key of the test CA that issued this certificate: it was"
         " made before test CAs were kept; make a new one to try a revocation"

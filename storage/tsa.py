@@ -39,7 +39,7 @@ from factory.seals import chain, tsp
 from factory.seals.der import oid
 from factory.seals.tsp import Request, Token
 from factory.seals.tsp_answer import Stamper
-from storage import keyfiles, testca
+from storage import keyfiles, testca, testca_keys
 from storage.tsa_wire import MOST_BYTES, Address, Wire
 
 TEST = "default"  #: how profiles call the one authority that there is; a test keyring has it too
@@ -375,6 +375,7 @@ def create_test(folder: Path, now: datetime) -> None:
     """
     ca = testca.make_ca(now, name="Time Stamping")
     issued, secret = testca.issue_stamper(ca), secrets.token_urlsafe(32).encode()
+    testca_keys.keep(folder, ca.root)
     home = folder / "tsa" / TEST
     about = f'# url: FACTORY_TSA_URL\npolicy = "{TEST_POLICY}"\ntest = true\n'
     keyfiles.write(home / "tsa.toml", about.encode())

@@ -11,8 +11,10 @@ them; what is revoked later, only a later list tells.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from cryptography import x509
@@ -20,18 +22,78 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 
+from factory.errors import LongTermUnavailableError
+from factory.seals.chain import Chain
+from factory.seals.revocation import RevocationList, Source, Told
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
     """What whoever verifies long after needs and may not be able to fetch any more.
 
-    certificates: issuers of the signer and of the authority, and the authority's own; DER.
+    certificates: both chains, and whoever signed answers for their CAs; DER.
     crls, ocsps:  revocation lists, and OCSP responses, of all of them; DER.
     """
 
     certificates: tuple[bytes, ...] = field(repr=False)
     crls: tuple[bytes, ...] = field(default=(), repr=False)
     ocsps: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """Material, and until when all of it is fresh: the earliest nextUpdate, aware."""
+
+    material: Material
+    until: datetime
+
+
+def gathered(chains: Iterable[Chain], source: Source, now: datetime) -> Gathered:
+    """What files need that are signed and stamped under these chains.
+
+    Of each certificate the newest list and the newest answer in force, as far as there are both:
+    some programs take only the one, some only the other.
+    chains: from a signer to a root each, the roots too.
+    LongTermUnavailableError: of a certificate nothing in force is known, and of whose.
+    """
+    certificates: dict[bytes, None] = {}
+    lists: dict[bytes, None] = {}
+    answers: dict[bytes, None] = {}
+    ends = []
+    for chain in chains:
+        certificates.update(dict.fromkeys(map(_der, chain)))
+        for certificate, issuer in pairwise(chain):
+            for piece, said in _in_force(certificate, issuer, source, now):
+                ends.append(min(said.until or now, certificate.not_valid_after_utc))
+                if isinstance(piece, RevocationList):
+                    lists[piece.encoded] = None
+                else:
+                    answers[piece.encoded] = None
+                    certificates.update(dict.fromkeys(map(_der, piece.certificates)))
+    found = Material(certificates=tuple(certificates), crls=tuple(lists), ocsps=tuple(answers))
+    return Gathered(material=found, until=min(ends))
+
+
+def _in_force(
+    certificate: x509.Certificate, issuer: x509.Certificate, source: Source, now: datetime
+) -> Sequence[Told]:
+    """The newest of each kind that are issued and whose nextUpdate is yet to come; one at least."""
+    newest: dict[type, Told] = {}
+    for piece, said in sorted(source.told(certificate, issuer), key=lambda each: each[1].as_of):
+        if said.until is not None and said.as_of <= now < said.until:
+            newest[type(piece)] = piece, said
+    if not newest:
+        raise LongTermUnavailableError(
+            "of a certificate that"
+            f" {issuer.subject.rfc4514_string()} issued no revocation list (CRL) or answer (OCSP)"
+            " is here that is still in force: put the CA's into revocation/ of the keyring, or set"
+            " FACTORY_REVOCATION=fetch (a test keyring: `certfactory keys test-lists`)"
+        )
+    return tuple(newest.values())
+
+
+def _der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)
 
 
 def material(
@@ -43,7 +105,7 @@ def material(
     certificates: of both chains, the roots too; that of the signer may be left out.
     """
     issuers = {name for each in certificates for name in (each.subject, each.issuer)}
-    encoded = dict.fromkeys(each.public_bytes(Encoding.DER) for each in certificates)
+    encoded = dict.fromkeys(map(_der, certificates))
     lists = (each.public_bytes(Encoding.DER) for each in crls if each.issuer in issuers)
     return Material(certificates=tuple(encoded), crls=tuple(dict.fromkeys(lists)))
 

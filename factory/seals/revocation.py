@@ -70,12 +70,20 @@ class Source(Protocol):
     def about(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Iterable[Statement]:
         """All that counts of what is said of a certificate of that issuer."""
 
+    def told(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Iterable[Told]:
+        """The same, each with the list or answer that says it."""
+
     def __bool__(self) -> bool:
         """Whether there can be any."""
 
 
 class RevocationList:
     """A list (CRL), read and, until it is asked by an issuer, not judged."""
+
+    @property
+    def encoded(self) -> bytes:
+        """DER."""
+        return self._parsed.public_bytes(Encoding.DER)
 
     def __init__(self, data: bytes) -> None:
         """data: DER.  RevocationRefusedError: it is none, or of a kind that is not used here."""
@@ -144,6 +152,11 @@ class RevocationList:
 class Answer:
     """An answer (OCSP response), read and, until it is asked by an issuer, not judged."""
 
+    @property
+    def encoded(self) -> bytes:
+        """DER."""
+        return self._parsed.public_bytes(Encoding.DER)
+
     def __init__(self, data: bytes) -> None:
         """data: DER.  RevocationRefusedError: it is none, or no certificate is told of."""
         with _foreign("OCSP answer"):
@@ -154,6 +167,11 @@ class Answer:
             self._parsed, self._single = parsed, tuple(parsed.responses)
             ends = [each.next_update_utc for each in self._single]
             self.until = min((end for end in ends if end is not None), default=None)
+
+    @property
+    def certificates(self) -> tuple[x509.Certificate, ...]:
+        """Of whoever may have signed it for the CA."""
+        return tuple(self._parsed.certificates)
 
     def is_of(self, issuer: x509.Certificate) -> bool:
         """Whether that CA signed it, or somebody whom it named for that (RFC 6960, 4.2.2.2)."""
@@ -184,6 +202,10 @@ class Answer:
         return None
 
 
+#: a list or an answer, and what it says of a certificate
+Told = tuple[RevocationList | Answer, Statement]
+
+
 @dataclass(frozen=True, slots=True)
 class Revocations:
     """Lists and answers that were given, in any order; see Source."""
@@ -197,11 +219,15 @@ class Revocations:
 
     def about(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Iterable[Statement]:
         """All that counts of what is said of a certificate of that issuer."""
+        return (statement for _, statement in self.told(certificate, issuer))
+
+    def told(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Iterable[Told]:
+        """The same, each with the list or answer that says it."""
         for each in self.given:
             with _nothing_else():
                 said = each.about(certificate, issuer)
                 if said is not None:
-                    yield said
+                    yield each, said
 
     def __bool__(self) -> bool:
         return bool(self.given)
@@ -217,6 +243,11 @@ class Together:
         """All that any of them says."""
         for source in self.sources:
             yield from source.about(certificate, issuer)
+
+    def told(self, certificate: x509.Certificate, issuer: x509.Certificate) -> Iterable[Told]:
+        """The same, each with the list or answer that says it."""
+        for source in self.sources:
+            yield from source.told(certificate, issuer)
 
     def __bool__(self) -> bool:
         return any(self.sources)

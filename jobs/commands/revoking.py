@@ -1,4 +1,4 @@
-"""`keys test-revoke`: the test CA revokes a test identity, to try what follows."""
+"""`keys test-revoke`, `keys test-lists`: the test CAs revoke, and say whom they have revoked."""
 
 from __future__ import annotations
 
@@ -26,4 +26,14 @@ def test_revoke(name: str, at: datetime, reason: str, invalid_since: datetime | 
     ended = Ended(serial=0, at=at, reason=reason, invalid_since=invalid_since)
     keyring = machine.plant().keyring
     for path in keyring.revoke_test_identity(name, ended, now=datetime.now(UTC)):
+        click.echo(f"wrote {path}")
+
+
+@click.command("test-lists")
+def test_lists() -> None:
+    """Let the test CAs issue their lists anew, in force for a week; for test keyrings alone.
+
+    Certificates of level B-LT need lists that are in force.
+    """
+    for path in machine.plant().keyring.renew_test_lists(now=datetime.now(UTC)):
         click.echo(f"wrote {path}")

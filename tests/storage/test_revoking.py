@@ -101,7 +101,7 @@ def test_a_test_keyring_from_before_says_what_to_do(folder: Path) -> None:
 def test_the_keys_of_the_test_ca_are_encrypted_and_the_owners_alone(folder: Path) -> None:
     keys = list((folder / "testca").glob("*/key.p8"))
 
-    assert len(keys) == 2
+    assert len(keys) == 5  # two CAs and their roots, and the root of the time-stamping authority
     assert all(b"ENCRYPTED" in each.read_bytes() for each in keys)
     assert {stat.S_IMODE(each.stat().st_mode) for each in keys} == {0o600}
 
