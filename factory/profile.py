@@ -385,12 +385,13 @@ class TimeStampRules(_Part):
     """Who says when a certificate was sealed (时间戳), in its file (RFC 3161).
 
     authority: of the keyring, as its folder is called.
-    when_down: ``wait``: nothing is released without its stamp.
+    when_down: ``wait``: nothing is released without its stamp; ``later``: it is released without
+               and stamped once the authority answers (`certfactory upkeep`).
     level:     of a PDF (ETSI EN 319 142-1, 6.3); an OFD has no place for more than B-T.
     """
 
     authority: str = Field(pattern=IDENTITY)
-    when_down: Literal["wait"] = "wait"
+    when_down: Literal["wait", "later"] = "wait"
     level: Literal["B-T", "B-LT"] = "B-T"
 
 

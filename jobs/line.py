@@ -209,6 +209,7 @@ def _make_anew(plant: Plant, claim: Claim, tally: Tally, spoiled: Sequence[Work]
     for work in spoiled:
         work.press, work.awaiting, work.data, work.sha256 = None, None, b"", ""
         work.signature = work.token = b""
+        work.awaits = work.proved_until = None
     plant.metrics.handed_over(spoiled, STOPPED)
     _draw(plant, tally, spoiled)
     _sign(claim, tally)
@@ -423,6 +424,8 @@ def _made_file(work: Work) -> MadeFile:
         size_bytes=len(work.data),
         content_type=work.making.content_type,
         signing_cert_sha256=_fingerprint(work.identity) if work.identity else None,
+        awaits=work.awaits,
+        proved_until=work.proved_until,
     )
 
 

@@ -24,6 +24,7 @@ from factory.seals.signer import (
     SesIdentity,
     Signer,
 )
+from factory.seals.tsp import Token
 from jobs import metrics
 from storage.blobs import Blob, BlobInfo, Blobs, BlobStore
 from storage.keyring import Keyring
@@ -201,11 +202,11 @@ def _measured(signer: Signer, fmt: Format) -> Signer:
 class MeasuredTimeAuthority(TimeAuthority):
     """A time-stamping authority whose calls are timed and whose stamps are counted."""
 
-    def stamps(self, imprints: Sequence[bytes]) -> list[bytes]:
+    def tokens(self, imprints: Sequence[bytes]) -> list[Token]:
         """A token an imprint, in order; a failed call counts for all of it."""
         begun, outcome = time.perf_counter(), metrics.OK
         try:
-            return super().stamps(imprints)
+            return super().tokens(imprints)
         except Exception as error:
             outcome = metrics.outcome_of(error)
             raise

@@ -2,7 +2,8 @@
 
 Which documents are stamped, their profile says, and whether any are, the settings.  Room for the
 token is kept when a document is drawn; the token comes when its signature is there.  While the
-authority is away the orders wait: nothing of them is stored.
+authority is away the orders wait, and nothing of them is stored; or, where the profile says so,
+they go on without and are stamped later (`jobs.upkeep`).
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
+from cryptography import x509
 
-from factory.errors import FactoryError
-from factory.model import Format, Order
-from factory.pressing import Laid
+from factory.errors import FactoryError, TimestampUnavailableError
+from factory.model import Format, Order, OrderId
+from factory.pressing import TOKEN_ROOM, Laid
 from factory.profile import TimeStampRules
 from factory.seals.longterm import Material
 from factory.seals.signer import SealIdentity
 from factory.seals.tsp import imprint_of
 from jobs.work import Tally, Work
+from storage.ledger import proofs
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -38,9 +41,19 @@ def with_room(plant: Plant, order: Order, laid: Laid) -> Laid:
     rules = laid.profile.time_stamp
     if order.identity is None or rules is None or not plant.settings.time_stamps:
         return laid
-    room = plant.time_authority(rules.authority).room
+    room = _room(plant, rules)
     material = _material(plant, order.identity, rules) if Format.PDF in order.formats else None
     return replace(laid, stamped=True, token_room=room, material=material)
+
+
+def _room(plant: Plant, rules: TimeStampRules) -> int:
+    """Where nobody knows, what suffices for any."""
+    try:
+        return plant.time_authority(rules.authority).room
+    except TimestampUnavailableError:
+        if rules.when_down == "wait":
+            raise
+        return TOKEN_ROOM
 
 
 def _material(plant: Plant, identity: str, rules: TimeStampRules) -> Material | None:
@@ -58,17 +71,37 @@ def waiting(tally: Tally) -> list[Work]:
 
 
 def stamp(plant: Plant, tally: Tally) -> None:
-    """A token for each file that waits for one; where there is none, its order leaves the line."""
+    """A token for each file that waits for one.
+
+    Where there is none its order leaves the line, or goes on without: as the profile has it.
+    """
     for authority, works in _by_authority(waiting(tally)).items():
         imprints = [imprint_of(work.signature) for work in works]
         try:
-            tokens = plant.time_authority(authority).stamps(imprints)
+            tokens = plant.time_authority(authority).tokens(imprints)
         except FactoryError as error:
             log.warning("not stamped", files=len(works), reason=error.reason, detail=str(error))
-            tally.stop([work.order.id for work in works], error)
+            tally.stop(_left_behind(works, error), error)
         else:
             for work, token in zip(works, tokens, strict=True):
-                work.token = token
+                work.token = token.encoded
+                work.proved_until = last_day(token.signing_cert)
+
+
+def last_day(stamper: x509.Certificate) -> str:
+    """The day (UTC) on which the certificate of an authority ends."""
+    return stamper.not_valid_after_utc.date().isoformat()
+
+
+def _left_behind(works: Iterable[Work], error: FactoryError) -> list[OrderId]:
+    """Orders that wait; the others are noted as released without."""
+    waits = []
+    for work in works:
+        if isinstance(error, TimestampUnavailableError) and _rules(work).when_down == "later":
+            work.awaits = proofs.STAMP
+        else:
+            waits.append(work.order.id)
+    return waits
 
 
 def _is_stamped(work: Work) -> bool:

@@ -19,6 +19,7 @@ class Work:
     identity: None: nobody of ours seals it.
     press:    the template that makes it; None: the reference writer does.
     signature: raw, over what awaits it, until the file is closed; token: a time stamp over it.
+    awaits, proved_until: see `storage.ledger.record.MadeFile`.
     sha256:   of the data, hex, as far as somebody has asked for it.
     """
 
@@ -32,6 +33,8 @@ class Work:
     token: bytes = field(default=b"", repr=False)
     data: bytes = field(default=b"", repr=False)
     sha256: str = ""
+    awaits: str | None = None
+    proved_until: str | None = None
 
     @property
     def key(self) -> str:

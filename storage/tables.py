@@ -500,7 +500,21 @@ file = Table(
     Column("content_type", String(64), nullable=False),
     Column("signing_cert_sha256", String(64)),
     _time("made_at"),
+    Column("awaits", String(8)),
+    Column("proved_until", String(10)),
     UniqueConstraint("order_id", "format", "step"),
+    Index(
+        "ix_file_awaits",
+        "id",
+        postgresql_where=text("awaits IS NOT NULL"),
+        sqlite_where=text("awaits IS NOT NULL"),
+    ),
+    Index(
+        "ix_file_proved_until",
+        "proved_until",
+        postgresql_where=text("proved_until IS NOT NULL"),
+        sqlite_where=text("proved_until IS NOT NULL"),
+    ),
     comment="Files (文件): one format of an edition, or one signing step; bytes in the store",
 )
 

@@ -168,7 +168,11 @@ class TimeAuthority:
         TimestampUnavailableError: one is not to be had; nothing of the others is used.
         SettingsError: it does not let us in, or will never answer such requests.
         """
-        return [token.encoded for token in self._tokens(imprints)]
+        return [token.encoded for token in self.tokens(imprints)]
+
+    def tokens(self, imprints: Sequence[bytes]) -> list[Token]:
+        """The same, read: who signed each, and when."""
+        return self._tokens(imprints)
 
     @cached_property
     def sample(self) -> Token:

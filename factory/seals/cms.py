@@ -86,7 +86,7 @@ class Stencil:
     """A container as it stands in documents: in hex digits, cut at what differs.
 
     digits:  of the hole between ``<`` and ``>``.
-    stamped: each holds a time-stamp token.
+    stamped: a time-stamp token may stand in each.
     """
 
     def __init__(self, container: Container, digits: int, *, stamped: bool = False) -> None:
@@ -125,7 +125,7 @@ class Stencil:
     def read(self, digits: bytes) -> tuple[bytes, bytes, bytes]:
         """The document's digest, the signature and the token that stand in a hole.
 
-        The token is empty where documents are not stamped.
+        The token is empty where there is none.
         SelfCheckError: anything else in it is not what it would be filled with.
         """
         try:
@@ -157,7 +157,7 @@ class Stencil:
         Around a token every length has three bytes, so that the signature's own stands where it
         does in each of them.
         """
-        if not self._stamped:
+        if not self._stamped or whole < self._whole(SHORTEST, LEAST_TOKEN):
             return self._size(whole), 0
         size, usual = self._longest, LEAST_TOKEN
         if isinstance(self._container.signing_cert.public_key(), ec.EllipticCurvePublicKey):
@@ -234,6 +234,36 @@ def _container_template(
     return before, between, after
 
 
+def with_token(container: bytes, token: bytes) -> bytes:
+    """A container (DER, whatever follows it is left out) with a time-stamp token beside its one
+    signature, which has none yet; nothing else of it differs.
+
+    SealRefusedError: it is none of ours, or has unsigned attributes already.
+    """
+    try:
+        container = _without_padding(container)
+        signer = der.read(container)
+        for _ in range(4):
+            signer = signer.parts()[-1]
+        if signer.parts()[-1].tag == UNSIGNED_ATTRIBUTES:
+            raise SealRefusedError("the signature has a time stamp already")
+        return _lengthened(container, _unsigned(token))
+    except (der.DerError, IndexError) as error:
+        raise SealRefusedError("the signature container cannot be read") from error
+
+
+def _without_padding(container: bytes) -> bytes:
+    """All that we make are of 256 to 65 535 bytes, and so is whatever is read here."""
+    if container[1:2] != b"\x82":
+        raise der.DerError("a container of that size")
+    return container[: LONG_HEADER + int.from_bytes(container[2:LONG_HEADER])]
+
+
+def _unsigned(token: bytes) -> bytes:
+    attribute = der.sequence(der.oid(SIGNATURE_TIME_STAMP), der.element(der.SET, token))
+    return der.element(UNSIGNED_ATTRIBUTES, attribute)
+
+
 def _with_token(
     container: Container, signature_size: int, token_size: int
 ) -> tuple[bytes, bytes, bytes]:
@@ -241,8 +271,7 @@ def _with_token(
     before, between, after = _container_template(container, signature_size)
     plain = b"".join((before, _MARKER, between, bytes(signature_size), after))
     token = (b"time stamp token" * (token_size // 16 + 1))[:token_size]
-    attribute = der.sequence(der.oid(SIGNATURE_TIME_STAMP), der.element(der.SET, token))
-    longer = _lengthened(plain, der.element(UNSIGNED_ATTRIBUTES, attribute))
+    longer = _lengthened(plain, _unsigned(token))
     head, tail = longer.split(_MARKER)
     return head, tail[: len(between)], tail[len(between) + signature_size : -token_size]
 

@@ -23,7 +23,13 @@ def recorded(tx: Tx, *, since: datetime, formats: Collection[Format]) -> list[Re
 
     Each event begins with nothing made, when it was confirmed.
     """
-    lately = select(t.file.c.id).order_by(t.file.c.id.desc()).limit(NEWEST_FILES).scalar_subquery()
+    lately = (
+        select(t.file.c.id)
+        .where(t.file.c.step == 0)
+        .order_by(t.file.c.id.desc())
+        .limit(NEWEST_FILES)
+        .scalar_subquery()
+    )
     order = t.production_order.c
     rows = tx.run(
         select(order.batch_id, t.batch.c.confirmed_at, t.file.c.made_at, t.file.c.format,

@@ -40,12 +40,17 @@ REPLACED = "a newer edition was made"
 #: columns of a file that are fields of `MadeFile` too
 OF_FILE = (
     "format", "object_key", "sha256", "size_bytes", "content_type", "signing_cert_sha256",
+    "awaits", "proved_until",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeFile:
-    """A finished file, checked and in the store."""
+    """A finished file, checked and in the store.
+
+    awaits:       ``stamp``: it was released without the one that its profile asks for.
+    proved_until: the day (UTC) on which the certificate of its time stamp's authority ends.
+    """
 
     order: OrderId
     format: Format
@@ -54,6 +59,8 @@ class MadeFile:
     size_bytes: int
     content_type: str
     signing_cert_sha256: str | None  #: None: nobody of ours has sealed it
+    awaits: str | None = None
+    proved_until: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,8 @@ from storage.ledger.base import Tx
 class StoredFile:
     """A file of an edition or a document, as recorded.
 
-    step: how many parties have signed it; 0 as it was drawn.
+    step: of a form, how many parties have signed it; of what is sealed, how many proofs of time
+          were added later; 0 as it was made.
     """
 
     format: str
@@ -319,11 +320,13 @@ def edition_rows() -> Select[Any]:
 
 
 def _files(tx: Tx, edition_ids: Sequence[int]) -> dict[int, list[StoredFile]]:
-    rows = tx.run(select(t.file).where(t.file.c.edition_id.in_(edition_ids)))
-    found: dict[int, list[StoredFile]] = {}
+    """Of each format the newest step."""
+    c = t.file.c
+    rows = tx.run(select(t.file).where(c.edition_id.in_(edition_ids)).order_by(c.step, c.id))
+    found: dict[int, dict[str, StoredFile]] = {}
     for row in rows:
-        found.setdefault(row.edition_id, []).append(stored_file(row))
-    return found
+        found.setdefault(row.edition_id, {})[row.format] = stored_file(row)
+    return {edition: list(files.values()) for edition, files in found.items()}
 
 
 def stored_file(row: Row[Any]) -> StoredFile:
