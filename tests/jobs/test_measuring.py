@@ -382,7 +382,8 @@ def test_what_is_held_at_intake_counts_and_leaves_a_line_with_its_reason(
     plant: Plant, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = LogCapture()
-    monkeypatch.setattr(intake, "log", structlog.wrap_logger(None, processors=[lines]))
+    every = structlog.wrap_logger(None, [lines], wrapper_class=structlog.stdlib.BoundLogger)
+    monkeypatch.setattr(intake, "log", every)
     event = specimen.approved(1)
     event["data"]["photo"] = {"content": b64encode(b"no picture").decode()}
 
