@@ -90,7 +90,7 @@ class RevocationList:
         with _foreign("revocation list"):
             self._parsed = x509.load_der_x509_crl(data)
             self._refuse_unusable()
-            self.until = self._parsed.next_update_utc
+            self.issuer, self.until = self._parsed.issuer, self._parsed.next_update_utc
 
     def _refuse_unusable(self) -> None:
         extensions = self._parsed.extensions
