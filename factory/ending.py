@@ -24,6 +24,8 @@ class Thing(StrEnum):
     ISSUER = "issuer"  #: 上级证书: a CA between a root and who signs
     TRUST_ROOT = "trust_root"  #: 根证书
     PARTY_ROOT = "party_root"  #: of the CAs that persons and enterprises sign under
+    TIME_STAMPING = "time_stamping"  #: 时间戳服务: its own certificate, where that is at hand
+    REVOCATION_LIST = "revocation_list"  #: 吊销列表: by when its CA issues the next one
     ACCESS_KEY = "access_key"  #: 访问密钥
     OPERATOR = "operator"  #: 操作员令牌
 

@@ -14,7 +14,7 @@ from factory.model import Format
 from factory.register import local_day
 from factory.seals.signer import AccountableSigner
 from factory.versions import Versions
-from jobs import attendance, notices, opening
+from jobs import attendance, notices, opening, trusting
 from jobs import broker as brokers
 from storage.key_sources import OFD, PDF
 
@@ -37,7 +37,7 @@ class Finding:
 
 
 def examine(plant: Plant) -> list[Finding]:
-    """Look at profiles, fonts, keys, signer, second reader, parties, servers and workers."""
+    """Look at profiles, fonts, keys, signer, time stamps, revocation, servers and workers."""
     return [_look(name, look, plant) for name, look in LOOKS]
 
 
@@ -72,7 +72,7 @@ def _fonts(plant: Plant) -> str:
 
 def _keys(plant: Plant) -> str:
     opening.check_keyring(plant.settings)
-    wanted = _identities(plant)
+    wanted = trusting.identities(plant)
     there = {each.name: each for each in plant.keyring.identities() if each.format == PDF}
     if missing := wanted - there.keys():
         raise SettingsError(f"the keyring has no signing identity {', '.join(sorted(missing))}")
@@ -88,7 +88,7 @@ def _keys(plant: Plant) -> str:
 def _ofd_seals(plant: Plant) -> str:
     """The seals of the registers whose certificates are OFD."""
     opening.check_keyring(plant.settings)
-    wanted = _identities(plant, fmt=OFD)
+    wanted = trusting.identities(plant, fmt=OFD)
     for name in wanted:
         _prove_ofd_seal(plant, name)
     there = {each.name: each for each in plant.keyring.identities() if each.format == OFD}
@@ -120,31 +120,20 @@ def _second_reading(plant: Plant) -> str:
     sample = plant.settings.second_reading_sample
     if not sample:
         return "OFD is not read again: FACTORY_SECOND_READING_SAMPLE is 0"
-    if not _identities(plant, fmt=OFD):
+    if not trusting.identities(plant, fmt=OFD):
         return "no register's certificates are OFD"
     plant.canary.ask()
     return f"easyofd reads the first OFD of each template, and one in {sample} single ones"
 
 
-def _identities(plant: Plant, fmt: str = "") -> set[str]:
-    """Who signs today and from now on.
-
-    fmt: only for certificates of this format.
-    """
-    today = local_day(datetime.now(UTC))
-    return {
-        identity
-        for rules in plant.profiles.values()
-        for profile in rules.since(today)
-        if not fmt or fmt in profile.certificate.formats
-        for identity in profile.seal.all
-    }
-
-
 def signer(plant: Plant) -> str:
     """Whether the process that holds the keys answers, in words."""
-    found = _look("signer", _signer, plant)
-    return found.detail
+    return _look("signer", _signer, plant).detail
+
+
+def time_stamps(plant: Plant) -> str:
+    """Whether the authorities that registers name stamp, in words."""
+    return _look("time stamps", trusting.time_stamps, plant).detail
 
 
 def _signer(plant: Plant) -> str:
@@ -154,8 +143,8 @@ def _signer(plant: Plant) -> str:
         return "none: each process opens its keys itself"
     stopped = process.status()["stopped"]
     opening.check_keyring(plant.settings)
-    wanted = [(name, PDF) for name in _identities(plant)]
-    wanted += [(name, OFD) for name in _identities(plant, fmt=OFD)]
+    wanted = [(name, PDF) for name in trusting.identities(plant)]
+    wanted += [(name, OFD) for name in trusting.identities(plant, fmt=OFD)]
     held = [each for each in wanted if _is_held(plant, process, *each)]
     if stopped:
         said = ", ".join(f"{each['identity'] or 'all'} ({each['reason']})" for each in stopped)
@@ -261,6 +250,8 @@ LOOKS: Sequence[tuple[str, Callable[[Plant], str]]] = (
     ("keys", _keys),
     ("OFD seals", _ofd_seals),
     ("signer", _signer),
+    ("time stamps", trusting.time_stamps),
+    ("revocation", trusting.revocations),
     ("second reading", _second_reading),
     ("parties", _parties),
     *NEIGHBOURS,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYetError
 from dataclasses import dataclass
@@ -24,13 +24,14 @@ import structlog
 from prometheus_client import CollectorRegistry, multiprocess
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from factory.errors import FactoryError
+from factory.errors import FactoryError, SettingsError
 from factory.model import BatchState, ItemState, Queue
 from jobs import broker as brokers
 from jobs import crew, door
 from jobs.broker import broker_edge
 from jobs.bulk.scopes import SCOPES
 from jobs.signer.journal import SIGNED
+from storage import endings
 from storage.key_sources import OFD
 from storage.ledger import Tx, endpoints, gauges, holds, outbox, status
 from storage.ledger.gauges import BatchFigures
@@ -47,6 +48,7 @@ NEIGHBOUR_SECONDS = 15.0  #: the longest rest between two looks at one that may 
 AWAY_SECONDS = 5.0  #: between two looks at what gave no answer
 WAIT_SECONDS = 3.0  #: of a scrape, for all that it looks at together
 VERSION_OF = "certificate-factory"
+UNUSABLE, LONG_AGO = "unusable", datetime.fromtimestamp(0, UTC)  #: in place of a list's name, end
 PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 
 Values = Iterable[tuple[tuple[str, ...], float]]
@@ -139,7 +141,8 @@ NOTICES_FAILED = Family(
 ENDPOINTS = Family("factory_endpoints", "Endpoints of notices, by state", ("state",))
 ENDS = Family(
     "factory_ends_timestamp_seconds",
-    "When a signing certificate, a seal for OFD or the last access key of a source ends",
+    "When a certificate, a seal for OFD, the last access key of a source, an authority of time or"
+    " a revocation list ends",
     ("what", "name"),
 )
 RESTARTS = Family(
@@ -350,7 +353,18 @@ def _of_keyring(plant: Plant) -> list[Metric]:
     ends = {("key", name): end for name, end in keys.items()}
     for each in plant.keyring.identities():
         ends["seal" if each.format == OFD else "certificate", each.name] = each.not_after
+    folder = plant.settings.keyring_dir
+    ends |= {("time_stamping", name): end for name, end in endings.time_stamping(folder).items()}
+    ends |= {("revocation_list", name): end for name, end in _lists(folder).items()}
     return [ENDS.of((key, end.timestamp()) for key, end in ends.items())]
+
+
+def _lists(folder: Path) -> Mapping[str, datetime]:
+    """Those that cannot be used have ended long ago."""
+    try:
+        return endings.revocation_lists(folder)
+    except SettingsError:
+        return {UNUSABLE: LONG_AGO}
 
 
 def _of_signer(process: SignerProcess) -> list[Metric]:

@@ -10,7 +10,7 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -204,15 +204,24 @@ class MeasuredTimeAuthority(TimeAuthority):
 
     def tokens(self, imprints: Sequence[bytes]) -> list[Token]:
         """A token an imprint, in order; a failed call counts for all of it."""
-        begun, outcome = time.perf_counter(), metrics.OK
-        try:
-            return super().tokens(imprints)
-        except Exception as error:
-            outcome = metrics.outcome_of(error)
-            raise
-        finally:
-            metrics.STAMP_SECONDS.observe(time.perf_counter() - begun)
-            metrics.STAMPS.labels(outcome).inc(len(imprints))
+        return _stamped(len(imprints), lambda: super(MeasuredTimeAuthority, self).tokens(imprints))
+
+    @cached_property
+    def sample(self) -> Token:
+        """A token over nothing; each failed try counts as one stamp that could not be had."""
+        return _stamped(1, lambda: super(MeasuredTimeAuthority, self).sample)
+
+
+def _stamped(count: int, ask: Callable[[], T]) -> T:
+    begun, outcome = time.perf_counter(), metrics.OK
+    try:
+        return ask()
+    except Exception as error:
+        outcome = metrics.outcome_of(error)
+        raise
+    finally:
+        metrics.STAMP_SECONDS.observe(time.perf_counter() - begun)
+        metrics.STAMPS.labels(outcome).inc(count)
 
 
 class LedgerWatch:

@@ -172,6 +172,8 @@ THINGS: Mapping[Thing, str] = MappingProxyType(
         Thing.ISSUER: "上级证书",
         Thing.TRUST_ROOT: "根证书",
         Thing.PARTY_ROOT: "签署方根证书",
+        Thing.TIME_STAMPING: "时间戳服务证书",
+        Thing.REVOCATION_LIST: "证书吊销列表",
         Thing.ACCESS_KEY: "访问密钥",
         Thing.OPERATOR: "操作员令牌",
     }

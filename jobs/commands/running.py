@@ -137,6 +137,8 @@ def prepare(test_keys: bool) -> None:
     out.print(f"store    {settings.s3_bucket}, {settings.s3_intake_bucket}")
     if settings.signer:
         out.print(f"signer   {doctor.signer(plant)}", markup=False)
+    if settings.time_stamps:
+        out.print(f"stamps   {doctor.time_stamps(plant)}", markup=False)
 
 
 @click.command("doctor")

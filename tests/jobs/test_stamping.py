@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from pyhanko.pdf_utils.reader import PdfFileReader
 from sqlalchemy import update
 
@@ -108,6 +109,23 @@ def test_while_the_authority_is_away_nothing_is_released_and_then_all_is(
     rested = Plant(plant.settings)
     produced(rested)
     assert len(files(rested)) == 1
+
+
+def test_that_nobody_says_how_long_tokens_are_counts_as_stamps_that_are_not_to_be_had(
+    plant: Plant, service: Service
+) -> None:
+    service.behave = lambda _: (503, b"")
+    ordered(plant, 2)
+    before = refused()
+
+    produced(plant)
+
+    assert refused() == before + 2
+
+
+def refused() -> float:
+    wanted = {"outcome": "timestamp_unavailable"}
+    return REGISTRY.get_sample_value("factory_tsa_requests_total", wanted) or 0
 
 
 def test_a_stamp_over_something_else_is_never_put_in(plant: Plant, service: Service) -> None:
