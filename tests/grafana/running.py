@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -25,7 +26,9 @@ from factory.model import BatchId, BatchState
 from jobs import crew, desk, door, embedded, notices, opening, prometheus, waiting
 from jobs.bulk import confirming, steering
 from jobs.settings import Settings
+from jobs.signer import starting
 from jobs.wiring import Plant, plant_of
+from storage.testca import Ended
 from tests.grafana import boards
 from tests.grafana.asking import Prometheus
 from tests.grafana.drawing import draw
@@ -42,6 +45,7 @@ PEOPLE, FEW, MANY = 12, 8, 400  #: of a firm that is renamed
 PER_MINUTE = 60  #: of its certificates, where it is to be looked at
 WAVE_SECONDS = 90.0  #: from one rush of approvals to the next
 HELD_OF_ALL = 0.02
+OTHER_IDENTITY = "gansu-constructor"
 chance = Random(7)  # noqa: S311 - nothing secret
 
 
@@ -76,13 +80,14 @@ def watched(folder: Path, *, pace: str = PACE) -> Iterator[Watched]:
         given = {"DATA_DIR": str(folder / "data"), "NOTIFY_HOSTS": receiver.host, **SMALL}
         settings = Settings.from_env({f"FACTORY_{name}": text for name, text in given.items()})
         settings = opening.prometheus_port(opening.http_port(opening.metrics_port(settings)))
-        with embedded.embedded(settings) as running:
+        with embedded.embedded(settings) as servers:
+            running = starting.with_own(servers)
             plant = plant_of(running)
             opening.open_embedded(plant)
             notices.add(plant, SOURCE, receiver.url, who=WHO)
             with (
                 prometheus.watching(running, pace=pace) as url,
-                crew.at_work(running, with_door=True),
+                crew.at_work(running, with_door=True, with_signer=True),
             ):
                 _wait_until_open(running)
                 with _upstream(plant) as upstream:
@@ -111,7 +116,12 @@ def _upstream(plant: Plant) -> httpx.Client:
 
 
 def play(line: Watched) -> None:
-    """A little of everything: made, held, renamed, verified, told; a second rename goes on."""
+    """A little of everything: made, held, renamed, verified, told; a second rename goes on.
+
+    A seal that none of it needs is revoked, so that there is a list.
+    """
+    ended = Ended(serial=0, at=datetime.now(UTC), reason="superseded")
+    line.plant.keyring.revoke_test_identity(OTHER_IDENTITY, ended, now=ended.at)
     numbers = [approve(line, FIRM) for _ in range(PEOPLE)]
     for _ in range(FEW):
         approve(line, OTHER_FIRM)

@@ -178,10 +178,16 @@ def test_a_dashboard_is_drawn_from_what_prometheus_says(
 FIGURES = {
     "overview": ("In time, last hour", "Approvals: in time and late", "Silence of the caretakers"),
     "bulk": ("Done", "Items done", "Items by state", "How far"),
-    "line": ("Made", "Seconds per stage, 95 %", "Memory", "Requests by address"),
+    "line": (
+        "Made", "Seconds per stage, 95 %", "Signer process", "Signer process: calls",
+        "Time stamps", "Memory", "Requests by address",
+    ),
     "queues": ("Not finished yet", "Held for a person", "Deliveries", "Endpoints"),
-    "trust": ("Failed self-checks", "Days left", "Verifications by answer", "What ends, and when"),
-}
+    "trust": (
+        "Failed self-checks", "Days left", "Verifications by answer", "What ends, and when",
+        "Time stamps, 24 h", "Authorities of time, days left", "Revocation lists, hours left",
+    ),
+}  # fmt: skip
 
 
 def test_a_dashboard_of_a_prometheus_that_saw_nothing_is_drawn_empty(
