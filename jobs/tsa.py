@@ -81,6 +81,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response_only(status)
         self.send_header("content-type", tsp.REPLY_TYPE)
         self.send_header("content-length", str(len(answer)))
+        if self.close_connection:  # or it would be asked once more while it closes
+            self.send_header("connection", "close")
         self.end_headers()
         self.wfile.write(answer)
 
