@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from jobs.embedded import Embedded, serving
-from jobs.servers import LOOPBACK, free_port
+from jobs.servers import LOOPBACK, Server, free_port, is_free
 from jobs.settings import Settings
+from storage.signature_protocol import UNIX
 from tests.conftest import Postgres
 from tests.jobs.bulking import COMING, version_text
 from tests.jobs.faults.works import Works, at_work
@@ -51,11 +52,47 @@ def database(postgres: Postgres) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the factory's own data."""
+    return tmp_path_factory.mktemp("works")
+
+
+@pytest.fixture(scope="session")
+def stamper_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def stamper(home: Path, stamper_port: int) -> Iterator[Server]:
+    """The authority of time whose key will be in the factory's keyring."""
+    port = stamper_port
+    server = Server(
+        name="stamper",
+        command=(sys.executable, "-m", "jobs.tsa", str(port), str(home / "keyring")),
+        folder=ROOT,
+        log=home / "tsa.log",
+        ready=lambda: not is_free(port),
+        advice="",
+    )
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
 def works(
-    servers: Embedded, database: str, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
+    servers: Embedded,
+    database: str,
+    receiver: Receiver,
+    home: Path,
+    stamper: Server,
+    stamper_port: int,
 ) -> Iterator[Works]:
-    """The factory: keys and profiles of its own, short leases, and little patience."""
-    folder = tmp_path_factory.mktemp("works")
+    """The factory: keys and profiles of its own, short leases, and little patience.
+
+    Its keys are in the signer process, and its certificates get time stamps.
+    """
+    folder = home
     profiles = folder / "profiles"
     profiles.mkdir()
     (profiles / f"{WRONG}.toml").write_text(version_text(WRONG), "utf-8")
@@ -74,6 +111,9 @@ def works(
         NOTIFY_PAUSE_SECONDS="1",
         HTTP_PORT=str(port),
         HTTP_WATCH_URL=f"http://{LOOPBACK}:{port}/livez",
+        SIGNER=f"{UNIX}{folder / 'signer' / 'socket'}",
+        TIME_STAMPS="on",
+        TSA_URL=f"http://{LOOPBACK}:{stamper_port}/",
     ) as running:
         yield running
 

@@ -19,7 +19,9 @@ import pytest
 
 from jobs.embedded import Embedded
 from jobs.servers import LOOPBACK, free_port
+from jobs.signer.switch import Switch
 from storage.keyring import create_test_keyring
+from storage.signature_protocol import UNIX
 from tests.jobs.bulking import COST_ENGINEER
 from tests.jobs.faults.works import Works, at_work, wait_for
 from tests.plants import PROFILE
@@ -99,6 +101,7 @@ def works(servers: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         BULK_WORKERS="2",
         HTTP_PORT=str(port),
         HTTP_WATCH_URL=watched,
+        SIGNER=f"{UNIX}{folder / 'signer' / 'socket'}",
     ) as running:
         yield running
 
@@ -199,6 +202,40 @@ def test_a_store_that_is_away_is_told_of_once_and_not_what_waits_for_it(
         watch.until(("FactoryStoreUnavailable", "page"))
     finally:
         works.servers.store.start()
+
+    works.settle()
+    watch.until_calm()
+
+
+def test_a_signer_process_that_is_away_is_told_of_once_and_not_what_waits_for_it(
+    works: Works, watch: Watch
+) -> None:
+    [signer] = [member for member in works.crew.members if member.name == "signer"]
+    command, signer.command = signer.command, ["sleep", "infinity"]
+    works.signal("signer", signal.SIGKILL)
+    approved(works)
+
+    try:
+        watch.until(("FactorySignerProcessDown", "page"))
+    finally:
+        signer.command = command
+        works.signal("signer", signal.SIGKILL)
+
+    works.settle()
+    watch.until_calm()
+
+
+def test_a_signer_process_that_somebody_stopped_is_told_of_and_nobody_is_woken(
+    works: Works, watch: Watch
+) -> None:
+    switch = Switch(works.settings.signer_dir)
+    switch.stop(None, reason="drill", by="test")
+    approved(works)
+
+    try:
+        watch.until(("FactorySignerStopped", "ticket"))
+    finally:
+        switch.start(None)
 
     works.settle()
     watch.until_calm()

@@ -17,16 +17,19 @@ import pytest
 from sqlalchemy import func, select
 
 from factory import specimen
-from factory.model import BatchId, BatchState
+from factory.errors import KeyBusyError
+from factory.model import SHANGHAI, BatchId, BatchState
 from jobs import callers, desk, notices, operators
 from jobs.bulk import steering
 from jobs.intake import Status
 from jobs.opening import EXAMPLE_SOURCE
 from jobs.servers import Server
+from jobs.signer.switch import Switch
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.blobs import Blob
 from storage.keyring import create_test_keyring
+from storage.signer_process import SignerProcess
 from tests.conftest import Postgres
 from tests.fontmaking import EXTENSION_I, SHAPE, small_font
 from tests.jobs.bulking import BEFORE, COST_ENGINEER, version_text
@@ -40,7 +43,7 @@ from tests.runbooks.doors import Door
 
 SEEDS, FIRMS = count(1), count(1)
 METRIC, HISTOGRAM = re.compile(r"\bfactory_[a-z_]+\b"), re.compile("_(bucket|sum|count)$")
-MEMBERS = ("control-0", "interactive-0", "bulk-0")
+MEMBERS = ("signer", "control-0", "interactive-0", "bulk-0")
 SEAL_DAYS, LEFT_DAYS = 1095, 20
 RIGHT, UNDER_ANOTHER_KEY = "2025-07", "2025-08"
 AUTHORITY = "上海市住房和城乡建设管理委员会"
@@ -195,6 +198,19 @@ def restart(works: Works, *members: str) -> None:
         works.signal(member, signal.SIGKILL)
 
 
+def restart_signer(works: Works) -> None:
+    """Until another one answers."""
+    restart(works, "signer")
+    wait_for(lambda: works.plant.signer is not None and is_heard(works.plant.signer), "it answers")
+
+
+def is_heard(signer: SignerProcess) -> bool:
+    try:
+        return bool(signer.status())
+    except KeyBusyError:
+        return False
+
+
 @pytest.fixture
 def asleep(works: Works) -> Iterator[Callable[[str], None]]:
     """Stops a member of the crew without ending it; after the test it is gone or goes on."""
@@ -286,13 +302,45 @@ def test_database_errors(
 def test_signer_errors(works: Works, open_book: Opened) -> None:
     secret = works.settings.keyring_dir / "identities" / PROFILE / "passphrase"
     away = secret.rename(secret.with_suffix(".away"))
-    restart(works, "interactive-0")
+    restart_signer(works)
     number = approved(works)
     wait_for(rests(works), "a chunk rests")
     book = open_book("signer-errors", works.settings, NUMBER=number)
 
     book.follow("Look")
     away.rename(secret)
+    book.follow("Mend")
+    works.settle()
+
+    book.follow("Afterwards")
+
+
+def test_signer_process(works: Works, open_book: Opened, asleep: Callable[[str], None]) -> None:
+    issued(works, 1, firm())
+    Switch(works.settings.signer_dir).stop(None, reason="drill", by=WHO)
+    asleep("signer")
+    number = approved(works)
+    wait_for(rests(works), "a chunk rests")
+    book = open_book("signer-process", works.settings, NUMBER=number)
+
+    book.follow("Look")
+    restart_signer(works)
+    book.follow("Mend")
+    works.settle()
+
+    book.follow("Afterwards")
+
+
+def test_time_stamps(works: Works, open_book: Opened, stamper: Server) -> None:
+    stamper.kill()
+    number = approved(works)
+    wait_for(rests(works), "a chunk rests")
+    book = open_book("time-stamps", works.settings, NUMBER=number)
+
+    try:
+        book.follow("Look")
+    finally:
+        stamper.start()
     book.follow("Mend")
     works.settle()
 
@@ -732,12 +780,16 @@ def test_ending_soon(works: Works, open_book: Opened, tmp_path: Path) -> None:
 
 def test_key_compromised(works: Works, open_book: Opened, tmp_path: Path) -> None:
     numbers = issued(works, 3, firm())
+    before = file_of(works, numbers[0], tmp_path).read_bytes()
+    since = datetime.now(SHANGHAI).date() - timedelta(days=1)
     key = callers.issue(works.plant, EXAMPLE_SOURCE, who=WHO).kept.key
     operators.add(works.plant, "clerk-one", who=WHO)
     book = open_book(
         "key-compromised", works.settings,
         NAME=PROFILE, PROFILE=PROFILE, RIGHT=UNDER_ANOTHER_KEY, KEY=key, NUMBER=numbers[0],
+        SINCE=f"{since:%F}",
     )  # fmt: skip
+    (book.folder / "before.pdf").write_bytes(before)
 
     book.follow("Look")
     book.follow(
