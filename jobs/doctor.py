@@ -132,8 +132,8 @@ def signer(plant: Plant) -> str:
 
 
 def time_stamps(plant: Plant) -> str:
-    """Whether the authorities that registers name stamp, in words."""
-    return _look("time stamps", trusting.time_stamps, plant).detail
+    """Which authorities of time stamp, in words; none of them is asked."""
+    return _look("time stamps", trusting.authorities, plant).detail
 
 
 def _signer(plant: Plant) -> str:

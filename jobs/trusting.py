@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from jobs.wiring import Plant
 
 WARN_DAYS = 30
+OFF = "certificates get none: FACTORY_TIME_STAMPS is off"
+NONE = "no register has its certificates stamped"
 
 
 def identities(plant: Plant, fmt: str = "") -> set[str]:
@@ -42,18 +44,26 @@ def _in_use(plant: Plant) -> Iterator[Profile]:
         yield from rules.since(today)
 
 
-def time_stamps(plant: Plant) -> str:
-    """Whether each authority that a register names stamps, and until when its certificate lasts.
+def authorities(plant: Plant) -> str:
+    """Which authorities of time stamp certificates.  SettingsError: the keyring lacks one."""
+    if not plant.settings.time_stamps:
+        return OFF
+    return ", ".join(name for name in _authorities(plant) if plant.time_authority(name)) or NONE
 
-    Asks each of them for one token.  SettingsError, TimestampUnavailableError: one does not.
+
+def time_stamps(plant: Plant) -> str:
+    """Whether each of them stamps, and until when its certificate lasts.
+
+    Asks for one token each.  SettingsError, TimestampUnavailableError: one gives none.
     """
     if not plant.settings.time_stamps:
-        return "certificates get none: FACTORY_TIME_STAMPS is off"
-    wanted = {each.time_stamp.authority for each in _in_use(plant) if each.time_stamp}
-    if not wanted:
-        return "no register has its certificates stamped"
+        return OFF
+    return ", ".join(_stamping(plant, name) for name in _authorities(plant)) or NONE
+
+
+def _authorities(plant: Plant) -> list[str]:
     opening.check_keyring(plant.settings)
-    return ", ".join(_stamping(plant, name) for name in sorted(wanted))
+    return sorted({each.time_stamp.authority for each in _in_use(plant) if each.time_stamp})
 
 
 def _stamping(plant: Plant, name: str) -> str:

@@ -24,9 +24,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from factory import specimen
+from factory.seals import tsp
 from jobs import embedded
 from jobs.servers import LOOPBACK, free_port, free_ports
 from jobs.settings import Settings
+from tests import stamping
 from tests.plants import PROFILE, SOURCE
 
 from . import shapes
@@ -438,7 +440,9 @@ def test_the_units_issue_with_seals_whose_passphrase_is_a_credential(
     prepare = "certfactory-prepare.service"
     prepared = host.stage.run(host.words(prepare), host.environment(prepare))
     assert prepared.returncode == 0, prepared.stderr
+    assert "put its tsa.toml and roots/*.pem into tsa/default/" in prepared.stdout
     install_seals(host)
+    start_stamper(host)
     for unit in (SIGNER, "certfactory-work.service", "certfactory-serve.service"):
         host.start(unit)
     address = env_file(tmp_path / "etc" / "certfactory.env")["FACTORY_HTTP_PUBLIC_URL"]
@@ -455,12 +459,23 @@ def test_the_units_issue_with_seals_whose_passphrase_is_a_credential(
     file = tmp_path / "certificate.pdf"
     file.write_bytes(pdf)
     assert "valid" in by_hand(host, "verify", str(file))
+    value, token = stamping.token_in(pdf)
+    assert tsp.is_over(token, tsp.imprint_of(value))
     assert not (tmp_path / "run" / "log").exists()
     keys = tmp_path / "etc" / "keys"
     assert [*keys.rglob("key.p8"), *keys.rglob("passphrase")] == []
     told = host.stage.run(host.stage.ours(["signer", "journal"]), host.environment(SIGNER))
     assert told.returncode == 0
     assert "signed" in told.stdout
+
+
+def start_stamper(host: Host) -> None:
+    """An authority of time, which the workers' keyring names and whose key is elsewhere."""
+    port, etc = free_port(), host.stage.folder / "etc"
+    environ = {"FACTORY_KEYRING_DIR": str(etc / "signer" / "keyring")}
+    host.stage.start("stamper", host.stage.ours(["tsa", "--port", str(port)]), environ)
+    about = etc / "keys" / "keyring" / "tsa" / "default" / "tsa.toml"
+    about.write_text(f'{about.read_text("utf-8")}url = "http://{LOOPBACK}:{port}/"\n', "utf-8")
 
 
 def by_hand(host: Host, *words: str) -> str:
@@ -490,9 +505,10 @@ def install_seals(host: Host) -> None:
     (home / "key.p8").write_bytes(old.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protected))
     (home / "passphrase").unlink()
     shutil.copytree(made, host.stage.folder / "etc" / "signer" / "keyring")
-    for file in (made / "identities").rglob("*"):
-        if file.name in ("key.p8", "passphrase"):
-            file.unlink()
-    for name in ("identities", "roots", "issuers", "parties"):
+    for home in ("identities", "tsa"):
+        for file in (made / home).rglob("*"):
+            if file.name in ("key.p8", "passphrase"):
+                file.unlink()
+    for name in ("identities", "roots", "issuers", "parties", "tsa"):
         (made / name).rename(folder / name)
     by_hand(host, "sources", "grant", SOURCE, PROFILE)

@@ -85,6 +85,11 @@ def test_a_keyring_without_the_authority_says_what_to_put_there(
     assert "put its tsa.toml and roots/*.pem into tsa/default/" in said
 
 
+def test_to_say_which_authority_it_is_nobody_is_asked(plant: Plant, service: Service) -> None:
+    assert doctor.time_stamps(stamped(plant, service)) == "default"
+    assert service.asked == []
+
+
 def test_an_authority_is_told_by_its_name_and_by_the_last_of_its_roots(plant: Plant) -> None:
     home = plant.settings.keyring_dir / "tsa" / "default"
     (home / "signing.pem").unlink()
