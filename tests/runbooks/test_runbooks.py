@@ -200,7 +200,14 @@ def restart(works: Works, *members: str) -> None:
 
 def restart_signer(works: Works) -> None:
     """Until another one answers."""
+    before = works.pid("signer")
     restart(works, "signer")
+    until_another_signs(works, before)
+
+
+def until_another_signs(works: Works, before: int) -> None:
+    """before: the process that was killed, which may answer for another instant."""
+    wait_for(lambda: works.pid("signer") != before, "another signer process")
     wait_for(lambda: works.plant.signer is not None and is_heard(works.plant.signer), "it answers")
 
 
@@ -720,7 +727,9 @@ def install(works: Works, version: str, *changes: tuple[str, str]) -> None:
     assert works.settings.profiles_dir is not None
     text = version_text(version, *changes)
     (works.settings.profiles_dir / f"{version}.toml").write_text(text, "utf-8")
+    before = works.pid("signer")
     restart(works)
+    until_another_signs(works, before)
 
 
 # --- what is lost -----------------------------------------------------------------------------
