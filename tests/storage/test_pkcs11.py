@@ -533,10 +533,12 @@ def test_a_signature_of_another_form_than_is_said_is_found(sealed: Sealed) -> No
     assert "what signature says" in refusal(token.key("seal", vendor=vendor), made.certificate)
 
 
-def test_the_vendors_number_reaches_the_token_as_it_is(sealed: Sealed, tmp_path: Path) -> None:
+def test_the_vendors_number_reaches_the_token_as_it_is(
+    sealed: Sealed, tmp_path: Path, absent: Callable[[str], None]
+) -> None:
     """Seen between us and the module: OpenSC's spy writes down every call."""
     if not SPY.exists():
-        pytest.skip(f"no {SPY}")
+        absent(f"{SPY}: apt-get install opensc-pkcs11")
     token, made = sealed
     log = tmp_path / "calls"
     program = f"""
