@@ -26,6 +26,7 @@ from bench import (
     press_run,
     scale_run,
     signer_run,
+    stamp_run,
     targets,
 )
 from bench.command import ANY, DATABASE, SOME, Measurement
@@ -47,7 +48,8 @@ MACHINES = {
 }
 SCALES = ("scale_1k", "scale_100k")
 NAMES = (
-    *press_run.NAMES, *signer_run.NAMES, *LINES, *MACHINES, "press_2p", *SCALES, "scale_ledger",
+    *press_run.NAMES, *signer_run.NAMES, *stamp_run.NAMES, *LINES, *MACHINES, "press_2p", *SCALES,
+    "scale_ledger",
 )  # fmt: skip
 
 
@@ -63,6 +65,7 @@ class Sizes:
 
     press: press_run.Sizes = field(default_factory=press_run.Sizes)
     signer: signer_run.Sizes = field(default_factory=signer_run.Sizes)
+    stamp: stamp_run.Sizes = field(default_factory=stamp_run.Sizes)
     line: line_run.Sizes = field(default_factory=line_run.Sizes)
     machine: int = 4000
     warm: int = 400
@@ -74,6 +77,7 @@ class Sizes:
 QUICK = Sizes(
     press=press_run.Sizes(rounds=1, chunk=20, chunks=1, reference=1, tuned=1, naive=1),
     signer=signer_run.Sizes(rounds=1, chunks=4),
+    stamp=stamp_run.Sizes(rounds=1, chunks=1, chunk=10),
     line=line_run.Sizes(count=20, chunk=20, tuned=1, naive=1),
     machine=40,
     warm=10,
@@ -184,6 +188,9 @@ def _measured(sizes: Sizes, wanted: Collection[str], db: str) -> Iterator[JsonOb
     for name in (each for each in signer_run.NAMES if each in wanted):
         told(f"{name}: a chunk's digests through the signer process")
         yield from _apart(partial(_signer, name, sizes.signer))
+    for name in (each for each in stamp_run.NAMES if each in wanted):
+        told(f"{name}: presses without and with time stamps")
+        yield from _apart(partial(_stamped, name, fonts, sizes.stamp))
     for name in (each for each in LINES if each in wanted):
         told(f"{name}: {sizes.line.count} certificates through one process")
         yield from _apart(partial(_line, name, LINES[name], sizes.line, db))
@@ -221,6 +228,12 @@ def _presses(sizes: Sizes, fonts: tuple[Path, ...], wanted: Sequence[str]) -> li
 def _signer(name: str, sizes: signer_run.Sizes) -> list[JsonObject]:
     logs.configure("error")
     return [press_report.signer(signer_run.run(PLACE / "signer", name, sizes))]
+
+
+def _stamped(name: str, fonts: tuple[Path, ...], sizes: stamp_run.Sizes) -> list[JsonObject]:
+    logs.configure("error")
+    place = PLACE.absolute() / "stamps"
+    return [press_report.stamped(stamp_run.run(place, fonts, name, sizes))]
 
 
 def _line(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bench.press_run import Pressed
     from bench.scale_run import Scale, Together
     from bench.signer_run import SignerRun
+    from bench.stamp_run import StampRun
     from bench.targets import Judged, Target
 
 DIGITS = 4
@@ -72,6 +73,17 @@ def signer(run: SignerRun) -> JsonObject:
         "asker_ms": round(run.asker_ms, DIGITS),
         "holder_ms": round(run.holder_ms, DIGITS),
         "signer_mb": round(run.memory_mb, 1),
+        "count": run.count,
+    }
+
+
+def stamped(run: StampRun) -> JsonObject:
+    """Documents with a time stamp beside those without."""
+    return _figures(run.name, run.cpu_ms, run.limit_ms) | {
+        "plain_ms": round(run.plain_ms, DIGITS),
+        "stamp_ms": round(run.cpu_ms - run.plain_ms, DIGITS),
+        "authority_ms": round(run.authority_ms, DIGITS),
+        "token_bytes": run.token_bytes,
         "count": run.count,
     }
 
@@ -214,6 +226,9 @@ def _remarks(each: JsonObject) -> Iterator[str]:
         yield "a second by the clock"
     if "above_ms" in each:
         yield f"{each['above_ms']:.3f} above, the process has {each['signer_mb']:.0f} MB"
+    if "stamp_ms" in each:
+        yield f"the stamp {each['stamp_ms']:.3f}, without {each['plain_ms']:.3f}"
+        yield f"the authority {each['authority_ms']:.2f}, a token {each['token_bytes']} bytes"
     if "one_per_s" in each:
         yield f"one process {each['one_per_s']:.0f}"
     if "memory_mb" in each:

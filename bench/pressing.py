@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from bench.population import Asked
@@ -11,6 +12,8 @@ from factory.making import MAKINGS, Identity
 from factory.model import Format
 from factory.page.fonts import FontBook
 from factory.pressing import Awaiting, Laid, Press
+from factory.seals.tsp import imprint_of
+from storage.tsa import TimeAuthority
 
 
 class Presses:
@@ -28,10 +31,13 @@ class Presses:
         fontbook: FontBook,
         *,
         with_twin: bool,
+        authority: TimeAuthority | None = None,
     ) -> None:
+        """authority: stamps all of them."""
         self.made = self.by_reference = 0
         self._making: Any = MAKINGS[fmt]
         self._identity, self._fontbook, self._with_twin = identity, fontbook, with_twin
+        self._authority = authority
         self._sample = [self._laid(each) for each in sample]  # kept, and with it what is one value
         self._presses = self._compiled()
 
@@ -48,16 +54,26 @@ class Presses:
         return found
 
     def make(self, people: Sequence[Asked]) -> list[bytes]:
-        """A chunk: laid out, pressed, signed in one call, closed."""
+        """A chunk: laid out, pressed, signed in one call, stamped if it is to be, closed."""
         awaiting = [self._awaiting(self._laid(each)) for each in people]
         self.made += len(people)
         signatures = self._identity.signer.sign_digests([each.digest for each in awaiting])
+        tokens = self._tokens(signatures)
         return [
-            each.finish(signature) for each, signature in zip(awaiting, signatures, strict=True)
+            each.finish(signature, token)
+            for each, signature, token in zip(awaiting, signatures, tokens, strict=True)
         ]
 
+    def _tokens(self, signatures: Sequence[bytes]) -> Sequence[bytes | None]:
+        if self._authority is None:
+            return [None] * len(signatures)
+        return self._authority.stamps([imprint_of(each) for each in signatures])
+
     def _laid(self, asked: Asked) -> Laid:
-        return asked.laid(self._fontbook, with_twin=self._with_twin)
+        laid = asked.laid(self._fontbook, with_twin=self._with_twin)
+        if self._authority is None:
+            return laid
+        return replace(laid, stamped=True, token_room=self._authority.room)
 
     def _awaiting(self, laid: Laid) -> Awaiting:
         """All of one document but its signature."""

@@ -17,9 +17,10 @@ OFD = ("ofd_sm2_press",)
 LINES = ("line_p256", "line_ofd_sm2")
 REST = ("machine_p256", "press_2p", "scale_1k", "scale_100k")
 SIGNERS = ("signer_p256", "signer_sm2")
-ALL = (*PRESSES, *OFD, *SIGNERS, *LINES, *REST)
+STAMPED = ("pdf_p256_stamped", "ofd_sm2_stamped")
+ALL = (*PRESSES, *OFD, *SIGNERS, *STAMPED, *LINES, *REST)
 FIGURES = {"name", "cpu_ms", "per_s", "limit_ms", "naive_ms", "tuned_ms"}
-STAGES = {"claim", "draw", "sign", "check", "store", "record", "rest"}
+STAGES = {"claim", "draw", "sign", "stamp", "check", "store", "record", "rest"}
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,14 @@ def test_what_it_costs_that_another_process_holds_the_key_is_told(lines: dict[st
         above = line["cpu_ms"] - line["limit_ms"]
         assert line["above_ms"] == pytest.approx(above, abs=0.001)
         assert 20 < line["signer_mb"] < 100
+
+
+def test_what_a_time_stamp_costs_is_told_beside_a_document_without(lines: dict[str, Any]) -> None:
+    for name in STAMPED:
+        line = lines[name]
+        assert line["plain_ms"] + line["stamp_ms"] == pytest.approx(line["cpu_ms"], abs=0.001)
+        assert line["stamp_ms"] > 0 and line["authority_ms"] > 0
+        assert 800 < line["token_bytes"] < 4000
 
 
 def test_stages_are_shares_of_the_whole(lines: dict[str, Any]) -> None:
