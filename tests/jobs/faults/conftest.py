@@ -12,9 +12,7 @@ from jobs.settings import Settings
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
-    """A Valkey and a SeaweedFS server that tests may kill and must leave running."""
+    """Servers that tests may kill and must leave running; and a time authority, for who asks."""
     folder = tmp_path_factory.mktemp("servers")
-    with serving(
-        Settings.from_env({"FACTORY_DATA_DIR": str(folder), "FACTORY_TIME_STAMPS": "off"})
-    ) as running:
+    with serving(Settings.from_env({"FACTORY_DATA_DIR": str(folder)})) as running:
         yield running

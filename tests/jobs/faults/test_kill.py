@@ -27,7 +27,7 @@ MOST_CALLS = 4000
 @pytest.fixture(scope="module")
 def works(servers: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Works]:
     """One factory for all kills: its workers are killed and started again and again."""
-    with at_work(servers, tmp_path_factory.mktemp("works")) as running:
+    with at_work(servers, tmp_path_factory.mktemp("works"), TIME_STAMPS="on") as running:
         yield running
 
 

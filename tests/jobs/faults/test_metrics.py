@@ -23,7 +23,8 @@ PROFILE = specimen.PROFILE
 @pytest.fixture(scope="module")
 def works(servers: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Works]:
     """A factory that has approved, renamed, and lost a worker on the way."""
-    with at_work(servers, tmp_path_factory.mktemp("works"), BULK_WORKERS="2") as running:
+    folder = tmp_path_factory.mktemp("works")
+    with at_work(servers, folder, BULK_WORKERS="2", TIME_STAMPS="on") as running:
         running.approve(range(RENAMED), enterprise=1)
         running.settle()
         batch = running.prepare_rename(1)

@@ -51,6 +51,7 @@ SHORT = {
     "SLICE_ITEMS": "4",
     "INTERACTIVE_WORKERS": "1",
     "BULK_WORKERS": "1",
+    "TIME_STAMPS": "off",
 }
 
 
