@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -70,12 +71,11 @@ class Wire:
         limit: by the monotonic clock, until when an answer that comes in pieces is read.
         TimestampUnavailableError, SettingsError: as `storage.tsa.TimeAuthority.stamps`.
         """
-        connection: HTTPConnection | None = getattr(self._own, "connection", None)
-        if connection is not None:
-            try:
-                return self._posted(connection, body, limit)
-            except (ConnectionError, HTTPException):
-                pass  # it was kept too long: a fresh one tells whether anybody is there
+        kept: HTTPConnection | None = getattr(self._own, "connection", None)
+        if kept is not None:
+            # It may have been kept too long: a fresh one tells whether anybody is there.
+            with suppress(ConnectionError, HTTPException):
+                return self._posted(kept, body, limit)
         try:
             return self._posted(self._connected(), body, limit)
         except ssl.SSLCertVerificationError as error:

@@ -1,10 +1,8 @@
 """B-LT on the line: what whoever verifies years later needs is in each PDF, or it waits."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,39 +22,21 @@ from factory.verify_verdict import VerdictWord
 from jobs import desk, line
 from jobs.bulk import progress, steps
 from jobs.longterm import LongTerm
-from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import tables as t
-from storage import tsa
 from storage.testca import Ended
 from tests import stamping
 from tests.jobs.bulking import rename_to, started
 from tests.plants import PROFILE, open_chunks, skip_canary, submit
-from tests.stamping import Authority, Service
-from tests.telling import whole_factory
 
 NEW = "上海示例建设集团股份有限公司"
 WEEK = timedelta(days=7)
 
 
 @pytest.fixture
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with stamping.running(stamping.authority(datetime.now(UTC))) as running:
-        yield running
-
-
-@pytest.fixture
-def plant(
-    tmp_path: Path, s3: Settings, fresh_bucket: str, sqlite_db_url: str, service: Service
-) -> Plant:
+def plant(stamping_plant: Plant) -> Plant:
     """A factory whose register asks for B-LT, with the lists of its test CAs."""
-    made = whole_factory(tmp_path, s3, db_url=sqlite_db_url)
-    settings = replace(made.settings, time_stamps=True, tsa_url=service.url, s3_bucket=fresh_bucket)
-    service.authority = Authority(
-        tsa.load(settings.keyring_dir, "default").roots[0],
-        tsa.open_test(settings.keyring_dir),
-    )
-    found = of_level(Plant(settings), "B-LT")
+    found = of_level(stamping_plant, "B-LT")
     found.keyring.renew_test_lists(now=datetime.now(UTC))
     return found
 

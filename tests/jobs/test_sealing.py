@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,8 +16,7 @@ import pytest
 from sqlalchemy import select, update
 
 from factory import courses
-from factory.courses import Case
-from factory.model import ApplicationType, BatchId, ChunkId, Format, OrderState
+from factory.model import BatchId, ChunkId, Format, OrderState
 from factory.seals.signer import Signer
 from factory.seals.sm2_soft import Sm2SoftSigner
 from jobs import desk, enquiry, laying, line, sealing
@@ -31,12 +30,12 @@ from storage import tables as t
 from storage.ledger import batches, orders, outbox, sealings
 from storage.ledger.outbox import Topic
 from tests import seal_service, sealing_service
+from tests.jobs.in_two_formats import GANSU, approve, case, matters
 from tests.plants import WHO, open_chunks, submit
 from tests.seal_service import TOKEN, Behaviour
 from tests.sealing_service import FETCH, POLL, REVOKE, SUBMIT, SealingService
 from tests.telling import whole_factory
 
-GANSU = "gansu-constructor"
 BOTH = ["ofd", "pdf"]
 WAITS = Stand(label="待加盖电子公章", owner="authority", why="the seal is asked for")
 
@@ -83,24 +82,6 @@ def point_to(folder: Path, url: str, *more: str) -> None:
 
 
 # --- saying it shortly ------------------------------------------------------------------------
-
-
-def case(plant: Plant, seed: int = 1) -> Case:
-    rules = plant.profiles[GANSU].all[-1]
-    return Case(profile=rules, kind=ApplicationType.INITIAL, seed=seed)
-
-
-def matters(event: dict[str, object]) -> bool:
-    data = event["data"]
-    assert isinstance(data, dict)
-    approving = event["type"] in {"registration.approved", "enterprise.renamed"}
-    return approving or data.get("outcome") == "announced"
-
-
-def approve(plant: Plant, seed: int = 1) -> str:
-    told: Sequence[dict[str, object]] = courses.course(case(plant, seed))
-    numbers = [submit(plant, each).registration for each in told if matters(each)]
-    return [number for number in numbers if number][-1]
 
 
 def produce(plant: Plant) -> None:

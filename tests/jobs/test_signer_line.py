@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
 
 from factory import courses, verify
-from factory.courses import Case
-from factory.model import ApplicationType, BatchId, BatchState, ChunkId, Format, OrderState
+from factory.model import BatchId, BatchState, ChunkId, Format, OrderState
 from factory.seals.signer import AccountableSigner
 from factory.verify_verdict import VerdictWord
 from jobs import desk, doctor, exporter, line
@@ -22,6 +21,7 @@ from jobs.signer.switch import Switch
 from jobs.wiring import Plant
 from storage import tables as t
 from tests.jobs.bulking import at
+from tests.jobs.in_two_formats import GANSU, approve, case, matters
 from tests.plants import WHO, open_chunks, submit
 from tests.signer_running import (
     Running,
@@ -35,7 +35,6 @@ from tests.signer_running import (
 )
 from tests.telling import whole_factory
 
-GANSU = "gansu-constructor"
 PEOPLE = 6  #: enough that a press is compiled for their chunk
 
 
@@ -61,24 +60,6 @@ def plant(whole: Plant, process: Running) -> Plant:
 
 
 # --- saying it shortly ------------------------------------------------------------------------
-
-
-def case(plant: Plant, seed: int = 1) -> Case:
-    rules = plant.profiles[GANSU].all[-1]
-    return Case(profile=rules, kind=ApplicationType.INITIAL, seed=seed)
-
-
-def matters(event: dict[str, object]) -> bool:
-    data = event["data"]
-    assert isinstance(data, dict)
-    approving = event["type"] in {"registration.approved", "enterprise.renamed"}
-    return approving or data.get("outcome") == "announced"
-
-
-def approve(plant: Plant, seed: int = 1) -> None:
-    told: Sequence[dict[str, object]] = courses.course(case(plant, seed))
-    for each in filter(matters, told):
-        submit(plant, each)
 
 
 def produce(plant: Plant) -> None:

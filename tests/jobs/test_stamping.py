@@ -1,10 +1,8 @@
 """Time stamps on the line: every certificate of a register that wants them has one, or waits."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
-from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
@@ -17,37 +15,19 @@ from factory.model import ChunkId
 from factory.seals import tsp
 from jobs import desk, line
 from jobs.bulk import steps
-from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import tables as t
-from storage import tsa
 from tests import stamping
 from tests.jobs.bulking import rename_to, started
 from tests.plants import open_chunks, skip_canary, submit
-from tests.stamping import Authority, Service
-from tests.telling import whole_factory
+from tests.stamping import Service
 
 NEW = "上海示例建设集团股份有限公司"
 
 
 @pytest.fixture
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with stamping.running(stamping.authority(datetime.now(UTC))) as running:
-        yield running
-
-
-@pytest.fixture
-def plant(
-    tmp_path: Path, s3: Settings, fresh_bucket: str, sqlite_db_url: str, service: Service
-) -> Plant:
-    """A factory that stamps, whose keyring's authority is the service."""
-    made = whole_factory(tmp_path, s3, db_url=sqlite_db_url)
-    settings = replace(made.settings, time_stamps=True, tsa_url=service.url, s3_bucket=fresh_bucket)
-    service.authority = Authority(
-        tsa.load(settings.keyring_dir, "default").roots[0],
-        tsa.open_test(settings.keyring_dir),
-    )
-    return Plant(settings)
+def plant(stamping_plant: Plant) -> Plant:
+    return stamping_plant
 
 
 def ordered(plant: Plant, count: int = 1) -> None:

@@ -1,11 +1,9 @@
 """Released without a time stamp while the authority was away, and stamped later."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,39 +20,22 @@ from factory.seals import late, tsp
 from factory.verify_verdict import VerdictWord
 from jobs import desk, line, upkeep, verifying
 from jobs.bulk import steps
-from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import tables as t
-from storage import tsa
 from storage.ledger import proofs, status
 from tests import stamping
 from tests.jobs.bulking import rename_to, started
 from tests.plants import PROFILE, open_chunks, skip_canary, submit
-from tests.stamping import Authority, Service
-from tests.telling import whole_factory
+from tests.stamping import Service
 
 NEW = "上海示例建设集团股份有限公司"
 
 
 @pytest.fixture
-def service() -> Iterator[Service]:
-    with stamping.running(stamping.authority(datetime.now(UTC))) as running:
-        yield running
-
-
-@pytest.fixture
-def plant(
-    tmp_path: Path, s3: Settings, fresh_bucket: str, sqlite_db_url: str, service: Service
-) -> Plant:
+def plant(stamping_plant: Plant, service: Service) -> Plant:
     """A factory that releases while its authority is away, which it is; PDF and OFD."""
-    made = whole_factory(tmp_path, s3, db_url=sqlite_db_url)
-    settings = replace(made.settings, time_stamps=True, tsa_url=service.url, s3_bucket=fresh_bucket)
-    service.authority = Authority(
-        tsa.load(settings.keyring_dir, "default").roots[0],
-        tsa.open_test(settings.keyring_dir),
-    )
     away(service)
-    return with_rules(Plant(settings), "later")
+    return with_rules(stamping_plant, "later")
 
 
 def with_rules(plant: Plant, when_down: str) -> Plant:
