@@ -36,6 +36,7 @@ class Making(Generic[I]):
     press:      compiled from some documents of one design that are to be sealed alike;
                 PressUnableError: there can be none.
     takes_stamps: documents that wait for a signature take a time-stamp token with it.
+    takes_archive_stamps: a stamp over all of it may be put behind a sealed file.
     """
 
     content_type: str
@@ -45,6 +46,7 @@ class Making(Generic[I]):
     proof: Callable[[bytes, Laid], None]
     press: Callable[[Sequence[Laid], I], Press]
     takes_stamps: bool = False
+    takes_archive_stamps: bool = False
 
 
 def _pdf_document(laid: Laid) -> bytes:
@@ -111,6 +113,7 @@ MAKINGS: Mapping[Format, Making[Any]] = {
         proof=_proofed_pdf,
         press=pdf_press.compiled,
         takes_stamps=True,
+        takes_archive_stamps=True,
     ),
     Format.OFD: Making(
         content_type="application/ofd",

@@ -21,7 +21,7 @@ from typing import Any
 from cryptography import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from factory import verify_form, verify_ofd, verify_seal, verify_store
+from factory import verify_archive, verify_form, verify_ofd, verify_seal, verify_store
 from factory.seals.keys import fingerprint
 from factory.seals.revocation import Revocations, Source
 from factory.seals.selfcheck import BYTE_RANGE, self_check
@@ -164,8 +164,24 @@ def _verdict(
     if verify_form.is_form(reader):
         verdict = verify_form.judged(data, reader, party_roots, asked)
     else:
-        verdict = _of_seals(data, reader.embedded_regular_signatures, trust_roots, asked)
+        verdict = _of_certificate(data, reader, trust_roots, asked)
     return replace(verdict, licence_id=_licence_id(reader), twin=_has_twin(reader))
+
+
+def _of_certificate(
+    data: bytes, reader: PdfFileReader, trust_roots: Sequence[x509.Certificate], asked: Asked
+) -> Verdict:
+    """The seal, as of the time that archive stamps behind it prove."""
+    archive = verify_archive.opened(data, reader)
+    if not archive.layers:
+        return _of_seals(data, reader.embedded_regular_signatures, trust_roots, asked)
+    proof = verify_archive.proved(archive.layers, asked)
+    if proof.earliest is not None:
+        asked = verify_archive.since(asked, proof.earliest.time)
+    sealed = PdfFileReader(BytesIO(archive.sealed), strict=False)
+    seals = sealed.embedded_regular_signatures
+    verdict = _of_seals(archive.sealed, seals, trust_roots, asked)
+    return replace(verdict, checks=(*verdict.checks, proof.check))
 
 
 def _of_seals(

@@ -121,8 +121,8 @@ class Timing:
         """What is told of its time stamp."""
         recorded = self.asked.proved_at
         if self.stamp is not None:
-            return f"proves that it was made by {_told(self.stamp.time)} ({self.stamp.authority})"
-        without = f"; recorded here by {_told(recorded)}" if recorded is not None else ""
+            return f"proves that it was made by {told(self.stamp.time)} ({self.stamp.authority})"
+        without = f"; recorded here by {told(recorded)}" if recorded is not None else ""
         if self.useless:
             return f"proves nothing, judged as if there were none: {self.useless[0]}{without}"
         return NONE + without
@@ -156,7 +156,9 @@ def timing(
 def judged(token: bytes, value: bytes, asked: Asked) -> Stamp:
     """The token, which holds for a signature.  SignatureRefusedError: it does not, and why.
 
-    RFC 3161, 2.3 and 2.4.2; its chain is judged at its own time.
+    RFC 3161, 2.3 and 2.4.2.  Its chain must be valid at its own time, and when it is first known
+    to have been there: later anybody may have the authority's key (ETSI EN 319 102-1, 5.6.2).
+    value: what the token is over.
     """
     signed, content = outside.read_stamp(token)
     time = _time_of(content, value)
@@ -164,6 +166,7 @@ def judged(token: bytes, value: bytes, asked: Asked) -> Stamp:
         raise SignatureRefusedError("the time stamp is of a time that has not come")
     _refuse_unfit(signed)
     chain = outside.trusted_chain(signed, asked.time_roots, time)
+    _refuse_outlived(chain, asked)
     _refuse_revoked(chain, time, asked)
     return Stamp(time=time, authority=_name(signed.certificate))
 
@@ -172,7 +175,7 @@ def told_revoked(found: Revoked) -> str:
     """What is said of a revoked certificate."""
     reason = f" ({found.reason})" if found.reason else ""
     return (
-        f"its certificate or one above it was revoked on {_told(found.at)}{reason}, and nothing"
+        f"its certificate or one above it was revoked on {told(found.at)}{reason}, and nothing"
         " proves that it was made before"
     )
 
@@ -180,10 +183,15 @@ def told_revoked(found: Revoked) -> str:
 def told_fate(asked: Asked, fate: revocation.Fate) -> str:
     """What is said of a chain that nothing speaks against."""
     if fate.revoked is not None:
-        return f"was made before its certificate was revoked on {_told(fate.revoked.at)}"
+        return f"was made before its certificate was revoked on {told(fate.revoked.at)}"
     if fate.as_of is not None:
-        return f"not revoked, as of {_told(fate.as_of)}"
+        return f"not revoked, as of {told(fate.as_of)}"
     return "nothing is known" if not asked.revocations else "nothing given says anything of it"
+
+
+def told(moment: datetime) -> str:
+    """A moment, in words."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 OUTLIVED = "a certificate of its chain has ended, and no time stamp proves that it was made before"
@@ -222,6 +230,16 @@ def _refuse_unfit(signed: outside.Signed) -> None:
         )
 
 
+def _refuse_outlived(chain: Chain, asked: Asked) -> None:
+    known = [each for each in (asked.proved_at, asked.now) if each is not None]
+    ends = min(each.not_valid_after_utc for each in chain)
+    if known and min(known) > ends:
+        raise SignatureRefusedError(
+            f"the certificate of the time stamp's authority, or one above it, has ended on"
+            f" {told(ends)}, and nothing proves that the stamp was there before"
+        )
+
+
 def _refuse_revoked(chain: Chain, time: datetime, asked: Asked) -> None:
     """RFC 3161, 4.1: with a key that somebody else may have had, any time can be stamped."""
     if not asked.revocations:
@@ -239,7 +257,3 @@ def _name(certificate: x509.Certificate) -> str:
         return common_name(certificate)
     except ValueError:
         return "a name that cannot be read"
-
-
-def _told(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

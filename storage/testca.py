@@ -100,7 +100,9 @@ def issue_seal(ca: IssuingCA, authority: str, *, algorithm: str = "p256") -> Iss
     return _issue(ca, marked_name(authority), SEAL_LIFE, algorithm)
 
 
-def issue_stamper(ca: TestCA, name: str = "Time Stamping Authority") -> Issued:
+def issue_stamper(
+    ca: TestCA, name: str = "Time Stamping Authority", *, life: timedelta = STAMPER_LIFE
+) -> Issued:
     """A certificate for time stamps and nothing else, on P-256, by the root itself: tokens are
     in every document, and each certificate between would be too (RFC 3161, 2.3).
     """
@@ -108,7 +110,7 @@ def issue_stamper(ca: TestCA, name: str = "Time Stamping Authority") -> Issued:
     usage = key_usage(digital_signature=True)
     stamping = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
     certificate = (
-        _builder(marked_name(name), key, ca.root.certificate.subject, ca.now, STAMPER_LIFE)
+        _builder(marked_name(name), key, ca.root.certificate.subject, ca.now, life)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(stamping, critical=True)
@@ -195,11 +197,16 @@ def revocation_answer(
 
 
 def issue_for_one_use(
-    ca: IssuingCA, name: str, use: x509.ObjectIdentifier, *, algorithm: str = "p256"
+    ca: IssuingCA,
+    name: str,
+    use: x509.ObjectIdentifier,
+    *,
+    algorithm: str = "p256",
+    life: timedelta = SEAL_LIFE,
 ) -> Issued:
     """A certificate for one use alone: time stamps, or answers about revoked certificates."""
     alone = x509.ExtendedKeyUsage([use])
-    return _issue(ca, marked_name(name), SEAL_LIFE, algorithm, alone)
+    return _issue(ca, marked_name(name), life, algorithm, alone)
 
 
 def _issue(

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
@@ -49,9 +49,9 @@ class Authority:
         return tsp.token_of(self.answer(request, now=now), request).encoded
 
 
-def authority(now: datetime = NOW) -> Authority:
+def authority(now: datetime = NOW, life: timedelta = testca.STAMPER_LIFE) -> Authority:
     ca = testca.make_ca(now, name="Time Stamping")
-    issued = testca.issue_stamper(ca)
+    issued = testca.issue_stamper(ca, life=life)
     assert isinstance(issued.key, ec.EllipticCurvePrivateKey)
     stamper = Stamper(key=issued.key, signing_cert=issued.certificate, policy=POLICY)
     return Authority(ca.root.certificate, stamper, ca.root)

@@ -54,7 +54,8 @@ def gathered(chains: Iterable[Chain], source: Source, now: datetime) -> Gathered
     Of each certificate the newest list and the newest answer in force, as far as there are both:
     some programs take only the one, some only the other.
     chains: from a signer to a root each, the roots too.
-    LongTermUnavailableError: of a certificate nothing in force is known, and of whose.
+    LongTermUnavailableError: of a certificate that has not ended nothing in force is known, and of
+        whose: of one that has, nobody need say anything any more (RFC 5280, 5).
     """
     certificates: dict[bytes, None] = {}
     lists: dict[bytes, None] = {}
@@ -63,15 +64,17 @@ def gathered(chains: Iterable[Chain], source: Source, now: datetime) -> Gathered
     for chain in chains:
         certificates.update(dict.fromkeys(map(_der, chain)))
         for certificate, issuer in pairwise(chain):
+            if now <= certificate.not_valid_after_utc:
+                ends.append(certificate.not_valid_after_utc)
             for piece, said in _in_force(certificate, issuer, source, now):
-                ends.append(min(said.until or now, certificate.not_valid_after_utc))
+                ends.append(said.until or now)
                 if isinstance(piece, RevocationList):
                     lists[piece.encoded] = None
                 else:
                     answers[piece.encoded] = None
                     certificates.update(dict.fromkeys(map(_der, piece.certificates)))
     found = Material(certificates=tuple(certificates), crls=tuple(lists), ocsps=tuple(answers))
-    return Gathered(material=found, until=min(ends))
+    return Gathered(material=found, until=min(ends, default=now))
 
 
 def _in_force(
@@ -82,7 +85,7 @@ def _in_force(
     for piece, said in sorted(source.told(certificate, issuer), key=lambda each: each[1].as_of):
         if said.until is not None and said.as_of <= now < said.until:
             newest[type(piece)] = piece, said
-    if not newest:
+    if not newest and now <= certificate.not_valid_after_utc:
         raise LongTermUnavailableError(
             "of a certificate that"
             f" {issuer.subject.rfc4514_string()} issued no revocation list (CRL) or answer (OCSP)"

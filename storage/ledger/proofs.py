@@ -57,6 +57,35 @@ def awaiting(tx: Tx, *, after: int = 0, most: int) -> list[Provable]:
     return _found(tx, f.awaits == STAMP, after, most)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """Files of some formats whose proof ends on one of some days.
+
+    since, before: ISO 8601, the former day included.
+    """
+
+    since: str
+    before: str
+    formats: Sequence[str]
+
+    @property
+    def which(self) -> ColumnElement[bool]:
+        """As a ledger is asked."""
+        f = t.file.c
+        days = (f.proved_until >= self.since) & (f.proved_until < self.before)
+        return days & f.format.in_(self.formats)
+
+
+def ending(tx: Tx, wanted: Ending, *, after: int = 0, most: int) -> list[Provable]:
+    """Files whose proof ends, the oldest first."""
+    return _found(tx, wanted.which, after, most)
+
+
+def how_many_end(tx: Tx, wanted: Ending) -> int:
+    """How many there are."""
+    return int(tx.run(select(func.count(t.file.c.id)).where(wanted.which)).scalar_one())
+
+
 def waiting(tx: Tx) -> int:
     """How many wait for their stamp."""
     f = t.file.c

@@ -29,7 +29,8 @@ class Signers:
     """A person and an enterprise, whose CAs revoke."""
 
     def __init__(self) -> None:
-        self.persons, self.enterprises = testca.make_ca(NOW), testca.make_ca(NOW)
+        since = NOW - 30 * DAY  #: they end before the authority of time does
+        self.persons, self.enterprises = testca.make_ca(since), testca.make_ca(since)
         person = testca.issue_person(self.persons, "李示例", "110101199003070017")
         firm = testca.issue_enterprise(self.enterprises, "示例公司", "91110000600037341L")
         self.parties = Parties(

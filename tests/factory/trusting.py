@@ -23,11 +23,11 @@ from reportlab.pdfgen.canvas import Canvas
 from factory.seals import der, outside
 from factory.seals.cms import asn1_certificate, run_to_end
 from storage import testca
-from storage.testca import SEAL_LIFE, Ended, Issued, TestCA
+from storage.testca import CA_LIFE, SEAL_LIFE, Ended, Issued, TestCA
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
-LATER = NOW + SEAL_LIFE + DAY  #: after the end of every certificate for sealing and for time
+LATER = NOW + SEAL_LIFE + DAY  #: after the end of every certificate for sealing
 FIELD = "AuthoritySeal"
 SET, UNSIGNED_ATTRIBUTES = 0x31, 0xA1
 
@@ -64,9 +64,9 @@ def new_trust(now: datetime = NOW) -> Trust:
     return Trust(ca=ca, seal=testca.issue_seal(ca, "示例市"), clock=clock, tsa=new_tsa(clock))
 
 
-def new_tsa(clock: TestCA) -> Issued:
+def new_tsa(clock: TestCA, *, life: timedelta = CA_LIFE) -> Issued:
     use = ExtendedKeyUsageOID.TIME_STAMPING
-    return testca.issue_for_one_use(clock, "Clock", use, algorithm="rsa2048")
+    return testca.issue_for_one_use(clock, "Clock", use, algorithm="rsa2048", life=life)
 
 
 def stamp(

@@ -18,8 +18,10 @@ from factory.ofd.package import opened
 from factory.profile import Profile
 from factory.seals import late, tsp
 from factory.verify_verdict import VerdictWord
-from jobs import desk, line, upkeep, verifying
+from jobs import desk, line, verifying
 from jobs.bulk import steps
+from jobs.upkeep import late as stamping_later
+from jobs.upkeep import slices
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.ledger import proofs, status
@@ -83,7 +85,7 @@ def rows(plant: Plant) -> list[Any]:
 
 
 def stamped(plant: Plant) -> int:
-    return sum(done.stamped for done in upkeep.stamp_awaiting(plant))
+    return sum(done.stamped for done in stamping_later.stamp_awaiting(plant))
 
 
 def test_it_is_released_without_and_recorded_so(plant: Plant) -> None:
@@ -165,11 +167,12 @@ def test_done_twice_or_by_two_at_once_it_is_done_once(plant: Plant, service: Ser
     first, second = anew(plant), anew(plant)
     with plant.ledger.read() as tx:
         files = proofs.awaiting(tx, most=10)
-    made = upkeep._stamped(first, "default", files)[0]
-    others = upkeep._stamped(second, "default", files)[0]
+    made, others = (slices.Slice(each, "default", files) for each in (first, second))
+    stamping_later.stamp(made)
+    stamping_later.stamp(others)
 
-    assert upkeep._recorded(first, made, why="x") == 2
-    assert upkeep._recorded(second, others, why="x") == 0
+    assert slices._recorded(first, made.made, why="x") == 2
+    assert slices._recorded(second, others.made, why="x") == 0
     assert stamped(anew(plant)) == 0
     assert len(rows(plant)) == 4
 
@@ -249,5 +252,5 @@ def test_at_the_desk_it_is_counted_first_and_then_done(plant: Plant, service: Se
     dry = json.loads(run(cli.main, ("upkeep", "--dry-run", "--json")).stdout)
     wet = json.loads(run(cli.main, ("upkeep", "--json")).stdout)
 
-    assert dry == {"waiting": 2}
-    assert wet == {"waiting": 2, "stamped": 2, "failed": {}}
+    assert dry == {"waiting": 2, "ending": 0}
+    assert wet == {"waiting": 2, "ending": 0, "stamped": 2, "archived": 0, "failed": {}}

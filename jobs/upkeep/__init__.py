@@ -1,0 +1,1 @@
+"""Upkeep (维护): files that were released go on being provable."""
