@@ -20,7 +20,12 @@ from cryptography import x509
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from factory.errors import RevocationRefusedError, SealRefusedError, SignatureRefusedError
+from factory.errors import (
+    RevocationRefusedError,
+    SealRefusedError,
+    SelfCheckError,
+    SignatureRefusedError,
+)
 from factory.seals import archive, revocation
 from factory.seals.selfcheck import BYTE_RANGE, Hole, container, sole_hole
 from factory.verify_revisions import Signature, signatures
@@ -86,6 +91,8 @@ def _is_stamp(signature: Signature) -> bool:
 
 def _layer(before: bytes, after: bytes) -> Layer | None:
     """None unless it is what an archive stamp over the former document is written as."""
+    if not after.startswith(before):
+        return None
     ranges = [[int(n) for n in each] for each in BYTE_RANGE.findall(after, len(before))]
     holes = [hole for each in ranges if (hole := sole_hole(after, each)) is not None]
     if len(holes) != 1:
@@ -101,6 +108,20 @@ def _layer(before: bytes, after: bytes) -> Layer | None:
     except (PdfError, SealRefusedError, RevocationRefusedError, ValueError, KeyError, TypeError):
         return None
     return layer if again == after else None
+
+
+def self_check(before: bytes, after: bytes, asked: Asked) -> None:
+    """What every archived file passes before it is stored; before: it without its last stamp.
+
+    SelfCheckError: something else was added, or the stamp proves nothing.
+    """
+    layer = _layer(before, after)
+    if layer is None:
+        raise SelfCheckError("archive stamp: something else was added with it")
+    try:
+        judged(layer.token, layer.covered, asked)
+    except SignatureRefusedError as error:
+        raise SelfCheckError(f"archive stamp: {error}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,9 +31,10 @@ from jobs import crew, door
 from jobs.broker import broker_edge
 from jobs.bulk.scopes import SCOPES
 from jobs.signer.journal import SIGNED
+from jobs.upkeep import archive
 from storage import endings
 from storage.key_sources import OFD
-from storage.ledger import Tx, endpoints, gauges, holds, outbox, status
+from storage.ledger import Tx, endpoints, gauges, holds, outbox, proofs, status
 from storage.ledger.gauges import BatchFigures
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ NEIGHBOUR_SECONDS = 15.0  #: the longest rest between two looks at one that may 
 AWAY_SECONDS = 5.0  #: between two looks at what gave no answer
 WAIT_SECONDS = 3.0  #: of a scrape, for all that it looks at together
 VERSION_OF = "certificate-factory"
+PROOF_DAYS = 60  #: `certfactory upkeep` has had thirty by then
 UNUSABLE, LONG_AGO = "unusable", datetime.fromtimestamp(0, UTC)  #: in place of a list's name, end
 PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 
@@ -131,6 +133,11 @@ SIGNER_CALL_SECONDS = Family(
     ("identity",),
     "counter",
 )
+PROOFS_DUE = Family(
+    "factory_proofs_due",
+    "Files that wait for their time stamp, and whose proof of time ends within sixty days",
+    ("what",),
+)
 NOTICES = Family("factory_notices_pending", "Deliveries of notices not done")
 NOTICES_OLDEST = Family(
     "factory_notices_oldest_seconds", "Age of the oldest notice that an active endpoint has not got"
@@ -157,7 +164,7 @@ WORKERS = Family("factory_workers", "Worker processes that run", ("queue",))
 FAMILIES = (
     LEDGER_UP, STORE_UP, BROKER_UP, HTTP_UP, BROKER_MEMORY, CLOCK_SKEW, DEPTH, OLDEST,
     BATCHES, BATCH_ITEMS, BATCH_PROGRESS, BATCH_RATE, BATCH_ETA, BATCH_IDLE, BATCH_BRAKED,
-    HELD, EDITIONS, OUTBOX, OUTBOX_OLDEST, SIGNER_PENDING,
+    HELD, EDITIONS, OUTBOX, OUTBOX_OLDEST, SIGNER_PENDING, PROOFS_DUE,
     SIGNER_UP, SIGNER_STOPPED, SIGNER_CALLS, SIGNER_CALL_SECONDS,
     NOTICES, NOTICES_OLDEST, NOTICES_FAILED, ENDPOINTS,
     ENDS, RESTARTS, MEMORY, WORKERS, BUILD,
@@ -274,6 +281,7 @@ def of_ledger(plant: Plant) -> list[Metric]:
             OUTBOX.alone(gauges.unsent_bells(tx)),
             OUTBOX_OLDEST.alone(outbox.oldest_unsent_seconds(tx)),
             SIGNER_PENDING.alone(gauges.pending_seals(tx)),
+            _proofs(tx),
             *_notices(tx),
         ]
 
@@ -308,6 +316,13 @@ def _batches(tx: Tx) -> list[Metric]:
         BATCH_IDLE.of(each(lambda one: one.idle_seconds)),
         BATCH_BRAKED.of(each(lambda one: one.state is BatchState.STOPPED)),
     ]
+
+
+def _proofs(tx: Tx) -> Metric:
+    """What `certfactory upkeep` has not done, though it was to be."""
+    soon = archive.ending(tx.now, PROOF_DAYS)
+    ends = proofs.how_many_end(tx, soon)
+    return PROOFS_DUE.of([(("stamp",), proofs.waiting(tx)), (("archive",), ends)])
 
 
 def _notices(tx: Tx) -> list[Metric]:

@@ -12,11 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from factory.errors import (
-    FactoryError,
-    PermanentError,
-    SealRefusedError,
-)
+from factory import verify_archive
+from factory.errors import FactoryError, PermanentError, SealRefusedError
 from factory.making import MAKINGS
 from factory.seals import archive, longterm
 from factory.seals import chain as chains
@@ -25,6 +22,7 @@ from factory.seals.chain import Chain
 from factory.seals.keys import fingerprint
 from factory.seals.longterm import Gathered, Material
 from factory.seals.outside import Signed
+from factory.verify_time import Asked
 from jobs.stamping import last_day
 from jobs.upkeep import slices
 from jobs.upkeep.slices import Done, Made, Slice
@@ -68,28 +66,38 @@ class _Keeper:
     def stamp(self, piece: Slice) -> None:
         """An archive stamp for each file of a slice."""
         authority = piece.plant.time_authority(piece.authority)
-        until, room = last_day(authority.sample.signing_cert), authority.room
-        waiting: list[tuple[Provable, Waiting]] = []
-        for file in piece.files:
-            try:
-                _refuse_useless(file, until)
-                waiting.append((file, self._prepared(file, room)))
-            except FactoryError as error:
-                piece.give_up(file, error)
-        tokens = authority.tokens([each.imprint for _, each in waiting]) if waiting else []
-        for (file, each), token in zip(waiting, tokens, strict=True):
+        until = last_day(authority.sample.signing_cert)
+        waiting = list(self._waiting(piece, until, authority.room))
+        tokens = authority.tokens([each.imprint for _, _, each in waiting]) if waiting else []
+        for (file, data, each), token in zip(waiting, tokens, strict=True):
             try:
                 longer = each.closed(token.encoded)
-                slices.judge(piece.plant, file, longer)
+                self._check(file, data, longer, is_first=not piece.made)
             except PermanentError as error:
                 piece.give_up(file, error)
             else:
                 ends = last_day(token.signing_cert)
                 piece.made.append(Made(of=file, data=longer, proved_until=ends))
 
-    def _prepared(self, file: Provable, room: int) -> Waiting:
-        data = self.plant.store.get(file.object_key, sha256=file.sha256)
-        return archive.prepared(data, self._material(archive.signed_in(data)), room)
+    def _waiting(
+        self, piece: Slice, until: str, room: int
+    ) -> Iterator[tuple[Provable, bytes, Waiting]]:
+        """Each file as it is, and with a hole for its token."""
+        for file in piece.files:
+            try:
+                _refuse_useless(file, until)
+                data = self.plant.store.get(file.object_key, sha256=file.sha256)
+                material = self._material(archive.signed_in(data))
+                yield file, data, archive.prepared(data, material, room)
+            except FactoryError as error:
+                piece.give_up(file, error)
+
+    def _check(self, file: Provable, data: bytes, longer: bytes, *, is_first: bool) -> None:
+        """What is on record stands before the stamp; the first of a slice is judged whole."""
+        asked = Asked(now=datetime.now(UTC), time_roots=self.plant.keyring.time_roots())
+        verify_archive.self_check(data, longer, asked)
+        if is_first:
+            slices.judge(self.plant, file, longer)
 
     def _material(self, signed: tuple[Signed, ...]) -> Material:
         """LongTermUnavailableError: of a certificate in force no list is to be had."""

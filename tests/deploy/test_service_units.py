@@ -108,6 +108,7 @@ def test_every_process_of_a_host_has_its_unit_and_a_command_that_there_is() -> N
         "certfactory-serve.service": "serve",
         "certfactory-prepare.service": "prepare",
         "certfactory-doctor.service": "doctor",
+        "certfactory-upkeep.service": "upkeep",
     }
 
 

@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from factory import specimen
 from factory.errors import KeyBusyError
@@ -352,6 +352,23 @@ def test_time_stamps(works: Works, open_book: Opened, stamper: Server) -> None:
     works.settle()
 
     book.follow("Afterwards")
+
+
+def test_proofs_due(works: Works, open_book: Opened) -> None:
+    issued(works, 1, firm())
+    with works.plant.ledger.write(WHO) as tx:
+        newest = tx.run(select(func.max(t.file.c.id))).scalar_one()
+        ends = update(t.file).where(t.file.c.id == newest).values(proved_until=soon())
+        tx.run(ends)  # as if the certificate of its authority ended then
+    works.plant.keyring.renew_test_lists(now=datetime.now(UTC))
+    book = open_book("proofs-due", works.settings)
+
+    for section in ("Look", "Mend", "Afterwards"):
+        book.follow(section)
+
+
+def soon() -> str:
+    return (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
 
 
 def test_clock_skew(works: Works, open_book: Opened, tmp_path: Path) -> None:
