@@ -41,6 +41,7 @@ from jobs.demo_rename import Renamed
 from jobs.gallery import CONTACT_DPI, CONTACT_SHEET
 from jobs.kept import locked
 from jobs.settings import Settings
+from jobs.signer import starting
 from jobs.stories import Story
 from jobs.variables import POSTGRESQL
 from jobs.wiring import Plant, font_files, load_profiles, plant_of
@@ -212,18 +213,26 @@ def _empty(out: Path) -> None:
 
 @contextmanager
 def _running(settings: Settings, out: Path) -> Iterator[Plant]:
-    """The whole factory, in a place of its own: nothing but ``out`` is touched."""
-    with embedded.embedded(_own_place(settings, out)) as running:
+    """The whole factory, in a place of its own: nothing but ``out`` is touched.
+
+    As in `up`, a process of its own holds the keys.
+    """
+    with embedded.embedded(_own_place(settings, out)) as found:
+        running = starting.with_own(found)
         plant = plant_of(running)
         if running.db_url.startswith(POSTGRESQL):
             schema.fresh_namespace(settings.db_url, PLACE)
         opening.open_embedded(plant)
-        with crew.at_work(running):
+        with crew.at_work(running, with_signer=True):
+            if plant.signer is not None:
+                starting.wait_until_answers(plant.signer, running)
             yield plant
 
 
 def _own_place(settings: Settings, out: Path) -> Settings:
     """A folder of its own, and a place of its own on servers that others use too.
+
+    Its keys are its own, so that no other signer process has them, and no other policy is theirs.
 
     With ``FACTORY_DATA_DIR`` set to that folder every command finds what the demonstration made.
     """
@@ -234,6 +243,9 @@ def _own_place(settings: Settings, out: Path) -> Settings:
         keyring_dir=data / "keyring",
         metrics_port=0,
         link_seconds=LINK_SECONDS,
+        signer="",
+        signer_listen="",
+        signer_policy=None,
     )
     if settings.redis_url:
         own = replace(own, namespace=PLACE)

@@ -25,7 +25,8 @@ and key.p8; a table ``[pkcs11]`` names a key in a PKCS#11 token in place of key.
 see token_key.py.  master.json, keys, passphrases and PINs must be closed to others (mode 0600 or
 0640).
 
-Where a signer process holds the keys, none is opened here: key.p8 and passphrase need not be there.
+Where a signer process holds the keys, none is opened here: key.p8, passphrase and PIN need not be
+there.
 """
 
 from __future__ import annotations

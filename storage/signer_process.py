@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import urllib3
 from cryptography import x509
 from urllib3.connection import HTTPConnection
-from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import HTTPError, ProtocolError, SSLError
 
 from factory.errors import (
     FactoryError,
@@ -57,6 +57,7 @@ MOST_STATUS_BYTES = 1_000_000
 #: of one call; a lease outlasts it
 PATIENCE = Patience(connect=2, read=12, whole=15)
 FORBIDDEN, NOT_FOUND, CONFLICT = HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT
+NOT_LET_IN = "; if it runs, it may not let in the certificate of FACTORY_SIGNER_TLS_CERT"
 LOCKED, TOO_MANY = HTTPStatus.LOCKED, HTTPStatus.TOO_MANY_REQUESTS
 
 
@@ -105,7 +106,7 @@ class SignerProcess:
         docs/signer.md.
         """
         limit = time.monotonic() + self._patience.whole
-        with self.named(), _connection_errors():
+        with self.named(), _connection_errors(over_tls=not self.address.startswith(UNIX)):
             response = self._pool.urlopen(
                 method,
                 path,
@@ -236,8 +237,11 @@ def _context(tls: Tls) -> ssl.SSLContext:
 
 
 @contextmanager
-def _connection_errors() -> Iterator[None]:
-    """The one edge at which HTTP fails."""
+def _connection_errors(*, over_tls: bool) -> Iterator[None]:
+    """The one edge at which HTTP fails.
+
+    In TLS 1.3 a client learns that it is not let in when it reads, by whatever ends the connection.
+    """
     try:
         yield
     except FactoryError:
@@ -248,9 +252,10 @@ def _connection_errors() -> Iterator[None]:
                 "the TLS certificate of the signer process is not trusted: check FACTORY_SIGNER"
                 " and FACTORY_SIGNER_TLS_CA"
             ) from error
-        raise KeyBusyError("gives no answer (TLS)") from error
+        raise KeyBusyError(f"gives no answer (TLS){NOT_LET_IN}") from error
     except (HTTPError, OSError) as error:
-        raise KeyBusyError(f"gives no answer ({type(error).__name__})") from error
+        cut_off = NOT_LET_IN if over_tls and isinstance(error, ProtocolError) else ""
+        raise KeyBusyError(f"gives no answer ({type(error).__name__}){cut_off}") from error
 
 
 def _refusal(status: int, again: str, answer: bytes) -> FactoryError:

@@ -86,6 +86,22 @@ class Line:
             check=False,
         )
 
+    def type(self, commands: str, folder: Path) -> subprocess.CompletedProcess[str]:
+        """What a person types in a shell that stands in a folder."""
+        installed = 'certfactory() { "$PYTHON" "$CLI" "$@"; }\n'
+        programs = {"PYTHON": sys.executable, "CLI": str(ROOT / "cli.py"), "COLUMNS": "300"}
+        return subprocess.run(
+            ["bash", "-ec", installed + commands],
+            cwd=folder,
+            env=os.environ | self.env | programs,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+
     def issue(self, event: JsonObject) -> str:
         """Submit an approval and wait for its certificate; the registration number."""
         number: str = self.json("submit", "-", stdin=line(event))["lines"][0]["registration"]
@@ -881,6 +897,52 @@ def test_a_certificate_is_needed_for_signed_attributes(
     refused = factory.run("form", "prepare", applied, "--party", "applicant", "--attributes", file)
 
     assert refused.exit_code == USAGE and not Path(file).exists()
+
+
+#: the boxes of the README's section about keys, line by line, and what is seen then
+KEYS_SHOW = {
+    "certfactory keys list": "shanghai-constructor",
+    "certfactory signer status": "signatures",
+    "certfactory signer stop --reason drill": "stopped",
+    "certfactory keys sealed shanghai-constructor": "collected",
+    "certfactory verify *.pdf": "valid",
+    "certfactory keys test-revoke shanghai-constructor": "wrote",
+}
+
+
+def test_the_readme_s_boxes_about_keys_show_what_they_say(
+    factory: Line, revocable: None, tmp_path: Path
+) -> None:
+    number = factory.issue(approval(790))
+    factory.run("collect", number)
+    (tmp_path / "one.pdf").write_bytes(download(factory.run("link", number).stdout.strip())[0])
+
+    lines = boxes("Keys")
+    assert len(lines) == len(KEYS_SHOW)
+    for typed, (beginning, shown) in zip(lines, KEYS_SHOW.items(), strict=True):
+        assert typed.startswith(beginning)
+        done = factory.type(typed, tmp_path)
+        assert (done.returncode, shown in done.stdout) == (OK, True), (typed, done.stdout)
+
+    assert factory.json("signer", "status")["stopped"] == []
+    assert factory.run("verify", str(tmp_path / "one.pdf")).exit_code == OK  # as its stamp proves
+
+
+@pytest.fixture
+def revocable(factory: Line) -> Iterator[None]:
+    """Whoever is revoked meanwhile is not for the other tests of this factory."""
+    lists = factory.data_dir / "keyring" / "revocation"
+    before = {each: each.read_bytes() for each in lists.glob("*")}
+    yield
+    for each in lists.glob("*"):
+        each.write_bytes(before[each]) if each in before else each.unlink()
+
+
+def boxes(heading: str) -> list[str]:
+    """The lines to be typed that a section of the README has."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return [each.strip() for each in section.splitlines() if each.startswith("    ")]
 
 
 def test_what_was_collected_can_be_downloaded_and_verified(factory: Line, tmp_path: Path) -> None:

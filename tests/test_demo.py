@@ -18,6 +18,7 @@ from factory.kinds import KINDS
 from factory.model import Kind
 from factory.ofd.package import opened
 from factory.page.proof import plain
+from jobs.signer import journal
 from jobs.wiring import load_profiles
 from tests import judges, ofd_judges
 
@@ -29,13 +30,16 @@ Document = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where the demonstration left its documents, in a path with a space."""
+    """Where the demonstration left its documents, in a path with a space.
+
+    This machine's own signer process, which has none of its keys, is not asked.
+    """
     out = tmp_path_factory.mktemp("a demo") / "out"
     environ = {name: text for name, text in os.environ.items() if not name.startswith("FACTORY_")}
     done = subprocess.run(
         [sys.executable, "cli.py", "demo", "--out", str(out)],
         cwd=ROOT,
-        env=environ,
+        env=environ | {"FACTORY_SIGNER": f"unix:{out}/elsewhere"},
         capture_output=True,
         text=True,
         timeout=550,
@@ -57,6 +61,19 @@ def test_every_document_of_the_summary_is_there_and_valid(
     assert len(documents) >= 60
     assert all((folder / doc["file"]).is_file() for doc in documents)
     assert all(doc["verdict"] == verdict(doc) for doc in documents)
+
+
+def test_all_that_is_sealed_was_signed_for_in_the_journal_of_the_signer_process(
+    folder: Path, documents: list[Document]
+) -> None:
+    told = journal.read(folder / "data" / "signer")
+    signed = [each for each in told.entries if each["outcome"] == journal.SIGNED]
+
+    assert (told.broken, told.torn) == (None, 0)
+    assert sum(each["count"] for each in signed) >= len(sealed(documents))
+    assert {(each["profile"], each["kind"], each["format"]) for each in signed} >= {
+        (doc["profile"], doc["kind"], doc["format"]) for doc in sealed(documents)
+    }
 
 
 def verdict(doc: Document) -> str:

@@ -14,18 +14,20 @@ from storage.testca import REASONS, Ended
 @click.command("test-revoke")
 @click.argument("name", type=TEXT)
 @click.option(
-    "--at", required=True, type=TIME, help="When it is revoked, in UTC unless it says an offset."
+    "--at", type=TIME, help="When it is revoked, in UTC unless it says an offset.  [default: now]"
 )
 @click.option("--reason", required=True, type=click.Choice(REASONS), help="Why (RFC 5280, 5.3.1).")
 @click.option("--invalid-since", type=TIME, help="Since when others had the key, if before.")
-def test_revoke(name: str, at: datetime, reason: str, invalid_since: datetime | None) -> None:
+def test_revoke(
+    name: str, at: datetime | None, reason: str, invalid_since: datetime | None
+) -> None:
     """Let the test CA revoke the certificates of NAME, PDF and OFD; for test keyrings alone.
 
     Its lists go into revocation/ of the keyring; verification looks at them from then on.
     """
-    ended = Ended(serial=0, at=at, reason=reason, invalid_since=invalid_since)
-    keyring = machine.plant().keyring
-    for path in keyring.revoke_test_identity(name, ended, now=datetime.now(UTC)):
+    now = datetime.now(UTC)
+    ended = Ended(serial=0, at=at or now, reason=reason, invalid_since=invalid_since)
+    for path in machine.plant().keyring.revoke_test_identity(name, ended, now=now):
         click.echo(f"wrote {path}")
 
 

@@ -1,6 +1,7 @@
 """What a signing certificate has sealed: counted, and file by file, the oldest first.
 
-Asked when a key is compromised or a seal is retired; names nobody.
+Asked when a key is compromised or a seal is retired; names nobody.  A file that got its time stamp
+later (see proofs) was sealed once: it counts once, on the day of its seal, by its newest digest.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import ColumnElement, FromClause, Row, ScalarSelect, Select, exists, func, select
 
 from factory.model import OrderState
 from storage import tables as t
@@ -36,6 +37,8 @@ class SealedFile:
 
     registration, edition: of a certificate; None: of another document.
     state:                 of the edition or the document, today.
+    made_at:               when it was sealed.
+    sha256:                of its newest step.
     """
 
     profile: str
@@ -104,7 +107,7 @@ def _slice(tx: Tx, wanted: Wanted, after: int) -> Sequence[Row[Any]]:
     columns = (
         f.id, f.profile, t.production_order.c.kind, f.format,
         t.registration.c.number.label("registration"), t.edition.c.number.label("edition"),
-        _state().label("state"), f.made_at, f.sha256,
+        _state().label("state"), f.made_at, _newest(wanted).label("sha256"),
     )  # fmt: skip
     found: Sequence[Row[Any]] = tx.run(
         _joined(wanted, *columns).where(f.id > after).order_by(f.id).limit(AT_ONCE)
@@ -114,6 +117,28 @@ def _slice(tx: Tx, wanted: Wanted, after: int) -> Sequence[Row[Any]]:
 
 def _state() -> Any:
     return func.coalesce(t.edition.c.state, t.document.c.state)
+
+
+def _newest(wanted: Wanted) -> ScalarSelect[str]:
+    """The SHA-256 of the last step that carries this seal."""
+    step = t.file.alias("step")
+    newest_first = select(step.c.sha256).order_by(step.c.step.desc()).limit(1)
+    return newest_first.where(_same_seal(step, wanted)).scalar_subquery()
+
+
+def _is_first(wanted: Wanted) -> ColumnElement[bool]:
+    """Whether no step before carries this seal: the one with which it was put on."""
+    step = t.file.alias("step")
+    return ~exists().where(_same_seal(step, wanted), step.c.step < t.file.c.step)
+
+
+def _same_seal(step: FromClause, wanted: Wanted) -> ColumnElement[bool]:
+    f = t.file.c
+    return (
+        (step.c.order_id == f.order_id)
+        & (step.c.format == f.format)
+        & (step.c.signing_cert_sha256 == wanted.certificate)
+    )
 
 
 def _joined(wanted: Wanted, *columns: Any) -> Select[Any]:
@@ -127,5 +152,5 @@ def _joined(wanted: Wanted, *columns: Any) -> Select[Any]:
         .outerjoin(t.edition, e.id == f.edition_id)
         .outerjoin(t.registration, t.registration.c.id == e.registration_id)
         .outerjoin(t.document, t.document.c.id == o.document_id)
-        .where(f.signing_cert_sha256 == wanted.certificate, *within)
+        .where(f.signing_cert_sha256 == wanted.certificate, _is_first(wanted), *within)
     )

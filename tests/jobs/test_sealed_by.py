@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,14 @@ from jobs.sealed_by import Asked, Sealed
 from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import tables as t
+from storage.ledger import proofs
+from storage.ledger.proofs import NextStep
 from tests.jobs.bulking import rename_to, started
 from tests.plants import PROFILE, WHO, open_chunks, submit
 from tests.telling import whole_factory
 
 USAGE = 2
+STAMPED = "5" * 64  #: the digest of a file that was stamped later
 TODAY = datetime.now(UTC).date()
 OLD = TODAY - timedelta(days=100)
 
@@ -52,6 +56,22 @@ def plant(request: pytest.FixtureRequest, tmp_path: Path, s3: Settings) -> Plant
 def produce(plant: Plant) -> None:
     for chunk in open_chunks(plant):
         line.produce(plant, ChunkId(chunk))
+
+
+def stamp_later(plant: Plant, sha256: str) -> None:
+    """One of them was released without a stamp, and gets it today."""
+    with plant.ledger.write(WHO) as tx:
+        tx.run(update(t.file).where(t.file.c.sha256 == sha256).values(awaits=proofs.STAMP))
+    with plant.ledger.write(WHO) as tx:
+        [found] = proofs.awaiting(tx, most=2)
+        step = NextStep(
+            of=found,
+            object_key=f"{found.key_stem}.1-{STAMPED[:16]}.pdf",
+            sha256=STAMPED,
+            size_bytes=1,
+            proved_until="2031-01-01",
+        )
+        assert proofs.add(tx, [step], why="a test") == 1
 
 
 def fingerprint(plant: Plant) -> str:
@@ -121,6 +141,18 @@ def test_an_edition_that_another_took_the_place_of_is_told_and_needs_no_new_one(
     assert (len(before), len(found), len(superseded)) == (2, 3, 1)
     assert sorted(sealed_by.standing(plant, Asked(key=PROFILE))) == sorted(before)
     assert list(sealed_by.standing(plant, Asked(key=PROFILE, until=OLD))) != before
+
+
+def test_a_file_that_is_stamped_later_was_sealed_once_on_the_day_of_its_seal(plant: Plant) -> None:
+    before = list(sealed_by.listed(plant, Asked(key=PROFILE)))
+
+    stamp_later(plant, before[0].sha256)
+
+    after = list(sealed_by.listed(plant, Asked(key=PROFILE)))
+    assert made(sealed_by.sealed(plant, Asked(key=PROFILE))) == len(after) == 2
+    assert after == [replace(before[0], sha256=STAMPED), before[1]]
+    assert list(sealed_by.listed(plant, Asked(key=PROFILE, until=OLD))) == after[:1]
+    assert list(sealed_by.listed(plant, Asked(key=PROFILE, since=TODAY))) == after[1:]
 
 
 @pytest.mark.parametrize("key", ["nobody", "0123456789abcdef"])

@@ -18,8 +18,9 @@ from factory.ofd.package import opened
 from factory.profile import Profile
 from factory.seals import late, tsp
 from factory.verify_verdict import VerdictWord
-from jobs import desk, line, verifying
+from jobs import desk, line, sealed_by, verifying
 from jobs.bulk import steps
+from jobs.sealed_by import Asked
 from jobs.upkeep import late as stamping_later
 from jobs.upkeep import slices
 from jobs.wiring import Plant
@@ -158,6 +159,21 @@ def test_both_files_are_known_and_the_newest_is_given_out(plant: Plant, service:
     assert len(answers) == 1
     assert words == ["valid"] * 4
     assert {each.format: each.step for each in found[1].files} == {"pdf": 1, "ofd": 1}
+
+
+def test_what_a_key_has_sealed_counts_them_once(plant: Plant, service: Service) -> None:
+    ordered(plant)
+    produced(plant)
+    sealed = {each.format: each for each in sealed_by.listed(plant, Asked(key=PROFILE))}
+    back(service)
+    stamped(anew(plant))
+
+    counts = [n for each in sealed_by.sealed(plant, Asked(key=PROFILE)) for n in each.counts]
+    assert sorted((each.format, each.files) for each in counts) == [("ofd", 1), ("pdf", 1)]
+    newest = {each.format: each.sha256 for each in rows(plant) if each.step == 1}
+    assert {each.format: each for each in sealed_by.listed(plant, Asked(key=PROFILE))} == {
+        fmt: replace(each, sha256=newest[fmt]) for fmt, each in sealed.items()
+    }
 
 
 def test_done_twice_or_by_two_at_once_it_is_done_once(plant: Plant, service: Service) -> None:
