@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from factory.errors import ConflictError
 from factory.model import BatchId, BatchState
-from storage.ledger import Tx, batches, items, orders
+from storage.ledger import Tx, batches, chunks, items, orders
 from storage.ledger.batches import Batch
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def cancel(plant: Plant, ident: BatchId, *, who: str, why: str) -> None:
 
     NotFoundError: no such batch.  ConflictError: it has ended.
     """
-    with _locked(plant, ident, who) as (tx, batch):
+    with _locked(plant, ident, who, chunks_too=True) as (tx, batch):
         batches.cancel(tx, batch.id, why=why)
         items.skip_pending(tx, batch.id, CANCELLED)
         orders.give_up(tx, batch.id, why=CANCELLED)
@@ -100,9 +100,16 @@ def _retry_some(plant: Plant, ident: BatchId, last: int, *, who: str, why: str) 
 
 
 @contextmanager
-def _locked(plant: Plant, ident: BatchId, who: str) -> Iterator[tuple[Tx, Batch]]:
-    """A transaction in which nobody else moves the batch.  NotFoundError: there is none."""
+def _locked(
+    plant: Plant, ident: BatchId, who: str, *, chunks_too: bool = False
+) -> Iterator[tuple[Tx, Batch]]:
+    """A transaction in which nobody else moves the batch.  NotFoundError: there is none.
+
+    chunks_too: nor records a chunk of it, which is asked for before what recording ends with.
+    """
     with plant.ledger.read() as tx:
         correlation = batches.get(tx, ident).correlation
     with plant.ledger.write(who, correlation) as tx:
+        if chunks_too:
+            chunks.hold_open(tx, ident)
         yield tx, batches.get(tx, ident, lock=True)

@@ -122,6 +122,16 @@ def renew(tx: Tx, claim: Claim, *, lease: timedelta) -> bool:
     return bool(tx.run(RENEW, {**_fence(claim), "until": tx.now + lease}).rowcount)
 
 
+def hold_open(tx: Tx, batch: BatchId) -> None:
+    """Nobody records a chunk of a batch until this transaction ends; whoever does it has finished.
+
+    Who records locks the chunk, then its orders, then the batch: so the chunks come first.
+    """
+    c = t.chunk.c
+    open_ones = select(c.id).where(c.batch_id == batch, c.state != ChunkState.CLOSED)
+    tx.run(tx.locked(open_ones.order_by(c.id))).all()
+
+
 def close(tx: Tx, claim: Claim) -> bool:
     """Done with the chunk; False when the fence is lost: then nothing may be recorded."""
     return bool(tx.run(CLOSE, _fence(claim)).rowcount)

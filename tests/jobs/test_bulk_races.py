@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from threading import Event
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from factory import specimen
 from factory.errors import PictureError
-from factory.model import BatchId, EditionState
+from factory.model import BatchId, BatchState, EditionState
 from jobs import desk, enquiry, intake
-from jobs.bulk import confirming, progress, steps
+from jobs.bulk import confirming, progress, steering, steps
 from jobs.wiring import Plant
 from storage import tables as t
+from storage.ledger import Tx, record
+from tests.jobs.faults.works import wait_for
 from tests.plants import (
     WHO,
     JsonObject,
@@ -127,6 +131,47 @@ def test_an_event_held_while_its_batch_ends_is_taken_up(
     assert held.status is intake.Status.HELD
     assert desk.open_holds(plant) == []
     assert len(progress.all_progress(plant)) == 2
+
+
+def test_who_cancels_waits_for_who_records_and_neither_fails(
+    tmp_path: Path, postgresql_db_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One held the chunk and its orders and asked for the batch, the other the other way round."""
+    plant = new_plant(tmp_path, postgresql_db_url, chunk_items=1).on(date(2024, 12, 1))
+    for seed in (1, 2):
+        issue(plant, seed)
+    batch = renamed(plant)
+    confirm(plant, batch)
+    steps.advance(plant, batch)
+    claim = must_claim(plant, open_chunks(plant)[0])
+    recorded, go_on, ending = Event(), Event(), record._go_on
+
+    def ends(tx: Tx, ident: BatchId) -> None:
+        recorded.set()
+        assert go_on.wait(30)
+        ending(tx, ident)
+
+    monkeypatch.setattr(record, "_go_on", ends)
+    with ThreadPoolExecutor(2) as pool:
+        recording = pool.submit(finish, plant, claim)
+        assert recorded.wait(30)
+        cancelling = pool.submit(steering.cancel, plant, batch, who=WHO, why="a mistake")
+        wait_for(lambda: waits_for_a_lock(plant), "it waits")
+        go_on.set()
+        cancelling.result(30)
+
+    assert recording.result()
+    found = progress.progress(plant, batch)
+    assert (found.state, found.done, found.skipped, found.total) == (BatchState.CANCELLED, 1, 1, 2)
+
+
+def waits_for_a_lock(plant: Plant) -> bool:
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with plant.ledger.read() as tx:
+        return bool(tx.run(waiting).scalar_one())
 
 
 def test_an_event_held_for_a_batch_rings_for_it(plant: Plant) -> None:
