@@ -8,10 +8,10 @@ import pytest
 
 from factory import specimen
 from jobs import desk, fonts
+from jobs.drill.killer import AFTER, INSIDE, Kill
 from jobs.embedded import Embedded
 from tests.fontmaking import SHAPE, small_font
 
-from .killer import AFTER, INSIDE, Kill
 from .works import WHO, Works, at_work, wait_for
 
 FIRST_RARE = 0x2EBF0  #: of extension I, which no installed face has

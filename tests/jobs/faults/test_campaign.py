@@ -18,6 +18,7 @@ from sqlalchemy import make_url
 
 from factory.model import BatchState
 from jobs.bulk import progress
+from jobs.drill.evidence import assert_counts
 from jobs.embedded import Embedded
 from jobs.servers import Server
 from storage import schema
@@ -33,7 +34,6 @@ from .campaign import (
     say,
 )
 from .gauges import Gauges, watched
-from .invariants import assert_counts
 from .works import Works, at_work
 
 ASKED = int(os.environ.get("CAMPAIGN", "0"))

@@ -15,14 +15,14 @@ from factory import specimen
 from factory.courses import Case, course
 from factory.model import ApplicationType
 from jobs import crew, desk, door, notices, opening
+from jobs.drill import killer
+from jobs.drill.killer import BEFORE, Kill
 from jobs.embedded import Embedded
 from jobs.servers import free_port
 from jobs.settings import Settings
 from jobs.wiring import Plant, load_profiles, plant_of
 from tests.receiving import Receiver, receiving
 
-from . import killer
-from .killer import BEFORE, Kill
 from .works import WHO, settings_for, wait_for
 
 LAZY, APPROVED = "shanghai-cost-engineer", "registration.approved"

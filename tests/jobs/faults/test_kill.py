@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from factory.model import Format
+from jobs.drill.killer import ADVANCE, AFTER, BEFORE, INSIDE, Kill
 from jobs.embedded import Embedded
 from jobs.metrics import STAGES
 
-from .killer import ADVANCE, AFTER, BEFORE, INSIDE, Kill
 from .works import Works, at_work, wait_for
 
 APPROVALS, RENAMED = 6, 4

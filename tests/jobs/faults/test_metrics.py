@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import func, select
 
 from factory import specimen
+from jobs.drill.killer import BEFORE, Kill
 from jobs.embedded import Embedded
 from jobs.metrics import STAGES
 from storage import tables as t
 
-from .killer import BEFORE, Kill
 from .works import Works, at_work, wait_for
 
 RENAMED = 6

@@ -21,10 +21,10 @@ from factory import specimen
 from jobs import broker as brokers
 from jobs import desk, enquiry
 from jobs.bulk import progress
+from jobs.drill.killer import AFTER, Kill
 from jobs.embedded import Embedded
 from storage import tables as t
 
-from .killer import AFTER, Kill
 from .works import WHO, Works, at_work
 
 APPROVED = range(40, 46)

@@ -8,10 +8,10 @@ from sqlalchemy import select
 
 from factory.model import OrderState
 from jobs import desk
+from jobs.drill.killer import Poison
 from jobs.embedded import Embedded
 from storage import tables as t
 
-from .killer import Poison
 from .works import Works, at_work
 
 RENAMED = 6

@@ -24,6 +24,8 @@ from factory.errors import StoreUnavailableError
 from factory.model import BatchId, ChunkState, Queue
 from jobs import broker as brokers
 from jobs import intake, opening
+from jobs.drill.killer import BEFORE, Hold, Kill
+from jobs.drill.proxy import ANSWERS, QUESTIONS, Proxy
 from jobs.embedded import Embedded
 from jobs.relay import relay
 from jobs.servers import LOOPBACK, Server
@@ -31,8 +33,6 @@ from jobs.wiring import plant_of
 from storage import schema
 from storage import tables as t
 
-from .killer import BEFORE, Hold, Kill
-from .proxy import ANSWERS, QUESTIONS, Proxy
 from .works import Works, at_work, settings_for, wait_for
 
 ENTERPRISE_SIZE = 9

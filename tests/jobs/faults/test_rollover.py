@@ -21,6 +21,7 @@ from factory import specimen, verify
 from factory.model import BatchId, BatchState, EditionState
 from factory.verify_verdict import VerdictWord
 from jobs import retiring, sealed_by
+from jobs.drill.evidence import assert_counts
 from jobs.embedded import Embedded
 from jobs.sealed_by import Asked
 from jobs.signer import journal
@@ -30,7 +31,6 @@ from storage.keyring import add_test_identities
 from storage.testca import Ended
 
 from .campaign import PROFILE, Campaign, profiles_with_next_version
-from .invariants import assert_counts
 from .works import Works, at_work
 
 SIZE = int(os.environ.get("ROLLOVER", "1000"))  #: certificates, at least

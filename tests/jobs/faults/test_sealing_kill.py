@@ -9,6 +9,8 @@ from sqlalchemy import func, select
 from factory.model import Format
 from factory.seals.sm2_soft import Sm2SoftSigner
 from jobs import opening
+from jobs.drill.evidence import made_once_and_told_once, nothing_is_left_over
+from jobs.drill.killer import AFTER, BEFORE, Kill
 from jobs.embedded import Embedded
 from jobs.settings import Settings
 from jobs.wiring import Plant
@@ -18,8 +20,6 @@ from tests import sealing_service
 from tests.seal_service import TOKEN
 from tests.sealing_service import SealingService
 
-from .invariants import made_once_and_told_once, nothing_is_left_over
-from .killer import AFTER, BEFORE, Kill
 from .works import WHO, Works, at_work, wait_for
 
 GANSU, PEOPLE = "gansu-constructor", 4

@@ -12,10 +12,10 @@ from sqlalchemy import select
 from factory.model import BatchId, BatchState
 from jobs import enquiry
 from jobs.bulk import progress
+from jobs.drill.killer import Hold
 from jobs.embedded import Embedded
 from storage import tables as t
 
-from .killer import Hold
 from .works import Works, at_work, wait_for
 
 RENAMED = 24

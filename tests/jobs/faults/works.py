@@ -26,6 +26,8 @@ from factory.model import ApplicationType, BatchId, BatchState, Format
 from jobs import crew, enquiry, intake, opening, waiting
 from jobs.bulk import confirming
 from jobs.crew import Crew
+from jobs.drill import killer
+from jobs.drill.evidence import assert_invariants
 from jobs.embedded import Embedded
 from jobs.intake import Outcome, Status
 from jobs.servers import free_port
@@ -33,9 +35,6 @@ from jobs.settings import Settings
 from jobs.wiring import Plant, plant_of
 from storage import tables as t
 from storage.ledger import batches, status
-
-from . import killer
-from .invariants import assert_invariants
 
 WHO = "test"
 WITH_OFD, APPROVED = "gansu-constructor", "registration.approved"

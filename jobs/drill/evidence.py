@@ -1,4 +1,4 @@
-"""What must be true of the factory whatever was killed, lost or sent twice: I1 to I8.
+"""Evidence (证据): what must be true whatever was killed, lost or sent twice: I1 to I8.
 
 Asked of the ledger's rows, the store's objects and the broker's keys, not of the code that
 wrote them.
@@ -10,12 +10,15 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import redis
 from sqlalchemy import Row, func, select
 
 from factory import verify
+from factory.errors import FactoryError
 from factory.model import BatchState, ChunkState, EditionState, ItemState, OrderState, Queue
 from factory.verify import VerdictWord
 from jobs import broker as brokers
@@ -33,6 +36,10 @@ MADE_STATES = {
     EditionState.SUPERSEDED,
     EditionState.REVOKED,
 }
+
+
+class BrokenPromiseError(FactoryError):
+    """A rule that does not hold; the message says of which row, by its id."""
 
 
 def assert_invariants(plant: Plant, verified: set[str] | None = None) -> None:
@@ -58,8 +65,8 @@ def assert_counts(plant: Plant) -> None:
         spoken_of = _spoken_of(tx)
         files = set(tx.run(select(t.file.c.object_key)).scalars())
     stored = set(plant.store.list())
-    assert not files - stored, f"{len(files - stored)} files are not in the store"
-    assert not stored - files - spoken_of, "objects lie in the store that no row speaks of"
+    _must(not files - stored, f"{len(files - stored)} files are not in the store")
+    _must(not stored - files - spoken_of, "objects lie in the store that no row speaks of")
     assert_broker_is_empty(plant)
 
 
@@ -71,6 +78,11 @@ def rows_add_up(tx: Tx) -> None:
     batches_add_up(tx)
     nothing_is_left_over(tx)
     made_once_and_told_once(tx)
+
+
+def _must(holds: object, otherwise: str) -> None:
+    if not holds:
+        raise BrokenPromiseError(otherwise)
 
 
 def _spoken_of(tx: Tx) -> set[str]:
@@ -103,13 +115,13 @@ def events_end_once(tx: Tx) -> None:
         made = [files[order.id, fmt] for fmt in order.formats]
         held = holds["order", order.id]
         expected = [1] * len(made) if order.state == OrderState.MADE else [0] * len(made)
-        assert made == expected, f"order {order.id} is {order.state} and has {made} files"
-        assert held == (order.state == OrderState.HELD), f"order {order.id}: {held} open holds"
-        assert order.state in {OrderState.MADE, OrderState.HELD}, f"order {order.id} is open"
+        _must(made == expected, f"order {order.id} is {order.state} and has {made} files")
+        _must(held == (order.state == OrderState.HELD), f"order {order.id}: {held} open holds")
+        _must(order.state in {OrderState.MADE, OrderState.HELD}, f"order {order.id} is open")
     caused = {order.inbox_id for order in orders}
     for event in tx.run(select(t.inbox.c.id, t.inbox.c.state)):
         held = holds["event", event.id]
-        assert held == (event.state == "held" and event.id not in caused), f"event {event.id}"
+        _must(held == (event.state == "held" and event.id not in caused), f"event {event.id}")
 
 
 def one_edition_is_current(tx: Tx) -> None:
@@ -120,12 +132,12 @@ def one_edition_is_current(tx: Tx) -> None:
     for registration, editions in found.items():
         states = [EditionState(row.state) for row in editions]
         current = [s in {EditionState.UNCOLLECTED, EditionState.COLLECTED} for s in states]
-        assert sum(current) <= 1, f"registration {registration}: {states}"
+        _must(sum(current) <= 1, f"registration {registration}: {states}")
         made = [place for place, row in enumerate(editions) if row.made_at or row.collected_at]
         for place in made[:-1]:
-            assert states[place] is EditionState.SUPERSEDED, f"registration {registration}"
+            _must(states[place] is EditionState.SUPERSEDED, f"registration {registration}")
         if any(current):
-            assert current.index(True) == made[-1], f"registration {registration}: {states}"
+            _must(current.index(True) == made[-1], f"registration {registration}: {states}")
 
 
 def batches_add_up(tx: Tx) -> None:
@@ -133,14 +145,14 @@ def batches_add_up(tx: Tx) -> None:
     for batch in tx.run(select(t.batch)):
         items = tx.run(select(t.batch_item).where(t.batch_item.c.batch_id == batch.id)).all()
         states = Counter(ItemState(item.state) for item in items)
-        assert batch.state in {BatchState.COMPLETED, BatchState.AWAITING}, f"batch {batch.id}"
+        _must(batch.state in {BatchState.COMPLETED, BatchState.AWAITING}, f"batch {batch.id}")
         if batch.state == BatchState.COMPLETED:
-            assert not states[ItemState.PENDING] and not states[ItemState.ORDERED], states
+            _must(not states[ItemState.PENDING] and not states[ItemState.ORDERED], f"{states}")
         ordered = tx.run(
             select(t.production_order.c.id).where(t.production_order.c.batch_id == batch.id)
         ).scalars()
         pointed = sorted(item.order_id for item in items if item.order_id)
-        assert sorted(ordered) == pointed, f"batch {batch.id}: orders are not its items'"
+        _must(sorted(ordered) == pointed, f"batch {batch.id}: orders are not its items'")
         done = {item.order_id for item in items if item.state == ItemState.DONE}
         made = tx.run(
             select(t.production_order.c.id).where(
@@ -148,15 +160,15 @@ def batches_add_up(tx: Tx) -> None:
                 t.production_order.c.state == OrderState.MADE,
             )
         ).scalars()
-        assert done == set(made), f"batch {batch.id}: what is done was not made"
+        _must(done == set(made), f"batch {batch.id}: what is done was not made")
 
 
 def nothing_is_left_over(tx: Tx) -> None:
     """I5: no chunk is open, and the relay has nothing left to send."""
     chunks = select(func.count()).where(t.chunk.c.state != ChunkState.CLOSED)
-    assert tx.run(chunks).scalar_one() == 0
+    _must(tx.run(chunks).scalar_one() == 0, "a chunk is open")
     bells = select(func.count()).where(t.outbox.c.sent_at.is_(None))
-    assert tx.run(bells).scalar_one() == 0
+    _must(tx.run(bells).scalar_one() == 0, "a bell was not sent")
 
 
 def made_once_and_told_once(tx: Tx) -> None:
@@ -170,13 +182,13 @@ def made_once_and_told_once(tx: Tx) -> None:
         (row.body["registration"], row.body["edition"])
         for row in tx.run(select(t.notice).where(t.notice.c.type == "certificate.made"))
     )
-    assert told == made
-    assert set(made.values()) <= {1}
+    _must(told == made, "upstream was not told once of each certificate")
+    _must(set(made.values()) <= {1}, "an edition was made twice")
     noted = tx.run(select(func.count()).where(t.audit.c.action == "edition made")).scalar_one()
-    assert noted == len(made)
+    _must(noted == len(made), "the audit has not each edition once")
     documents = _documents_told_once(tx)
     orders = select(func.count()).where(t.production_order.c.state == OrderState.MADE)
-    assert tx.run(orders).scalar_one() == len(made) + documents
+    _must(tx.run(orders).scalar_one() == len(made) + documents, "orders made are not what was made")
 
 
 def _documents_told_once(tx: Tx) -> int:
@@ -184,9 +196,9 @@ def _documents_told_once(tx: Tx) -> int:
     made = select(func.count()).where(t.document.c.made_at.is_not(None))
     count = int(tx.run(made).scalar_one())
     told = select(func.count()).where(t.notice.c.type == "document.made")
-    assert tx.run(told).scalar_one() == count
+    _must(tx.run(told).scalar_one() == count, "upstream was not told once of each document")
     noted = tx.run(select(func.count()).where(t.audit.c.action == "document made")).scalar_one()
-    assert noted == count
+    _must(noted == count, "the audit has not each document once")
     return count
 
 
@@ -195,18 +207,21 @@ def files_are_objects(plant: Plant, files: Iterable[Row[Any]]) -> None:
     roots, issuers = plant.keyring.trust_roots(), plant.keyring.seal_issuers()
     for row in files:
         data = plant.store.get(row.object_key)
-        assert hashlib.sha256(data).hexdigest() == row.sha256, row.object_key
-        assert len(data) == row.size_bytes, row.object_key
+        _must(hashlib.sha256(data).hexdigest() == row.sha256, f"{row.object_key}: other bytes")
+        _must(len(data) == row.size_bytes, f"{row.object_key}: other size")
         verdict = verify.verify(data, roots, issuers=issuers)
         expected = VerdictWord.VALID if row.signing_cert_sha256 else VerdictWord.UNSIGNED
-        assert verdict.verdict is expected, (row.object_key, verdict.reasons)
-        assert verdict.signing_cert_sha256 == row.signing_cert_sha256, row.object_key
+        _must(verdict.verdict is expected, f"{row.object_key}: {'; '.join(verdict.reasons)}")
+        _must(
+            verdict.signing_cert_sha256 == row.signing_cert_sha256,
+            f"{row.object_key}: sealed by another certificate than recorded",
+        )
 
 
 def objects_are_files(plant: Plant, keys: set[str]) -> None:
     """I2: nothing lies in the store that no row speaks of."""
     stray = set(plant.store.list()) - keys
-    assert not stray, f"objects that no row speaks of: {sorted(stray)}"
+    _must(not stray, f"objects that no row speaks of: {sorted(stray)}")
 
 
 def assert_broker_is_empty(plant: Plant) -> None:
@@ -217,7 +232,10 @@ def assert_broker_is_empty(plant: Plant) -> None:
     """
     with brokers.client(plant.settings) as client:
         until(lambda: not _parked(client, plant.settings.namespace), BROKER_PATIENCE_SECONDS)
-        assert _parked(client, plant.settings.namespace) == {}
+        _must(
+            _parked(client, plant.settings.namespace) == {},
+            "bells of finished work lie about",
+        )
 
 
 def until(done: Callable[[], bool], seconds: float) -> bool:
@@ -249,7 +267,7 @@ def _open_keys(tx: Tx) -> set[str]:
 
 def _unique(what: str, values: Iterable[object]) -> None:
     twice = [value for value, count in Counter(values).items() if count > 1]
-    assert not twice, f"{what} used twice: {twice}"
+    _must(not twice, f"{what} used twice: {twice}")
 
 
 def _no_gap(what: str, editions: Sequence[Row[Any]]) -> None:
@@ -258,4 +276,55 @@ def _no_gap(what: str, editions: Sequence[Row[Any]]) -> None:
         numbers.setdefault(row.registration_id, []).append(row.number)
     for registration, found in numbers.items():
         first = min(found)
-        assert sorted(found) == list(range(first, first + len(found))), f"{what} of {registration}"
+        _must(sorted(found) == list(range(first, first + len(found))), f"{what} of {registration}")
+
+
+# --- told one by one ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A promise, what was looked at, and what speaks against it; None: it was kept."""
+
+    promise: str
+    looked_at: str
+    broken: str | None = None
+
+
+def liveness(seconds: float | None) -> Evidence:
+    """I5: whatever was open has ended once nothing was harmed any more."""
+    said = "" if seconds is None else f"all work at rest after {seconds:.1f} s"
+    broken = "work is still open" if seconds is None else None
+    return Evidence(promise="I5", looked_at=said, broken=broken)
+
+
+def gathered(plant: Plant) -> list[Evidence]:
+    """Of a factory at rest, promise by promise."""
+    with plant.ledger.read() as tx:
+        found = [_asked(promise, said, partial(rule, tx)) for promise, said, rule in OF_ROWS]
+        files, spoken_of = tx.run(select(t.file)).all(), _spoken_of(tx)
+    keys = {row.object_key for row in files}
+    stored = f"{len(files)} files in the store, read back and verified"
+    found.append(_asked("I7", stored, lambda: files_are_objects(plant, files)))
+    nothing = "no object that no row speaks of"
+    found.append(_asked("I2", nothing, lambda: objects_are_files(plant, keys | spoken_of)))
+    found.append(_asked("I8", "the broker is empty", lambda: assert_broker_is_empty(plant)))
+    return found
+
+
+OF_ROWS: tuple[tuple[str, str, Callable[[Tx], None]], ...] = (
+    ("I1", "numbers, editions, licence ids, codes", nothing_is_used_twice),
+    ("I3", "every event has one outcome", events_end_once),
+    ("I4", "one edition is current, older ones say so", one_edition_is_current),
+    ("I5", "no chunk is open, no bell unsent", nothing_is_left_over),
+    ("I6", "batches' counts are their affected sets", batches_add_up),
+    ("I8", "made once, told once, noted once", made_once_and_told_once),
+)
+
+
+def _asked(promise: str, looked_at: str, rule: Callable[[], None]) -> Evidence:
+    try:
+        rule()
+    except BrokenPromiseError as error:
+        return Evidence(promise=promise, looked_at=looked_at, broken=str(error))
+    return Evidence(promise=promise, looked_at=looked_at)

@@ -1,6 +1,6 @@
-"""A worker that does itself harm when a drill asks for it: ``dramatiq …faults.killer:start``.
+"""A worker that does itself harm when a drill asks for it: ``dramatiq jobs.drill.killer:start``.
 
-A drill is a JSON file in the folder that ``TEST_DRILL_DIR`` names, so that a running worker
+A drill is a JSON file in the folder that ``DRILL_DIR`` names, so that a running worker
 can be told what to do next.  Kills are taken once, by whoever removes the file, so that the
 worker that is started instead goes on.  Production wiring never imports this.
 """
@@ -32,8 +32,8 @@ from jobs.worker import start_with
 from storage.ledger import chunks
 from storage.ledger.base import Tx
 
-DRILLS = "TEST_DRILL_DIR"
-WORKER = "tests.jobs.faults.killer:start"
+DRILLS = "DRILL_DIR"
+WORKER = "jobs.drill.killer:start"
 ADVANCE = "advance"  #: a step of a batch, as if it were a stage
 
 BEFORE, INSIDE, AFTER = "before", "inside", "after"
@@ -90,9 +90,9 @@ def start() -> None:
     _watch_claims()
     advance = steps.advance
 
-    def watched(plant: Plant, batch: BatchId) -> None:
+    def watched(plant: Plant, ident: BatchId) -> None:
         with _stage(ADVANCE):
-            advance(plant, batch)
+            advance(plant, ident)
 
     steps.advance = watched
     start_with(_plant)

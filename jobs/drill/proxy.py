@@ -1,4 +1,4 @@
-"""A TCP proxy that can lose what is said in one direction: a network that fails by halves."""
+"""A TCP proxy that fails as networks and servers do: in one direction, halfway, or by refusing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from contextlib import contextmanager, suppress
 from jobs.servers import LOOPBACK
 
 CHUNK = 65536
-QUESTIONS, ANSWERS = "questions", "answers"
+QUESTIONS, ANSWERS = "questions", "answers"  #: what is lost; connections stay open
+REFUSAL, CUT = "refusal", "cut"  #: HTTP 503 to every request; an answer ends in its middle
+BUSY = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+HALF = 2
 
 
 class Proxy:
@@ -19,7 +22,7 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self._server_port, self.port = port, 0
         self._loop = asyncio.new_event_loop()
-        self._lost = ""
+        self._fault = ""
 
     @contextmanager
     def running(self) -> Iterator[Proxy]:
@@ -37,35 +40,56 @@ class Proxy:
 
     @contextmanager
     def losing(self, what: str) -> Iterator[None]:
-        """Lose all questions, or all answers, while the block runs; connections stay open."""
-        self._lost = what
+        """Lose all questions, or all answers, while the block runs; or REFUSAL, or CUT."""
+        self._fault = what
         try:
             yield
         finally:
-            self._lost = ""
+            self._fault = ""
 
     async def _listen(self) -> None:
         server = await asyncio.start_server(self._serve, LOOPBACK, 0)
         self.port = server.sockets[0].getsockname()[1]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(LOOPBACK, self._server_port)
+        try:
+            there, back = await asyncio.open_connection(LOOPBACK, self._server_port)
+        except OSError:  # the server is away
+            writer.close()
+            return
         pumps = [
-            self._loop.create_task(self._pump(reader, back, QUESTIONS)),
-            self._loop.create_task(self._pump(there, writer, ANSWERS)),
+            self._loop.create_task(self._ask(reader, writer, back)),
+            self._loop.create_task(self._answer(there, writer)),
         ]
         await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         for end in (writer, back):
             end.close()
 
-    async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, what: str
+    async def _ask(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        back: asyncio.StreamWriter,
     ) -> None:
         with suppress(ConnectionError):
             while data := await reader.read(CHUNK):
-                if self._lost != what:
-                    writer.write(data)
+                if self._fault == REFUSAL:
+                    writer.write(BUSY)
                     await writer.drain()
+                    return
+                if self._fault != QUESTIONS:
+                    back.write(data)
+                    await back.drain()
+
+    async def _answer(self, there: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await there.read(CHUNK):
+                if self._fault == ANSWERS:
+                    continue
+                writer.write(data[: len(data) // HALF] if self._fault == CUT else data)
+                await writer.drain()
+                if self._fault == CUT:
+                    return
 
     async def _end(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
