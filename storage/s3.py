@@ -21,6 +21,7 @@ import boto3
 import urllib3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.handlers import add_expect_header
 
 from factory.errors import (
     FactoryError,
@@ -69,7 +70,7 @@ def client_for(
     require_key(key, secret)
     try:
         with _making:
-            return boto3.client(
+            client = boto3.client(
                 "s3",
                 endpoint_url=endpoint,
                 region_name=region,
@@ -79,6 +80,10 @@ def client_for(
             )
     except (ValueError, BotoCoreError) as error:
         raise no_address() from error
+    # An interim answer (100 Continue) that is cut off botocore reads for ever.  For bodies as small
+    # as ours, to ask first is only one round trip more.
+    client.meta.events.unregister("before-call.s3", add_expect_header)
+    return client
 
 
 def require_key(key: str, secret: str) -> None:

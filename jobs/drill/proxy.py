@@ -61,7 +61,8 @@ class Proxy:
             self._loop.create_task(self._ask(reader, writer, back)),
             self._loop.create_task(self._answer(there, writer)),
         ]
-        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        with suppress(asyncio.CancelledError):  # the proxy is at its end
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         for end in (writer, back):
             end.close()
 

@@ -8,6 +8,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 
 import pytest
@@ -308,6 +309,20 @@ def test_a_put_without_an_answer_is_sent_again_as_often_as_patience_says(
         connect(**stub.account()).put_new(blob_of())
 
     assert stub.methods == ["PUT"] * (1 + HASTY.retries)
+
+
+@pytest.mark.timeout(60)  # it went on for ever
+def test_a_put_whose_interim_answer_is_cut_off_ends(connect: Connect) -> None:
+    """100 Continue without its end; nobody asks for it, and who gets it all the same gives up."""
+
+    def interim(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 100 Continue\r\nServer: ")
+        handler.close_connection = True
+
+    with wire(interim) as stub, pytest.raises(StoreUnavailableError):
+        connect(**stub.account()).put_new(blob_of())
+
+    assert all("Expect" not in each for each in stub.headers)
 
 
 def test_a_put_says_what_to_compare_what_to_keep_and_to_replace_nothing(connect: Connect) -> None:
