@@ -1,0 +1,119 @@
+"""Drills on the embedded shape: whatever is done, the promises hold; and what breaks is seen."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from jobs.drill import evidence, place, running
+from jobs.drill.place import Place
+from jobs.drill.running import Report
+from jobs.embedded import Embedded
+from storage import tables as t
+from storage.blobs import Blob
+from tests.storage.s3_wire import blob_of
+
+SEEDS = tuple(map(int, os.environ.get("TEST_DRILL_SEEDS", "1 2 3 4 5 6 7").split()))
+SECONDS = float(os.environ.get("TEST_DRILL_SECONDS", "5"))
+
+
+def told(report: Report) -> str:
+    """Why a drill failed, and of which it was."""
+    broken = [f"{each.promise}: {each.broken}" for each in report.evidence if each.broken]
+    return "\n".join((f"seed {report.seed}", *map(str, report.faults), *broken))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_promise_holds_after_a_drill(drilled: Embedded, tmp_path: Path, seed: int) -> None:
+    with place.prepared(drilled, tmp_path) as at:
+        report = running.run(at, seed, SECONDS)
+
+    assert report.holds, told(report)
+    assert report.taken["accepted"] > 0
+    assert {each.promise for each in report.evidence} == {f"I{n}" for n in range(1, 9)}
+
+
+# --- what breaks is seen --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Drilled:
+    place: Place
+    report: Report
+
+
+@pytest.fixture(scope="module")
+def after(drilled: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drilled]:
+    """After some seconds in which nothing went wrong."""
+    with place.prepared(drilled, tmp_path_factory.mktemp("quiet")) as at:
+        yield Drilled(at, running.run(at, seed=0, seconds=0.5))
+
+
+def broken(after: Drilled) -> set[str]:
+    return {each.promise for each in evidence.gathered(after.place.plant) if each.broken}
+
+
+def test_an_object_that_no_row_speaks_of_breaks_the_second_promise(after: Drilled) -> None:
+    stray = blob_of(key="stray")
+    after.place.plant.store.put_new(stray)
+
+    assert broken(after) == {"I2"}
+    after.place.plant.store.delete(stray.key)
+    assert broken(after) == set()
+
+
+def test_a_file_with_other_bytes_breaks_the_seventh(after: Drilled) -> None:
+    plant = after.place.plant
+    with plant.ledger.read() as tx:
+        row = tx.run(select(t.file)).first()
+    assert row is not None
+    data = plant.store.get(row.object_key)
+    plant.store.delete(row.object_key)
+    plant.store.put_new(blob_of(data + b" ", key=row.object_key))
+
+    assert broken(after) == {"I7"}
+    plant.store.delete(row.object_key)
+    put = Blob(key=row.object_key, data=data, content_type=row.content_type, sha256=row.sha256)
+    plant.store.put_new(put)
+    assert broken(after) == set()
+
+
+def test_an_edition_of_the_past_that_passes_as_current_breaks_the_fourth(after: Drilled) -> None:
+    e = t.edition.c
+    with after.place.plant.ledger.write("test") as tx:
+        ident = tx.run(select(e.id).where(e.state == "uncollected")).scalars().first()
+        tx.run(update(t.edition).where(e.id == ident).values(made_at=None))
+
+    assert {"I4", "I8"} <= broken(after)
+    with after.place.plant.ledger.write("test") as tx:
+        tx.run(update(t.edition).where(e.id == ident).values(made_at=tx.now))
+    assert broken(after) == set()
+
+
+def test_work_that_is_left_open_breaks_the_fifth(after: Drilled) -> None:
+    c, plant = t.chunk.c, after.place.plant
+    with plant.ledger.write("test") as tx:
+        ident = tx.run(select(c.id)).scalars().first()
+        later = tx.now + timedelta(hours=1)
+        tx.run(update(t.chunk).where(c.id == ident).values(state="ready", run_after=later))
+
+    assert broken(after) == {"I5"}
+    with plant.ledger.write("test") as tx:
+        tx.run(update(t.chunk).where(c.id == ident).values(state="closed"))
+    assert broken(after) == set()
+
+
+def test_an_event_without_an_outcome_breaks_the_third(after: Drilled) -> None:
+    o, plant = t.production_order.c, after.place.plant
+    with plant.ledger.write("test") as tx:
+        ident = tx.run(select(o.id).where(o.state == "made")).scalars().first()
+        tx.run(update(t.production_order).where(o.id == ident).values(state="held"))
+
+    assert "I3" in broken(after)
+    with plant.ledger.write("test") as tx:
+        tx.run(update(t.production_order).where(o.id == ident).values(state="made"))
+    assert broken(after) == set()
