@@ -137,7 +137,7 @@ def one_edition_is_current(tx: Tx) -> None:
         for place in made[:-1]:
             _must(states[place] is EditionState.SUPERSEDED, f"registration {registration}")
         if any(current):
-            _must(current.index(True) == made[-1], f"registration {registration}: {states}")
+            _must(current.index(True) in made[-1:], f"registration {registration}: {states}")
 
 
 def batches_add_up(tx: Tx) -> None:
