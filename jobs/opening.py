@@ -108,12 +108,14 @@ def make_test_keyring(plant: Plant) -> None:
 
 
 def _without_seal(plant: Plant) -> Mapping[str, str]:
-    """The signing identities that need a test seal, with their authorities' names."""
-    made = plant.settings.keyring_dir.exists()
-    known = plant.keyring.identities() if made else []
-    if made and not (known and all(each.test for each in known)):
+    """The signing identities that need a test seal, with their authorities' names.
+
+    No key is opened: the signer process, which opens them, is not there yet.
+    """
+    keys = plant.keyring
+    if plant.settings.keyring_dir.exists() and not keys.is_for_tests:
         return {}
-    there = {each.name for each in known}
+    there = keys.names
     return {name: title for name, title in _authorities(plant).items() if name not in there}
 
 

@@ -20,10 +20,10 @@ testca/                         of a test keyring: its own CA, see testca_keys.p
 answers.p8                      signs answers of the verification pages, see answer_key.py
 operators/<name>.json           who approves, and by which tokens, see operators.py
 
-``pkcs12 = "seal.p12"`` in identity.toml names a PKCS#12 file in place of signing.pem, chain.pem
-and key.p8; a table ``[pkcs11]`` names a key in a PKCS#11 token in place of key.p8 and passphrase,
-see token_key.py.  master.json, keys, passphrases and PINs must be closed to others (mode 0600 or
-0640).
+``pkcs12 = "seal.p12"`` in identity.toml names a PKCS#12 file in place of key.p8, beside which
+signing.pem and chain.pem lie for those who cannot open it; a table ``[pkcs11]`` names a key in a
+PKCS#11 token in place of key.p8 and passphrase, see token_key.py.  master.json, keys, passphrases
+and PINs must be closed to others (mode 0600 or 0640).
 
 Where a signer process holds the keys, none is opened here: key.p8, passphrase and PIN need not be
 there.
@@ -44,7 +44,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from factory.errors import ConflictError, RevocationRefusedError, SettingsError
+from factory.errors import ConflictError, KeyBusyError, RevocationRefusedError, SettingsError
 from factory.model import Format
 from factory.parties import Algorithm
 from factory.seals import revocation
@@ -200,8 +200,25 @@ class Keyring:
             name: retiring.fingerprints(self._folder, name) for name in retiring.names(self._folder)
         }
 
+    @property
+    def names(self) -> set[str]:
+        """Its identities; nothing is opened or read."""
+        return {home.name for home in (self._folder / "identities").glob("*/")}
+
+    @property
+    def is_for_tests(self) -> bool:
+        """Whether it has seals, and all of them are test seals; no key is opened."""
+        return bool(self.names) and _all_test(self._folder)
+
+    def summary(self, name: str) -> IdentitySummary:
+        """What may be shown of an identity's seal for PDF."""
+        return self._summary(name)
+
     def identities(self) -> list[IdentitySummary]:
-        """What the keyring has, by name; an identity may have a seal of each format."""
+        """What the keyring has, by name; an identity may have a seal of each format.
+
+        KeyBusyError, SettingsError: the certificate of one cannot be had; says whose.
+        """
         homes = sorted((self._folder / "identities").glob("*/"))
         return [summary for home in homes for summary in self._summaries(home)]
 
@@ -323,13 +340,20 @@ class Keyring:
         return Opened(signer=signer, signing_cert=signing_cert, chain=tuple(chain))
 
     def _public(self, name: str, process: SignerProcess) -> tuple[x509.Certificate, ...]:
-        """Its certificate and the issuers; those in a PKCS#12 file the process has to tell."""
-        home = self._home(name)
-        beside = home / key_sources.SIGNING
-        if "pkcs12" in keyfiles.settings(home / key_sources.ABOUT) or not beside.exists():
+        """Its certificate and the issuers; those in a PKCS#12 file alone the process has to tell.
+
+        KeyBusyError, SettingsError: it does not; says whose they are, and what to do.
+        """
+        if found := key_sources.published(self._home(name)):
+            return found
+        try:
             return process.certificates(name, PDF)
-        chain = keyfiles.certificates(home / key_sources.CHAIN)
-        return (keyfiles.certificates(beside)[0], *chain)
+        except (KeyBusyError, SettingsError) as error:
+            raise type(error)(
+                f"the certificate of {name} is not beside its key in the keyring (signing.pem):"
+                " start the signer process, which tells it, or import the seal again with"
+                f" `certfactory keys import --replace`; {error}"
+            ) from error
 
     def _certificate(self, name: str) -> x509.Certificate:
         """Without opening the key where that is possible."""

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from factory.errors import ConflictError, SettingsError
 from factory.seals.keys import fingerprint
 from storage import key_sources, keyfiles
@@ -66,14 +64,11 @@ def _homes(place: Path) -> Iterator[Path]:
 
 
 def _keep_certificates(home: Path, passphrase: Passphrase) -> None:
-    """A PKCS#12 file holds key and certificates in one: the certificates are put beside it."""
+    """A PKCS#12 file may hold key and certificates in one: the latter are put beside it."""
     if (home / key_sources.SIGNING).exists() or not (home / key_sources.ABOUT).exists():
         return
-    found = key_sources.opened(home, passphrase)
-    pem = Encoding.PEM
-    keyfiles.write(home / key_sources.SIGNING, found.signing_cert.public_bytes(pem))
-    chain = b"".join(each.public_bytes(pem) for each in found.chain)
-    keyfiles.write(home / key_sources.CHAIN, chain)
+    (home / key_sources.CHAIN).unlink(missing_ok=True)  # of a run that was broken off
+    key_sources.publish(home, key_sources.opened(home, passphrase))
 
 
 def _remove_secrets(place: Path) -> None:
