@@ -81,7 +81,8 @@ def migrate(plant: Plant) -> None:
 def make_test_keyring(plant: Plant) -> None:
     """A test CA and one test seal a profile; a keyring of real seals is left as it is.
 
-    A profile that came since the keyring was made gets its test seal too.
+    A profile that came since the keyring was made gets its test seal too; an identity that was
+    retired is not made anew.
     SettingsError: the face that test seals are drawn with is missing.
     """
     folder, missing = plant.settings.keyring_dir, _without_seal(plant)
@@ -116,7 +117,11 @@ def _without_seal(plant: Plant) -> Mapping[str, str]:
     if plant.settings.keyring_dir.exists() and not keys.is_for_tests:
         return {}
     there = keys.names
-    return {name: title for name, title in _authorities(plant).items() if name not in there}
+    return {
+        name: title
+        for name, title in _authorities(plant).items()
+        if name not in there and not keys.is_retired(name)
+    }
 
 
 def _authorities(plant: Plant) -> Mapping[str, str]:
