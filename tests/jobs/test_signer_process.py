@@ -27,6 +27,7 @@ from factory.errors import (
     FactoryError,
     KeyBusyError,
     SealPolicyError,
+    SealRetiredError,
     SettingsError,
     SigningPacedError,
     SigningStoppedError,
@@ -285,6 +286,41 @@ def test_a_new_seal_counts_once_somebody_asks_with_its_certificate(
         assert keys.fits_digest(new.signing_cert, given, digests(1)[0])
         with pytest.raises(SettingsError, match="another certificate"):
             old.sign_digests(digests(1))
+
+
+@pytest.mark.parametrize("fmt", [PDF, OFD])
+def test_a_key_that_it_has_opened_signs_no_more_once_its_identity_is_retired(
+    keyring: Path, tmp_path: Path, fmt: Format
+) -> None:
+    held = Path(shutil.copytree(keyring, tmp_path / "held"))
+    with running(settings_in(tmp_path / "data", KEYRING_DIR=str(held))) as process:
+        signer, other = sealing(keyring, process, GANSU, fmt), sealing(keyring, process, SHANGHAI)
+        signer.sign_digests(digests(1))
+
+        Keyring(held).retire(GANSU)
+
+        with pytest.raises(SealRetiredError, match=f"{GANSU} is retired"):
+            signer.sign_digests(digests(1))
+        assert written(process)[-1]["outcome"] == "retired"
+        assert len(other.sign_digests(digests(1))) == 1
+        assert list(process.asked.status()["keys"]) == [f"{SHANGHAI}:pdf"]
+
+
+def test_a_key_whose_folder_was_taken_out_of_its_keyring_signs_no_more_until_it_is_back(
+    keyring: Path, tmp_path: Path
+) -> None:
+    held = Path(shutil.copytree(keyring, tmp_path / "held"))
+    home = held / "identities" / SHANGHAI
+    with running(settings_in(tmp_path / "data", KEYRING_DIR=str(held))) as process:
+        signer = sealing(keyring, process)
+        signer.sign_digests(digests(1))
+
+        home.rename(tmp_path / "apart")
+
+        with pytest.raises(SettingsError, match=f"no key {SHANGHAI}:pdf"):
+            signer.sign_digests(digests(1))
+        (tmp_path / "apart").rename(home)
+        assert len(signer.sign_digests(digests(1))) == 1
 
 
 # --- what it writes down ----------------------------------------------------------------------
