@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from factory.errors import NotFoundError, SettingsError
+from factory.model import SHANGHAI
 from jobs import logs
 from jobs.commands import machine
 from jobs.commands.exits import REFUSED
@@ -140,8 +141,8 @@ def policy_command() -> None:
 
 @signer_group.command("journal")
 @click.option(
-    "--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
-    help="Only from that moment on, UTC; the chain is proved whole.",
+    "--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]),
+    help="Only from that day or moment on, in China; the chain is proved whole.",
 )  # fmt: skip
 @identity_option
 @click.option("--head", help="A digest of a line, as `status` told it earlier: is it still there?")
@@ -150,6 +151,8 @@ def journal_command(
     since: datetime | None, identity: str | None, head: str | None, as_json: bool
 ) -> None:
     """Prove the chain of the journal (签名日志), and list it: who had what signed, and for what.
+
+    Days and times are those of China; --json has UTC.
 
     Exit code 1: a line was altered, taken out or put in; or --head is not in it.
     """
@@ -170,7 +173,10 @@ def journal_command(
 def _is_wanted(entry: Entry, since: datetime | None, identity: str | None) -> bool:
     if identity is not None and entry.get("identity") != identity:
         return False
-    return since is None or datetime.fromisoformat(entry["at"]) >= since.replace(tzinfo=UTC)
+    if since is None:
+        return True
+    begins = since if since.tzinfo else since.replace(tzinfo=SHANGHAI)
+    return datetime.fromisoformat(entry["at"]) >= begins
 
 
 def _fault(found: Read, head: str | None) -> str | None:

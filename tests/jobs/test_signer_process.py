@@ -39,7 +39,7 @@ from jobs import exporter
 from jobs.servers import LOOPBACK, free_port
 from jobs.settings import Settings
 from jobs.signer import journal
-from jobs.signer.journal import FILE
+from jobs.signer.journal import FILE, Journal
 from jobs.wiring import Plant
 from storage.keyring import Keyring
 from storage.signature_protocol import PATH, Tls
@@ -474,6 +474,33 @@ def test_status_and_journal_tell_what_was_signed(keyring: Path, tmp_path: Path) 
     assert (entry["count"], entry["kind"]) == (5, "certificate")
     assert (shown.returncode, "2 lines follow each other" in shown.stderr) == (0, True)
     assert (head.returncode, altered.returncode) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("since", "lines"),
+    [
+        ("2026-11-01", [1, 2, 3]),
+        ("2026-11-02", [2, 3]),  # as `keys sealed` counts days
+        ("2026-11-03", []),
+        ("2026-11-02T00:00:01", [3]),
+        ("2026-11-01T16:00:01+0000", [3]),
+    ],
+)
+def test_the_journal_is_listed_by_days_in_china_and_told_to_programs_in_utc(
+    tmp_path: Path, since: str, lines: list[int]
+) -> None:
+    settings = settings_in(tmp_path)
+    moments = [f"2026-11-01T{time}+00:00" for time in ("15:59:59", "16:00:00", "23:00:00")]
+    book = Journal(settings.signer_dir)
+    for moment in moments:
+        book.note({"at": moment, "outcome": "signed"})
+    book.close()
+
+    done = cli("signer", "journal", "--since", since, "--json", settings=settings)
+
+    entries = json.loads(done.stdout)["entries"]
+    assert [each["n"] for each in entries] == lines, done.stderr
+    assert [each["at"] for each in entries] == [moments[line - 1] for line in lines]
 
 
 def test_who_does_not_answer_is_told_apart(tmp_path: Path, keyring: Path) -> None:
