@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from factory.errors import NotFoundError, SettingsError
+from factory.errors import FactoryError, NotFoundError, SettingsError
 from factory.model import SHANGHAI
 from jobs import logs
 from jobs.commands import machine
@@ -19,7 +19,7 @@ from jobs.commands.exits import REFUSED
 from jobs.commands.options import json_option
 from jobs.commands.output import err, local_time, out, print_json, print_table
 from jobs.settings import Settings
-from jobs.signer import journal, starting
+from jobs.signer import journal, starting, throwing
 from jobs.signer.journal import Entry, Read
 from jobs.signer.switch import ALL, Stopped, Switch
 from storage.signer_process import SignerProcess
@@ -98,13 +98,37 @@ def _stopped(stopped: Stopped) -> str:
 @identity_option
 @click.option("--reason", required=True, type=WORD, help="A word; everybody who asks is told.")
 def stop_command(identity: str | None, reason: str) -> None:
-    """Sign nothing from now on; what is asked for waits, and none of it is lost."""
+    """Sign nothing from now on; what is asked for waits, and none of it is lost.
+
+    Type it on the signer process's machine, as its account.  Exit code 4: there is no such
+    identity.
+    """
     settings = machine.settings()
+    throwing.refuse_elsewhere(settings)
+    doubt = throwing.doubt(settings, identity) if identity else None
     try:
         stopped = Switch(settings.signer_dir).stop(identity, reason=reason, by=machine.who())
     except OSError as error:
         raise _unwritable(settings, error) from error
     out.print(f"stopped  {_stopped(stopped)}", markup=False)
+    if doubt:
+        err.print(f"nobody can say whether there is {identity}: {doubt}", markup=False)
+    _tell_effect(settings, identity)
+
+
+def _tell_effect(settings: Settings, identity: str | None) -> None:
+    """Whether the process obeys.  SettingsError: it looks at another switch."""
+    try:
+        said = _process(settings).status()["stopped"]
+    except FactoryError as error:
+        err.print(
+            f"{error}: it counts from its next call or start on; workers that open keys"
+            " themselves, without a signer process, do not look at it",
+            markup=False,
+        )
+        return
+    if identity not in [each["identity"] for each in said]:
+        raise throwing.elsewhere(settings)
 
 
 @signer_group.command("start")
@@ -112,6 +136,7 @@ def stop_command(identity: str | None, reason: str) -> None:
 def start_command(identity: str | None) -> None:
     """Sign again; what has waited is made by itself."""
     settings = machine.settings()
+    throwing.refuse_elsewhere(settings)
     switch = Switch(settings.signer_dir)
     try:
         was_stopped = switch.start(identity)
