@@ -18,6 +18,7 @@ AT_ONCE = frozenset(
         "character",
         "digest_mismatch",
         "seal_changed",
+        "seal_retired",
         "seal_revoked",
     }
 )

@@ -11,6 +11,7 @@
         LintError                  the drawn document breaks its kind
         PressUnableError           no compiled template can make it: the reference writer does
         SealRefusedError           this seal may not be put on this document
+          SealRetiredError         an identity that is out of use for good
           UnknownSealError         of a version or algorithm that cannot be judged here
           SealDeclinedError        an outside seal service will not seal this document
           SealOverdueError         an outside seal service was waited for long enough
@@ -135,6 +136,10 @@ class SealRefusedError(PermanentError):
 
 class SealRevokedError(SealRefusedError):
     """The certificate of a seal, or one above it, is known to be revoked (吊销)."""
+
+
+class SealRetiredError(SealRefusedError):
+    """A signing identity is retired (停用): nothing is sealed with it any more; says which."""
 
 
 class UnknownSealError(SealRefusedError):
@@ -282,6 +287,7 @@ REASONS: dict[type[FactoryError], str] = {
     PressUnableError: "press_unable",
     SealRefusedError: "seal_refused",
     SealRevokedError: "seal_revoked",
+    SealRetiredError: "seal_retired",
     UnknownSealError: "seal_unknown",
     SealChangedError: "seal_changed",
     SealDeclinedError: "seal_declined",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -75,6 +75,7 @@ def _keys(plant: Plant) -> str:
     wanted = trusting.identities(plant)
     there = {each.name: each for each in plant.keyring.identities() if each.format == PDF}
     if missing := wanted - there.keys():
+        _refuse_retired(plant, missing)
         raise SettingsError(f"the keyring has no signing identity {', '.join(sorted(missing))}")
     for name in wanted:
         plant.keyring.identity(name)  # loads the key and signs once with it
@@ -83,6 +84,19 @@ def _keys(plant: Plant) -> str:
         raise SettingsError(f"a signing certificate ends in {days} days: install its successor")
     test = any(there[name].test for name in wanted)
     return f"{len(wanted)} in use, the first ends in {days} days" + (" (TEST keys)" * test)
+
+
+def _refuse_retired(plant: Plant, names: Collection[str]) -> None:
+    """SettingsError: a version still names an identity that is out of use."""
+    said = [
+        f"{name} is retired, yet {', '.join(trusting.versions_naming(plant, name))} seals with it"
+        for name in sorted(names)
+        if plant.keyring.is_retired(name)
+    ]
+    if said:
+        raise SettingsError(
+            f"{'; '.join(said)}: what it orders is held; name another identity in a later version"
+        )
 
 
 def _ofd_seals(plant: Plant) -> str:

@@ -81,7 +81,8 @@ def migrate(plant: Plant) -> None:
 def make_test_keyring(plant: Plant) -> None:
     """A test CA and one test seal a profile; a keyring of real seals is left as it is.
 
-    A profile that came since the keyring was made gets its test seal too.
+    A profile that came since the keyring was made gets its test seal too; an identity that was
+    retired is not made anew.
     SettingsError: the face that test seals are drawn with is missing.
     """
     folder, missing = plant.settings.keyring_dir, _without_seal(plant)
@@ -108,13 +109,19 @@ def make_test_keyring(plant: Plant) -> None:
 
 
 def _without_seal(plant: Plant) -> Mapping[str, str]:
-    """The signing identities that need a test seal, with their authorities' names."""
-    made = plant.settings.keyring_dir.exists()
-    known = plant.keyring.identities() if made else []
-    if made and not (known and all(each.test for each in known)):
+    """The signing identities that need a test seal, with their authorities' names.
+
+    No key is opened: the signer process, which opens them, is not there yet.
+    """
+    keys = plant.keyring
+    if plant.settings.keyring_dir.exists() and not keys.is_for_tests:
         return {}
-    there = {each.name for each in known}
-    return {name: title for name, title in _authorities(plant).items() if name not in there}
+    there = keys.names
+    return {
+        name: title
+        for name, title in _authorities(plant).items()
+        if name not in there and not keys.is_retired(name)
+    }
 
 
 def _authorities(plant: Plant) -> Mapping[str, str]:

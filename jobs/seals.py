@@ -18,7 +18,6 @@ from factory.errors import KeyBusyError, PictureError, SealRefusedError, Unknown
 from factory.seals import esl, keys, outside, ses
 from factory.seals.ses import Seal
 from storage import ofd_seals, pdf_seals
-from storage.key_sources import PDF
 from storage.ofd_seals import Given, KeyFileGiven, ServiceGiven
 from storage.token_key import TokenGiven
 
@@ -143,7 +142,7 @@ def take_pdf(
     )
     with _nothing_imported():
         plant.keyring.import_pdf_seal(name, given, now=datetime.now(UTC), replace=replace)
-    [found] = [s for s in plant.keyring.identities() if (s.name, s.format) == (name, PDF)]
+    found = plant.keyring.summary(name)
     return ImportedPdf(
         identity=name,
         test=test,

@@ -37,6 +37,11 @@ def identities(plant: Plant, fmt: str = "") -> set[str]:
     }
 
 
+def versions_naming(plant: Plant, identity: str) -> list[str]:
+    """The versions, in force or to come, that seal with it."""
+    return [f"{each.id} {each.version}" for each in _in_use(plant) if identity in each.seal.all]
+
+
 def _in_use(plant: Plant) -> Iterator[Profile]:
     """Versions of registers that are in force or will be."""
     today = local_day(datetime.now(UTC))

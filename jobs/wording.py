@@ -112,6 +112,7 @@ HELD: Mapping[str, str] = MappingProxyType(
         "second_reading": "复读结果不一致",
         "seal_refused": "印章不可用",
         "seal_revoked": "印章证书已吊销",
+        "seal_retired": "印章已停用",
         "seal_unknown": "印章版本未知",
         "seal_changed": "批次进行中印章已更换",
         "sealed_data": "加密数据无法打开",

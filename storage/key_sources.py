@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from factory.errors import SettingsError
 from factory.seals.signer import Signer
@@ -67,11 +68,37 @@ def opened(home: Path, passphrase: Passphrase) -> Opened:
         return Opened(signer=signer, signing_cert=signing_cert, chain=chain)
     if PKCS12 in about:
         found = keyfiles.open_pkcs12(home / Path(str(about[PKCS12])).name, passphrase(home))
+        _refuse_other(home, found.signing_cert)
     else:
         found = keyfiles.open_pkcs8(home, passphrase(home))
     signer = SoftSigner(found.key)
     keyfiles.prove(signer, found.signing_cert, home.name)
     return Opened(signer=signer, signing_cert=found.signing_cert, chain=found.chain)
+
+
+def published(home: Path) -> tuple[x509.Certificate, ...]:
+    """The certificate of a seal for PDF and its issuers, without opening anything.
+
+    None of them: a PKCS#12 file has them, and they were not put beside it.
+    SettingsError: a file is broken.
+    """
+    if not (home / SIGNING).exists():
+        return ()
+    # A root may have issued what is in a PKCS#12 file: then there is nothing between.
+    alone = PKCS12 in _about(home) and not (home / CHAIN).exists()
+    return (
+        keyfiles.certificates(home / SIGNING)[0],
+        *(() if alone else keyfiles.certificates(home / CHAIN)),
+    )
+
+
+def publish(home: Path, found: Opened) -> None:
+    """Put the certificates of a PKCS#12 file beside it, for those who cannot open it."""
+    pem = Encoding.PEM
+    if found.chain:
+        issuers = b"".join(each.public_bytes(pem) for each in found.chain)
+        keyfiles.write(home / CHAIN, issuers)
+    keyfiles.write(home / SIGNING, found.signing_cert.public_bytes(pem))
 
 
 def opened_ofd(home: Path, passphrase: Passphrase) -> Opened:
@@ -137,6 +164,15 @@ def held(home: Path) -> str:
     if SERVICE in about:
         return "seal service"
     return "PKCS#12 file" if PKCS12 in about else "key file"
+
+
+def _refuse_other(home: Path, signing_cert: x509.Certificate) -> None:
+    """SettingsError: beside a PKCS#12 file lies another certificate, which others go by."""
+    if (home / SIGNING).exists() and keyfiles.certificates(home / SIGNING)[0] != signing_cert:
+        raise SettingsError(
+            f"{home.name}: {SIGNING} beside the PKCS#12 file is another certificate than the one"
+            " in it: import the file again with `certfactory keys import --replace`"
+        )
 
 
 def _about(home: Path) -> dict[str, object]:

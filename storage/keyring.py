@@ -20,10 +20,10 @@ testca/                         of a test keyring: its own CA, see testca_keys.p
 answers.p8                      signs answers of the verification pages, see answer_key.py
 operators/<name>.json           who approves, and by which tokens, see operators.py
 
-``pkcs12 = "seal.p12"`` in identity.toml names a PKCS#12 file in place of signing.pem, chain.pem
-and key.p8; a table ``[pkcs11]`` names a key in a PKCS#11 token in place of key.p8 and passphrase,
-see token_key.py.  master.json, keys, passphrases and PINs must be closed to others (mode 0600 or
-0640).
+``pkcs12 = "seal.p12"`` in identity.toml names a PKCS#12 file in place of key.p8, beside which
+signing.pem and chain.pem lie for those who cannot open it; a table ``[pkcs11]`` names a key in a
+PKCS#11 token in place of key.p8 and passphrase, see token_key.py.  master.json, keys, passphrases
+and PINs must be closed to others (mode 0600 or 0640).
 
 Where a signer process holds the keys, none is opened here: key.p8, passphrase and PIN need not be
 there.
@@ -44,7 +44,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from factory.errors import ConflictError, RevocationRefusedError, SettingsError
+from factory.errors import ConflictError, KeyBusyError, RevocationRefusedError, SettingsError
 from factory.model import Format
 from factory.parties import Algorithm
 from factory.seals import revocation
@@ -116,6 +116,7 @@ class Keyring:
     def _identity(self, name: str) -> SealIdentity:
         """The signing identity, its key proved to belong to its certificate.
 
+        SealRetiredError: it is out of use.
         SettingsError: a file is missing or broken, or key and certificate do not match.
         """
         home = self._home(name)
@@ -148,7 +149,10 @@ class Keyring:
         return ofd_seals.load(home, name, self._trust(), self._passphrase, self._process)
 
     def seal(self, name: str, fmt: Format) -> SealIdentity | SesIdentity:
-        """The seal of an identity for documents of a format.  SettingsError: there is none."""
+        """The seal of an identity for documents of a format.
+
+        SealRetiredError: the identity is out of use.  SettingsError: there is none.
+        """
         return self.ofd_seal(name) if fmt is Format.OFD else self.identity(name)
 
     def import_ofd_seal(
@@ -157,9 +161,11 @@ class Keyring:
         """Take an issued seal in for OFD, whole or not at all, once everything of it is proved.
 
         replace: whether it may take the place of the identity's present one.
-        SealRefusedError: it cannot be used.  ConflictError: there is one.
+        SealRefusedError: it cannot be used.  ConflictError: there is one, or one of that name is
+        retired.
         """
         check_name(name)
+        self._refuse_retired(name)
         home = self._folder / "identities" / name
         return ofd_seals.install(
             home, given, self._trust(), self._passphrase, now=now, replace=replace
@@ -170,6 +176,7 @@ class Keyring:
     ) -> Opened:
         """Take a signing certificate, its key and a picture in for PDF; see import_ofd_seal."""
         check_name(name)
+        self._refuse_retired(name)
         home = self._folder / "identities" / name
         if _seals_pdf(home) and not replace:
             raise ConflictError(
@@ -194,14 +201,35 @@ class Keyring:
         check_name(name)
         return retiring.retire(self._folder, name, self._passphrase)
 
+    def is_retired(self, name: str) -> bool:
+        """Whether an identity of that name was taken out of use."""
+        return retiring.is_retired(self._folder, name)
+
     def retired(self) -> dict[str, list[str]]:
         """Identities that are out of use, each with the SHA-256 of its certificates, hex."""
         return {
             name: retiring.fingerprints(self._folder, name) for name in retiring.names(self._folder)
         }
 
+    @property
+    def names(self) -> set[str]:
+        """Its identities; nothing is opened or read."""
+        return {home.name for home in (self._folder / "identities").glob("*/")}
+
+    @property
+    def is_for_tests(self) -> bool:
+        """Whether it has seals, and all of them are test seals; no key is opened."""
+        return bool(self.names) and _all_test(self._folder)
+
+    def summary(self, name: str) -> IdentitySummary:
+        """What may be shown of an identity's seal for PDF."""
+        return self._summary(name)
+
     def identities(self) -> list[IdentitySummary]:
-        """What the keyring has, by name; an identity may have a seal of each format."""
+        """What the keyring has, by name; an identity may have a seal of each format.
+
+        KeyBusyError, SettingsError: the certificate of one cannot be had; says whose.
+        """
         homes = sorted((self._folder / "identities").glob("*/"))
         return [summary for home in homes for summary in self._summaries(home)]
 
@@ -244,13 +272,12 @@ class Keyring:
         ended: when and why; its serial is not looked at.
         SettingsError: the keyring holds real seals, or not the key of its CA.
         """
-        home = self._anywhere(name)
+        homes = self._everywhere(name)
         if not _all_test(self._folder):
             raise SettingsError(
                 "the keyring holds seals that are no test: their CA revokes, and its list is put"
                 f" into {testca_keys.LISTS}/"
             )
-        homes = (home, home / ofd_seals.HOME)
         signing = [each / key_sources.SIGNING for each in homes]
         found = [keyfiles.certificates(each)[0] for each in signing if each.exists()]
         entries = [(each, replace(ended, serial=each.serial_number)) for each in found]
@@ -304,16 +331,31 @@ class Keyring:
         return ofd_seals.Trust(roots=self.trust_roots(), issuers=issuers)
 
     def _home(self, name: str) -> Path:
+        """SealRetiredError: it is out of use.  SettingsError: there is none."""
         home = self._folder / "identities" / name
-        if not IDENTITY_NAME.fullmatch(name) or not home.is_dir():
+        is_name = IDENTITY_NAME.fullmatch(name)
+        if is_name and not home.is_dir() and self.is_retired(name):
+            raise retiring.refusal(name)
+        if not is_name or not home.is_dir():
             raise SettingsError(f"the keyring has no signing identity {name}: install it there")
         return home
 
-    def _anywhere(self, name: str) -> Path:
-        """Of an identity that is in use, or of one that no longer is."""
+    def _everywhere(self, name: str) -> list[Path]:
+        """Of an identity that is in use, and of what had that name and no longer is, both formats.
+
+        SettingsError: there is neither.
+        """
         check_name(name)
-        retired = self._folder / retiring.HOME / name
-        return retired if retired.is_dir() else self._home(name)
+        gone = list(retiring.homes(self._folder, name))
+        home = self._folder / "identities" / name
+        if gone and not home.is_dir():
+            return gone
+        return [*gone, self._home(name), home / ofd_seals.HOME]
+
+    def _refuse_retired(self, name: str) -> None:
+        """ConflictError: the name is taken for good; check_name comes first."""
+        if self.is_retired(name):
+            raise ConflictError(f"{name} is retired: give the seal another name")
 
     def _open(self, name: str) -> Opened:
         if self._process is None:
@@ -323,13 +365,20 @@ class Keyring:
         return Opened(signer=signer, signing_cert=signing_cert, chain=tuple(chain))
 
     def _public(self, name: str, process: SignerProcess) -> tuple[x509.Certificate, ...]:
-        """Its certificate and the issuers; those in a PKCS#12 file the process has to tell."""
-        home = self._home(name)
-        beside = home / key_sources.SIGNING
-        if "pkcs12" in keyfiles.settings(home / key_sources.ABOUT) or not beside.exists():
+        """Its certificate and the issuers; those in a PKCS#12 file alone the process has to tell.
+
+        KeyBusyError, SettingsError: it does not; says whose they are, and what to do.
+        """
+        if found := key_sources.published(self._home(name)):
+            return found
+        try:
             return process.certificates(name, PDF)
-        chain = keyfiles.certificates(home / key_sources.CHAIN)
-        return (keyfiles.certificates(beside)[0], *chain)
+        except (KeyBusyError, SettingsError) as error:
+            raise type(error)(
+                f"the certificate of {name} is not beside its key in the keyring (signing.pem):"
+                " start the signer process, which tells it, or import the seal again with"
+                f" `certfactory keys import --replace`; {error}"
+            ) from error
 
     def _certificate(self, name: str) -> x509.Certificate:
         """Without opening the key where that is possible."""

@@ -67,6 +67,8 @@ def install(
         opened = key_sources.opened(built, passphrase)
         keyfiles.prove_chain(opened.signing_cert, opened.chain, home.name)
         _refuse_unfit(opened, trust, now)
+        if isinstance(given.key, Pkcs12Given):
+            key_sources.publish(built, opened)
         _put(built, home)
     return opened
 

@@ -28,6 +28,7 @@ from factory.errors import (
     FactoryError,
     KeyBusyError,
     SealPolicyError,
+    SealRetiredError,
     SettingsError,
     SigningPacedError,
     SigningStoppedError,
@@ -56,7 +57,8 @@ from storage.signature_protocol import (
 MOST_STATUS_BYTES = 1_000_000
 #: of one call; a lease outlasts it
 PATIENCE = Patience(connect=2, read=12, whole=15)
-FORBIDDEN, NOT_FOUND, CONFLICT = HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT
+FORBIDDEN, GONE = HTTPStatus.FORBIDDEN, HTTPStatus.GONE
+NOT_FOUND, CONFLICT = HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT
 NOT_LET_IN = "; if it runs, it may not let in the certificate of FACTORY_SIGNER_TLS_CERT"
 LOCKED, TOO_MANY = HTTPStatus.LOCKED, HTTPStatus.TOO_MANY_REQUESTS
 
@@ -162,7 +164,8 @@ class ProcessSigner:
         """One raw signature a digest (32 bytes), in order; see AccountableSigner.
 
         KeyBusyError: the process is away, busy or gave a wrong answer: nothing of it is used.
-        SettingsError: it has no such key, or another certificate of it.
+        SettingsError: it has no such key, or another certificate of it.  SealRetiredError: it has
+        the identity no more.
         """
         return [
             signature
@@ -264,6 +267,8 @@ def _refusal(status: int, again: str, answer: bytes) -> FactoryError:
     after = timedelta(seconds=retry_after(again))
     if status == FORBIDDEN:
         return SealPolicyError(f"the signer process refuses: {why}")
+    if status == GONE:
+        return SealRetiredError(f"the signer process: {why}")
     if status == LOCKED:
         return SigningStoppedError(f"the signer process is stopped: {why}", again_after=after)
     if status == TOO_MANY:

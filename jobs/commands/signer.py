@@ -11,14 +11,15 @@ from typing import Any
 
 import click
 
-from factory.errors import NotFoundError, SettingsError
+from factory.errors import FactoryError, NotFoundError, SettingsError
+from factory.model import SHANGHAI
 from jobs import logs
 from jobs.commands import machine
 from jobs.commands.exits import REFUSED
 from jobs.commands.options import json_option
 from jobs.commands.output import err, local_time, out, print_json, print_table
 from jobs.settings import Settings
-from jobs.signer import journal, starting
+from jobs.signer import journal, starting, throwing
 from jobs.signer.journal import Entry, Read
 from jobs.signer.switch import ALL, Stopped, Switch
 from storage.signer_process import SignerProcess
@@ -97,13 +98,37 @@ def _stopped(stopped: Stopped) -> str:
 @identity_option
 @click.option("--reason", required=True, type=WORD, help="A word; everybody who asks is told.")
 def stop_command(identity: str | None, reason: str) -> None:
-    """Sign nothing from now on; what is asked for waits, and none of it is lost."""
+    """Sign nothing from now on; what is asked for waits, and none of it is lost.
+
+    Type it on the signer process's machine, as its account.  Exit code 4: there is no such
+    identity.
+    """
     settings = machine.settings()
+    throwing.refuse_elsewhere(settings)
+    doubt = throwing.doubt(settings, identity) if identity else None
     try:
         stopped = Switch(settings.signer_dir).stop(identity, reason=reason, by=machine.who())
     except OSError as error:
         raise _unwritable(settings, error) from error
     out.print(f"stopped  {_stopped(stopped)}", markup=False)
+    if doubt:
+        err.print(f"nobody can say whether there is {identity}: {doubt}", markup=False)
+    _tell_effect(settings, identity)
+
+
+def _tell_effect(settings: Settings, identity: str | None) -> None:
+    """Whether the process obeys.  SettingsError: it looks at another switch."""
+    try:
+        said = _process(settings).status()["stopped"]
+    except FactoryError as error:
+        err.print(
+            f"{error}: it counts from its next call or start on; workers that open keys"
+            " themselves, without a signer process, do not look at it",
+            markup=False,
+        )
+        return
+    if identity not in [each["identity"] for each in said]:
+        raise throwing.elsewhere(settings)
 
 
 @signer_group.command("start")
@@ -111,6 +136,7 @@ def stop_command(identity: str | None, reason: str) -> None:
 def start_command(identity: str | None) -> None:
     """Sign again; what has waited is made by itself."""
     settings = machine.settings()
+    throwing.refuse_elsewhere(settings)
     switch = Switch(settings.signer_dir)
     try:
         was_stopped = switch.start(identity)
@@ -140,8 +166,8 @@ def policy_command() -> None:
 
 @signer_group.command("journal")
 @click.option(
-    "--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
-    help="Only from that moment on, UTC; the chain is proved whole.",
+    "--since", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]),
+    help="Only from that day or moment on, in China; the chain is proved whole.",
 )  # fmt: skip
 @identity_option
 @click.option("--head", help="A digest of a line, as `status` told it earlier: is it still there?")
@@ -150,6 +176,8 @@ def journal_command(
     since: datetime | None, identity: str | None, head: str | None, as_json: bool
 ) -> None:
     """Prove the chain of the journal (签名日志), and list it: who had what signed, and for what.
+
+    Days and times are those of China; --json has UTC.
 
     Exit code 1: a line was altered, taken out or put in; or --head is not in it.
     """
@@ -170,7 +198,10 @@ def journal_command(
 def _is_wanted(entry: Entry, since: datetime | None, identity: str | None) -> bool:
     if identity is not None and entry.get("identity") != identity:
         return False
-    return since is None or datetime.fromisoformat(entry["at"]) >= since.replace(tzinfo=UTC)
+    if since is None:
+        return True
+    begins = since if since.tzinfo else since.replace(tzinfo=SHANGHAI)
+    return datetime.fromisoformat(entry["at"]) >= begins
 
 
 def _fault(found: Read, head: str | None) -> str | None:

@@ -18,7 +18,7 @@ from math import ceil
 from threading import Lock
 from typing import Any
 
-from factory.errors import FactoryError, KeyBusyError, NotFoundError
+from factory.errors import FactoryError, KeyBusyError, NotFoundError, SealRetiredError
 from jobs.signer.held import Keys, Opened
 from jobs.signer.journal import SIGNED, Journal
 from jobs.signer.pace import Pace
@@ -31,7 +31,7 @@ WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:-]{0,127}")
 STOPPED_AGAIN_SECONDS = 15  #: a stopped key is asked for again after that
 OTHER = "other"  #: in figures, in place of identities that are not of the policy
 
-REFUSED, STOPPED, PACED = "refused", "stopped", "paced"
+REFUSED, STOPPED, PACED, RETIRED = "refused", "stopped", "paced", "retired"
 NO_KEY, OTHER_KEY, BUSY, BROKEN, MALFORMED = (
     "no_key", "other_certificate", "busy", "broken", "malformed",
 )  # fmt: skip
@@ -105,6 +105,7 @@ class Calls:
             entry["certificate"] = opened.certificate
             signatures = _signed(opened, asked.digests)
             self._refuse_stopped(asked.identity)  # somebody may have, meanwhile
+            self._opened(asked.key, None)  # nor retired it
         except _RefusalError as error:
             answer, outcome = _refused(error), error.outcome
         else:
@@ -181,6 +182,8 @@ class Calls:
     def _opened(self, name: str, certificate: str | None) -> Opened:
         try:
             return self._keys.key(name, certificate)
+        except SealRetiredError as error:
+            raise _RefusalError(RETIRED, HTTPStatus.GONE, str(error)) from error
         except NotFoundError as error:
             raise _RefusalError(NO_KEY, HTTPStatus.NOT_FOUND, str(error)) from error
         except FactoryError as error:

@@ -1,7 +1,8 @@
 """The keys that the signer process holds: opened when they are first asked for, and proved.
 
 A key whose files have changed since is opened anew when a certificate is asked for that it had
-not: so a new seal counts as soon as it lies there.
+not: so a new seal counts as soon as it lies there.  One whose folder has gone, as an identity's
+that is retired, is not signed with from the next call on.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from threading import Lock
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from factory.errors import NotFoundError
+from factory.errors import NotFoundError, SealRetiredError
 from factory.seals.keys import fingerprint
-from storage import key_sources
+from storage import key_sources, retiring
 from storage.key_sources import OFD, OFD_HOME, PDF, Passphrase
 
 IDENTITY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -42,7 +43,8 @@ class Keys:
     """The keys of a keyring's folder; threads may share them."""
 
     def __init__(self, folder: Path, passphrase: Passphrase) -> None:
-        self._folder, self._passphrase = folder / "identities", passphrase
+        self._keyring, self._passphrase = folder, passphrase
+        self._folder = folder / "identities"
         self._opened: dict[str, Opened] = {}
         self._lock = Lock()
 
@@ -50,13 +52,18 @@ class Keys:
         """The key ``IDENTITY:FORMAT``, that of this certificate if the keyring has it by now.
 
         certificate: SHA-256, hex.
-        NotFoundError: there is none.  SettingsError: it cannot be opened.
+        NotFoundError: there is none.  SealRetiredError: its identity is out of use.
+        SettingsError: it cannot be opened.
         """
+        try:
+            home, fmt = self._home(name)
+        except (NotFoundError, SealRetiredError):
+            self._opened.pop(name, None)
+            raise
         found = self._opened.get(name)
         if found is not None and certificate in (None, found.certificate):
             return found
         with self._lock:
-            home, fmt = self._home(name)
             seen = _seen(home)
             found = self._opened.get(name)
             if found is None or found.seen != seen:
@@ -66,20 +73,30 @@ class Keys:
     @property
     def opened(self) -> dict[str, str]:
         """The fingerprints of those that are open, by name."""
-        return {name: each.certificate for name, each in sorted(self._opened.items())}
+        opened = sorted(self._opened.items())
+        return {name: each.certificate for name, each in opened if self._is_there(name)}
 
     def _home(self, name: str) -> tuple[Path, str]:
         identity, _, fmt = name.partition(":")
-        home = self._folder / identity
-        if not IDENTITY.fullmatch(identity) or fmt not in (PDF, OFD) or not home.is_dir():
+        if not IDENTITY.fullmatch(identity) or fmt not in (PDF, OFD):
             raise NotFoundError(f"has no key {name[:80]}")
-        home = home / OFD_HOME if fmt == OFD else home
-        if not home.is_dir() or (fmt == OFD and key_sources.is_served(home)):
-            raise NotFoundError(f"has no key {name}")
-        return home, fmt
+        home = self._folder / identity / OFD_HOME if fmt == OFD else self._folder / identity
+        if home.is_dir():
+            return home, fmt
+        if not (self._folder / identity).is_dir() and retiring.is_retired(self._keyring, identity):
+            raise retiring.refusal(identity)
+        raise NotFoundError(f"has no key {name}")
+
+    def _is_there(self, name: str) -> bool:
+        try:
+            return bool(self._home(name))
+        except (NotFoundError, SealRetiredError):
+            return False
 
     def _open(self, home: Path, fmt: str, seen: Seen) -> Opened:
         if fmt == OFD:
+            if key_sources.is_served(home):
+                raise NotFoundError(f"has no key {home.parent.name}:{fmt}")
             key = key_sources.opened_ofd(home, self._passphrase)
         else:
             key = key_sources.opened(home, self._passphrase)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ FILE = "journal.jsonl"
 BEGINNING = "0" * 64  #: in place of the digest of a line before the first
 STARTED, SIGNED = "started", "signed"
 MOST_LINE = 8192
+LOCK_TRIES, LOCK_SECONDS = 10, 0.05
 
 Entry = Mapping[str, Any]
 
@@ -38,14 +40,12 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = Lock()
         self._file = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _is_locked(self._file):
             os.close(self._file)
             raise SettingsError(
                 f"another signer process keeps the journal in {folder}: end that one first, or"
                 " set FACTORY_DATA_DIR to another folder"
-            ) from None
+            )
         self._size, last, self.torn = _whole(self._file)
         self.lines, self.last = _number(last), _digest(last) if last else BEGINNING
         os.ftruncate(self._file, self._size)
@@ -82,6 +82,21 @@ class Read:
     torn: int
 
 
+def is_kept(folder: Path) -> bool:
+    """Whether a process keeps the journal of a folder now; one that may not be read is none."""
+    try:
+        file = os.open(folder / FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
 def read(folder: Path) -> Read:
     """Every line up to the first that is broken, the chain proved.
 
@@ -101,6 +116,18 @@ def read(folder: Path) -> Read:
         entries.append(json.loads(line))
         digests.append(_digest(line))
     return Read(entries=tuple(entries), digests=tuple(digests), broken=broken, torn=torn)
+
+
+def _is_locked(file: int) -> bool:
+    """Whether the lock is ours now; whoever only looks at it has it for an instant (is_kept)."""
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOCK_SECONDS)
+        else:
+            return True
+    return False
 
 
 def _lines(path: Path) -> Iterator[bytes]:

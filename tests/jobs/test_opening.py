@@ -60,6 +60,31 @@ def test_a_keyring_that_is_not_for_tests_gets_no_test_seal(tmp_path: Path, real:
     assert [each.name for each in started(tmp_path).keyring.identities()] == known
 
 
+def test_a_seal_that_was_retired_is_not_made_anew(tmp_path: Path) -> None:
+    """A version that is past still names it, and names count for good."""
+    before = started(tmp_path)
+    opening.make_test_keyring(before)
+    before.keyring.retire("shanghai-constructor")
+
+    later = started(tmp_path, PROFILES_DIR=SIXTH)
+    opening.make_test_keyring(later)
+
+    found = {each.name for each in later.keyring.identities()}
+    assert "shanghai-constructor" not in found
+    assert "shili-cost-engineer" in found  # which is new, as a keyring for tests is still one
+
+
+def test_a_keyring_whose_seals_are_all_retired_gets_none_anew(tmp_path: Path) -> None:
+    before = started(tmp_path)
+    opening.make_test_keyring(before)
+    for name in before.keyring.names:
+        before.keyring.retire(name)
+
+    opening.make_test_keyring(started(tmp_path))
+
+    assert started(tmp_path).keyring.identities() == []
+
+
 def test_a_test_keyring_from_before_parties_signed_gets_their_test_ca(tmp_path: Path) -> None:
     opening.make_test_keyring(started(tmp_path))
     for folder in ("parties", "outside"):

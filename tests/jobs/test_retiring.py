@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,18 +18,22 @@ from sqlalchemy import select
 
 import cli
 from factory import specimen, verify
-from factory.errors import ConflictError, SettingsError
-from factory.model import ChunkId
+from factory.errors import ConflictError, SealRetiredError, SettingsError
+from factory.model import BatchId, ChunkId
 from factory.verify_verdict import VerdictWord
-from jobs import line, retiring, sealed_by
+from jobs import desk, doctor, line, retiring, sealed_by
+from jobs.bulk import confirming, requests, steps
 from jobs.commands.exits import CONFLICT
 from jobs.sealed_by import Asked
 from jobs.settings import Settings
 from jobs.wiring import Plant
-from storage import keyfiles
+from storage import keyfiles, pdf_seals
 from storage import tables as t
 from storage.keyring import add_test_identities
-from tests.plants import PROFILE, open_chunks, submit
+from storage.ofd_seals import KeyFileGiven
+from tests import telling
+from tests.jobs.bulking import version_text
+from tests.plants import PROFILE, WHO, open_chunks, submit
 from tests.telling import whole_factory
 
 OLD = "former-seal"
@@ -75,8 +80,85 @@ def test_its_keys_are_gone_and_its_certificates_are_kept(plant: Plant) -> None:
 def test_nothing_is_sealed_with_it_any_more(plant: Plant) -> None:
     retiring.retire(plant, OLD)
 
-    with pytest.raises(SettingsError, match="no signing identity former-seal"):
+    with pytest.raises(SealRetiredError, match="former-seal is retired"):
         Plant(plant.settings).keyring.identity(OLD)
+    with pytest.raises(SettingsError, match="no signing identity nobody"):
+        Plant(plant.settings).keyring.identity("nobody")
+
+
+def test_what_a_version_orders_of_a_retired_seal_is_held_by_its_name(plant: Plant) -> None:
+    plant.keyring.retire(PROFILE)
+    other = Plant(plant.settings)
+    submit(other, specimen.approved(1) | {"source": "urn:certfactory:operations"})
+
+    for chunk in open_chunks(other):
+        line.produce(other, ChunkId(chunk))
+
+    [hold] = desk.open_holds(other)
+    assert (hold.reason, hold.owner) == ("seal_retired", "operations")
+    assert f"{PROFILE} is retired" in hold.detail
+
+
+def test_those_who_wait_for_a_retired_seal_are_issued_anew_under_the_one_in_force(
+    plant: Plant, tmp_path: Path
+) -> None:
+    plant.keyring.retire(PROFILE)
+    other = Plant(plant.settings)
+    number = submit(other, specimen.approved(1) | {"source": "urn:certfactory:operations"})
+    telling.work(other)
+    profiles = tmp_path / "profiles"
+    profiles.mkdir()
+    text = version_text("2026-01", (f'identity = "{PROFILE}"', f'identity = "{OLD}"'))
+    (profiles / "2026-01.toml").write_text(text, "utf-8")
+
+    mended = Plant(replace(plant.settings, profiles_dir=profiles))
+    numbers = {str(number.registration): "line 1"}
+    [outcome] = requests.reissue(mended, numbers, reason="retired", who=WHO)
+    assert outcome.batch is not None
+    steps.advance(mended, BatchId(outcome.batch))
+    confirming.confirm(mended, BatchId(outcome.batch), who=WHO, why="retired")
+    telling.work(mended)
+
+    assert desk.open_holds(mended) == []
+    sealed = {file.kind: file.registration for file in sealed_by.listed(mended, Asked(key=OLD))}
+    assert sealed == {"certificate": number.registration, "batch_report": None}
+
+
+def test_the_doctor_names_the_version_that_names_a_retired_seal(plant: Plant) -> None:
+    plant.keyring.retire(OLD)
+    well = looked(plant)
+    plant.keyring.retire(PROFILE)
+
+    ill = looked(plant)
+
+    version = plant.profiles[PROFILE].all[-1].version
+    assert well.well, well.detail
+    assert not ill.well
+    assert f"{PROFILE} is retired, yet {PROFILE} {version} seals with it" in ill.detail
+
+
+def looked(plant: Plant) -> doctor.Finding:
+    """What the doctor says of keys."""
+    return next(each for each in doctor.examine(Plant(plant.settings)) if each.name == "keys")
+
+
+def test_a_retired_name_is_not_given_to_another_seal(plant: Plant) -> None:
+    there = home(plant, PROFILE)
+    certificates = [file for name in ("signing.pem", "chain.pem") for file in
+                    keyfiles.certificates(there / name)]  # fmt: skip
+    key = KeyFileGiven(
+        key=(there / "key.p8").read_bytes(), passphrase=(there / "passphrase").read_bytes()
+    )
+    given = pdf_seals.Given(
+        certificates=tuple(certificates), picture=picture(plant), width_mm=42, key=key, test=True
+    )
+    retiring.retire(plant, OLD)
+
+    with pytest.raises(ConflictError, match=f"{OLD} is retired.*another name"):
+        plant.keyring.import_pdf_seal(OLD, given, now=datetime.now(UTC), replace=True)
+
+    plant.keyring.import_pdf_seal(f"{OLD}-2", given, now=datetime.now(UTC), replace=False)
+    assert not home(plant, OLD).exists()
 
 
 def test_what_it_sealed_stays_valid_and_can_be_asked_for_by_its_name(plant: Plant) -> None:
@@ -155,14 +237,19 @@ def test_what_was_broken_off_goes_on(plant: Plant) -> None:
     assert not {"key.p8", "passphrase"} & kept(plant)
 
 
-def test_another_one_of_that_name_is_not_retired_over_it(plant: Plant) -> None:
-    shutil.copytree(home(plant, OLD), home(plant, "again"))
+def test_another_one_that_came_back_under_its_name_is_retired_beside_it(plant: Plant) -> None:
+    """Test keyrings of before made a retired seal anew."""
+    shutil.copytree(home(plant, PROFILE), home(plant, "again"))
     retiring.retire(plant, OLD)
+    first = set(plant.keyring.retired()[OLD])
     home(plant, "again").rename(home(plant, OLD))
 
-    with pytest.raises(ConflictError, match="retired already"):
-        retiring.retire(plant, OLD)
-    assert (home(plant, OLD) / "key.p8").exists()
+    retiring.retire(plant, OLD)
+
+    both = set(plant.keyring.retired()[OLD])
+    assert (len(first), len(both), first < both) == (2, 4, True)
+    assert not home(plant, OLD).exists()
+    assert not [each for each in kept(plant) if each.endswith(("key.p8", "passphrase"))]
 
 
 @pytest.mark.parametrize("name", ["nobody", "../identities"])

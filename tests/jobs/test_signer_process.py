@@ -27,6 +27,7 @@ from factory.errors import (
     FactoryError,
     KeyBusyError,
     SealPolicyError,
+    SealRetiredError,
     SettingsError,
     SigningPacedError,
     SigningStoppedError,
@@ -38,7 +39,7 @@ from jobs import exporter
 from jobs.servers import LOOPBACK, free_port
 from jobs.settings import Settings
 from jobs.signer import journal
-from jobs.signer.journal import FILE
+from jobs.signer.journal import FILE, Journal
 from jobs.wiring import Plant
 from storage.keyring import Keyring
 from storage.signature_protocol import PATH, Tls
@@ -287,6 +288,41 @@ def test_a_new_seal_counts_once_somebody_asks_with_its_certificate(
             old.sign_digests(digests(1))
 
 
+@pytest.mark.parametrize("fmt", [PDF, OFD])
+def test_a_key_that_it_has_opened_signs_no_more_once_its_identity_is_retired(
+    keyring: Path, tmp_path: Path, fmt: Format
+) -> None:
+    held = Path(shutil.copytree(keyring, tmp_path / "held"))
+    with running(settings_in(tmp_path / "data", KEYRING_DIR=str(held))) as process:
+        signer, other = sealing(keyring, process, GANSU, fmt), sealing(keyring, process, SHANGHAI)
+        signer.sign_digests(digests(1))
+
+        Keyring(held).retire(GANSU)
+
+        with pytest.raises(SealRetiredError, match=f"{GANSU} is retired"):
+            signer.sign_digests(digests(1))
+        assert written(process)[-1]["outcome"] == "retired"
+        assert len(other.sign_digests(digests(1))) == 1
+        assert list(process.asked.status()["keys"]) == [f"{SHANGHAI}:pdf"]
+
+
+def test_a_key_whose_folder_was_taken_out_of_its_keyring_signs_no_more_until_it_is_back(
+    keyring: Path, tmp_path: Path
+) -> None:
+    held = Path(shutil.copytree(keyring, tmp_path / "held"))
+    home = held / "identities" / SHANGHAI
+    with running(settings_in(tmp_path / "data", KEYRING_DIR=str(held))) as process:
+        signer = sealing(keyring, process)
+        signer.sign_digests(digests(1))
+
+        home.rename(tmp_path / "apart")
+
+        with pytest.raises(SettingsError, match=f"no key {SHANGHAI}:pdf"):
+            signer.sign_digests(digests(1))
+        (tmp_path / "apart").rename(home)
+        assert len(signer.sign_digests(digests(1))) == 1
+
+
 # --- what it writes down ----------------------------------------------------------------------
 
 
@@ -438,6 +474,33 @@ def test_status_and_journal_tell_what_was_signed(keyring: Path, tmp_path: Path) 
     assert (entry["count"], entry["kind"]) == (5, "certificate")
     assert (shown.returncode, "2 lines follow each other" in shown.stderr) == (0, True)
     assert (head.returncode, altered.returncode) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("since", "lines"),
+    [
+        ("2026-11-01", [1, 2, 3]),
+        ("2026-11-02", [2, 3]),  # as `keys sealed` counts days
+        ("2026-11-03", []),
+        ("2026-11-02T00:00:01", [3]),
+        ("2026-11-01T16:00:01+0000", [3]),
+    ],
+)
+def test_the_journal_is_listed_by_days_in_china_and_told_to_programs_in_utc(
+    tmp_path: Path, since: str, lines: list[int]
+) -> None:
+    settings = settings_in(tmp_path)
+    moments = [f"2026-11-01T{time}+00:00" for time in ("15:59:59", "16:00:00", "23:00:00")]
+    book = Journal(settings.signer_dir)
+    for moment in moments:
+        book.note({"at": moment, "outcome": "signed"})
+    book.close()
+
+    done = cli("signer", "journal", "--since", since, "--json", settings=settings)
+
+    entries = json.loads(done.stdout)["entries"]
+    assert [each["n"] for each in entries] == lines, done.stderr
+    assert [each["at"] for each in entries] == [moments[line - 1] for line in lines]
 
 
 def test_who_does_not_answer_is_told_apart(tmp_path: Path, keyring: Path) -> None:

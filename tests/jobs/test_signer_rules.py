@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -219,6 +221,28 @@ def test_two_processes_do_not_keep_one_journal(tmp_path: Path) -> None:
 
     book.close()
     Journal(tmp_path).close()
+
+
+def test_whether_a_journal_is_kept_can_be_seen(tmp_path: Path) -> None:
+    before = journal.is_kept(tmp_path)
+    book = Journal(tmp_path)
+    kept = journal.is_kept(tmp_path)
+    book.close()
+
+    assert (before, kept, journal.is_kept(tmp_path)) == (False, True, False)
+
+
+def test_who_looks_whether_a_journal_is_kept_is_in_no_ones_way(tmp_path: Path) -> None:
+    """The lock is theirs for an instant."""
+    Journal(tmp_path).close()
+    with (tmp_path / FILE).open("rb") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        gone = Timer(0.1, fcntl.flock, (looking, fcntl.LOCK_UN))
+        gone.start()
+
+        Journal(tmp_path).close()
+
+        gone.join()
 
 
 def test_a_journal_whose_end_is_no_line_is_not_gone_on_with(tmp_path: Path) -> None:
