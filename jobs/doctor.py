@@ -252,6 +252,7 @@ LOOKS: Sequence[tuple[str, Callable[[Plant], str]]] = (
     ("signer", _signer),
     ("time stamps", trusting.time_stamps),
     ("revocation", trusting.revocations),
+    ("long term", trusting.long_term),
     ("second reading", _second_reading),
     ("parties", _parties),
     *NEIGHBOURS,

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from cryptography import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation.dss import DocumentSecurityStore
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 import cli
 from factory import specimen
@@ -19,9 +19,10 @@ from factory.model import ChunkId, Format
 from factory.profile import Profile
 from factory.seals.signer import SealIdentity
 from factory.verify_verdict import VerdictWord
-from jobs import desk, line
+from jobs import desk, enquiry, line, trusting, watching
 from jobs.bulk import progress, steps
 from jobs.longterm import LongTerm
+from jobs.standing import Stand
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.testca import Ended
@@ -141,6 +142,51 @@ def test_without_lists_in_force_nothing_is_released_and_then_all_is(plant: Plant
     plant.keyring.renew_test_lists(now=datetime.now(UTC))
     produced(anew(plant))
     assert len(files(plant)) == 1
+
+
+def test_why_a_certificate_waits_is_told_wherever_one_looks(plant: Plant) -> None:
+    withdraw_lists(plant)
+    ordered(plant)
+
+    produced(anew(plant))
+
+    [waits] = watching.overview(plant).waits
+    assert (waits.reason, waits.orders) == ("longterm_unavailable", 1)
+    assert "Issuing CA" in str(waits.why)
+    assert edition(plant).why == "tried again later: longterm_unavailable"
+    plant.keyring.renew_test_lists(now=datetime.now(UTC))
+    produced(anew(plant))
+    assert watching.overview(plant).waits == ()
+    assert edition(plant).why == ""
+
+
+def edition(plant: Plant) -> Stand:
+    """How the only edition of the only registration stands."""
+    with plant.ledger.read() as tx:
+        [number] = tx.run(select(t.registration.c.number)).scalars()
+    [found] = enquiry.registration_status(plant, number).editions
+    return found
+
+
+def withdraw_lists(plant: Plant) -> None:
+    for each in (plant.settings.keyring_dir / "revocation").glob("*.crl"):
+        each.unlink()
+
+
+def test_the_doctor_finds_b_lt_without_its_lists_and_says_whose(plant: Plant) -> None:
+    withdraw_lists(plant)
+
+    with pytest.raises(LongTermUnavailableError) as found:
+        trusting.long_term(anew(plant))
+
+    assert str(found.value).startswith(f"{PROFILE} asks for B-LT, and its orders wait: ")
+    assert str(found.value).count("CN=") == 3  # the seal's two CAs and the authority's root
+
+
+def test_with_all_of_them_it_is_well_and_where_nobody_asks_too(plant: Plant) -> None:
+    assert trusting.long_term(plant) == "1 seal(s) with what B-LT asks for"
+    withdraw_lists(plant)
+    assert trusting.long_term(of_level(Plant(plant.settings), "B-T")) == "no register asks for B-LT"
 
 
 def test_of_what_is_missing_the_issuer_is_said(plant: Plant) -> None:
