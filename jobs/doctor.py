@@ -97,7 +97,7 @@ def _ofd_seals(plant: Plant) -> str:
         return "none in use"
     last, first = ends[0]
     if last < datetime.now(UTC):
-        raise SettingsError(f"the OFD seal of {first} has ended on {last:%F}: {SUCCESSOR}")
+        raise SettingsError(f"the OFD seal of {first} has ended on {local_day(last)}: {SUCCESSOR}")
     days = (last - datetime.now(UTC)).days
     if days < WARN_DAYS:
         raise SettingsError(f"the OFD seal of {first} ends in {days} days: {SUCCESSOR}")

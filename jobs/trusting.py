@@ -158,8 +158,8 @@ def _refuse_revoked(plant: Plant, name: str, fmt: Format, known: revocation.Sour
     found = revocation.fate_of_chain(known, path).revoked
     if found is not None:
         raise SettingsError(
-            f"the certificate that {name} seals {fmt.upper()} with was revoked on {found.at:%F}:"
-            " stop signing with it, and give the register another identity"
+            f"the certificate that {name} seals {fmt.upper()} with was revoked on"
+            f" {local_day(found.at)}: stop signing with it, and give the register another identity"
         )
 
 

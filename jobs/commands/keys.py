@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from factory.register import local_day
 from jobs import retiring
 from jobs.commands import machine
 from jobs.commands.access_keys import keys_issue, keys_issued, keys_revoke
@@ -33,7 +34,7 @@ def keys_list(as_json: bool) -> None:
         print_table(
             ("identity", "format", "algorithm", "ends", "test", "held in", "subject", "SHA-256"),
             (
-                (k.name, k.format, k.algorithm, f"{k.not_after:%F}", "test" if k.test else "",
+                (k.name, k.format, k.algorithm, local_day(k.not_after), "test" if k.test else "",
                  k.held, k.subject, k.fingerprint[:16] + "…")
                 for k in found
             ),

@@ -14,7 +14,7 @@ from storage.testca import REASONS, Ended
 @click.command("test-revoke")
 @click.argument("name", type=TEXT)
 @click.option(
-    "--at", type=TIME, help="When it is revoked, in UTC unless it says an offset.  [default: now]"
+    "--at", type=TIME, help="When it is revoked, in China unless it says an offset.  [default: now]"
 )
 @click.option("--reason", required=True, type=click.Choice(REASONS), help="Why (RFC 5280, 5.3.1).")
 @click.option("--invalid-since", type=TIME, help="Since when others had the key, if before.")

@@ -107,8 +107,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def desk(made: Path, tmp_path: Path) -> Desk:
     """What a CA that the keyring trusts hands out, and the picture of a seal."""
-    ca = testca.make_ca(NOW)
-    issued = testca.issue_seal(ca, AUTHORITY)
+    ca, issued = new_seal()
     shutil.copytree(made, tmp_path / "data" / "keyring")
     root = ca.root.certificate.public_bytes(PEM)
     for name, data in {
@@ -155,6 +154,27 @@ def refused(desk: Desk, words: list[str], said: str, code: int = REFUSED) -> Non
 
 def files(folder: Path) -> dict[Path, bytes | None]:
     return {p: p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
+
+
+def test_the_day_on_which_a_certificate_ends_is_that_of_china(tmp_path: Path) -> None:
+    """At five in the afternoon by UTC it is the next day there; programs are told by UTC."""
+    desk = Desk(tmp_path, *new_seal())
+    evening = (NOW - timedelta(days=1)).replace(hour=17)
+    create_test_keyring(
+        desk.keyring, identities={THERE: AUTHORITY}, now=evening, draw_seal=lambda _: picture()
+    )
+
+    ends = datetime.fromisoformat(desk.listed()[THERE, "pdf"]["not_after"])
+    shown = desk.run("keys", "list").stdout
+
+    assert ends.utcoffset() == timedelta(0) and ends.hour == 17
+    assert f"{ends + timedelta(days=1):%F}" in shown
+    assert f"{ends:%F}" not in shown
+
+
+def new_seal() -> tuple[IssuingCA, Issued]:
+    ca = testca.make_ca(NOW)
+    return ca, testca.issue_seal(ca, AUTHORITY)
 
 
 # --- importing --------------------------------------------------------------------------------
