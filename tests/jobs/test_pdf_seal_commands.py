@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
+    NoEncryption,
     PrivateFormat,
 )
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
@@ -275,6 +276,30 @@ def test_a_key_of_another_certificate_is_refused(desk: Desk, token: Token) -> No
     refused(desk, desk.in_token(token, key_label="other"), "does not belong", NOT_SET_UP)
 
 
+def test_below_a_root_of_the_keyring_no_chain_is_asked_for(desk: Desk) -> None:
+    """A CA that hands out signing certificates itself, as a small one does."""
+    root = IssuingCA(issuing=desk.ca.root, now=NOW)
+    issued = testca.issue_seal(root, AUTHORITY)
+    (desk.folder / "signing.pem").write_bytes(issued.certificate.public_bytes(PEM))
+    (desk.folder / "key.p8").write_bytes(encrypted(issued))
+
+    done = desk.run(*desk.words(chain=None))
+
+    assert done.exit_code == OK, done.stderr
+    assert Keyring(desk.keyring).identity(NAME).chain == (desk.ca.root.certificate,)
+
+
+def test_below_a_ca_between_it_is(desk: Desk) -> None:
+    refused(desk, desk.words(chain=None), "no root of the keyring issued", NOT_SET_UP)
+
+
+def test_a_key_that_is_not_encrypted_is_refused_for_that(desk: Desk) -> None:
+    open_ = desk.issued.key.private_bytes(PEM, PrivateFormat.PKCS8, NoEncryption())
+    (desk.folder / "key.p8").write_bytes(open_)
+
+    refused(desk, desk.words(), "is not encrypted, and must be", NOT_SET_UP)
+
+
 def test_a_chain_of_strangers_is_refused(desk: Desk) -> None:
     stranger = testca.make_ca(NOW).issuing.certificate.public_bytes(PEM)
     (desk.folder / "chain.pem").write_bytes(stranger)
@@ -361,7 +386,7 @@ def test_a_wrong_pin_is_refused_at_import_and_the_right_one_taken_after_it(
     desk: Desk, token: Token
 ) -> None:
     token.pin_file.write_text(WRONG_PIN)
-    refused(desk, desk.in_token(token), "refuses the PIN", NOT_SET_UP)
+    refused(desk, desk.in_token(token), "then give the same command once more", NOT_SET_UP)
 
     token.pin_file.write_text(PIN)
 
