@@ -12,7 +12,7 @@ from jobs.commands.operators import operators_group
 from jobs.commands.options import json_option
 from jobs.commands.output import print_json, print_table
 from jobs.commands.pdf_seals import import_pdf
-from jobs.commands.revoking import test_lists, test_revoke
+from jobs.commands.revoking import test_issue, test_lists, test_revoke
 from jobs.commands.sealed import keys_sealed
 from jobs.commands.seals import import_seal, show_seal
 from storage import answer_key
@@ -80,5 +80,6 @@ keys_group.add_command(operators_group)
 keys_group.add_command(keys_issue)
 keys_group.add_command(keys_issued)
 keys_group.add_command(keys_revoke)
+keys_group.add_command(test_issue)
 keys_group.add_command(test_revoke)
 keys_group.add_command(test_lists)

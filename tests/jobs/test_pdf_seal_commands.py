@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -361,6 +363,92 @@ def test_half_a_token_is_a_mistake_of_typing(
         changes = {"key": desk.file("key.p8")}
 
     refused(desk, desk.in_token(token, **changes), said, USAGE)
+
+
+# --- a trial: the test CA certifies a key that is elsewhere -----------------------------------
+
+
+def issue(desk: Desk, key: str, *more: str) -> Result:
+    """Into a folder of its own."""
+    (desk.folder / "trial").mkdir(exist_ok=True)
+    words = ("--authority", AUTHORITY, "--out", desk.file("trial"))
+    return desk.run("keys", "test-issue", desk.file(key), *words, *more)
+
+
+def tried(desk: Desk) -> dict[str, str | None]:
+    """What is imported of it."""
+    names = {"certificate": "signing.pem", "chain": "chain.pem", "picture": "seal.png"}
+    return {option: desk.file(f"trial/{name}") for option, name in names.items()}
+
+
+def test_a_key_in_a_token_is_certified_and_imported_as_a_test(desk: Desk, token: Token) -> None:
+    token.make("trial", "--key-type", "EC:prime256v1", ident="07")
+    public = desk.file("public.der")
+    token.tool("--read-object", "--type", "pubkey", "--label", "trial", "-o", public)
+
+    issued = issue(desk, "public.der")
+    done = desk.run(*desk.in_token(token, "--test", key_label="trial", **tried(desk)))
+
+    assert (issued.exit_code, issued.stdout.count("wrote ")) == (OK, 3), issued.stderr
+    assert done.exit_code == OK, done.stderr
+    found = desk.listed()[NAME, "pdf"]
+    assert found["test"] and "测试 TEST" in found["subject"]
+    Keyring(desk.keyring).identity(NAME).signer.sign_digests([bytes(32)])
+    revoked = desk.run("keys", "test-revoke", NAME, "--reason", "superseded")
+    assert revoked.exit_code == OK, revoked.stderr
+
+
+def test_a_key_file_and_a_request_are_certified_too(desk: Desk) -> None:
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    signed = request.sign(desk.issued.key, SHA256())
+    (desk.folder / "seal.csr").write_bytes(signed.public_bytes(PEM))
+
+    done = issue(desk, "seal.csr")
+
+    assert done.exit_code == OK, done.stderr
+    assert issue(desk, "seal.csr").exit_code == CONFLICT  # nothing is overwritten
+    for file in (desk.folder / "trial").iterdir():
+        file.unlink()
+    assert issue(desk, "key.p8", "--passphrase-file", desk.file("passphrase")).exit_code == OK
+    assert desk.run(*desk.words("--test", **tried(desk))).exit_code == OK
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [("seal.png", "no public key, request"), ("key.p8", "opened with its passphrase")],
+)
+def test_what_is_no_key_is_not_certified(desk: Desk, key: str, said: str) -> None:
+    done = issue(desk, key)
+
+    assert (done.exit_code, said in " ".join(done.stderr.split())) == (REFUSED, True), done.stderr
+    assert list((desk.folder / "trial").iterdir()) == []
+
+
+def test_a_request_that_its_key_has_not_signed_is_not_certified(desk: Desk) -> None:
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    signed = request.sign(desk.issued.key, SHA256()).public_bytes(Encoding.DER)
+    (desk.folder / "seal.csr").write_bytes(signed[:-1] + bytes([signed[-1] ^ 1]))
+
+    assert "not signed with the key" in issue(desk, "seal.csr").stderr
+
+
+def test_beside_a_real_seal_nothing_is_certified(desk: Desk) -> None:
+    """Whoever trusts the real ones here would trust the test too."""
+    assert desk.run(*desk.words()).exit_code == OK
+
+    done = issue(desk, "key.p8", "--passphrase-file", desk.file("passphrase"))
+
+    assert done.exit_code == NOT_SET_UP
+    assert "seals that are no test" in done.stderr
+    assert list((desk.folder / "trial").iterdir()) == []
+
+
+def test_a_keyring_without_a_test_ca_certifies_nothing(desk: Desk) -> None:
+    shutil.rmtree(desk.keyring / "testca")
+
+    done = issue(desk, "key.p8", "--passphrase-file", desk.file("passphrase"))
+
+    assert (done.exit_code, "only test keyrings" in done.stderr) == (NOT_SET_UP, True)
 
 
 # --- logging in -------------------------------------------------------------------------------
