@@ -54,7 +54,8 @@ COMMANDS = (
     Later("expiring", "expiring:expiring_command",
           "What ends soon (到期): certificates, keys, seals, CAs and tokens; and tell upstream."),
     Later("upkeep", "upkeep:upkeep_command",
-          "Stamp files that were released while their time-stamping authority was away."),
+          "Keep files provable: stamp those that were released without, archive those that end"
+          " soon."),
     Later("plan", "capacity:plan_command",
           "How long so many certificates take, and how many workers make them in time (产能测算)."),
     Later("enterprise", "enterprise:enterprise",
