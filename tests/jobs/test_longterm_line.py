@@ -1,8 +1,12 @@
 """B-LT on the line: what whoever verifies years later needs is in each PDF, or it waits."""
 
+import re
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,6 +162,52 @@ def test_why_a_certificate_waits_is_told_wherever_one_looks(plant: Plant) -> Non
     produced(anew(plant))
     assert watching.overview(plant).waits == ()
     assert edition(plant).why == ""
+
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "time.md").read_text("utf-8")
+
+
+def checked(
+    plant: Plant, folder: Path, data: bytes, *, tsa: str = "tsa/default/roots/*.pem"
+) -> str:
+    """What the programs of docs/time.md say of a file, and how they end."""
+    [script] = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+    [commands] = re.findall(r"```sh\n(python check.*?)```", GUIDE, re.DOTALL)
+    keyring = plant.settings.keyring_dir
+    (folder / "check.py").write_text(script)
+    (folder / "certificate.pdf").write_bytes(data)
+    (folder / "root.pem").write_bytes((keyring / "roots" / "test-root.pem").read_bytes())
+    [root] = keyring.glob(tsa)
+    (folder / "tsa-root.pem").write_bytes(root.read_bytes())
+    done = subprocess.run(
+        ["sh", "-c", commands.replace("python ", f"{sys.executable} ").replace("\n", "; echo $?;")],
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("level", ["B-LT", "B-T"])
+def test_other_programs_find_the_same_by_the_commands_of_the_guide(
+    level: str, plant: Plant, tmp_path: Path
+) -> None:
+    ordered(of_level(plant, level))
+    produced(plant)
+    [data] = files(plant)
+
+    said = checked(plant, tmp_path, data)
+
+    assert "Verification: OK" in said and re.findall(r"(?m)^[01]$", said) == ["0", "0"], said
+    assert ("B-LT: no" in said) == (level == "B-T")
+
+
+def test_under_another_root_of_time_they_do_not(plant: Plant, tmp_path: Path) -> None:
+    ordered(plant)
+    produced(plant)
+    [data] = files(plant)
+
+    said = checked(plant, tmp_path, data, tsa="roots/test-root.pem")
+
+    assert "Verification: FAILED" in said and re.findall(r"(?m)^[01]$", said) == ["1", "1"], said
 
 
 def edition(plant: Plant) -> Stand:
