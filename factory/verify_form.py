@@ -145,6 +145,7 @@ class _Rule:
 
     last: asked only where all that is cheap to ask holds, trust among it: a stranger's file
           shall not keep a server busy.
+    needs: what must hold before it can be asked.
     """
 
     name: str
@@ -152,6 +153,7 @@ class _Rule:
     well: str
     verdict: VerdictWord
     last: bool = False
+    needs: Callable[[_Form], bool] = lambda _: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,8 @@ class _Step:
 
 
 def _steps(form: _Form) -> list[_Step]:
-    found = {rule.name: tuple(rule.complaints(form)) for rule in RULES if not rule.last}
+    first = [rule for rule in RULES if not rule.last and rule.needs(form)]
+    found = {rule.name: tuple(rule.complaints(form)) for rule in first}
     if not any(found.values()):
         found |= {rule.name: tuple(rule.complaints(form)) for rule in RULES if rule.last}
     return [_Step(rule, found.get(rule.name)) for rule in RULES]
@@ -311,7 +314,13 @@ RULES = (
     _Rule("profile", _not_pades, "PAdES (ETSI EN 319 142-1)", VerdictWord.UNTRUSTED),
     _Rule("strong digest", _weak, "the digests are strong ones", VerdictWord.UNTRUSTED),
     _Rule("signing time", _timeless, "each says when it was made", VerdictWord.UNTRUSTED),
-    _Rule(TRUST, _untrusted, "each chain ends in a root of its party", VerdictWord.UNTRUSTED),
+    _Rule(
+        TRUST,
+        _untrusted,
+        "each chain ends in a root of its party",
+        VerdictWord.UNTRUSTED,
+        needs=lambda form: not any(form.timing(each).is_ahead for each in form.signatures),
+    ),
     _Rule("changes", _unpermitted, "only fields were filled", VerdictWord.ALTERED, last=True),
     _Rule("own field", _touched, "each filled its own field", VerdictWord.ALTERED, last=True),
 )

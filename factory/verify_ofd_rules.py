@@ -18,6 +18,7 @@ from factory.verify_time import NONE, told_fate, told_revoked
 from factory.verify_verdict import (
     MAKER_TRUST,
     NOT_ASKED,
+    NOT_YET,
     REVOCATION,
     TRUST,
     Check,
@@ -67,12 +68,16 @@ class EachRule:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A rule and what became of it.  well: what is said if nothing speaks against it."""
+    """A rule and what became of it.
+
+    well: what is said if nothing speaks against it; unasked: if it was not asked throughout.
+    """
 
     rule: Rule | EachRule
     complaints: tuple[str, ...]
     asked: bool
     well: str
+    unasked: str
 
     @classmethod
     def of(cls, rule: Rule | EachRule, evidence: Evidence) -> Step:
@@ -81,16 +86,26 @@ class Step:
         well = rule.well
         if not isinstance(well, str):
             well = well(evidence) if asked and not complaints else ""
-        return cls(rule, complaints, asked, well)
+        return cls(rule, complaints, asked, well, _why_unasked(rule, evidence))
 
     @property
     def check(self) -> Check:
         if self.complaints:
             return Check(name=self.rule.name, ok=False, detail="; ".join(self.complaints))
         if not self.asked:
-            detail = NOT_ASKED if self.rule.name in (TRUST, MAKER_TRUST) else NOT_REACHED
-            return Check(name=self.rule.name, ok=False, detail=detail)
+            return Check(name=self.rule.name, ok=False, detail=self.unasked)
         return Check(name=self.rule.name, ok=True, detail=self.well)
+
+
+def _why_unasked(rule: Rule | EachRule, evidence: Evidence) -> str:
+    if rule.name in OF_TIME and any(_is_ahead(each) for each in evidence.signatures):
+        return NOT_YET
+    return NOT_ASKED if rule.name in (TRUST, MAKER_TRUST) else NOT_REACHED
+
+
+def _is_ahead(signature: Signature) -> bool:
+    """Whether it says that it is of a time to come: nothing of its chains is to be judged then."""
+    return signature.timing is not None and signature.timing.is_ahead
 
 
 def _several(evidence: Evidence) -> Iterator[str]:
@@ -237,7 +252,7 @@ def _untimely(signature: Signature) -> Iterator[str]:
     value, described, when = signature.sealed.value, signature.described.value, signature.timing
     if value is None or described is None or when is None or when.moment is None:
         return
-    for moment in (value.time, when.moment):
+    for moment in (value.time,) if when.is_ahead else (value.time, when.moment):
         if not value.seal.valid_from <= moment <= value.seal.valid_until:
             yield ENDED if moment != value.time else "the seal was not valid when it was used"
             break
@@ -320,7 +335,13 @@ RULES: tuple[Rule | EachRule, ...] = (
         "fits its maker's certificate",
         ALTERED,
     ),
-    EachRule(MAKER_TRUST, lambda it: it.made.value, _unknown_maker, CHAIN, UNTRUSTED),
+    EachRule(
+        MAKER_TRUST,
+        lambda it: it.made.value and not _is_ahead(it),
+        _unknown_maker,
+        CHAIN,
+        UNTRUSTED,
+    ),
     EachRule("admitted", _sealed, _stranger, "the seal names the signing certificate", UNTRUSTED),
     EachRule(
         "signature",
@@ -329,7 +350,7 @@ RULES: tuple[Rule | EachRule, ...] = (
         "fits the signing certificate",
         ALTERED,
     ),
-    EachRule(TRUST, lambda it: it.fits.value, _untrusted, CHAIN, UNTRUSTED),
+    EachRule(TRUST, lambda it: it.fits.value and not _is_ahead(it), _untrusted, CHAIN, UNTRUSTED),
     EachRule(
         "signing time",
         _sealed,
@@ -341,7 +362,7 @@ RULES: tuple[Rule | EachRule, ...] = (
     EachRule("possible time", _sealed, _impossible, "nothing proves another", UNTRUSTED),
     EachRule(
         REVOCATION,
-        lambda it: it.fits.value and it.made.value,
+        lambda it: it.fits.value and it.made.value and not _is_ahead(it),
         _revoked,
         _unrevoked,
         UNTRUSTED,

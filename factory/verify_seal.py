@@ -26,6 +26,8 @@ from factory.seals.selfcheck import container, sole_hole
 from factory.verify_time import OUTLIVED, Asked, Timing, timing, told_fate, told_revoked
 from factory.verify_verdict import (
     NOT_ASKED,
+    NOT_TRUSTED,
+    NOT_YET,
     PADES,
     REVOCATION,
     STRONG_DIGESTS,
@@ -53,7 +55,7 @@ def judged(
     checks = tuple(rule.applied(evidence) for rule in RULES)
     return Verdict(
         verdict=worst(_broken(checks), VerdictWord.VALID),
-        reasons=tuple(check.detail for check in checks if not check.ok),
+        reasons=tuple(check.detail for check in checks if not check.ok and check.was_asked),
         signed_at=evidence.timing.claimed,
         proved_at=evidence.timing.proved,
         distrusted_since=_distrusted_since(evidence, checks),
@@ -178,7 +180,7 @@ _Words = str | Callable[[_Evidence], str]
 class _Rule:
     """A step: its name, whether it holds, what is said either way, the verdict if it does not.
 
-    needs: what must hold before it can be asked.
+    unasked: why it cannot be asked; nothing: it can.
     """
 
     name: str
@@ -186,16 +188,23 @@ class _Rule:
     well: _Words
     ill: _Words
     verdict: VerdictWord
-    needs: Callable[[_Evidence], object] = bool
+    unasked: Callable[[_Evidence], str] = lambda _: ""
 
     def applied(self, evidence: _Evidence) -> Check:
-        if not self.needs(evidence):
-            return Check(name=self.name, ok=False, detail=NOT_ASKED)
+        if why := self.unasked(evidence):
+            return Check(name=self.name, ok=False, detail=why)
         ok = self.holds(evidence)
         words = self.well if ok else self.ill
         return Check(
             name=self.name, ok=ok, detail=words if isinstance(words, str) else words(evidence)
         )
+
+
+def _unfit(evidence: _Evidence) -> str:
+    """Why its chain need not be looked at; nothing: it is."""
+    if not (evidence.status.intact and evidence.status.valid):
+        return NOT_ASKED
+    return NOT_YET if evidence.timing.is_ahead else ""
 
 
 RULES = (
@@ -268,7 +277,7 @@ RULES = (
         "the chain ends in a trust root",
         lambda it: OUTLIVED if it.outlived else NO_ROOT,
         VerdictWord.UNTRUSTED,
-        needs=lambda it: it.status.intact and it.status.valid,
+        unasked=_unfit,
     ),
     _Rule(
         REVOCATION,
@@ -276,7 +285,7 @@ RULES = (
         lambda it: told_fate(it.timing.asked, it.fate),
         lambda it: told_revoked(it.revoked) if it.revoked else "",
         VerdictWord.UNTRUSTED,
-        needs=lambda it: it.status.trusted,
+        unasked=lambda it: _unfit(it) or ("" if it.status.trusted else NOT_TRUSTED),
     ),
 )
 

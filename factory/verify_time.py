@@ -24,6 +24,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from factory.errors import SignatureRefusedError
+from factory.model import SHANGHAI
 from factory.parties import Algorithm
 from factory.seals import outside, revocation
 from factory.seals.chain import Chain
@@ -106,13 +107,19 @@ class Timing:
         return self.claimed is not None and self.existed is not None and self.claimed < self.existed
 
     @property
+    def is_ahead(self) -> bool:
+        """Whether the signer says that it is of a time to come: nothing is to be judged then."""
+        now = self.asked.now
+        return self.claimed is not None and now is not None and self.claimed > now + TOLERANCE
+
+    @property
     def contradiction(self) -> str | None:
         """Why the time that the signer claims cannot be; None: it can."""
         if self.claimed is None:
             return None
         if self.proved is not None and self.claimed > self.proved + TOLERANCE:
             return "says that it was made later than is proved that it existed"
-        if self.asked.now is not None and self.claimed > self.asked.now + TOLERANCE:
+        if self.is_ahead:
             return "says that it was made later than now"
         return None
 
@@ -190,8 +197,12 @@ def told_fate(asked: Asked, fate: revocation.Fate) -> str:
 
 
 def told(moment: datetime) -> str:
-    """A moment, in words."""
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    """A moment, in words: as people in China read it, and by which clock.
+
+    >>> told(datetime.fromisoformat("2026-11-21T04:00:00+00:00"))
+    '2026-11-21 12:00:00+08:00'
+    """
+    return f"{moment.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}+08:00"
 
 
 OUTLIVED = "a certificate of its chain has ended, and no time stamp proves that it was made before"

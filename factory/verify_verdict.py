@@ -13,7 +13,10 @@ PADES = "/ETSI.CAdES.detached"
 TRUST = "trust"  #: the check of the chain
 REVOCATION = "revocation"  #: the check of what is known of revoked certificates
 MAKER_TRUST = "seal maker's trust"  #: the check of the seal maker's chain (制章者)
-NOT_ASKED = "was not asked: the signature does not fit the file"
+UNASKED = "was not asked: "
+NOT_ASKED = f"{UNASKED}the signature does not fit the file"
+NOT_YET = f"{UNASKED}it says that it was made later than now"
+NOT_TRUSTED = f"{UNASKED}its certificate is not trusted"
 STRONG_DIGESTS = frozenset({"sha256", "sha384", "sha512"})  #: ETSI TS 119 312, 5.2
 
 
@@ -36,6 +39,11 @@ class Check:
     name: str
     ok: bool
     detail: str
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether nothing that comes before it kept it from being asked."""
+        return not self.detail.startswith(UNASKED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

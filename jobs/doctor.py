@@ -111,7 +111,7 @@ def _ofd_seals(plant: Plant) -> str:
         return "none in use"
     last, first = ends[0]
     if last < datetime.now(UTC):
-        raise SettingsError(f"the OFD seal of {first} has ended on {last:%F}: {SUCCESSOR}")
+        raise SettingsError(f"the OFD seal of {first} has ended on {local_day(last)}: {SUCCESSOR}")
     days = (last - datetime.now(UTC)).days
     if days < WARN_DAYS:
         raise SettingsError(f"the OFD seal of {first} ends in {days} days: {SUCCESSOR}")
@@ -266,6 +266,7 @@ LOOKS: Sequence[tuple[str, Callable[[Plant], str]]] = (
     ("signer", _signer),
     ("time stamps", trusting.time_stamps),
     ("revocation", trusting.revocations),
+    ("long term", trusting.long_term),
     ("second reading", _second_reading),
     ("parties", _parties),
     *NEIGHBOURS,

@@ -7,7 +7,8 @@ sees to it that a chunk is recorded once.  Nothing here draws a number or reads 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
@@ -384,9 +385,17 @@ def _record(plant: Plant, claim: Claim, tally: Tally) -> None:
     made = [_made_file(work) for work in tally.works]
     holds = [HeldOrder(order=order, error=error) for order, error in held.items()]
     again = min(pauses, default=None)
+    because = _commonest((failing or tally.pending).values())
     with plant.ledger.write(WHO, claim.correlation) as tx:
         kept = record.record(
-            tx, claim, made, holds, brake=plant.brake, again_after=again, rests=not failing
+            tx,
+            claim,
+            made,
+            holds,
+            brake=plant.brake,
+            again_after=again,
+            rests=not failing,
+            because=because,
         )
     if not kept:
         log.warning("fence lost", chunk=claim.id)
@@ -396,6 +405,14 @@ def _record(plant: Plant, claim: Claim, tally: Tally) -> None:
         claim, made, holds, list(tally.failing.values()), is_done=again is None
     )
     _tell(claim, made, holds, tally.later.values())
+
+
+def _commonest(errors: Collection[FactoryError]) -> FactoryError | None:
+    """Of the reason that most of them have."""
+    if not errors:
+        return None
+    [(reason, _)] = Counter(error.reason for error in errors).most_common(1)
+    return next(error for error in errors if error.reason == reason)
 
 
 def _tell(

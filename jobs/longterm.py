@@ -27,6 +27,7 @@ from factory.seals.chain import Chain
 from factory.seals.keys import fingerprint
 from factory.seals.longterm import Gathered, Material
 from factory.seals.signer import LaterSigner, SealIdentity
+from factory.verify_time import told
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -132,7 +133,7 @@ class LongTerm:
         reason = f" ({revoked.reason})" if revoked.reason else ""
         return SealRevokedError(
             f"the certificate of the seal {seal.name}, or one above it, was revoked on"
-            f" {revoked.at:%Y-%m-%d %H:%M:%S} UTC{reason}: install a new one"
+            f" {told(revoked.at)}{reason}: install a new one"
         )
 
 

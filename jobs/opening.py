@@ -93,12 +93,7 @@ def make_test_keyring(plant: Plant) -> None:
         keyring.add_test_ofd_seals(folder, identities=_authorities(plant), now=datetime.now(UTC))
     if not missing:
         return
-    face = font_files(plant.settings.font_dirs).get(UMING.file)
-    if face is None:
-        raise SettingsError(
-            f"font file {UMING.file} is missing: install the Debian package {UMING.package},"
-            " or set FACTORY_FONT_DIRS to a folder that has it"
-        )
+    face = test_face(plant)
     make = keyring.add_test_identities if folder.exists() else keyring.create_test_keyring
     make(
         folder,
@@ -106,6 +101,17 @@ def make_test_keyring(plant: Plant) -> None:
         now=datetime.now(UTC),
         draw_seal=lambda name: draw_test_seal(name, face),
     )
+
+
+def test_face(plant: Plant) -> bytes:
+    """The face that test seals are drawn with.  SettingsError: it is missing."""
+    face = font_files(plant.settings.font_dirs).get(UMING.file)
+    if face is None:
+        raise SettingsError(
+            f"font file {UMING.file} is missing: install the Debian package {UMING.package},"
+            " or set FACTORY_FONT_DIRS to a folder that has it"
+        )
+    return face
 
 
 def _without_seal(plant: Plant) -> Mapping[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
@@ -88,7 +88,15 @@ def of_edition(registration: RegistrationView, edition: EditionView, today: date
         return _outdated(registration, edition, today)
     if edition.state in CURRENT or edition.is_waiting:
         return _standing(registration, edition, today)
-    return EDITIONS[edition.state]
+    return _ordered(edition)
+
+
+def _ordered(edition: EditionView) -> Stand:
+    """How an edition stands that is being made."""
+    found = EDITIONS[edition.state]
+    if edition.put_back is None:
+        return found
+    return replace(found, why=f"tried again later: {edition.put_back}")
 
 
 def _standing(registration: RegistrationView, edition: EditionView, today: date) -> Stand:

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from factory.errors import SettingsError
+from factory.errors import LongTermUnavailableError, SettingsError
 from factory.model import Format
 from factory.profile import Profile
 from factory.register import local_day
 from factory.seals import chain, revocation
+from factory.seals.signer import SealIdentity
 from jobs import opening
 from storage import endings
 from storage.key_sources import OFD, PDF
@@ -107,6 +108,45 @@ def revocations(plant: Plant) -> str:
     return f"{len(lists)} CA(s) with a list" + (", and CAs are asked" * asks)
 
 
+def long_term(plant: Plant) -> str:
+    """Whether what B-LT files bring is to be had, for each seal that is to put it in.
+
+    LongTermUnavailableError: it is not, and whose list is missing.  TimestampUnavailableError: it
+    cannot be told, because the authority of time is away.  SettingsError: the seal cannot have it.
+    """
+    if not plant.settings.time_stamps:
+        return OFF
+    wanted = _wanting_lists(plant)
+    for name, profile, authority in wanted:
+        seal = plant.keyring.seal(name, Format.PDF)
+        assert isinstance(seal, SealIdentity)  # noqa: S101 - those for PDF are
+        try:
+            plant.long_term.material(seal, authority)
+        except LongTermUnavailableError as error:
+            raise LongTermUnavailableError(
+                f"{profile} asks for B-LT, and its orders wait: {error}"
+            ) from error
+    return (
+        f"{len(wanted)} seal(s) with what B-LT asks for" if wanted else "no register asks for B-LT"
+    )
+
+
+def _wanting_lists(plant: Plant) -> list[tuple[str, str, str]]:
+    """(seal, register, authority of time) of whose PDFs B-LT is asked, whose seal is there."""
+    opening.check_keyring(plant.settings)
+    there = {name for name, fmt in _seals(plant) if fmt == PDF}
+    found = {
+        (identity, profile.id, profile.time_stamp.authority)
+        for profile in _in_use(plant)
+        if profile.time_stamp is not None
+        and profile.time_stamp.level == "B-LT"
+        and Format.PDF in profile.certificate.formats
+        for identity in profile.seal.all
+        if identity in there
+    }
+    return sorted(found)
+
+
 def _seals(plant: Plant) -> Iterator[tuple[str, str]]:
     """Those in use that are there; of those that are not, others tell."""
     used = {PDF: identities(plant), OFD: identities(plant, OFD)}
@@ -123,8 +163,8 @@ def _refuse_revoked(plant: Plant, name: str, fmt: Format, known: revocation.Sour
     found = revocation.fate_of_chain(known, path).revoked
     if found is not None:
         raise SettingsError(
-            f"the certificate that {name} seals {fmt.upper()} with was revoked on {found.at:%F}:"
-            " stop signing with it, and give the register another identity"
+            f"the certificate that {name} seals {fmt.upper()} with was revoked on"
+            f" {local_day(found.at)}: stop signing with it, and give the register another identity"
         )
 
 

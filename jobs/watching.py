@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from storage.ledger import holds, status
+from storage.ledger import chunks, holds, status
+from storage.ledger.chunks import Waits
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -14,12 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """Everything in figures."""
+    """Everything in figures.
+
+    waits: why orders were put back for later, as of their last try.
+    """
 
     editions: Mapping[str, int]
     orders: Mapping[str, int]
     chunks_open: Mapping[str, int]
     held: Mapping[str, int]
+    waits: tuple[Waits, ...]
 
     def rows(self) -> Iterator[tuple[str, str, int]]:
         """(what, state, count)."""
@@ -27,6 +32,8 @@ class Overview:
             counts: Mapping[str, int] = getattr(self, what)
             for state, count in sorted(counts.items()):
                 yield what.replace("_", " "), state, count
+        for each in self.waits:
+            yield "orders put back", each.reason, each.orders
 
 
 def overview(plant: Plant) -> Overview:
@@ -37,6 +44,7 @@ def overview(plant: Plant) -> Overview:
             orders=status.order_counts(tx),
             chunks_open={queue: count for queue, (count, _) in status.queue_state(tx).items()},
             held=_summed(holds.counts(tx)),
+            waits=chunks.waits(tx),
         )
 
 

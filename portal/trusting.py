@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from factory.parties import Algorithm
+from factory.register import local_day
 from factory.seals.keys import algorithm_of, fingerprint
 from factory.verify_verdict import common_name
 from portal.asking import ThisPlant
@@ -37,12 +38,12 @@ class Root:
 
     @classmethod
     def read(cls, certificate: x509.Certificate) -> Root:
-        """Its days are those of UTC."""
+        """Its days are those of China."""
         return cls(
             name=common_name(certificate),
             of="OFD" if algorithm_of(certificate) is Algorithm.SM2 else "PDF",
-            first=certificate.not_valid_before_utc.date(),
-            last=certificate.not_valid_after_utc.date(),
+            first=local_day(certificate.not_valid_before_utc),
+            last=local_day(certificate.not_valid_after_utc),
             fingerprint=fingerprint(certificate),
         )
 

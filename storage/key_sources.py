@@ -26,6 +26,7 @@ PDF, OFD = "pdf", "ofd"
 OFD_HOME = "ofd"
 ABOUT, SIGNING, CHAIN = "identity.toml", "signing.pem", "chain.pem"
 KEY, PASSPHRASE = "key.p8", "passphrase"
+HERE = "key file", KEY
 PKCS12, TOKEN, SERVICE = "pkcs12", token_key.TABLE, "service"
 
 #: opens the key file in a folder
@@ -163,7 +164,8 @@ def held(home: Path) -> str:
         return str(token_key.held(home, about[TOKEN]))
     if SERVICE in about:
         return "seal service"
-    return "PKCS#12 file" if PKCS12 in about else "key file"
+    what, name = ("PKCS#12 file", Path(str(about[PKCS12])).name) if PKCS12 in about else HERE
+    return what if (home / name).exists() else f"{what}, not here"
 
 
 def _refuse_other(home: Path, signing_cert: x509.Certificate) -> None:

@@ -26,6 +26,7 @@ from factory.seals.soft import SoftKey
 
 OWNER_ONLY, OWNER_FOLDER = 0o600, 0o700
 SELF_TEST = b"\x5a" * 32
+PRIVATE, ENCRYPTED = b" PRIVATE KEY-----", b"ENCRYPTED"  #: in PEM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,11 @@ def certificates(path: Path) -> tuple[x509.Certificate, ...]:
 def open_pkcs8(home: Path, passphrase: bytes) -> KeyFile:
     """signing.pem, chain.pem and key.p8."""
     data = read_secret(home / "key.p8")
+    if PRIVATE in data and ENCRYPTED not in data:
+        raise SettingsError(
+            f"the key of {home.name} is not encrypted, and must be: PKCS#8 under a passphrase, as"
+            " `openssl pkcs8 -topk8` writes it"
+        )
     try:
         key = serialization.load_pem_private_key(data, passphrase)
     except (ValueError, TypeError) as error:

@@ -62,6 +62,7 @@ from storage import (
     retiring,
     testca,
     testca_keys,
+    trials,
     tsa,
 )
 from storage.key_sources import OFD, PDF, Opened
@@ -270,13 +271,13 @@ class Keyring:
         """Let the test CA revoke the certificates of a test identity, of both formats.
 
         ended: when and why; its serial is not looked at.
-        SettingsError: the keyring holds real seals, or not the key of its CA.
+        SettingsError: one of its seals is real, or the keyring holds not the key of its CA.
         """
         homes = self._everywhere(name)
-        if not _all_test(self._folder):
+        if not _are_tests(*homes):
             raise SettingsError(
-                "the keyring holds seals that are no test: their CA revokes, and its list is put"
-                f" into {testca_keys.LISTS}/"
+                f"the seal {name} is no test: its CA revokes, and its list is put into"
+                f" {testca_keys.LISTS}/"
             )
         signing = [each / key_sources.SIGNING for each in homes]
         found = [keyfiles.certificates(each)[0] for each in signing if each.exists()]
@@ -284,10 +285,25 @@ class Keyring:
         return [testca_keys.revoke(self._folder, *entry, now=now) for entry in entries]
 
     def renew_test_lists(self, *, now: datetime) -> list[Path]:
-        """Let the test CAs say anew whom they have revoked.  SettingsError: a seal is real."""
-        if not _all_test(self._folder):
-            raise SettingsError("the keyring holds seals that are no test: their CA lists them")
+        """Let the test CAs say anew whom they have revoked; of other CAs nothing is said.
+
+        SettingsError: the keyring holds no test CA.
+        """
         return testca_keys.renew(self._folder, now=now)
+
+    def issue_test_certificate(
+        self, authority: str, key: bytes, passphrase: bytes | None, *, now: datetime
+    ) -> trials.TestCertificate:
+        """Let the test CA certify a key that is elsewhere; see trials.issue.
+
+        SettingsError: one of the keyring's seals is real, and it trusts the test CA.
+        """
+        if not _all_test(self._folder):
+            raise SettingsError(
+                "the keyring holds seals that are no test: a test certificate would be trusted"
+                " beside them"
+            )
+        return trials.issue(self._folder, authority, key, passphrase, now=now)
 
     def party_roots(self, trust: str) -> tuple[x509.Certificate, ...]:
         """The certificates that the chain of a party's certificate must end in.
@@ -514,7 +530,17 @@ def _all_test(folder: Path) -> bool:
         for pattern in ("*/identity.toml", f"*/{ofd_seals.HOME}/identity.toml")
         for about in (folder / "identities").glob(pattern)
     )
-    return all(keyfiles.settings(about).get("test", False) for about in abouts)
+    return all(map(_is_test, abouts))
+
+
+def _are_tests(*homes: Path) -> bool:
+    """Whether each seal that lies in one of the folders is a test."""
+    abouts = [home / key_sources.ABOUT for home in homes]
+    return all(_is_test(about) for about in abouts if about.exists())
+
+
+def _is_test(about: Path) -> bool:
+    return bool(keyfiles.settings(about).get("test", False))
 
 
 def add_test_identities(

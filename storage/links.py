@@ -54,7 +54,7 @@ class LinkSigner:
                     "Bucket": self._bucket,
                     "Key": key,
                     "ResponseContentDisposition": content_disposition(
-                        filename, PurePosixPath(key).stem
+                        filename, PurePosixPath(key).name.partition(".")[0]
                     ),
                     "ResponseContentType": content_type,
                     "ResponseCacheControl": "private, no-store",

@@ -39,7 +39,8 @@ class Pkcs12Given:
 class Given:
     """What is handed in to be installed.
 
-    certificates: the signing certificate, then its issuers in any order; none with PKCS#12.
+    certificates: the signing certificate, then its issuers in any order, which may be left out
+                  where that is a root of the keyring; none with PKCS#12.
     picture:      PNG, drawn width_mm wide.
     test:         whether it is to be marked as a test seal.
     """
@@ -100,8 +101,16 @@ def _write(built: Path, given: Given, trust: Trust) -> None:
 def _chain(
     signing_cert: x509.Certificate, others: Sequence[x509.Certificate], trust: Trust
 ) -> bytes:
-    """The issuers, the nearest first, without the root where that leaves any."""
-    issuers = keyfiles.in_order(signing_cert, others)
+    """The issuers, the nearest first, without the root where that leaves any.
+
+    others: none where a root of the keyring has issued the certificate itself.
+    """
+    issuers = keyfiles.in_order(signing_cert, others or trust.roots)
+    if not issuers and not others:
+        raise SettingsError(
+            "no root of the keyring issued the signing certificate: give the CAs above it as"
+            " the chain"
+        )
     if not issuers:
         raise SettingsError("none of the chain issued the signing certificate: give its issuers")
     between = [each for each in issuers if each not in trust.roots]

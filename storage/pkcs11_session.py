@@ -48,6 +48,7 @@ WHAT_TO_SET: dict[type[PKCS11Error], str] = {
 }
 TURN_SECONDS = 10.0  #: longer than a login takes, shorter than a lease
 LOG_IN = "then log in once with `certfactory keys login`"
+MEND = "Mend the file that holds the PIN, then give the same command once more"
 
 
 class LostError(Exception):
@@ -143,7 +144,7 @@ class Module:
             self.lose()  # the session that was opened for it
             raise SettingsError(
                 f"{place} refuses the PIN, and it is not tried again by itself: tokens lock after "
-                f"a few wrong ones. Check pin_file, {LOG_IN}"
+                f"a few wrong ones. {MEND if insist else f'Check pin_file, {LOG_IN}'}"
             ) from None
 
     def _refuse_to_try(self, token: Token, place: Place, mark: bytes, *, insist: bool) -> None:

@@ -410,6 +410,8 @@ chunk = Table(
     _time("rung_at", null=True),
     _time("created_at"),
     _correlation(),
+    Column("waits_for", String(32)),
+    Column("waits_why", Text),
     Index(
         "ix_chunk_open",
         "queue",

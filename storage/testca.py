@@ -17,6 +17,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from factory.parties import IDENTITY_CODE, ORGANISATION_CODE
 from factory.seals.soft import SoftKey
 
+PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+
 BEFORE = timedelta(days=1)
 CA_LIFE = timedelta(days=3650)
 LIST_LIFE = timedelta(days=7)
@@ -100,6 +102,11 @@ def issue_seal(ca: IssuingCA, authority: str, *, algorithm: str = "p256") -> Iss
     return _issue(ca, marked_name(authority), SEAL_LIFE, algorithm)
 
 
+def certify_seal(ca: IssuingCA, authority: str, key: PublicKey) -> x509.Certificate:
+    """The same for a key that is elsewhere."""
+    return _certified(ca, marked_name(authority), SEAL_LIFE, key)
+
+
 def issue_stamper(
     ca: TestCA, name: str = "Time Stamping Authority", *, life: timedelta = STAMPER_LIFE
 ) -> Issued:
@@ -110,7 +117,7 @@ def issue_stamper(
     usage = key_usage(digital_signature=True)
     stamping = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
     certificate = (
-        _builder(marked_name(name), key, ca.root.certificate.subject, ca.now, life)
+        _builder(marked_name(name), key.public_key(), ca.root.certificate.subject, ca.now, life)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(stamping, critical=True)
@@ -216,7 +223,19 @@ def _issue(
     algorithm: str,
     *further: x509.ExtensionType,
 ) -> Issued:
-    key, issuer = new_key(algorithm), ca.issuing
+    key = new_key(algorithm)
+    certificate = _certified(ca, subject, life, key.public_key(), *further)
+    return Issued(key=key, certificate=certificate)
+
+
+def _certified(
+    ca: IssuingCA,
+    subject: x509.Name,
+    life: timedelta,
+    key: PublicKey,
+    *further: x509.ExtensionType,
+) -> x509.Certificate:
+    issuer = ca.issuing
     usage = key_usage(digital_signature=True, content_commitment=True)
     builder = (
         _builder(subject, key, issuer.certificate.subject, ca.now, life)
@@ -227,7 +246,7 @@ def _issue(
     for extension in further:
         critical = isinstance(extension, x509.ExtendedKeyUsage)  # RFC 3161, 2.3
         builder = builder.add_extension(extension, critical=critical)
-    return Issued(key=key, certificate=builder.sign(issuer.key, hashes.SHA256()))
+    return builder.sign(issuer.key, hashes.SHA256())
 
 
 def _string(tag: int, value: str) -> bytes:
@@ -247,7 +266,7 @@ def _ca(
 ) -> x509.Certificate:
     constraints = x509.BasicConstraints(ca=True, path_length=path_length)
     return (
-        _builder(name, key, issuer, now, CA_LIFE)
+        _builder(name, key.public_key(), issuer, now, CA_LIFE)
         .add_extension(constraints, critical=True)
         .add_extension(key_usage(key_cert_sign=True, crl_sign=True), critical=True)
         .add_extension(_issued_by(issuer_key), critical=False)
@@ -256,17 +275,17 @@ def _ca(
 
 
 def _builder(
-    name: x509.Name, key: SoftKey, issuer: x509.Name, now: datetime, life: timedelta
+    name: x509.Name, key: PublicKey, issuer: x509.Name, now: datetime, life: timedelta
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - BEFORE)
         .not_valid_after(now + life)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 

@@ -65,9 +65,35 @@ def revoke(folder: Path, certificate: x509.Certificate, ended: Ended, *, now: da
     return _write(folder, kept, [*before, ended], now)
 
 
+def issuing(folder: Path) -> Issued:
+    """The newest CA that issues test certificates for PDF.  SettingsError: there is none."""
+    found = [
+        (certificate.not_valid_before_utc, home.name, home)
+        for home in (folder / HOME).glob("*/")
+        if _issues(certificate := keyfiles.certificates(home / ISSUING)[0])
+    ]
+    if not found:
+        raise SettingsError("the keyring holds no test CA that issues: only test keyrings have one")
+    *_, home = max(found)
+    opened = _kept(home, keyfiles.certificates(home / ISSUING)[0]).issuing
+    assert isinstance(opened, Issued)  # noqa: S101 - chosen so
+    return opened
+
+
+def _issues(certificate: x509.Certificate) -> bool:
+    """Whether it stands below a root and above nobody but signers."""
+    limits = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    return limits.path_length == 0 and keys.algorithm_of(certificate) is not Algorithm.SM2
+
+
 def renew(folder: Path, *, now: datetime) -> list[Path]:
-    """Lists of all CAs that are kept, in force from now on; what stood on them still does."""
+    """Lists of all CAs that are kept, in force from now on; what stood on them still does.
+
+    SettingsError: none is.
+    """
     paths = []
+    if not (folder / HOME).exists():
+        raise SettingsError("the keyring holds no test CA: the CAs of its seals issue their lists")
     for home in sorted((folder / HOME).glob("*/")):
         kept = _kept(home, keyfiles.certificates(home / ISSUING)[0])
         paths.append(_write(folder, kept, _entries(_path(folder, kept)), now))
@@ -94,6 +120,12 @@ def _issuer_of(folder: Path, certificate: x509.Certificate) -> _Kept:
         issuing = keyfiles.certificates(home / ISSUING)[0]
         if keys.is_issued_by(certificate, issuing):
             return _kept(home, issuing)
+    if (folder / HOME).exists():
+        raise SettingsError(
+            f"no test CA of the keyring issued this certificate, but"
+            f" {certificate.issuer.rfc4514_string()}: that one revokes it, and its list is put into"
+            f" {LISTS}/"
+        )
     raise SettingsError(
         "the keyring does not hold the key of the test CA that issued this certificate: it was"
         " made before test CAs were kept; make a new one to try a revocation"

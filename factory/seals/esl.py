@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from factory import pictures
 from factory.errors import PictureError, SealRefusedError, SignatureRefusedError
+from factory.model import SHANGHAI
 from factory.seals import chain, ses
 from factory.seals.ses import Seal
 
@@ -54,7 +55,8 @@ def check_use(seal: Seal, signing_cert: x509.Certificate, moment: datetime) -> N
     if not seal.valid_from <= moment <= seal.valid_until:
         raise SealRefusedError(
             "the electronic seal is not valid at that time: its validity is "
-            f"{seal.valid_from:%Y-%m-%d} to {seal.valid_until:%Y-%m-%d} (GB/T 38540-2020)"
+            f"{seal.valid_from.astimezone(SHANGHAI):%Y-%m-%d} to"
+            f" {seal.valid_until.astimezone(SHANGHAI):%Y-%m-%d} (GB/T 38540-2020)"
         )
     if not seal.lists(signing_cert.public_bytes(Encoding.DER)):
         raise SealRefusedError(

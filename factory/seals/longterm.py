@@ -54,25 +54,31 @@ def gathered(chains: Iterable[Chain], source: Source, now: datetime) -> Gathered
     Of each certificate the newest list and the newest answer in force, as far as there are both:
     some programs take only the one, some only the other.
     chains: from a signer to a root each, the roots too.
-    LongTermUnavailableError: of a certificate that has not ended nothing in force is known, and of
-        whose: of one that has, nobody need say anything any more (RFC 5280, 5).
+    LongTermUnavailableError: of a certificate that has not ended nothing in force is known; names
+        every CA that is silent.  Of one that has, nobody need say anything any more (RFC 5280, 5).
     """
     certificates: dict[bytes, None] = {}
     lists: dict[bytes, None] = {}
     answers: dict[bytes, None] = {}
     ends = []
+    silent: dict[str, None] = {}
     for chain in chains:
         certificates.update(dict.fromkeys(map(_der, chain)))
         for certificate, issuer in pairwise(chain):
             if now <= certificate.not_valid_after_utc:
                 ends.append(certificate.not_valid_after_utc)
-            for piece, said in _in_force(certificate, issuer, source, now):
+            pieces = _in_force(certificate, issuer, source, now)
+            if not pieces and now <= certificate.not_valid_after_utc:
+                silent[issuer.subject.rfc4514_string()] = None
+            for piece, said in pieces:
                 ends.append(said.until or now)
                 if isinstance(piece, RevocationList):
                     lists[piece.encoded] = None
                 else:
                     answers[piece.encoded] = None
                     certificates.update(dict.fromkeys(map(_der, piece.certificates)))
+    if silent:
+        raise _nothing_known(silent)
     found = Material(certificates=tuple(certificates), crls=tuple(lists), ocsps=tuple(answers))
     return Gathered(material=found, until=min(ends, default=now))
 
@@ -80,19 +86,20 @@ def gathered(chains: Iterable[Chain], source: Source, now: datetime) -> Gathered
 def _in_force(
     certificate: x509.Certificate, issuer: x509.Certificate, source: Source, now: datetime
 ) -> Sequence[Told]:
-    """The newest of each kind that are issued and whose nextUpdate is yet to come; one at least."""
+    """The newest of each kind that are issued and whose nextUpdate is yet to come."""
     newest: dict[type, Told] = {}
     for piece, said in sorted(source.told(certificate, issuer), key=lambda each: each[1].as_of):
         if said.until is not None and said.as_of <= now < said.until:
             newest[type(piece)] = piece, said
-    if not newest and now <= certificate.not_valid_after_utc:
-        raise LongTermUnavailableError(
-            "of a certificate that"
-            f" {issuer.subject.rfc4514_string()} issued no revocation list (CRL) or answer (OCSP)"
-            " is here that is still in force: put the CA's into revocation/ of the keyring, or set"
-            " FACTORY_REVOCATION=fetch (a test keyring: `certfactory keys test-lists`)"
-        )
     return tuple(newest.values())
+
+
+def _nothing_known(issuers: Iterable[str]) -> LongTermUnavailableError:
+    return LongTermUnavailableError(
+        f"no revocation list (CRL) or answer (OCSP) of {' and of '.join(issuers)} is here that is"
+        " still in force: put the CA's into revocation/ of the keyring, or set"
+        " FACTORY_REVOCATION=fetch (a test keyring: `certfactory keys test-lists`)"
+    )
 
 
 def _der(certificate: x509.Certificate) -> bytes:

@@ -40,6 +40,7 @@ from pyhanko.sign.signers.constants import ESIC_EXTENSION_1
 from pyhanko.sign.signers.pdf_byterange import PreparedByteRangeDigest, SignatureObject
 
 from factory.errors import SealRefusedError
+from factory.model import SHANGHAI
 from factory.page.marks import SignatureBox
 from factory.seals import longterm
 from factory.seals.appearance import add_appearance, seal_image
@@ -142,8 +143,8 @@ def refuse_unfit(signing_cert: x509.Certificate, now: datetime) -> None:
     if not signing_cert.not_valid_before_utc <= now <= signing_cert.not_valid_after_utc:
         raise SealRefusedError(
             "the signing certificate is not valid at the signing time: its validity is "
-            f"{signing_cert.not_valid_before_utc:%Y-%m-%d} to "
-            f"{signing_cert.not_valid_after_utc:%Y-%m-%d} (RFC 5280, 4.1.2.5)"
+            f"{signing_cert.not_valid_before_utc.astimezone(SHANGHAI):%Y-%m-%d} to "
+            f"{signing_cert.not_valid_after_utc.astimezone(SHANGHAI):%Y-%m-%d} (RFC 5280, 4.1.2.5)"
         )
     if not _commits(signing_cert):
         raise SealRefusedError(

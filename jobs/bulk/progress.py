@@ -14,9 +14,10 @@ from jobs import standing
 from jobs.asker import COUNTER, Asker
 from jobs.bulk import confirming, scopes
 from jobs.standing import Stand
-from storage.ledger import Tx, audit, batches, items, rates
+from storage.ledger import Tx, audit, batches, chunks, items, rates
 from storage.ledger.audit import Noted
 from storage.ledger.batches import Batch
+from storage.ledger.chunks import Waits
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -32,6 +33,7 @@ class Progress:
 
     failures:   held items by reason.
     skips:      skipped items by reason.
+    waits:      why orders of it were put back for later, as of their last try.
     per_minute: made in the last minute; None: it does not run.
     seconds_left: at that rate; None: unknown.
     undo:       the command that takes a confirmed rename back.
@@ -48,6 +50,7 @@ class Progress:
     held: int
     failures: Mapping[str, int]
     skips: Mapping[str, int]
+    waits: tuple[Waits, ...]
     canary: str
     priority: int
     rate: int | None
@@ -123,6 +126,7 @@ def _progress(plant: Plant, tx: Tx, batch: Batch) -> Progress:
         **{state.value: counts[state] for state in ItemState},
         failures=_of(reasons, ItemState.HELD),
         skips=_of(reasons, ItemState.SKIPPED),
+        waits=chunks.waits(tx, batch.id) if batch.state not in batches.ENDED else (),
         canary=batch.canary,
         priority=batch.priority,
         rate=batch.rate,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def bulk_show(batch: int, as_json: bool) -> None:
         print_json(asdict(found) | {"history": [asdict(each) for each in history]})
         return
     _show_batch(found, as_json=False)
+    tell_waits(found)
     if history:
         out.print()
         print_table(
@@ -124,6 +126,7 @@ def bulk_watch(batch: int, as_json: bool) -> None:
 def _followed(plant: Plant, batch: BatchId) -> Progress:
     """How it stands when it has ended or waits for somebody; a bar or lines tell how it moves."""
     lines, state, absent = Lines(), None, None
+    told: set[str] = set()
     with bar(f"batch {batch}") as moving:
         for found in progress.follow(plant, batch):
             settled = found.done + found.skipped + found.held
@@ -136,8 +139,18 @@ def _followed(plant: Plant, batch: BatchId) -> Progress:
             text = f"batch {batch}: {settled} of {found.total}, {_pace(found)}"
             lines.tell(text, at_once=found.state is not state)
             absent = _tell_absence(plant, found, absent)
+            told |= tell_waits(found, told)
             state = found.state
     return found
+
+
+def tell_waits(found: Progress, told: Collection[str] = ()) -> set[str]:
+    """Says why orders of the batch were put back, but for reasons told already; those told now."""
+    new = [each for each in found.waits if each.reason not in told]
+    for each in new:
+        said = f"{each.reason}: {each.why}" if each.why else f"{each.reason}: see the workers' log"
+        err.print(f"{each.orders} tried again later, {said}", markup=False, soft_wrap=True)
+    return {each.reason for each in new}
 
 
 def _tell_absence(plant: Plant, found: Progress, told: str | None = None) -> str | None:
@@ -155,6 +168,7 @@ def _pace(found: Progress) -> str:
     if found.seconds_left:
         parts.append(f"{found.seconds_left / 60:,.1f} min left")
     parts += [f"{count} {reason}" for reason, count in sorted(found.failures.items())]
+    parts += [f"{each.orders} tried again later: {each.reason}" for each in found.waits]
     return ", ".join(parts)
 
 
@@ -235,7 +249,8 @@ def _show_batch(found: Progress, *, as_json: bool) -> None:
         print_json(found)
         return
     shown = asdict(found) | {"owner": OWNERS[found.owner]}
-    rows = [(name, value) for name, value in shown.items() if not isinstance(value, dict)]
+    rows = [(name, each) for name, each in shown.items() if not isinstance(each, dict | tuple)]
     for name in ("failures", "skips", "subject"):
         rows += [(f"{name}: {key}", value) for key, value in shown[name].items()]
+    rows += [(f"tried again later: {each.reason}", each.orders) for each in found.waits]
     print_table(("", ""), [(name, value) for name, value in rows if value is not None])

@@ -17,6 +17,7 @@ from jobs.bulk import report as reports
 from jobs.bulk.progress import Progress
 from jobs.bulk.report import Form, Missed
 from jobs.commands import machine
+from jobs.commands.bulk import tell_waits
 from jobs.commands.exits import REFUSED
 from jobs.commands.options import IDENT, TEXT
 from jobs.commands.output import err, print_json
@@ -100,6 +101,7 @@ def _tell(found: Progress, missed: Missed) -> None:
         f"batch {found.id}: {found.total} items: {found.done} done, {found.skipped} skipped,"
         f" {found.held} held, {found.pending + found.ordered} open"
     )
+    tell_waits(found)
     if found.merkle_root:
         err.print(f"root (RFC 6962): {found.merkle_root}", soft_wrap=True)
     if missed.nobody:

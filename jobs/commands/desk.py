@@ -78,7 +78,7 @@ def link(number: str, edition: int | None, fmt: str | None, asker: Asker, as_jso
 @click.option(
     "--at",
     type=TIME,
-    help="As of when its certificates are judged, in UTC unless it says an offset.  [default: now]",
+    help="As of when it is judged, in China unless it says an offset.  [default: now]",
 )
 @click.option("--fetch", is_flag=True, help="Ask the CAs for what they have revoked.")
 @json_option
@@ -146,7 +146,8 @@ def _lacks_root(finding: desk.Finding) -> bool:
         not past
         and finding.word == VerdictWord.UNTRUSTED
         and any(
-            each.name in {TRUST, MAKER_TRUST} and not each.ok for each in finding.verdict.checks
+            each.name in {TRUST, MAKER_TRUST} and not each.ok and each.was_asked
+            for each in finding.verdict.checks
         )
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from factory.register import local_day
 from jobs import retiring
 from jobs.commands import machine
 from jobs.commands.access_keys import keys_issue, keys_issued, keys_revoke
@@ -11,7 +12,7 @@ from jobs.commands.operators import operators_group
 from jobs.commands.options import json_option
 from jobs.commands.output import print_json, print_table
 from jobs.commands.pdf_seals import import_pdf
-from jobs.commands.revoking import test_lists, test_revoke
+from jobs.commands.revoking import test_issue, test_lists, test_revoke
 from jobs.commands.sealed import keys_sealed
 from jobs.commands.seals import import_seal, show_seal
 from storage import answer_key
@@ -33,7 +34,7 @@ def keys_list(as_json: bool) -> None:
         print_table(
             ("identity", "format", "algorithm", "ends", "test", "held in", "subject", "SHA-256"),
             (
-                (k.name, k.format, k.algorithm, f"{k.not_after:%F}", "test" if k.test else "",
+                (k.name, k.format, k.algorithm, local_day(k.not_after), "test" if k.test else "",
                  k.held, k.subject, k.fingerprint[:16] + "…")
                 for k in found
             ),
@@ -79,5 +80,6 @@ keys_group.add_command(operators_group)
 keys_group.add_command(keys_issue)
 keys_group.add_command(keys_issued)
 keys_group.add_command(keys_revoke)
+keys_group.add_command(test_issue)
 keys_group.add_command(test_revoke)
 keys_group.add_command(test_lists)

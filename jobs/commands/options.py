@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from factory import tokens
 from factory.codes import private_number_fault
-from factory.model import ApplicationType
+from factory.model import SHANGHAI, ApplicationType
 
 
 class _Text(click.ParamType[str]):
@@ -53,7 +53,7 @@ class _Reason(_Text):
 
 
 class _Time(click.ParamType[datetime]):
-    """A moment: a day, or a day and a time, with an offset or without."""
+    """A moment: a day, or a day and a time; without an offset those of China."""
 
     name = "time"
 
@@ -67,7 +67,7 @@ class _Time(click.ParamType[datetime]):
             found = datetime.fromisoformat(value)
         except ValueError:
             self.fail("is no time such as 2026-11-21T12:00:00+08:00", param, ctx)
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
+        return found if found.tzinfo else found.replace(tzinfo=SHANGHAI)
 
 
 class _Ident(click.IntRange):

@@ -22,13 +22,16 @@ WIDTH = click.FloatRange(0, WIDEST_MM, min_open=True)
 
 @click.command("import")
 @click.option("--identity", "name", required=True, type=IDENTITY, help="How it is to be called.")
-@click.option("--certificate", type=FILE, help="The signer's, PEM or DER.")
-@click.option("--chain", type=FILE, help="The CAs above it, PEM.")
+@click.option("--certificate", type=FILE, help="The signer's, PEM or DER; not with --pkcs12.")
+@click.option(
+    "--chain", type=FILE,
+    help="The CAs above it, PEM.  [default: the root of the keyring that issued it]",
+)  # fmt: skip
 @click.option("--picture", required=True, type=FILE, help="The seal's picture, PNG.")
 @click.option(
     "--width-mm", type=WIDTH, default=SEAL_WIDTH_MM, show_default=True, help="How wide it is drawn."
 )
-@click.option("--key", type=FILE, help="The signer's key: encrypted PKCS#8, PEM.")
+@click.option("--key", type=FILE, help="The signer's key: PKCS#8, PEM, encrypted.")
 @click.option("--pkcs12", type=FILE, help="In place of key, certificate and chain: PKCS#12.")
 @click.option("--passphrase-file", type=SECRET_FILE, help="What opens either.")
 @token_options
@@ -55,9 +58,9 @@ def import_pdf(
     that the key, which may be in a PKCS#11 token, is the certificate's.
     """
     given = _key_given(key, pkcs12, passphrase_file, token_given(**token))
-    wanted = 0 if isinstance(given, Pkcs12Given) else 2
-    if sum(each is not None for each in (certificate, chain)) != wanted:
-        raise click.UsageError("give --certificate and --chain; with --pkcs12 neither")
+    bundled = isinstance(given, Pkcs12Given)
+    if bundled == (certificate is not None) or (bundled and chain is not None):
+        raise click.UsageError("give --certificate, and --chain; with --pkcs12 neither")
     imported = seals.take_pdf(
         machine.plant(),
         name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import click
@@ -54,7 +54,11 @@ def upkeep_command(ahead: int, dry_run: bool, as_json: bool) -> None:
         print_json(told)
         return
     for name, count in told.items():
-        out.print(f"{name}: {count}")
+        out.print(f"{name}: {_counted(count) if isinstance(count, dict) else count}")
+
+
+def _counted(failed: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(failed.items())) or "none"
 
 
 def _run(what: str, slices: Iterator[Done], total: int, failed: Counter[str]) -> int:

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, exists, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, exists, func, or_, select, true, update
 from sqlalchemy.sql.base import Executable
 
-from factory.errors import SealedDataError
+from factory.errors import FactoryError, SealedDataError
 from factory.model import (
     BatchId,
     ChunkId,
@@ -35,7 +35,8 @@ HELD = update(t.chunk).where(
     t.chunk.c.state == ChunkState.LEASED,
 )
 RENEW = HELD.values(lease_until=bindparam("until"))
-CLOSE = HELD.values(state=ChunkState.CLOSED.value, lease_until=None)
+CLOSE = HELD.values(state=ChunkState.CLOSED.value, lease_until=None, waits_for=None, waits_why=None)
+FAULT = FactoryError().reason  #: why a chunk waits that was given back after a fault of ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,18 @@ class Claim:
     correlation: str
     orders: tuple[Order, ...] = field(repr=False)
     seals: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """Orders that were put back for later, and why as of their last try.
+
+    reason: a closed word, as of holds; why: in words, of one of them.
+    """
+
+    reason: str
+    orders: int
+    why: str | None
 
 
 def claim(tx: Tx, chunk: ChunkId, *, lease: timedelta, max_deaths: int) -> Claim | None:
@@ -137,7 +150,7 @@ def close(tx: Tx, claim: Claim) -> bool:
     return bool(tx.run(CLOSE, _fence(claim)).rowcount)
 
 
-def release(tx: Tx, claim: Claim, *, pause: timedelta) -> bool:
+def release(tx: Tx, claim: Claim, *, pause: timedelta, because: FactoryError | None = None) -> bool:
     """Give the chunk back for later: the reconciler rings when the pause is over."""
     given_back = HELD.values(
         state=ChunkState.READY.value,
@@ -145,11 +158,12 @@ def release(tx: Tx, claim: Claim, *, pause: timedelta) -> bool:
         run_after=tx.now + pause,
         rung_at=None,
         lease_until=None,
+        **_because(because),
     )
     return bool(tx.run(given_back, _fence(claim)).rowcount)
 
 
-def rest(tx: Tx, claim: Claim, *, pause: timedelta) -> bool:
+def rest(tx: Tx, claim: Claim, *, pause: timedelta, because: FactoryError | None = None) -> bool:
     """Give the chunk back until an answer from outside is due: that was no try.
 
     Whoever has come to its end has not died of it: tries and deaths are counted anew.
@@ -161,6 +175,7 @@ def rest(tx: Tx, claim: Claim, *, pause: timedelta) -> bool:
         run_after=tx.now + pause,
         rung_at=None,
         lease_until=None,
+        **_because(because),
     )
     return bool(tx.run(resting, _fence(claim)).rowcount)
 
@@ -172,8 +187,35 @@ def abandon(tx: Tx, claim: Claim, *, pause: timedelta) -> None:
         run_after=tx.now + pause,
         rung_at=None,
         lease_until=None,
+        waits_for=FAULT,
+        waits_why=None,
     )
     tx.run(given_back, _fence(claim))
+
+
+def _because(error: FactoryError | None) -> Mapping[str, str | None]:
+    return {
+        "waits_for": error.reason if error else None,
+        "waits_why": str(error) if error else None,
+    }
+
+
+def waits(tx: Tx, batch: BatchId | None = None) -> tuple[Waits, ...]:
+    """Why orders that are still to be made wait, those of most orders first.
+
+    batch: only its own; None: all.
+    """
+    c, o = t.chunk.c, t.production_order.c
+    count = func.count().label("orders")
+    wanted = (
+        select(c.waits_for, count, func.max(c.waits_why).label("why"))
+        .join(t.production_order, o.chunk_id == c.id)
+        .where(c.state != ChunkState.CLOSED, c.waits_for.is_not(None))
+        .where(o.state == OrderState.READY, true() if batch is None else c.batch_id == batch)
+        .group_by(c.waits_for)
+        .order_by(count.desc(), c.waits_for)
+    )
+    return tuple(Waits(reason=row[0], orders=row[1], why=row[2]) for row in tx.run(wanted))
 
 
 def _fence(claim: Claim) -> Mapping[str, object]:

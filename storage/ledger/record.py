@@ -80,14 +80,16 @@ def record(
     brake: Brake,
     again_after: timedelta | None = None,
     rests: bool = False,
+    because: FactoryError | None = None,
 ) -> bool:
     """Write what became of a chunk; False when the fence is lost and nothing was written.
 
     brake:       stops the batch of the chunk when too much of it fails.
     again_after: set when some orders were neither made nor held: the chunk is given back.
     rests:       nothing has failed: what is left waits for an answer from outside.
+    because:     what they wait for, which is told until the chunk is recorded again.
     """
-    if not _given_back(tx, claim, again_after, rests=rests):
+    if not _given_back(tx, claim, again_after, rests=rests, because=because):
         return False
     if made:
         _record_made(tx, claim, made)
@@ -100,11 +102,18 @@ def record(
     return True
 
 
-def _given_back(tx: Tx, claim: Claim, again_after: timedelta | None, *, rests: bool) -> bool:
+def _given_back(
+    tx: Tx,
+    claim: Claim,
+    again_after: timedelta | None,
+    *,
+    rests: bool,
+    because: FactoryError | None,
+) -> bool:
     if again_after is None:
         return chunks.close(tx, claim)
     give_back = chunks.rest if rests else chunks.release
-    return give_back(tx, claim, pause=again_after)
+    return give_back(tx, claim, pause=again_after, because=because)
 
 
 def _record_made(tx: Tx, claim: Claim, made: Sequence[MadeFile]) -> None:

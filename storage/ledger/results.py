@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, exists, func, select
+from sqlalchemy import Row, case, exists, func, select
 from sqlalchemy.sql.selectable import Select
 
-from factory.model import BatchId, EditionState, Format, ItemState
+from factory.model import BatchId, ChunkState, EditionState, Format, ItemState
 from storage import tables as t
 from storage.ledger.base import Tx
 
@@ -24,6 +24,7 @@ class Result:
     """What one item came to.
 
     number:   of the registration, as its new edition prints it.
+    reason:   why it is held or was skipped; of one that is at work, why it was put back.
     replaced: number of the edition in people's hands that the new one takes the place of.
     """
 
@@ -54,8 +55,9 @@ def results(
 
 
 def _items(tx: Tx, batch: BatchId, states: Sequence[ItemState], after: int) -> Sequence[Row[Any]]:
-    c = t.batch_item.c
+    c, chunk = t.batch_item.c, t.chunk.c
     replaced = t.edition.alias("replaced")
+    at_work = (c.state == ItemState.ORDERED) & (chunk.state != ChunkState.CLOSED)
     wanted = (
         select(
             t.batch_item,
@@ -65,9 +67,11 @@ def _items(tx: Tx, batch: BatchId, states: Sequence[ItemState], after: int) -> S
             t.edition.c.state.label("made_state"),
             t.edition.c.made_at,
             replaced.c.number.label("replaced"),
+            case((at_work, chunk.waits_for)).label("put_back"),
         )
         .join(t.registration, t.registration.c.id == c.registration_id)
         .outerjoin(t.production_order, t.production_order.c.id == c.order_id)
+        .outerjoin(t.chunk, chunk.id == t.production_order.c.chunk_id)
         .outerjoin(t.edition, t.edition.c.id == t.production_order.c.edition_id)
         .outerjoin(replaced, replaced.c.id == c.replaced_edition_id)
         .where(c.batch_id == batch, c.registration_id > after, c.state.in_(states))
@@ -97,7 +101,7 @@ def _result(row: Row[Any], files: Mapping[int, Digests]) -> Result:
         number=row.printed,
         profile=row.profile,
         state=ItemState(row.state),
-        reason=row.reason,
+        reason=row.reason or row.put_back,
         forecast=row.forecast,
         replaced=row.replaced,
         edition=row.made,

@@ -42,6 +42,7 @@ class EditionView:
 
     order_state: of the order it is made by; None where it was made elsewhere.
     waits_for:   what its order waits for, e.g. ``collection`` or ``seal``.
+    put_back:    why its order was put back for later at its last try.
     hold:        the open hold of its order, with whose turn it is and why.
     """
 
@@ -58,6 +59,7 @@ class EditionView:
     files: tuple[StoredFile, ...]
     order_state: OrderState | None = None
     waits_for: str | None = None
+    put_back: str | None = None
     hold: int | None = None
     hold_owner: str | None = None
     hold_reason: str | None = None
@@ -305,11 +307,18 @@ def edition_rows() -> Select[Any]:
             t.edition,
             order.c.state.label("order_state"),
             order.c.waits_for,
+            t.chunk.c.waits_for.label("put_back"),
             t.hold.c.id.label("hold_id"),
             t.hold.c.owner.label("hold_owner"),
             t.hold.c.reason.label("hold_reason"),
         )
         .outerjoin(order, order.c.edition_id == t.edition.c.id)
+        .outerjoin(
+            t.chunk,
+            (t.chunk.c.id == order.c.chunk_id)
+            & (t.chunk.c.state != ChunkState.CLOSED)
+            & (order.c.state == OrderState.READY),
+        )
         .outerjoin(
             t.hold,
             (t.hold.c.subject_kind == "order")
@@ -357,6 +366,7 @@ def edition_view(row: Row[Any], files: Sequence[StoredFile] = ()) -> EditionView
         files=tuple(files),
         order_state=OrderState(row.order_state) if row.order_state else None,
         waits_for=row.waits_for,
+        put_back=row.put_back,
         hold=row.hold_id,
         hold_owner=row.hold_owner,
         hold_reason=row.hold_reason,

@@ -10,6 +10,7 @@ from factory.page.marks import APPLICANT_SIGN
 from factory.seals import party
 from factory.seals.revocation import Revocations
 from factory.verify import Verdict, VerdictWord, verify
+from factory.verify_verdict import TRUST
 from storage import testca
 from storage.testca import Ended, Issued
 from tests.factory.signed_forms import (
@@ -123,9 +124,22 @@ def test_a_form_is_signed_until_a_partys_certificate_is_revoked(
     assert before.verdict is SIGNED, before.reasons
     assert after.verdict is UNTRUSTED
     assert after.reasons == (
-        "ApplicantSign: its certificate or one above it was revoked on 2026-11-22 02:00:00 UTC,"
+        "ApplicantSign: its certificate or one above it was revoked on 2026-11-22 10:00:00+08:00,"
         " and nothing proves that it was made before",
     )
+
+
+def test_asked_about_a_time_before_it_nothing_else_is_said(
+    plain: bytes, signers: Signers, trust: Trust
+) -> None:
+    verdict = judged(plain, signers, trust, NOW - 3650 * DAY)
+
+    assert verdict.verdict is UNTRUSTED
+    assert {reason.split(": ")[1] for reason in verdict.reasons} == {
+        "says that it was made later than now"
+    }
+    [trusted] = [each for each in verdict.checks if each.name == TRUST]
+    assert trusted.detail.startswith("was not asked")
 
 
 def test_what_was_stamped_or_recorded_before_stays_signed(

@@ -1,7 +1,7 @@
 """Trust in time, of OFD: a token over the seal's signature, and lists that are signed with SM2."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -9,7 +9,7 @@ from factory import verify
 from factory.seals import der, ses
 from factory.seals.revocation import Revocations
 from factory.verify import Verdict, VerdictWord
-from factory.verify_verdict import REVOCATION
+from factory.verify_verdict import MAKER_TRUST, REVOCATION, TRUST
 from storage import testca_sm2
 from storage.testca import Ended
 from storage.testca_sm2 import IssuedSm2
@@ -145,6 +145,19 @@ def test_a_signer_cannot_claim_a_time_later_than_the_stamp(
     assert judged(stamped(plain, trust, NOW - 5 * MINUTE), world, trust, LATER).verdict is VALID
 
 
+@pytest.mark.parametrize("early", [11 * MINUTE, 3650 * DAY])
+def test_asked_about_a_time_before_it_nothing_else_is_said(
+    early: timedelta, plain: Members, world: World, trust: Trust
+) -> None:
+    verdict = judged(plain, world, trust, NOW - early)
+
+    assert verdict.verdict is UNTRUSTED
+    assert verdict.reasons == ("says that it was made later than now",)
+    for name in (TRUST, MAKER_TRUST, REVOCATION):
+        assert detail(verdict, name) == "was not asked: it says that it was made later than now"
+    assert detail(verdict, "signature") == "fits the signing certificate"
+
+
 def test_what_was_stamped_before_the_revocation_stays_valid(
     plain: Members, world: World, trust: Trust
 ) -> None:
@@ -160,7 +173,7 @@ def test_what_nothing_proves_to_be_older_than_the_revocation_is_untrusted(
     verdict = judged(plain, world, trust, NOW + 2 * DAY, revoked(world))
 
     assert verdict.verdict is UNTRUSTED
-    assert "revoked on 2026-11-22 04:00:00 UTC (keyCompromise)" in verdict.reasons[0]
+    assert "revoked on 2026-11-22 12:00:00+08:00 (keyCompromise)" in verdict.reasons[0]
     assert verdict.distrusted_since == NOW + DAY
     assert judged(plain, world, trust, NOW + MINUTE, revoked(world)).verdict is VALID
 

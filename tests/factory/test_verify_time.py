@@ -106,7 +106,7 @@ def test_a_stamped_file_is_valid_after_its_certificate_has_ended(
 
     assert (verdict.verdict, verdict.reasons) == (VALID, ())
     assert verdict.proved_at == NOW + MINUTE
-    assert "2026-11-21 04:01:00 UTC (Clock" in detail(verdict, "time stamp")
+    assert "2026-11-21 12:01:00+08:00 (Clock" in detail(verdict, "time stamp")
 
 
 def test_without_the_stamp_it_is_not_and_the_reason_says_so(plain: bytes, trust: Trust) -> None:
@@ -248,6 +248,25 @@ def test_a_signer_cannot_claim_a_time_to_come(trust: Trust) -> None:
         assert judged(sealed(trust, claimed=NOW + late), trust, NOW).verdict is word
 
 
+@pytest.mark.parametrize("early", [TOLERANCE + MINUTE, 10 * YEAR])
+def test_asked_about_a_time_before_it_nothing_else_is_said(early: timedelta, trust: Trust) -> None:
+    """Ten years before, its certificate was not valid either: that says nothing about its root."""
+    verdict = judged(sealed(trust, claimed=NOW), trust, NOW - early, trust.revoked(NOW - YEAR))
+
+    assert verdict.verdict is UNTRUSTED
+    assert verdict.reasons == ("says that it was made later than now",)
+    assert detail(verdict, "signature") == "fits the signing certificate"
+    for name in (TRUST, REVOCATION):
+        assert detail(verdict, name) == "was not asked: it says that it was made later than now"
+
+
+def test_of_what_leads_to_no_root_the_revocation_is_not_asked_and_why(plain: bytes) -> None:
+    verdict = verify.verify(plain, (), now=NOW)
+
+    assert detail(verdict, REVOCATION) == "was not asked: its certificate is not trusted"
+    assert len(verdict.reasons) == 1
+
+
 def test_a_stamp_may_come_long_after_the_signature(trust: Trust) -> None:
     """An authority of time that was down is asked later."""
     assert judged(sealed(trust, stamped=NOW + 30 * DAY), trust, LATER).verdict is VALID
@@ -269,7 +288,7 @@ def test_what_nothing_proves_to_be_older_is_untrusted(plain: bytes, trust: Trust
 
         assert verdict.verdict is UNTRUSTED
         assert verdict.distrusted_since == NOW + DAY
-        assert "revoked on 2026-11-22 04:00:00 UTC (keyCompromise)" in verdict.reasons[0]
+        assert "revoked on 2026-11-22 12:00:00+08:00 (keyCompromise)" in verdict.reasons[0]
 
 
 def test_a_record_from_before_the_revocation_keeps_a_file_valid(plain: bytes, trust: Trust) -> None:
@@ -367,7 +386,7 @@ def test_a_store_that_was_sealed_with_the_file_is_no_alteration(trust: Trust) ->
     verdict = judged(sealed(trust, stamped=NOW + MINUTE, document=document), trust, LATER)
 
     assert (verdict.verdict, verdict.reasons) == (VALID, ())
-    assert "not revoked, as of 2026-11-21 04:00:00 UTC" in detail(verdict, REVOCATION)
+    assert "not revoked, as of 2026-11-21 12:00:00+08:00" in detail(verdict, REVOCATION)
 
 
 def test_what_a_store_says_of_a_revocation_counts(trust: Trust) -> None:

@@ -1,6 +1,7 @@
 """Bulk events at the keyboard: what each command answers, and the code it ends with."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 import cli
-from factory.errors import PictureError, SelfCheckError
+from factory.errors import (
+    FactoryError,
+    LongTermUnavailableError,
+    PictureError,
+    SelfCheckError,
+)
 from factory.model import BatchId
 from jobs import operators
 from jobs.bulk import steps
 from jobs.wiring import Plant
+from storage.ledger import record
 from tests.jobs import bulking
 from tests.jobs.bulking import (
     at,
@@ -25,7 +32,7 @@ from tests.jobs.bulking import (
     rename_to,
     version_text,
 )
-from tests.plants import WHO
+from tests.plants import WHO, must_claim, open_chunks
 
 OK, REFUSED, USAGE, NOT_FOUND, CONFLICT = 0, 1, 2, 4, 5
 WHY = ("--reason", "by order")
@@ -161,6 +168,42 @@ def test_watching_one_that_is_paused_says_who_is_waited_for(plant: Plant, runnin
     told(plant, "pause", str(running))
 
     assert f"certfactory bulk resume {running}" in run(plant, "watch", str(running)).stderr
+
+
+def test_of_what_was_put_back_is_shown_why(plant: Plant, running: BatchId) -> None:
+    put_back(plant, running, LongTermUnavailableError("no list of CN=Some CA is here"))
+    told(plant, "pause", str(running))
+
+    watched = run(plant, "watch", str(running))
+    found = json.loads(run(plant, "show", str(running), "--json").stdout)
+    report = run(plant, "report", str(running))
+
+    count = found["ordered"]
+    why = f"{count} tried again later, longterm_unavailable: no list of CN=Some CA is here"
+    assert watched.stderr.splitlines().count(why) == 1
+    assert report.stderr.splitlines().count(why) == 1
+    [waits] = found["waits"]
+    assert (waits["reason"], waits["orders"]) == ("longterm_unavailable", count)
+    rows = [json.loads(line) for line in report.stdout.splitlines()]
+    assert [row["reason"] for row in rows].count("longterm_unavailable") == count
+
+
+def test_of_what_is_only_slow_nothing_is_said(plant: Plant, running: BatchId) -> None:
+    steps.advance(plant, running)
+    told(plant, "pause", str(running))
+
+    assert "later" not in run(plant, "watch", str(running)).stderr
+    assert json.loads(run(plant, "show", str(running), "--json").stdout)["waits"] == []
+
+
+def put_back(plant: Plant, batch: BatchId, error: FactoryError) -> None:
+    """The next chunks of the batch were tried and may be tried again."""
+    steps.advance(plant, batch)
+    pause = timedelta(hours=1)
+    for chunk in open_chunks(plant):
+        found = must_claim(plant, chunk)
+        with plant.ledger.write(WHO) as tx:
+            record.record(tx, found, [], [], brake=plant.brake, again_after=pause, because=error)
 
 
 # --- who did what -----------------------------------------------------------------------------

@@ -1,8 +1,12 @@
 """B-LT on the line: what whoever verifies years later needs is in each PDF, or it waits."""
 
+import re
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +14,7 @@ from click.testing import CliRunner
 from cryptography import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation.dss import DocumentSecurityStore
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 import cli
 from factory import specimen
@@ -19,9 +23,10 @@ from factory.model import ChunkId, Format
 from factory.profile import Profile
 from factory.seals.signer import SealIdentity
 from factory.verify_verdict import VerdictWord
-from jobs import desk, line
+from jobs import desk, enquiry, line, trusting, watching
 from jobs.bulk import progress, steps
 from jobs.longterm import LongTerm
+from jobs.standing import Stand
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.testca import Ended
@@ -141,6 +146,97 @@ def test_without_lists_in_force_nothing_is_released_and_then_all_is(plant: Plant
     plant.keyring.renew_test_lists(now=datetime.now(UTC))
     produced(anew(plant))
     assert len(files(plant)) == 1
+
+
+def test_why_a_certificate_waits_is_told_wherever_one_looks(plant: Plant) -> None:
+    withdraw_lists(plant)
+    ordered(plant)
+
+    produced(anew(plant))
+
+    [waits] = watching.overview(plant).waits
+    assert (waits.reason, waits.orders) == ("longterm_unavailable", 1)
+    assert "Issuing CA" in str(waits.why)
+    assert edition(plant).why == "tried again later: longterm_unavailable"
+    plant.keyring.renew_test_lists(now=datetime.now(UTC))
+    produced(anew(plant))
+    assert watching.overview(plant).waits == ()
+    assert edition(plant).why == ""
+
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "time.md").read_text("utf-8")
+
+
+def checked(
+    plant: Plant, folder: Path, data: bytes, *, tsa: str = "tsa/default/roots/*.pem"
+) -> str:
+    """What the programs of docs/time.md say of a file, and how they end."""
+    [script] = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+    [commands] = re.findall(r"```sh\n(python check.*?)```", GUIDE, re.DOTALL)
+    keyring = plant.settings.keyring_dir
+    (folder / "check.py").write_text(script)
+    (folder / "certificate.pdf").write_bytes(data)
+    (folder / "root.pem").write_bytes((keyring / "roots" / "test-root.pem").read_bytes())
+    [root] = keyring.glob(tsa)
+    (folder / "tsa-root.pem").write_bytes(root.read_bytes())
+    done = subprocess.run(
+        ["sh", "-c", commands.replace("python ", f"{sys.executable} ").replace("\n", "; echo $?;")],
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("level", ["B-LT", "B-T"])
+def test_other_programs_find_the_same_by_the_commands_of_the_guide(
+    level: str, plant: Plant, tmp_path: Path
+) -> None:
+    ordered(of_level(plant, level))
+    produced(plant)
+    [data] = files(plant)
+
+    said = checked(plant, tmp_path, data)
+
+    assert "Verification: OK" in said and re.findall(r"(?m)^[01]$", said) == ["0", "0"], said
+    assert ("B-LT: no" in said) == (level == "B-T")
+
+
+def test_under_another_root_of_time_they_do_not(plant: Plant, tmp_path: Path) -> None:
+    ordered(plant)
+    produced(plant)
+    [data] = files(plant)
+
+    said = checked(plant, tmp_path, data, tsa="roots/test-root.pem")
+
+    assert "Verification: FAILED" in said and re.findall(r"(?m)^[01]$", said) == ["1", "1"], said
+
+
+def edition(plant: Plant) -> Stand:
+    """How the only edition of the only registration stands."""
+    with plant.ledger.read() as tx:
+        [number] = tx.run(select(t.registration.c.number)).scalars()
+    [found] = enquiry.registration_status(plant, number).editions
+    return found
+
+
+def withdraw_lists(plant: Plant) -> None:
+    for each in (plant.settings.keyring_dir / "revocation").glob("*.crl"):
+        each.unlink()
+
+
+def test_the_doctor_finds_b_lt_without_its_lists_and_says_whose(plant: Plant) -> None:
+    withdraw_lists(plant)
+
+    with pytest.raises(LongTermUnavailableError) as found:
+        trusting.long_term(anew(plant))
+
+    assert str(found.value).startswith(f"{PROFILE} asks for B-LT, and its orders wait: ")
+    assert str(found.value).count("CN=") == 3  # the seal's two CAs and the authority's root
+
+
+def test_with_all_of_them_it_is_well_and_where_nobody_asks_too(plant: Plant) -> None:
+    assert trusting.long_term(plant) == "1 seal(s) with what B-LT asks for"
+    withdraw_lists(plant)
+    assert trusting.long_term(of_level(Plant(plant.settings), "B-T")) == "no register asks for B-LT"
 
 
 def test_of_what_is_missing_the_issuer_is_said(plant: Plant) -> None:

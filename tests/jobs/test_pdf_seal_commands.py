@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
+    NoEncryption,
     PrivateFormat,
 )
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
@@ -107,8 +110,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def desk(made: Path, tmp_path: Path) -> Desk:
     """What a CA that the keyring trusts hands out, and the picture of a seal."""
-    ca = testca.make_ca(NOW)
-    issued = testca.issue_seal(ca, AUTHORITY)
+    ca, issued = new_seal()
     shutil.copytree(made, tmp_path / "data" / "keyring")
     root = ca.root.certificate.public_bytes(PEM)
     for name, data in {
@@ -155,6 +157,27 @@ def refused(desk: Desk, words: list[str], said: str, code: int = REFUSED) -> Non
 
 def files(folder: Path) -> dict[Path, bytes | None]:
     return {p: p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
+
+
+def test_the_day_on_which_a_certificate_ends_is_that_of_china(tmp_path: Path) -> None:
+    """At five in the afternoon by UTC it is the next day there; programs are told by UTC."""
+    desk = Desk(tmp_path, *new_seal())
+    evening = (NOW - timedelta(days=1)).replace(hour=17)
+    create_test_keyring(
+        desk.keyring, identities={THERE: AUTHORITY}, now=evening, draw_seal=lambda _: picture()
+    )
+
+    ends = datetime.fromisoformat(desk.listed()[THERE, "pdf"]["not_after"])
+    shown = desk.run("keys", "list").stdout
+
+    assert ends.utcoffset() == timedelta(0) and ends.hour == 17
+    assert f"{ends + timedelta(days=1):%F}" in shown
+    assert f"{ends:%F}" not in shown
+
+
+def new_seal() -> tuple[IssuingCA, Issued]:
+    ca = testca.make_ca(NOW)
+    return ca, testca.issue_seal(ca, AUTHORITY)
 
 
 # --- importing --------------------------------------------------------------------------------
@@ -255,6 +278,30 @@ def test_a_key_of_another_certificate_is_refused(desk: Desk, token: Token) -> No
     refused(desk, desk.in_token(token, key_label="other"), "does not belong", NOT_SET_UP)
 
 
+def test_below_a_root_of_the_keyring_no_chain_is_asked_for(desk: Desk) -> None:
+    """A CA that hands out signing certificates itself, as a small one does."""
+    root = IssuingCA(issuing=desk.ca.root, now=NOW)
+    issued = testca.issue_seal(root, AUTHORITY)
+    (desk.folder / "signing.pem").write_bytes(issued.certificate.public_bytes(PEM))
+    (desk.folder / "key.p8").write_bytes(encrypted(issued))
+
+    done = desk.run(*desk.words(chain=None))
+
+    assert done.exit_code == OK, done.stderr
+    assert Keyring(desk.keyring).identity(NAME).chain == (desk.ca.root.certificate,)
+
+
+def test_below_a_ca_between_it_is(desk: Desk) -> None:
+    refused(desk, desk.words(chain=None), "no root of the keyring issued", NOT_SET_UP)
+
+
+def test_a_key_that_is_not_encrypted_is_refused_for_that(desk: Desk) -> None:
+    open_ = desk.issued.key.private_bytes(PEM, PrivateFormat.PKCS8, NoEncryption())
+    (desk.folder / "key.p8").write_bytes(open_)
+
+    refused(desk, desk.words(), "is not encrypted, and must be", NOT_SET_UP)
+
+
 def test_a_chain_of_strangers_is_refused(desk: Desk) -> None:
     stranger = testca.make_ca(NOW).issuing.certificate.public_bytes(PEM)
     (desk.folder / "chain.pem").write_bytes(stranger)
@@ -318,6 +365,92 @@ def test_half_a_token_is_a_mistake_of_typing(
     refused(desk, desk.in_token(token, **changes), said, USAGE)
 
 
+# --- a trial: the test CA certifies a key that is elsewhere -----------------------------------
+
+
+def issue(desk: Desk, key: str, *more: str) -> Result:
+    """Into a folder of its own."""
+    (desk.folder / "trial").mkdir(exist_ok=True)
+    words = ("--authority", AUTHORITY, "--out", desk.file("trial"))
+    return desk.run("keys", "test-issue", desk.file(key), *words, *more)
+
+
+def tried(desk: Desk) -> dict[str, str | None]:
+    """What is imported of it."""
+    names = {"certificate": "signing.pem", "chain": "chain.pem", "picture": "seal.png"}
+    return {option: desk.file(f"trial/{name}") for option, name in names.items()}
+
+
+def test_a_key_in_a_token_is_certified_and_imported_as_a_test(desk: Desk, token: Token) -> None:
+    token.make("trial", "--key-type", "EC:prime256v1", ident="07")
+    public = desk.file("public.der")
+    token.tool("--read-object", "--type", "pubkey", "--label", "trial", "-o", public)
+
+    issued = issue(desk, "public.der")
+    done = desk.run(*desk.in_token(token, "--test", key_label="trial", **tried(desk)))
+
+    assert (issued.exit_code, issued.stdout.count("wrote ")) == (OK, 3), issued.stderr
+    assert done.exit_code == OK, done.stderr
+    found = desk.listed()[NAME, "pdf"]
+    assert found["test"] and "测试 TEST" in found["subject"]
+    Keyring(desk.keyring).identity(NAME).signer.sign_digests([bytes(32)])
+    revoked = desk.run("keys", "test-revoke", NAME, "--reason", "superseded")
+    assert revoked.exit_code == OK, revoked.stderr
+
+
+def test_a_key_file_and_a_request_are_certified_too(desk: Desk) -> None:
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    signed = request.sign(desk.issued.key, SHA256())
+    (desk.folder / "seal.csr").write_bytes(signed.public_bytes(PEM))
+
+    done = issue(desk, "seal.csr")
+
+    assert done.exit_code == OK, done.stderr
+    assert issue(desk, "seal.csr").exit_code == CONFLICT  # nothing is overwritten
+    for file in (desk.folder / "trial").iterdir():
+        file.unlink()
+    assert issue(desk, "key.p8", "--passphrase-file", desk.file("passphrase")).exit_code == OK
+    assert desk.run(*desk.words("--test", **tried(desk))).exit_code == OK
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [("seal.png", "no public key, request"), ("key.p8", "opened with its passphrase")],
+)
+def test_what_is_no_key_is_not_certified(desk: Desk, key: str, said: str) -> None:
+    done = issue(desk, key)
+
+    assert (done.exit_code, said in " ".join(done.stderr.split())) == (REFUSED, True), done.stderr
+    assert list((desk.folder / "trial").iterdir()) == []
+
+
+def test_a_request_that_its_key_has_not_signed_is_not_certified(desk: Desk) -> None:
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    signed = request.sign(desk.issued.key, SHA256()).public_bytes(Encoding.DER)
+    (desk.folder / "seal.csr").write_bytes(signed[:-1] + bytes([signed[-1] ^ 1]))
+
+    assert "not signed with the key" in issue(desk, "seal.csr").stderr
+
+
+def test_beside_a_real_seal_nothing_is_certified(desk: Desk) -> None:
+    """Whoever trusts the real ones here would trust the test too."""
+    assert desk.run(*desk.words()).exit_code == OK
+
+    done = issue(desk, "key.p8", "--passphrase-file", desk.file("passphrase"))
+
+    assert done.exit_code == NOT_SET_UP
+    assert "seals that are no test" in done.stderr
+    assert list((desk.folder / "trial").iterdir()) == []
+
+
+def test_a_keyring_without_a_test_ca_certifies_nothing(desk: Desk) -> None:
+    shutil.rmtree(desk.keyring / "testca")
+
+    done = issue(desk, "key.p8", "--passphrase-file", desk.file("passphrase"))
+
+    assert (done.exit_code, "only test keyrings" in done.stderr) == (NOT_SET_UP, True)
+
+
 # --- logging in -------------------------------------------------------------------------------
 
 
@@ -341,7 +474,7 @@ def test_a_wrong_pin_is_refused_at_import_and_the_right_one_taken_after_it(
     desk: Desk, token: Token
 ) -> None:
     token.pin_file.write_text(WRONG_PIN)
-    refused(desk, desk.in_token(token), "refuses the PIN", NOT_SET_UP)
+    refused(desk, desk.in_token(token), "then give the same command once more", NOT_SET_UP)
 
     token.pin_file.write_text(PIN)
 

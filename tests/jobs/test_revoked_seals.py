@@ -17,6 +17,7 @@ from factory.seals.signer import SealIdentity
 from factory.verification import Status
 from jobs import desk, verifying
 from jobs.commands.exits import REFUSED
+from jobs.commands.output import local_time
 from jobs.wiring import Plant
 from storage import testca
 from storage.ledger import record
@@ -142,6 +143,39 @@ def test_what_is_no_list_is_said_to_be_none(plant: Plant, file: Path) -> None:
 
     assert done.exit_code == 2
     assert "--crl" in done.stderr and "cannot be read" in done.stderr
+
+
+def test_asked_about_a_time_before_it_was_sealed_it_says_so_and_asks_for_no_other_root(
+    plant: Plant, file: Path
+) -> None:
+    done = run(plant, "verify", str(file), "--at", "2001-01-01")
+
+    assert done.exit_code == REFUSED
+    assert done.stdout.count("says that it was made later than now") >= 1
+    assert "✗ revocation: was not asked: it says that it was made later" in done.stdout
+    assert "root" not in done.stderr
+
+
+def test_a_time_without_an_offset_is_chinas_as_all_that_is_shown_is(
+    plant: Plant, file: Path
+) -> None:
+    """One hour before its certificate ends it is trusted; by the clock of UTC that is 7 h later."""
+    ends = plant.keyring.identity(PROFILE).signing_cert.not_valid_after_utc
+    shown = local_time(ends - HOUR)
+
+    here, utc = (finding(plant, file, "--at", f"{shown}{zone}")[0] for zone in ("", "+00:00"))
+
+    assert (here, utc) == ("unrecorded", "untrusted")
+
+
+def test_each_time_on_the_screen_is_chinas(plant: Plant, file: Path) -> None:
+    at = datetime.now(UTC) - 2 * HOUR
+    revoke(plant, at)
+
+    done = run(plant, "verify", str(file))
+
+    assert f"was revoked on {local_time(at)}+08:00 (keyCompromise)" in done.stdout
+    assert "UTC" not in done.stdout
 
 
 @pytest.mark.parametrize("when", ["yesterday", "2026-13-01"])

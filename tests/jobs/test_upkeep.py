@@ -270,3 +270,4 @@ def test_at_the_desk_it_is_counted_first_and_then_done(plant: Plant, service: Se
 
     assert dry == {"waiting": 2, "ending": 0}
     assert wet == {"waiting": 2, "ending": 0, "stamped": 2, "archived": 0, "failed": {}}
+    assert "failed: none" in run(cli.main, ("upkeep",)).stdout

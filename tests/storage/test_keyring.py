@@ -1,8 +1,10 @@
 """The keyring: made whole or not at all, readable by its owner only, and proved at load."""
 
 import os
+import re
 import shutil
 import stat
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
@@ -164,6 +166,25 @@ def test_a_key_of_another_certificate_is_found_before_it_is_used(folder: Path) -
 
     with pytest.raises(SettingsError, match="do not belong together"):
         Keyring(folder).identity("example-one")
+
+
+def test_a_workers_copy_of_a_keyring_has_no_key_and_says_so(folder: Path, tmp_path: Path) -> None:
+    """By the command of docs/signer.md, with a shell in the place of the other machine's."""
+    guide = (Path(__file__).parents[2] / "docs" / "signer.md").read_text("utf-8")
+    [command] = re.findall(r"```sh\n(tar .*?)```", guide, re.DOTALL)
+    worker = tmp_path / "worker"
+    worker.mkdir()
+    here = command.replace("ssh worker", "sh -c").replace("/path/of/keyring", str(worker))
+
+    subprocess.run(["sh", "-e", "-c", here], cwd=folder, check=True, timeout=60)
+
+    secrets = {"key.p8", "passphrase", "pin", "answers.p8", "master.json"}
+    assert not secrets & {each.name for each in worker.rglob("*")}
+    there, copied = Keyring(folder).identities(), Keyring(worker).identities()
+    assert {each.held for each in there} == {"key file"}
+    assert {each.held for each in copied} == {"key file, not here"}
+    assert [each.fingerprint for each in copied] == [each.fingerprint for each in there]
+    assert Keyring(worker).trust_roots() == Keyring(folder).trust_roots()
 
 
 def test_a_wrong_passphrase_is_said_without_saying_it(folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from factory.errors import FieldError, SealedDataError
+from factory.errors import FactoryError, FieldError, KeyBusyError, SealedDataError
 from factory.model import BatchState, EditionState, OrderState
 from jobs import desk, enquiry
 from jobs.bulk import confirming, progress, steps
@@ -16,6 +16,7 @@ from jobs.wiring import Plant
 from storage import tables as t
 from storage.keyring import create_test_keyring
 from storage.ledger import care, chunks, holds, outbox, record, status
+from storage.ledger.chunks import Waits
 from tests.plants import (
     LEASE,
     NOW,
@@ -120,6 +121,49 @@ def test_a_chunk_given_back_rests_before_it_is_to_be_had(plant: Plant) -> None:
     assert claim(plant, chunk) is None
     with plant.ledger.write(WHO) as tx:
         assert care.ring_due(tx) == 0
+
+
+def test_why_it_was_put_back_is_told_until_it_is_recorded_again(plant: Plant) -> None:
+    approve(plant, 1)
+    [chunk] = open_chunks(plant)
+    gone = KeyBusyError("the device is away")
+
+    put_back(plant, chunk, gone)
+
+    assert told(plant) == [Waits(reason="key_busy", orders=1, why="the device is away")]
+    assert finish(plant, must_claim(plant, chunk))
+    assert told(plant) == []
+
+
+def test_while_it_is_tried_again_the_last_reason_stands_and_then_the_next_one(plant: Plant) -> None:
+    approve(plant, 1)
+    [chunk] = open_chunks(plant)
+    put_back(plant, chunk, KeyBusyError("the device is away"))
+
+    again = must_claim(plant, chunk)
+
+    assert [each.reason for each in told(plant)] == ["key_busy"]
+    with plant.ledger.write(WHO) as tx:
+        chunks.abandon(tx, again, pause=NO_TIME)
+    assert told(plant) == [Waits(reason="fault", orders=1, why=None)]
+
+
+def test_what_waits_for_nothing_but_its_worker_was_not_put_back(plant: Plant) -> None:
+    approve(plant, 1)
+
+    assert told(plant) == []
+
+
+def put_back(plant: Plant, chunk: int, error: FactoryError) -> None:
+    """Claimed, tried and given back, to be had at once."""
+    found = must_claim(plant, chunk)
+    with plant.ledger.write(WHO) as tx:
+        record.record(tx, found, [], [], brake=plant.brake, again_after=NO_TIME, because=error)
+
+
+def told(plant: Plant) -> list[Waits]:
+    with plant.ledger.read() as tx:
+        return list(chunks.waits(tx))
 
 
 def test_a_chunk_that_has_rested_is_rung_for_once(plant: Plant) -> None:

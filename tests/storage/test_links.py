@@ -81,6 +81,17 @@ def test_a_link_downloads_the_object_under_its_name(link: str) -> None:
     assert answer.headers["Content-Disposition"] == content_disposition(NAME, "certificate")
 
 
+def test_a_file_with_a_later_proof_is_called_as_the_first_one(s3: Settings, stored: str) -> None:
+    """Its key says which step it is; a person's download does not."""
+    key = KEY.replace(".pdf", ".1-98cd0dd53e3b96ff.pdf")
+    link = signer(s3, stored).download_link(
+        key, filename=NAME, content_type=PDF, expires_in=timedelta(minutes=1)
+    )
+
+    [said] = parse_qs(urlsplit(link).query)["response-content-disposition"]
+    assert said == content_disposition(NAME, "certificate")
+
+
 def test_no_cache_keeps_a_download(link: str) -> None:
     answer = get(link)
 

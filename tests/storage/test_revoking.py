@@ -82,13 +82,41 @@ def test_what_was_added_later_has_a_ca_that_is_kept_too(folder: Path) -> None:
     assert all(each.revoked for each in fates(keyring, "example-three"))
 
 
-def test_nothing_is_revoked_where_a_seal_is_real(folder: Path) -> None:
-    about = folder / "identities" / "example-two" / "identity.toml"
+@pytest.mark.parametrize("place", [".", "ofd"])
+def test_a_seal_that_is_real_is_not_revoked_and_a_test_beside_it_is(
+    place: str, folder: Path
+) -> None:
+    make_real(folder, "example-two", place)
+
+    with pytest.raises(SettingsError, match="the seal example-two is no test"):
+        Keyring(folder).revoke_test_identity("example-two", COMPROMISED, now=NOW)
+    assert not (folder / "revocation").exists()
+
+    Keyring(folder).revoke_test_identity("example-one", COMPROMISED, now=NOW)
+    assert all(each.revoked for each in fates(Keyring(folder), "example-one"))
+
+
+def make_real(folder: Path, name: str, place: str = ".") -> None:
+    about = folder / "identities" / name / place / "identity.toml"
     about.write_text(about.read_text().replace("test = true", "test = false"))
 
-    with pytest.raises(SettingsError, match="that are no test"):
+
+def test_the_test_cas_lists_are_made_beside_a_seal_of_another_ca(folder: Path) -> None:
+    """Else the lists of the test authority of time could not be had, and B-LT neither."""
+    make_real(folder, "example-two")
+
+    written = Keyring(folder).renew_test_lists(now=NOW)
+
+    assert len(written) == 5
+
+
+def test_of_a_certificate_of_another_ca_it_is_said_who_revokes_it(folder: Path) -> None:
+    stranger = testca.issue_seal(testca.make_ca(NOW, name="Stranger"), "x").certificate
+    signing = folder / "identities" / "example-one" / "signing.pem"
+    signing.write_bytes(stranger.public_bytes(Encoding.PEM))
+
+    with pytest.raises(SettingsError, match=r"but CN=Stranger Issuing CA.*that one revokes it"):
         Keyring(folder).revoke_test_identity("example-one", COMPROMISED, now=NOW)
-    assert not (folder / "revocation").exists()
 
 
 def test_a_test_keyring_from_before_says_what_to_do(folder: Path) -> None:
@@ -96,6 +124,8 @@ def test_a_test_keyring_from_before_says_what_to_do(folder: Path) -> None:
 
     with pytest.raises(SettingsError, match="make a new one"):
         Keyring(folder).revoke_test_identity("example-one", COMPROMISED, now=NOW)
+    with pytest.raises(SettingsError, match="holds no test CA"):
+        Keyring(folder).renew_test_lists(now=NOW)
 
 
 def test_the_keys_of_the_test_ca_are_encrypted_and_the_owners_alone(folder: Path) -> None:
