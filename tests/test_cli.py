@@ -905,6 +905,7 @@ KEYS_SHOW = {
     "certfactory signer status": "signatures",
     "certfactory signer stop --reason drill": "stopped",
     "certfactory keys sealed shanghai-constructor": "collected",
+    "certfactory upkeep": "archived",
     "certfactory verify *.pdf": "valid",
     "certfactory keys test-revoke shanghai-constructor": "wrote",
 }
