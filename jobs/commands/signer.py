@@ -19,7 +19,7 @@ from jobs.commands.exits import REFUSED
 from jobs.commands.options import json_option
 from jobs.commands.output import err, local_time, out, print_json, print_table
 from jobs.settings import Settings
-from jobs.signer import journal, starting, throwing
+from jobs.signer import journal, starting, throwing, typed
 from jobs.signer.journal import Entry, Read
 from jobs.signer.switch import ALL, Stopped, Switch
 from storage.signer_process import SignerProcess
@@ -106,11 +106,19 @@ def stop_command(identity: str | None, reason: str) -> None:
     settings = machine.settings()
     throwing.refuse_elsewhere(settings)
     doubt = throwing.doubt(settings, identity) if identity else None
+    switch, by = Switch(settings.signer_dir), machine.who()
+    before = switch.standing(identity)
     try:
-        stopped = Switch(settings.signer_dir).stop(identity, reason=reason, by=machine.who())
+        stopped = switch.stop(identity, reason=reason, by=by)
     except OSError as error:
         raise _unwritable(settings, error) from error
     out.print(f"stopped  {_stopped(stopped)}", markup=False)
+    if before:
+        err.print(f"it was before ({before.reason}): both stand until it is started", markup=False)
+    try:
+        typed.keep(settings.signer_dir, typed.typed(typed.STOP, identity, reason=reason, by=by))
+    except OSError as error:
+        err.print(f"the journal will not say so: it cannot be kept ({error.strerror})")
     if doubt:
         err.print(f"nobody can say whether there is {identity}: {doubt}", markup=False)
     _tell_effect(settings, identity)
@@ -138,15 +146,25 @@ def start_command(identity: str | None) -> None:
     settings = machine.settings()
     throwing.refuse_elsewhere(settings)
     switch = Switch(settings.signer_dir)
-    try:
-        was_stopped = switch.start(identity)
-    except OSError as error:
-        raise _unwritable(settings, error) from error
+    before = switch.standing(identity)
+    if before:
+        _start(settings, before)
     for each in switch.all():
         err.print(f"still stopped  {_stopped(each)}", markup=False)
-    if not was_stopped:
+    if not before:
         raise NotFoundError(f"{identity or 'every identity'} is not stopped")
     out.print(f"started  {identity or 'every identity'}", markup=False)
+
+
+def _start(settings: Settings, before: Stopped) -> None:
+    """Not without leaving a trace.  SettingsError: it stays stopped."""
+    said = typed.typed(typed.START, before.identity, reason=before.reason, by=machine.who())
+    try:
+        typed.keep(settings.signer_dir, said)
+        Switch(settings.signer_dir).start(before.identity)
+    except OSError as error:
+        raise _unwritable(settings, error) from error
+    throwing.why_silent(settings)  # a process that runs takes it into its journal now
 
 
 def _unwritable(settings: Settings, error: OSError) -> SettingsError:
@@ -185,23 +203,32 @@ def journal_command(
     found = journal.read(settings.signer_dir)
     entries = [each for each in found.entries if _is_wanted(each, since, identity)]
     fault = _fault(found, head)
+    waiting = typed.waiting(settings.signer_dir)
     if as_json:
         last = found.digests[-1] if found.digests else None
-        print_json({"fault": fault, "torn": found.torn, "last": last, "entries": entries})
+        told = {"fault": fault, "torn": found.torn, "last": last, "waiting": waiting}
+        print_json({**told, "entries": entries})
     else:
         _tell_journal(entries, found)
+        _tell_waiting(waiting)
     if fault:
         err.print(f"[bold red]altered[/]: {fault}")
         sys.exit(REFUSED)
 
 
 def _is_wanted(entry: Entry, since: datetime | None, identity: str | None) -> bool:
-    if identity is not None and entry.get("identity") != identity:
+    if identity is not None and not _concerns(entry, identity):
         return False
     if since is None:
         return True
     begins = since if since.tzinfo else since.replace(tzinfo=SHANGHAI)
     return datetime.fromisoformat(entry["at"]) >= begins
+
+
+def _concerns(entry: Entry, identity: str) -> bool:
+    """Whether a line is of an identity, or of a switch that is thrown for all."""
+    is_of_all = entry.get("outcome") in (typed.STOP, typed.START) and entry["identity"] is None
+    return is_of_all or entry.get("identity") == identity
 
 
 def _fault(found: Read, head: str | None) -> str | None:
@@ -213,12 +240,22 @@ def _fault(found: Read, head: str | None) -> str | None:
 
 
 def _tell_journal(entries: Sequence[Entry], found: Read) -> None:
-    columns = ("n", "at", "outcome", "identity", "format", "profile", "kind", "batch", "count")
+    columns = (
+        "n", "at", "outcome", "identity", "format", "profile", "kind", "batch", "count", "reason",
+    )  # fmt: skip
     rows = ([local_time(each["at"]) if c == "at" else each.get(c) for c in columns] + [
         each.get("caller")] for each in entries)  # fmt: skip
     print_table((*columns, "caller"), rows)
     torn = f", and {found.torn} bytes of one that was never finished" if found.torn else ""
     err.print(f"{len(found.entries)} lines follow each other{torn}", markup=False)
+
+
+def _tell_waiting(waiting: Sequence[Entry]) -> None:
+    """What was typed at the switch since a process last ran."""
+    for each in waiting:
+        said = [each["outcome"], each.get("identity") or "", each["reason"], each.get("caller", "")]
+        told = " ".join(filter(None, said))
+        err.print(f"not in it before the process runs again: {told}", markup=False)
 
 
 def _process(settings: Settings) -> SignerProcess:

@@ -11,6 +11,7 @@ import time
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http import HTTPStatus
@@ -24,6 +25,7 @@ from jobs.signer.journal import SIGNED, Journal
 from jobs.signer.pace import Pace
 from jobs.signer.policy import Policy
 from jobs.signer.switch import Switch
+from jobs.signer.typed import Inbox
 from storage.signature_protocol import MOST_DIGESTS
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -85,34 +87,50 @@ class Calls:
     """Everything that the process is asked for; threads may share it."""
 
     def __init__(
-        self, *, keys: Keys, policy: Policy, pace: Pace, switch: Switch, journal: Journal
+        self,
+        *,
+        keys: Keys,
+        policy: Policy,
+        pace: Pace,
+        switch: Switch,
+        journal: Journal,
+        inbox: Inbox,
     ) -> None:
         self._keys, self._policy, self._pace = keys, policy, pace
-        self._switch, self._journal = switch, journal
+        self._switch, self._journal, self._inbox = switch, journal, inbox
+        self._book = Lock()
         self._since, self._lock = time.time(), Lock()
         self._calls, self._signatures = Counter[tuple[str, str]](), Counter[str]()
         self._seconds = Counter[str]()
 
     def sign(self, body: bytes, caller: str) -> Answer:
         """The answer to a request, noted with who asked for it."""
-        begun = time.perf_counter()
-        asked, signatures = None, None
+        begun, asked = time.perf_counter(), None
         entry: dict[str, Any] = {"caller": caller}
         try:
             asked = _asked(body)
             entry |= _told(asked)
             opened = self._key_for(asked)
             entry["certificate"] = opened.certificate
-            signatures = _signed(opened, asked.digests)
-            self._refuse_stopped(asked.identity)  # somebody may have, meanwhile
-            self._opened(asked.key, None)  # nor retired it
+            answer, outcome = _given(asked, _signed(opened, asked.digests)), SIGNED
         except _RefusalError as error:
             answer, outcome = _refused(error), error.outcome
-        else:
-            answer, outcome = _given(asked, signatures), SIGNED
-        answer = self._noted({**entry, "outcome": outcome}, answer)
+        answer, outcome = self._ended(entry, asked, answer, outcome)
         self._count(asked, outcome, answer, time.perf_counter() - begun)
         return answer
+
+    def _ended(
+        self, entry: Mapping[str, Any], asked: Asked | None, answer: Answer, outcome: str
+    ) -> tuple[Answer, str]:
+        """What becomes of a call, with its line: behind a stop in the journal none is signed."""
+        with self._book:
+            try:
+                self._inbox.take()
+            except OSError as error:
+                return _unwritten(error), BROKEN
+            if outcome == SIGNED and asked and (since := self._refused_since(asked)):
+                answer, outcome = _refused(since), since.outcome
+            return self._noted({**entry, "outcome": outcome}, answer), outcome
 
     def key(self, name: str) -> Answer:
         """The certificates of a key, once it has been opened and proved."""
@@ -124,7 +142,12 @@ class Calls:
         return Answer(status=HTTPStatus.OK, said=said)
 
     def status(self) -> Answer:
-        """What the process says of itself: figures since its start."""
+        """What the process says of itself: figures since its start.
+
+        What was typed at the switch is in the journal then, unless that cannot be written.
+        """
+        with self._book, suppress(OSError):
+            self._inbox.take()
         with self._lock:
             calls = [
                 {
@@ -169,6 +192,15 @@ class Calls:
             )
         return opened
 
+    def _refused_since(self, asked: Asked) -> _RefusalError | None:
+        """Whether somebody has stopped or retired the identity while it was signed with."""
+        try:
+            self._refuse_stopped(asked.identity)
+            self._opened(asked.key, None)
+        except _RefusalError as error:
+            return error
+        return None
+
     def _refuse_stopped(self, identity: str) -> None:
         if stopped := self._switch.stopped(identity):
             what = stopped.identity or "every identity"
@@ -194,8 +226,7 @@ class Calls:
         try:
             self._journal.note(entry)
         except OSError as error:
-            why = f"the journal cannot be written ({error.strerror})"
-            return Answer(status=HTTPStatus.SERVICE_UNAVAILABLE, said={"error": why})
+            return _unwritten(error)
         return answer
 
     def _count(self, asked: Asked | None, outcome: str, answer: Answer, seconds: float) -> None:
@@ -273,6 +304,11 @@ def _given(asked: Asked, signatures: Sequence[bytes]) -> Answer:
         "signatures": [b64encode(each).decode("ascii") for each in signatures],
     }
     return Answer(status=HTTPStatus.OK, said=said)
+
+
+def _unwritten(error: OSError) -> Answer:
+    why = f"the journal cannot be written ({error.strerror})"
+    return Answer(status=HTTPStatus.SERVICE_UNAVAILABLE, said={"error": why})
 
 
 def _refused(error: _RefusalError) -> Answer:

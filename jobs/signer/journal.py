@@ -11,7 +11,8 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -46,7 +47,10 @@ class Journal:
                 f"another signer process keeps the journal in {folder}: end that one first, or"
                 " set FACTORY_DATA_DIR to another folder"
             )
-        self._size, last, self.torn = _whole(self._file)
+        self._size, whole, self.torn = _whole(self._file)
+        last = whole[-1] if whole else b""
+        #: the last lines that there were, as far as they can be read
+        self.tail: tuple[Entry, ...] = tuple(_readable(whole))
         self.lines, self.last = _number(last), _digest(last) if last else BEGINNING
         os.ftruncate(self._file, self._size)
 
@@ -160,14 +164,23 @@ def _digest(line: bytes) -> str:
     return sha256(line).hexdigest()
 
 
-def _whole(file: int) -> tuple[int, bytes, int]:
-    """Size of all whole lines, the last of them, and the bytes after it."""
+def _whole(file: int) -> tuple[int, list[bytes], int]:
+    """Size of all whole lines, the last of them, and the bytes after these.
+
+    The first of those lines may be the end of one.
+    """
     size = os.fstat(file).st_size
     tail = os.pread(file, 2 * MOST_LINE, max(0, size - 2 * MOST_LINE))
     end = tail.rfind(b"\n") + 1
-    whole = tail[:end]
     torn = len(tail) - end
-    return size - torn, whole[whole.rfind(b"\n", 0, -1) + 1 : -1], torn
+    return size - torn, tail[:end].splitlines(), torn
+
+
+def _readable(lines: Iterable[bytes]) -> Iterator[Entry]:
+    for line in lines:
+        with suppress(ValueError):
+            if isinstance(said := json.loads(line), dict):
+                yield said
 
 
 def _number(last: bytes) -> int:

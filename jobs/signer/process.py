@@ -32,6 +32,7 @@ from jobs.signer.pace import Pace
 from jobs.signer.policy import Policy
 from jobs.signer.starting import address_of
 from jobs.signer.switch import Switch
+from jobs.signer.typed import Inbox
 from jobs.variables import LOG_LEVELS
 from storage import key_sources, unix_sockets
 from storage.signature_protocol import UNIX, Tls
@@ -82,7 +83,10 @@ def run(settings: Settings) -> None:
             f"there is no keyring in {settings.keyring_dir}: set FACTORY_KEYRING_DIR"
         )
     rules = policy_of(settings)
-    journal = Journal(settings.signer_dir)
+    journal, switch = Journal(settings.signer_dir), Switch(settings.signer_dir)
+    switch.prepare()
+    inbox = Inbox(settings.signer_dir, journal)
+    inbox.take()  # what was typed while no process ran
     journal.note(
         {"outcome": STARTED, "pid": os.getpid(), "uses": len(rules.uses), "torn": journal.torn}
     )
@@ -90,8 +94,9 @@ def run(settings: Settings) -> None:
         keys=Keys(settings.keyring_dir, key_sources.passphrase_of(settings.key_passphrase_file)),
         policy=rules,
         pace=Pace(settings.signer_batch_rate),
-        switch=Switch(settings.signer_dir),
+        switch=switch,
         journal=journal,
+        inbox=inbox,
     )
     listening = _listening(place, settings.signer_socket_mode)
     if LOG_LEVELS.index(settings.log_level) <= LOG_LEVELS.index("info"):

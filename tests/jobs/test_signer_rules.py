@@ -148,6 +148,16 @@ def test_a_switch_that_cannot_be_read_stops(tmp_path: Path) -> None:
     assert found.reason == UNREADABLE
 
 
+def test_a_switch_whose_folder_cannot_be_looked_into_stops(tmp_path: Path) -> None:
+    (tmp_path / "stopped").write_text("no folder")
+
+    switch = Switch(tmp_path)
+
+    assert [each and each.reason for each in (switch.stopped("one"), *switch.all())] == [
+        UNREADABLE, UNREADABLE,
+    ]  # fmt: skip
+
+
 # --- journal ----------------------------------------------------------------------------------
 
 
