@@ -54,9 +54,10 @@ COMMANDS = (
     Later("expiring", "expiring:expiring_command",
           "What ends soon (到期): certificates, keys, seals, CAs and tokens; and tell upstream."),
     Later("upkeep", "upkeep:upkeep_command",
-          "Keep files provable: late time stamps, and archive stamps before a proof ends."),
+          "Keep files provable: stamp those that were released without, archive those that end"
+          " soon."),
     Later("drill", "drill:drill_command",
-          "Run the whole line under faults (演练); show that nothing was lost or issued twice."),
+          "Run the whole line under faults, then show that nothing was lost or issued twice."),
     Later("plan", "capacity:plan_command",
           "How long so many certificates take, and how many workers make them in time (产能测算)."),
     Later("enterprise", "enterprise:enterprise",
