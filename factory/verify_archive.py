@@ -27,7 +27,7 @@ from factory.errors import (
     SignatureRefusedError,
 )
 from factory.seals import archive, revocation
-from factory.seals.selfcheck import BYTE_RANGE, Hole, container, sole_hole
+from factory.seals.selfcheck import BYTE_RANGE, container, sole_hole
 from factory.verify_revisions import Signature, signatures
 from factory.verify_time import Asked, Stamp, judged, told
 from factory.verify_verdict import Check
@@ -36,17 +36,8 @@ NAME = "archive stamp"
 MOST = 32  #: revisions behind a seal
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A document up to the end of an archive stamp, and where the stamp's container is."""
-
-    document: bytes
-    hole: Hole
-
-    @property
-    def covered(self) -> bytes:
-        """What its stamp is over."""
-        return self.document[: self.hole[0]] + self.document[self.hole[1] :]
+class Layer(archive.Waiting):
+    """A document up to the end of an archive stamp, whose token is in its hole."""
 
     @property
     def token(self) -> bytes:
@@ -98,7 +89,7 @@ def _layer(before: bytes, after: bytes) -> Layer | None:
     if len(holes) != 1:
         return None
     try:
-        layer = Layer(after, holes[0])
+        layer = Layer(document=after, hole=holes[0])
         found = archive.added(after, archive.next_number(before))
         for each in found.certificates:
             x509.load_der_x509_certificate(each)

@@ -10,17 +10,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import NullPool, create_engine, make_url
+from sqlalchemy import NullPool, create_engine, make_url, update
 
 from factory import specimen
 from factory.errors import PermanentError
 from factory.model import BatchId, ChunkId, Format, OrderId
-from jobs import intake, opening
+from jobs import intake, line, opening
 from jobs.bulk import steps
 from jobs.intake import Outcome
 from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import schema
+from storage import tables as t
 from storage.blobs import Blob
 from storage.keyring import create_test_keyring
 from storage.ledger import batches, chunks, inbox, record
@@ -183,6 +184,14 @@ def open_chunks(plant: Plant) -> list[int]:
     with plant.ledger.read() as tx:
         ready = select(t.chunk.c.id).where(t.chunk.c.state == "ready").order_by(t.chunk.c.id)
         return list(tx.run(ready).scalars())
+
+
+def produce(plant: Plant) -> None:
+    """Every chunk that is not closed goes through the line once; the pauses are over."""
+    with plant.ledger.write(WHO) as tx:
+        tx.run(update(t.chunk).values(run_after=t.chunk.c.created_at))
+    for chunk in open_chunks(plant):
+        line.produce(plant, ChunkId(chunk))
 
 
 def start_rename(plant: Plant, enterprise: int = 1, event: int = 1) -> BatchId:

@@ -119,13 +119,13 @@ def signed_in(document: bytes) -> tuple[Signed, ...]:
 
     SealRefusedError, SignatureRefusedError: one of them cannot be read.
     """
-    holes = [(int(first), int(second)) for _, first, second, _ in BYTE_RANGE.findall(document)]
-    if not holes:
+    ranges = [[int(number) for number in each] for each in BYTE_RANGE.findall(document)]
+    if not ranges:
         raise SealRefusedError("not a PDF that is sealed")
-    ends = [int(each[2]) + int(each[3]) for each in BYTE_RANGE.findall(document)]
-    covered = document[: holes[0][0]] + document[holes[0][1] : ends[0]]
-    seal = outside.read(container(document, holes[0]), covered)
-    stamps = (*seal.stamps, *(container(document, each) for each in holes[1:]))
+    (_, start, end, length), *others = ranges
+    covered = document[:start] + document[end : end + length]
+    seal = outside.read(container(document, (start, end)), covered)
+    stamps = (*seal.stamps, *(container(document, (each[1], each[2])) for each in others))
     return (seal, *(outside.read_stamp(each)[0] for each in stamps))
 
 
@@ -280,9 +280,7 @@ def _closed_by(
 ) -> Waiting:
     """With the stamp's own object, cross-references and trailer (ISO 32000-2, 7.5.4 to 7.5.6)."""
     blank = b"<%s>" % (b"0" * (2 * room))
-    until = STAMP.index(b"%s>>")
-    dummy = STAMP[:until] % (0, 0, 0)
-    begins = offsets[stamp] + len(b"%d 0 obj\n" % stamp) + len(dummy)
+    begins = offsets[stamp] + (OBJECT % (stamp, STAMP % (0, 0, 0, blank))).index(blank)
     hole = (begins, begins + len(blank))
     xref_at = hole[1] + len(b">>\nendobj\n")
     tail = _references_table(offsets) + TRAILER % (

@@ -17,8 +17,11 @@ from jobs.drill.schedule import Fault, Kind
 
 if TYPE_CHECKING:
     from jobs.drill.place import Place
+    from jobs.embedded import Embedded
+    from jobs.servers import Server
 
 STANDS_SECONDS = 0.05
+APPEND_ONLY = "appendonlydir"  #: where the broker keeps its data
 
 
 def do(place: Place, fault: Fault, name: str) -> None:
@@ -53,30 +56,19 @@ def _member(place: Place, fault: Fault, _name: str) -> None:
     _signal(place, fault.target, signal.SIGCONT)
 
 
-def _broker(place: Place, fault: Fault, _name: str) -> None:
-    server = place.servers.broker
-    assert server is not None  # noqa: S101 - a drill's own
-    server.kill()
-    if fault.kind is Kind.BROKER_FORGETS:
-        shutil.rmtree(server.folder / "appendonlydir", ignore_errors=True)
-    time.sleep(fault.lasts)
-    server.start()
+def _away(of: Callable[[Embedded], Server | None]) -> Callable[[Place, Fault, str], None]:
+    """A server of the drill's own is killed, and started again after a while."""
 
+    def kill(place: Place, fault: Fault, _name: str) -> None:
+        server = of(place.servers)
+        assert server is not None  # noqa: S101 - a drill has them all
+        server.kill()
+        if fault.kind is Kind.BROKER_FORGETS:
+            shutil.rmtree(server.folder / APPEND_ONLY, ignore_errors=True)
+        time.sleep(fault.lasts)
+        server.start()
 
-def _store(place: Place, fault: Fault, _name: str) -> None:
-    server = place.servers.store
-    assert server is not None  # noqa: S101
-    server.kill()
-    time.sleep(fault.lasts)
-    server.start()
-
-
-def _stamper(place: Place, fault: Fault, _name: str) -> None:
-    server = place.servers.stamper
-    assert server is not None  # noqa: S101
-    server.kill()
-    time.sleep(fault.lasts)
-    server.start()
+    return kill
 
 
 def _database(place: Place, fault: Fault, _name: str) -> None:
@@ -104,16 +96,16 @@ DEEDS: Mapping[Kind, Callable[[Place, Fault, str], None]] = {
     Kind.SLEEP_AT_STAGE: _at_a_stage,
     Kind.KILL_MEMBER: _member,
     Kind.SLEEP_MEMBER: _member,
-    Kind.BROKER_RESTARTS: _broker,
-    Kind.BROKER_FORGETS: _broker,
+    Kind.BROKER_RESTARTS: _away(lambda servers: servers.broker),
+    Kind.BROKER_FORGETS: _away(lambda servers: servers.broker),
     Kind.BROKER_DEAF: _wire(lambda place: place.broker, QUESTIONS),
     Kind.BROKER_MUTE: _wire(lambda place: place.broker, ANSWERS),
-    Kind.STORE_RESTARTS: _store,
+    Kind.STORE_RESTARTS: _away(lambda servers: servers.store),
     Kind.STORE_REFUSES: _wire(lambda place: place.store, REFUSAL),
     Kind.STORE_HANGS: _wire(lambda place: place.store, QUESTIONS),
     Kind.STORE_CUTS: _wire(lambda place: place.store, CUT),
     Kind.STORE_MUTE: _wire(lambda place: place.store, ANSWERS),
-    Kind.STAMPER_RESTARTS: _stamper,
+    Kind.STAMPER_RESTARTS: _away(lambda servers: servers.stamper),
     Kind.STAMPER_HANGS: _wire(lambda place: place.stamper, QUESTIONS),
     Kind.DATABASE_CRASHES: _database,
 }

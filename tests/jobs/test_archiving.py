@@ -270,16 +270,7 @@ def test_one_archive_after_the_other(plant: Plant, service: Service) -> None:
 def test_at_the_desk_it_is_counted_first_and_then_done(plant: Plant, service: Service) -> None:
     produced(plant)
     renewed(plant, service)
-    settings = plant.settings
-    env = {
-        "FACTORY_DATA_DIR": str(settings.data_dir),
-        "FACTORY_DB_URL": settings.db_url,
-        "FACTORY_S3_ENDPOINT": settings.s3_endpoint,
-        "FACTORY_S3_KEY": settings.s3_key,
-        "FACTORY_S3_SECRET": settings.s3_secret,
-        "FACTORY_S3_BUCKET": settings.s3_bucket,
-        "FACTORY_TSA_URL": settings.tsa_url,
-    }
+    env = plant.settings.to_env()
 
     def said(*words: str) -> Any:
         return json.loads(CliRunner(env=env).invoke(cli.main, ("upkeep", *words, "--json")).stdout)

@@ -15,16 +15,16 @@ from click.testing import CliRunner
 from cryptography import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation.dss import DocumentSecurityStore
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 import cli
 from factory import specimen
 from factory.errors import LongTermUnavailableError, SettingsError
-from factory.model import ChunkId, Format
+from factory.model import Format
 from factory.profile import Profile
 from factory.seals.signer import SealIdentity
 from factory.verify_verdict import VerdictWord
-from jobs import desk, enquiry, line, trusting, watching
+from jobs import desk, enquiry, trusting, watching
 from jobs.bulk import progress, steps
 from jobs.longterm import LongTerm
 from jobs.standing import Stand
@@ -33,7 +33,7 @@ from storage import tables as t
 from storage.testca import Ended
 from tests import stamping
 from tests.jobs.bulking import rename_to, started
-from tests.plants import PROFILE, open_chunks, skip_canary, submit
+from tests.plants import PROFILE, produce, skip_canary, submit
 
 NEW = "上海示例建设集团股份有限公司"
 WEEK = timedelta(days=7)
@@ -69,14 +69,6 @@ def ordered(plant: Plant, count: int = 1) -> None:
         submit(plant, specimen.approved(seed) | {"source": "urn:certfactory:operations"})
 
 
-def produced(plant: Plant) -> None:
-    """Every chunk that is ready, once; the pauses are over."""
-    with plant.ledger.write("test") as tx:
-        tx.run(update(t.chunk).values(run_after=t.chunk.c.created_at))
-    for chunk in open_chunks(plant):
-        line.produce(plant, ChunkId(chunk))
-
-
 def files(plant: Plant, end: str = "certificate.pdf") -> list[bytes]:
     return [plant.store.get(key) for key in plant.store.list() if key.endswith(end)]
 
@@ -100,7 +92,7 @@ def revoke(plant: Plant) -> None:
 def test_a_certificate_brings_the_chains_and_lists_of_seal_and_stamp(plant: Plant) -> None:
     ordered(plant)
 
-    produced(plant)
+    produce(plant)
 
     [data] = files(plant)
     found = store_of(data)
@@ -118,12 +110,12 @@ def test_a_certificate_brings_the_chains_and_lists_of_seal_and_stamp(plant: Plan
 
 def test_a_batch_is_pressed_with_the_same_material(plant: Plant) -> None:
     ordered(plant, 6)
-    produced(plant)
+    produce(plant)
     batch = started(plant, rename_to(NEW) | {"source": "urn:certfactory:operations"})
     skip_canary(plant, batch)
 
     steps.advance(plant, batch)
-    produced(plant)
+    produce(plant)
 
     found = files(plant)
     assert len(found) == 12
@@ -137,15 +129,15 @@ def test_without_lists_in_force_nothing_is_released_and_then_all_is(plant: Plant
         each.unlink()
     ordered(plant)
 
-    produced(anew(plant))
+    produce(anew(plant))
 
     assert files(plant) == []
     assert desk.open_holds(plant) == []
     plant.keyring.renew_test_lists(now=datetime.now(UTC) - 2 * WEEK)
-    produced(anew(plant))
+    produce(anew(plant))
     assert files(plant) == []
     plant.keyring.renew_test_lists(now=datetime.now(UTC))
-    produced(anew(plant))
+    produce(anew(plant))
     assert len(files(plant)) == 1
 
 
@@ -153,14 +145,14 @@ def test_why_a_certificate_waits_is_told_wherever_one_looks(plant: Plant) -> Non
     withdraw_lists(plant)
     ordered(plant)
 
-    produced(anew(plant))
+    produce(anew(plant))
 
     [waits] = watching.overview(plant).waits
     assert (waits.reason, waits.orders) == ("longterm_unavailable", 1)
     assert "Issuing CA" in str(waits.why)
     assert edition(plant).why == "tried again later: longterm_unavailable"
     plant.keyring.renew_test_lists(now=datetime.now(UTC))
-    produced(anew(plant))
+    produce(anew(plant))
     assert watching.overview(plant).waits == ()
     assert edition(plant).why == ""
 
@@ -193,7 +185,7 @@ def test_other_programs_find_the_same_by_the_commands_of_the_guide(
     level: str, plant: Plant, tmp_path: Path
 ) -> None:
     ordered(of_level(plant, level))
-    produced(plant)
+    produce(plant)
     [data] = files(plant)
 
     said = checked(plant, tmp_path, data)
@@ -204,7 +196,7 @@ def test_other_programs_find_the_same_by_the_commands_of_the_guide(
 
 def test_under_another_root_of_time_they_do_not(plant: Plant, tmp_path: Path) -> None:
     ordered(plant)
-    produced(plant)
+    produce(plant)
     [data] = files(plant)
 
     said = checked(plant, tmp_path, data, tsa="roots/test-root.pem")
@@ -284,7 +276,7 @@ def test_a_revoked_seal_seals_nothing_more(plant: Plant) -> None:
     ordered(plant)
     revoke(plant)
 
-    produced(plant)
+    produce(plant)
 
     [hold] = desk.open_holds(plant)
     assert hold.reason == "seal_revoked"
@@ -298,19 +290,19 @@ def test_a_seal_whose_revocation_is_yet_to_come_still_seals(plant: Plant) -> Non
     plant.keyring.revoke_test_identity(PROFILE, ended, now=now)
     ordered(of_level(plant, "B-T"))
 
-    produced(plant)
+    produce(plant)
 
     assert len(files(plant)) == 1
 
 
 def test_a_batch_under_a_revoked_certificate_stops_at_its_first(plant: Plant) -> None:
     ordered(plant, 3)
-    produced(plant)
+    produce(plant)
     batch = started(plant, rename_to(NEW) | {"source": "urn:certfactory:operations"})
     revoke(plant)
 
     steps.advance(plant, batch)
-    produced(plant)
+    produce(plant)
 
     found = progress.progress(plant, batch)
     assert found.state == "stopped"

@@ -39,7 +39,7 @@ from storage.blobs import Blob
 from storage.keyring import Keyring
 from storage.ofd_seals import Given, KeyFileGiven
 from tests import seal_service
-from tests.plants import WHO, claim, open_chunks, submit
+from tests.plants import WHO, claim, open_chunks, produce, submit
 from tests.seal_service import TOKEN, Behaviour, SealService
 from tests.telling import whole_factory
 
@@ -91,14 +91,6 @@ def tell(plant: Plant, told: Sequence[dict[str, object]]) -> str:
 
 def approve(plant: Plant, profile: str = GANSU, seed: int = 1) -> str:
     return tell(plant, courses.course(case(plant, profile, seed)))
-
-
-def produce(plant: Plant) -> None:
-    """Every chunk that is ready, once; the pauses are over."""
-    with plant.ledger.write(WHO) as tx:
-        tx.run(update(t.chunk).values(run_after=t.chunk.c.created_at))
-    for chunk in open_chunks(plant):
-        line.produce(plant, ChunkId(chunk))
 
 
 def recorded(plant: Plant) -> dict[str, str]:

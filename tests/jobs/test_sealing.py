@@ -31,7 +31,7 @@ from storage.ledger import batches, orders, outbox, sealings
 from storage.ledger.outbox import Topic
 from tests import seal_service, sealing_service
 from tests.jobs.in_two_formats import GANSU, approve, case, matters
-from tests.plants import WHO, open_chunks, submit
+from tests.plants import WHO, open_chunks, produce, submit
 from tests.seal_service import TOKEN, Behaviour
 from tests.sealing_service import FETCH, POLL, REVOKE, SUBMIT, SealingService
 from tests.telling import whole_factory
@@ -82,14 +82,6 @@ def point_to(folder: Path, url: str, *more: str) -> None:
 
 
 # --- saying it shortly ------------------------------------------------------------------------
-
-
-def produce(plant: Plant) -> None:
-    """Every chunk that is ready, once; the pauses are over."""
-    with plant.ledger.write(WHO) as tx:
-        tx.run(update(t.chunk).values(run_after=t.chunk.c.created_at))
-    for chunk in open_chunks(plant):
-        line.produce(plant, ChunkId(chunk))
 
 
 def rename(plant: Plant, centre: SealingService) -> BatchId:

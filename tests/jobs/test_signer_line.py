@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from factory import courses, verify
-from factory.model import BatchId, BatchState, ChunkId, Format, OrderState
+from factory.model import BatchId, BatchState, Format, OrderState
 from factory.seals.signer import AccountableSigner
 from factory.verify_verdict import VerdictWord
-from jobs import desk, doctor, exporter, line
+from jobs import desk, doctor, exporter
 from jobs.bulk import confirming, steps
 from jobs.settings import Settings
 from jobs.signer import journal
@@ -22,7 +22,7 @@ from jobs.wiring import Plant
 from storage import tables as t
 from tests.jobs.bulking import at
 from tests.jobs.in_two_formats import GANSU, approve, case, matters
-from tests.plants import WHO, open_chunks, submit
+from tests.plants import WHO, produce, submit
 from tests.signer_running import (
     Running,
     asking,
@@ -60,14 +60,6 @@ def plant(whole: Plant, process: Running) -> Plant:
 
 
 # --- saying it shortly ------------------------------------------------------------------------
-
-
-def produce(plant: Plant) -> None:
-    """Every chunk that is ready, once; the pauses are over."""
-    with plant.ledger.write(WHO) as tx:
-        tx.run(update(t.chunk).values(run_after=t.chunk.c.created_at))
-    for chunk in open_chunks(plant):
-        line.produce(plant, ChunkId(chunk))
 
 
 def renaming(plant: Plant) -> BatchId:

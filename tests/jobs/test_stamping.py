@@ -7,19 +7,16 @@ from io import BytesIO
 import pytest
 from prometheus_client import REGISTRY
 from pyhanko.pdf_utils.reader import PdfFileReader
-from sqlalchemy import update
 
 from factory import specimen
 from factory.errors import SettingsError
-from factory.model import ChunkId
 from factory.seals import tsp
-from jobs import desk, line
+from jobs import desk
 from jobs.bulk import steps
 from jobs.wiring import Plant
-from storage import tables as t
 from tests import stamping
 from tests.jobs.bulking import rename_to, started
-from tests.plants import open_chunks, skip_canary, submit
+from tests.plants import produce, skip_canary, submit
 from tests.stamping import Service
 
 NEW = "上海示例建设集团股份有限公司"
@@ -35,14 +32,6 @@ def ordered(plant: Plant, count: int = 1) -> None:
         submit(plant, specimen.approved(seed) | {"source": "urn:certfactory:operations"})
 
 
-def produced(plant: Plant) -> None:
-    """Every chunk that is ready, once; the pauses are over."""
-    with plant.ledger.write("test") as tx:
-        tx.run(update(t.chunk).values(run_after=t.chunk.c.created_at))
-    for chunk in open_chunks(plant):
-        line.produce(plant, ChunkId(chunk))
-
-
 def files(plant: Plant) -> list[bytes]:
     """The PDFs in the store."""
     keys = [key for key in plant.store.list() if key.endswith("certificate.pdf")]
@@ -54,7 +43,7 @@ def test_a_certificate_carries_a_time_stamp_over_its_signature(
 ) -> None:
     ordered(plant, 3)
 
-    produced(plant)
+    produce(plant)
 
     found = files(plant)
     assert len(found) == 3
@@ -67,7 +56,7 @@ def test_where_stamps_are_off_none_is_asked_for(plant: Plant, service: Service) 
     off = Plant(replace(plant.settings, time_stamps=False))
     ordered(off)
 
-    produced(off)
+    produce(off)
 
     [data] = files(off)
     [signature] = PdfFileReader(BytesIO(data)).embedded_signatures
@@ -81,13 +70,13 @@ def test_while_the_authority_is_away_nothing_is_released_and_then_all_is(
     service.behave = lambda _: (503, b"")
     ordered(plant)
 
-    produced(plant)
+    produce(plant)
 
     assert files(plant) == []
     assert desk.open_holds(plant) == []
     service.behave = lambda answer: (200, answer)
     rested = Plant(plant.settings)
-    produced(rested)
+    produce(rested)
     assert len(files(rested)) == 1
 
 
@@ -98,7 +87,7 @@ def test_that_nobody_says_how_long_tokens_are_counts_as_stamps_that_are_not_to_b
     ordered(plant, 2)
     before = refused()
 
-    produced(plant)
+    produce(plant)
 
     assert refused() == before + 2
 
@@ -114,20 +103,20 @@ def test_a_stamp_over_something_else_is_never_put_in(plant: Plant, service: Serv
     now = datetime.now(UTC)
     service.behave = lambda _: (200, service.authority.answer(other, now=now))
 
-    produced(plant)
+    produce(plant)
 
     assert files(plant) == []
 
 
 def test_a_bulk_chunk_is_pressed_and_stamped_with_one_call(plant: Plant, service: Service) -> None:
     ordered(plant, 6)
-    produced(plant)
+    produce(plant)
     before = len(service.asked)
     batch = started(plant, rename_to(NEW) | {"source": "urn:certfactory:operations"})
     skip_canary(plant, batch)
 
     steps.advance(plant, batch)
-    produced(plant)
+    produce(plant)
 
     assert len(service.asked) == before + 6
     assert len(files(plant)) == 12

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from factory import specimen
-from factory.model import BatchState, ChunkId, OrderState
+from factory.model import BatchState, OrderState
 from factory.seals.keys import fingerprint
 from factory.verify import VerdictWord, verify
-from jobs import desk, doctor, line
+from jobs import desk, doctor
 from jobs.bulk import steps
 from jobs.servers import LOOPBACK, free_port
 from jobs.settings import Settings
@@ -32,7 +32,7 @@ from storage import tables as t
 from storage import testca
 from tests.jobs.bulking import at, rename_to, started
 from tests.machines import Ca
-from tests.plants import PROFILE, WHO, open_chunks, submit
+from tests.plants import PROFILE, WHO, produce, submit
 from tests.signer_running import ROOT, Running, cli, running, settings_in
 from tests.telling import whole_factory
 from tests.tokens import MODULE, PIN, Token, new_token
@@ -149,14 +149,6 @@ def secrets_in(folder: Path) -> set[str]:
 def approve(plant: Plant, count: int) -> None:
     for seed in range(1, count + 1):
         submit(plant, specimen.approved(seed) | {"source": "urn:certfactory:operations"})
-
-
-def produce(plant: Plant) -> None:
-    """Every chunk that is ready, once; the pauses are over."""
-    with plant.ledger.write(WHO) as tx:
-        tx.run(update(t.chunk).values(run_after=t.chunk.c.created_at))
-    for chunk in open_chunks(plant):
-        line.produce(plant, ChunkId(chunk))
 
 
 def work_without_tokens(settings: Settings) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from factory import specimen
 from factory.model import ChunkId
@@ -25,7 +25,7 @@ from storage.pdf_seals import Given
 from storage.token_key import TokenGiven
 from tests import judges, tokens
 from tests.jobs.bulking import at, rename_to, started
-from tests.plants import PROFILE, WHO, open_chunks, submit
+from tests.plants import PROFILE, open_chunks, produce, submit
 from tests.telling import whole_factory
 from tests.tokens import MODULE, WRONG_PIN, Token, new_token
 
@@ -61,14 +61,6 @@ def plant(request: pytest.FixtureRequest, tmp_path: Path, s3: Settings, token: T
 def approve(plant: Plant, *seeds: int) -> None:
     for seed in seeds:
         submit(plant, specimen.approved(seed) | {"source": "urn:certfactory:operations"})
-
-
-def produce(plant: Plant) -> None:
-    """Every chunk that is ready, once; the pauses are over."""
-    with plant.ledger.write(WHO) as tx:
-        tx.run(update(t.chunk).values(run_after=t.chunk.c.created_at))
-    for chunk in open_chunks(plant):
-        line.produce(plant, ChunkId(chunk))
 
 
 def made(plant: Plant) -> list[bytes]:

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 import cli
 from factory import specimen
 from factory.errors import SealRefusedError, TimestampUnavailableError
-from factory.model import ChunkId, Format
+from factory.model import Format
 from factory.ofd.package import opened
 from factory.profile import Profile
 from factory.seals import late, tsp
 from factory.verify_verdict import VerdictWord
-from jobs import desk, line, sealed_by, verifying
+from jobs import desk, sealed_by, verifying
 from jobs.bulk import steps
 from jobs.sealed_by import Asked
 from jobs.upkeep import late as stamping_later
@@ -28,7 +28,7 @@ from storage import tables as t
 from storage.ledger import proofs, status
 from tests import stamping
 from tests.jobs.bulking import rename_to, started
-from tests.plants import PROFILE, open_chunks, skip_canary, submit
+from tests.plants import PROFILE, produce, skip_canary, submit
 from tests.stamping import Service
 
 NEW = "上海示例建设集团股份有限公司"
@@ -73,13 +73,6 @@ def ordered(plant: Plant, count: int = 1) -> None:
         submit(plant, specimen.approved(seed) | {"source": "urn:certfactory:operations"})
 
 
-def produced(plant: Plant) -> None:
-    with plant.ledger.write("test") as tx:
-        tx.run(update(t.chunk).values(run_after=t.chunk.c.created_at))
-    for chunk in open_chunks(plant):
-        line.produce(plant, ChunkId(chunk))
-
-
 def rows(plant: Plant) -> list[Any]:
     with plant.ledger.read() as tx:
         return list(tx.run(select(t.file).order_by(t.file.c.id)))
@@ -92,7 +85,7 @@ def stamped(plant: Plant) -> int:
 def test_it_is_released_without_and_recorded_so(plant: Plant) -> None:
     ordered(plant)
 
-    produced(plant)
+    produce(plant)
 
     found = rows(plant)
     assert [(each.format, each.step, each.awaits) for each in found] == [
@@ -107,14 +100,14 @@ def test_it_is_released_without_and_recorded_so(plant: Plant) -> None:
 def test_where_the_profile_says_wait_it_waits(plant: Plant) -> None:
     ordered(plant)
 
-    produced(with_rules(plant, "wait"))
+    produce(with_rules(plant, "wait"))
 
     assert rows(plant) == []
 
 
 def test_stamped_later_only_the_token_is_put_in(plant: Plant, service: Service) -> None:
     ordered(plant)
-    produced(plant)
+    produce(plant)
     before = rows(plant)
     back(service)
 
@@ -146,7 +139,7 @@ def test_stamped_later_only_the_token_is_put_in(plant: Plant, service: Service) 
 
 def test_both_files_are_known_and_the_newest_is_given_out(plant: Plant, service: Service) -> None:
     ordered(plant)
-    produced(plant)
+    produce(plant)
     back(service)
     stamped(anew(plant))
 
@@ -163,7 +156,7 @@ def test_both_files_are_known_and_the_newest_is_given_out(plant: Plant, service:
 
 def test_what_a_key_has_sealed_counts_them_once(plant: Plant, service: Service) -> None:
     ordered(plant)
-    produced(plant)
+    produce(plant)
     sealed = {each.format: each for each in sealed_by.listed(plant, Asked(key=PROFILE))}
     back(service)
     stamped(anew(plant))
@@ -178,7 +171,7 @@ def test_what_a_key_has_sealed_counts_them_once(plant: Plant, service: Service) 
 
 def test_done_twice_or_by_two_at_once_it_is_done_once(plant: Plant, service: Service) -> None:
     ordered(plant)
-    produced(plant)
+    produce(plant)
     back(service)
     first, second = anew(plant), anew(plant)
     with plant.ledger.read() as tx:
@@ -197,7 +190,7 @@ def test_killed_between_store_and_record_it_is_done_by_the_next_run(
     plant: Plant, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ordered(plant)
-    produced(plant)
+    produce(plant)
     back(service)
     monkeypatch.setattr(proofs, "add", lambda *_, **__: (_ for _ in ()).throw(SystemExit(9)))
     with pytest.raises(SystemExit):
@@ -211,7 +204,7 @@ def test_killed_between_store_and_record_it_is_done_by_the_next_run(
 
 def test_while_the_authority_is_still_away_nothing_changes(plant: Plant) -> None:
     ordered(plant)
-    produced(plant)
+    produce(plant)
 
     with pytest.raises(TimestampUnavailableError):
         stamped(anew(plant))
@@ -221,7 +214,7 @@ def test_while_the_authority_is_still_away_nothing_changes(plant: Plant) -> None
 
 def test_a_file_with_a_stamp_takes_no_second_one(plant: Plant, service: Service) -> None:
     ordered(plant)
-    produced(plant)
+    produce(plant)
     back(service)
     stamped(anew(plant))
 
@@ -235,11 +228,11 @@ def test_pressed_files_are_released_without_too_and_the_batch_proves_what_it_mad
     plant: Plant, service: Service
 ) -> None:
     ordered(plant, 6)
-    produced(plant)
+    produce(plant)
     batch = started(plant, rename_to(NEW) | {"source": "urn:certfactory:operations"})
     skip_canary(plant, batch)
     steps.advance(plant, batch)
-    produced(plant)
+    produce(plant)
     assert plant.presses._standing  # some were pressed
     back(service)
 
@@ -251,18 +244,9 @@ def test_pressed_files_are_released_without_too_and_the_batch_proves_what_it_mad
 
 def test_at_the_desk_it_is_counted_first_and_then_done(plant: Plant, service: Service) -> None:
     ordered(plant)
-    produced(plant)
+    produce(plant)
     back(service)
-    settings = plant.settings
-    env = {
-        "FACTORY_DATA_DIR": str(settings.data_dir),
-        "FACTORY_DB_URL": settings.db_url,
-        "FACTORY_S3_ENDPOINT": settings.s3_endpoint,
-        "FACTORY_S3_KEY": settings.s3_key,
-        "FACTORY_S3_SECRET": settings.s3_secret,
-        "FACTORY_S3_BUCKET": settings.s3_bucket,
-        "FACTORY_TSA_URL": settings.tsa_url,
-    }
+    env = plant.settings.to_env()
     run = CliRunner(env=env).invoke
 
     dry = json.loads(run(cli.main, ("upkeep", "--dry-run", "--json")).stdout)

@@ -26,7 +26,7 @@ from factory.model import ApplicationType, BatchId, BatchState, Format
 from jobs import crew, enquiry, intake, opening, waiting
 from jobs.bulk import confirming
 from jobs.crew import Crew
-from jobs.drill import killer
+from jobs.drill import killer, place
 from jobs.drill.evidence import assert_invariants
 from jobs.embedded import Embedded
 from jobs.intake import Outcome, Status
@@ -40,18 +40,7 @@ WHO = "test"
 WITH_OFD, APPROVED = "gansu-constructor", "registration.approved"
 PATIENCE_SECONDS = 180.0  #: liveness only: nothing here is a promise of speed
 
-#: short enough that a lost lease, heartbeat or bell is noticed while a test waits
-SHORT = {
-    "LEASE_SECONDS": "2",
-    "HEARTBEAT_MS": "1500",
-    "RECONCILE_SECONDS": "1",
-    "RELAY_MS": "50",
-    "CHUNK_ITEMS": "3",
-    "SLICE_ITEMS": "4",
-    "INTERACTIVE_WORKERS": "1",
-    "BULK_WORKERS": "1",
-    "TIME_STAMPS": "off",
-}
+SHORT = place.SHORT | {"TIME_STAMPS": "off"}
 
 
 @dataclass(slots=True, kw_only=True)
