@@ -11,6 +11,7 @@ from time import process_time
 
 import pikepdf
 import pytest
+from asn1crypto import parser
 from asn1crypto.keys import PrivateKeyInfo
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given, settings
@@ -28,12 +29,17 @@ from reportlab.pdfgen.canvas import Canvas
 
 from factory import verify
 from factory.errors import SelfCheckError
-from factory.seals import pades
+from factory.seals import der, pades
 from factory.seals.cms import asn1_certificate
 from factory.verify import VerdictWord, self_check, verify_pdf
 from storage import testca
 from tests.factory.forging import append_with_fitting_sums, seal_edited
 from tests.factory.sealing import FIELD, NOW, World, new_world, seal
+from tests.factory.tampering import (
+    container_digits,
+    something_behind_the_container,
+    with_container,
+)
 
 Face = dict[str, object]
 
@@ -250,6 +256,27 @@ def hole(data: bytes) -> tuple[int, int]:
     found = verify.BYTE_RANGE.search(data)
     assert found is not None
     return int(found[2]), int(found[3])
+
+
+def test_whatever_stands_behind_a_seals_container_is_an_alteration(
+    sealed: bytes, world: World
+) -> None:
+    """The byte range leaves the hole out, so nobody signs what else is in it."""
+    verdict = verify_pdf(something_behind_the_container(sealed), world.roots)
+
+    assert verdict.verdict is VerdictWord.ALTERED
+    assert not verdict.whole_file
+
+
+def test_so_is_a_container_of_indefinite_length(sealed: bytes, world: World) -> None:
+    """BER: its end is a mark in it, behind which anything fits (X.690, 8.1.3.6)."""
+    encoded = bytes.fromhex(container_digits(sealed).decode())
+    header = der.read(encoded[: parser.peek(encoded)])
+    endless = b"\x30\x80" + header.content + b"\0\0"
+
+    verdict = verify_pdf(with_container(sealed, endless.hex().encode()), world.roots)
+
+    assert verdict.verdict is not VerdictWord.VALID
 
 
 @pytest.mark.parametrize("end", [10, 1000, -1, -300])
