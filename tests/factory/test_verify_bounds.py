@@ -135,10 +135,10 @@ PDFS: dict[str, Callable[[], bytes]] = {
         zlib.compress(b"\1\0\0\0\0" * 3_000_000, 9),
     ),
     "a bomb of cross-references": lambda: by_stream(
-        b"/W[1 2 1]/Filter/FlateDecode", packed(256 * MIB)
+        b"/W[1 2 1]/Filter/FlateDecode", packed(64 * MIB)
     ),
     "a bomb in a bomb": lambda: by_stream(
-        b"/W[1 2 1]/Filter[/FlateDecode/FlateDecode]", zlib.compress(packed(256 * MIB), 9)
+        b"/W[1 2 1]/Filter[/FlateDecode/FlateDecode]", zlib.compress(packed(64 * MIB), 9)
     ),
     "twenty thousand revisions": lambda: revisions(20_000),
     "tables that share a stream": lambda: sharing(100, 20_000),
@@ -149,9 +149,9 @@ PDFS: dict[str, Callable[[], bytes]] = {
         b"".join(b"<</FT/Sig/T(%d)/V 5 0 R>>" % n for n in range(20_000)), {5: SIGNATURE}
     ),
     "fields in fields": lambda: of_fields(b"<</Kids[" * 5000 + b"]>>" * 5000),
-    "a store of ever the same list": lambda: in_store(100_000, 2 * MIB + 9),
-    "a store of thousands of lists": lambda: in_store(100_000, 2 * MIB - 9),
-    "a store of bombs": lambda: in_store(1000, 512 * MIB),
+    "a store of ever the same list": lambda: in_store(20_000, 2 * MIB + 9),
+    "a store of thousands of lists": lambda: in_store(20_000, 2 * MIB - 9),
+    "a store of bombs": lambda: in_store(1000, 64 * MIB),
 }
 
 
