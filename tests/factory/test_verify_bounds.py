@@ -6,7 +6,8 @@ Each file is small; each took all memory, or minutes to days, of a verifier that
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -157,23 +158,34 @@ PDFS: dict[str, Callable[[], bytes]] = {
 
 def tags(count: int) -> bytes:
     """Tags that all name one large member."""
-    line = '<ofd:CustomTag NameSpace="urn:x"><ofd:FileLoc>Tag.xml</ofd:FileLoc></ofd:CustomTag>'
-    large = b"<a>" + b"<b/>" * 90_000 + b"</a>"
+    line = '<ofd:CustomTag NameSpace="{}"><ofd:FileLoc>Tag.xml</ofd:FileLoc></ofd:CustomTag>'
+    told = "".join(map(line.format, various(count)))
     return changed(
-        {"Doc_0/Tags/CustomTags.xml": xml("CustomTags", line * count), "Doc_0/Tags/Tag.xml": large}
+        {"Doc_0/Tags/CustomTags.xml": xml("CustomTags", told), "Doc_0/Tags/Tag.xml": large()}
     )
+
+
+def large() -> bytes:
+    """XML that is no bomb by itself."""
+    many = "".join(f'<b c="{each}"/>' for each in various(90_000))
+    return f"<a {SPACE}>{many}</a>".encode()
+
+
+def various(count: int) -> Iterator[str]:
+    """Words that cannot be packed well."""
+    return (sha256(b"%d" % number).hexdigest()[:12] for number in range(count))
 
 
 def annotations(count: int) -> bytes:
     """Pages whose annotations all stand in one large member."""
-    line = '<ofd:Page PageID="1"><ofd:FileLoc>A.xml</ofd:FileLoc></ofd:Page>'
+    line = '<ofd:Page PageID="{}"><ofd:FileLoc>A.xml</ofd:FileLoc></ofd:Page>'
     name = "Doc_0/Document.xml"
     told = b"<ofd:Annotations>Annotations.xml</ofd:Annotations></ofd:Document>"
     return changed(
         {
             name: document()[name].replace(b"</ofd:Document>", told),
-            "Doc_0/Annotations.xml": xml("Annotations", line * count),
-            "Doc_0/A.xml": f"<a {SPACE}>".encode() + b"<b/>" * 90_000 + b"</a>",
+            "Doc_0/Annotations.xml": xml("Annotations", "".join(map(line.format, various(count)))),
+            "Doc_0/A.xml": large(),
         }
     )
 
@@ -201,7 +213,8 @@ def test_a_hostile_file_takes_neither_memory_nor_time(name: str, tmp_path: Path)
     )
 
     assert run.returncode == 0, run.stderr[-500:]
-    assert run.stdout.split()[0] in {"unreadable", "unsigned"}
+    expected = {"unsigned"} if name in OFDS else {"unreadable", "unsigned"}
+    assert run.stdout.split()[0] in expected
 
 
 def test_what_is_near_the_bounds_is_read_as_ever() -> None:
