@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from asn1crypto import parser
 from cryptography import x509
 from pyhanko.sign.validation.pdf_embedded import async_validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
@@ -20,7 +21,7 @@ from factory.errors import SignatureRefusedError
 from factory.seals.chain import Chain
 from factory.seals.cms import asn1_certificate, run_to_end
 from factory.seals.keys import fingerprint, of_others
-from factory.seals.outside import stamps
+from factory.seals.outside import INDEFINITE, stamps
 from factory.seals.revocation import UNKNOWN, Fate, Revoked, fate_of_chain
 from factory.seals.selfcheck import container, sole_hole
 from factory.verify_time import OUTLIVED, Asked, Timing, timing, told_fate, told_revoked
@@ -170,7 +171,16 @@ def _covers(data: bytes, signature: Any) -> bool:
     """
     numbers = [int(number) for number in signature.byte_range]
     hole = sole_hole(data, numbers)
-    return hole is not None and container(data, hole) == signature.pkcs7_content
+    content = signature.pkcs7_content
+    return hole is not None and container(data, hole) == content and _is_alone(content)
+
+
+def _is_alone(content: bytes) -> bool:
+    """Whether a container is one value in DER with zeros behind it: nobody signs what else is.
+
+    ISO 32000-2, 12.8.1; X.690, 10.1.
+    """
+    return content[1] != INDEFINITE and not content[parser.peek(content) :].strip(b"\0")
 
 
 _Words = str | Callable[[_Evidence], str]
