@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from factory.errors import NotFoundError
 from factory.seals.keys import fingerprint
 from storage import key_sources
-from storage.key_sources import OFD, OFD_HOME, PDF, Passphrase
+from storage.key_sources import HEAD, LOG_HOME, OFD, OFD_HOME, PDF, Passphrase
 
 IDENTITY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -43,6 +43,7 @@ class Keys:
 
     def __init__(self, folder: Path, passphrase: Passphrase) -> None:
         self._folder, self._passphrase = folder / "identities", passphrase
+        self._log = folder / LOG_HOME
         self._opened: dict[str, Opened] = {}
         self._lock = Lock()
 
@@ -70,6 +71,8 @@ class Keys:
 
     def _home(self, name: str) -> tuple[Path, str]:
         identity, _, fmt = name.partition(":")
+        if (identity, fmt) == (LOG_HOME, HEAD) and self._log.is_dir():
+            return self._log, fmt
         home = self._folder / identity
         if not IDENTITY.fullmatch(identity) or fmt not in (PDF, OFD) or not home.is_dir():
             raise NotFoundError(f"has no key {name[:80]}")
