@@ -120,6 +120,18 @@ def certificates(folder: Path) -> tuple[x509.Certificate, ...]:
     return tuple(keyfiles.certificates(file)[0] for file in files)
 
 
+def public_key(folder: Path, certificate: str) -> bytes:
+    """The public key, PEM, of the log's certificate of that SHA-256, hex.
+
+    SettingsError: the keyring knows none.
+    """
+    for each in certificates(folder):
+        if fingerprint(each) == certificate:
+            kind = serialization.PublicFormat.SubjectPublicKeyInfo
+            return each.public_key().public_bytes(PEM, kind)
+    raise SettingsError("the keyring has no certificate of the log with which that head is signed")
+
+
 def _write_key(home: Path, origin: str, *, test: bool) -> None:
     key, secret = ec.generate_private_key(ec.SECP256R1()), secrets.token_urlsafe(32).encode()
     certificate = _certificate(key, f"{origin} {MARK}" if test else origin).public_bytes(PEM)

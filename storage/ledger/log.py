@@ -126,10 +126,10 @@ def _known() -> Executable:
     return select(c.ref).where(c.kind == bindparam("kind"), among(c.ref, "refs"))
 
 
-def entries(tx: Tx, first: int, most: int) -> list[tuple[int, Entry]]:
-    """Entries from that place on, each with its own."""
+def entries_between(tx: Tx, first: int, last: int) -> list[tuple[int, Entry]]:
+    """Entries of these places, the last one included, each with its own."""
     c = t.log_entry.c
-    wanted = select(t.log_entry).where(c.seq >= first).order_by(c.seq).limit(most)
+    wanted = select(t.log_entry).where(c.seq.between(first, last)).order_by(c.seq)
     return [
         (row.seq, Entry(kind=Kind(row.kind), ref=row.ref, digest=bytes.fromhex(row.digest)))
         for row in tx.run(wanted)

@@ -66,7 +66,7 @@ def append(plant: Plant, most: int = 100) -> tuple[int, bool]:
 def listed(plant: Plant) -> list[Entry]:
     """All entries in their order, whose places have no gap."""
     with plant.ledger.read() as tx:
-        found = log.entries(tx, 0, 100_000)
+        found = log.entries_between(tx, 0, 100_000)
         assert [place for place, _ in found] == list(range(log.size(tx)))
         assert log_source.cursor(tx).size == len(found)
     return [entry for _, entry in found]
