@@ -29,7 +29,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 
 @click.group("audit")
 def audit_group() -> None:
-    """The log (核查日志): that nothing was removed, altered or put in since; heads and proofs."""
+    """The log (核查日志): that nothing was removed, altered or put in; heads and proofs."""
 
 
 @audit_group.command("verify")
