@@ -22,7 +22,7 @@ from jobs.bulk import confirming
 from jobs.log import heads
 from jobs.log.sequencing import Sequencer, append_all
 from jobs.wiring import Plant
-from storage import log_key
+from storage import log_key, schema
 from storage import tables as t
 from storage.ledger import Tx, audit, log, log_rows, log_source, proofs
 from storage.ledger.log import Entry
@@ -181,6 +181,34 @@ def test_nothing_of_a_person_is_in_what_is_hashed(plant: Plant) -> None:
     ]
     assert holder["name"] not in said
     assert not [part for part in editions if number in part]
+
+
+def roots_noted(plant: Plant) -> list[dict[str, object]]:
+    c = t.audit.c
+    with plant.ledger.read() as tx:
+        wanted = select(c.what).where(c.action == log_rows.BATCH_LISTED, c.object_kind == "batch")
+        return list(tx.run(wanted).scalars())
+
+
+def test_the_root_of_a_batch_that_ended_before_there_was_a_log_is_noted_once(plant: Plant) -> None:
+    issue(plant, 1)
+    batch = start_rename(plant)
+    confirming.confirm(plant, batch, who=WHO, why="a test")
+    skip_canary(plant, batch)
+    run_batch(plant, batch)
+    [before] = roots_noted(plant)
+    schema.downgrade(plant.ledger.engine, "0011")
+    with plant.ledger.write(WHO) as tx:
+        tx.run(delete(t.audit).where(t.audit.c.action == log_rows.BATCH_LISTED))
+
+    for _ in range(2):
+        schema.migrate(plant.ledger.engine)
+        assert roots_noted(plant) == [before]
+        schema.downgrade(plant.ledger.engine, "0011")
+
+    schema.migrate(plant.ledger.engine)
+    append_all(plant.ledger)
+    assert counted(plant)["batch"] == 1
 
 
 # --- slices -----------------------------------------------------------------------------------
