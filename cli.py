@@ -78,6 +78,8 @@ COMMANDS = (
           "A signed link that downloads the certificate of registration NUMBER."),
     Later("verify", "desk:verify",
           "Check files: ours or not, intact, which edition, in force or not, sealed by whom."),
+    Later("audit", "audit:audit_group",
+          "The log (核查日志): that nothing was removed, altered or put in; heads and proofs."),
     Later("bulk", "bulk_group:bulk_group",
           "Bulk events: plan, preview, confirm, watch, steer, report, prove."),
     Later("reissue", "bulk_plan:reissue",

@@ -7,12 +7,13 @@ or not of that number gets one and the same answer.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from factory.contrast import Side, contrast
-from factory.errors import FieldError, SealedDataError
+from factory.errors import ConflictError, FieldError, SealedDataError
 from factory.kinds import certificate
 from factory.model import Kind, Order
 from factory.numbering import number_key, parse_verification_code
@@ -22,6 +23,7 @@ from factory.verification import Stands, Status, Told, changed, told
 from factory.verify_verdict import VerdictWord
 from jobs import desk
 from jobs.laying import made_by
+from jobs.log import proving
 from jobs.wording import EVENTS
 from storage.ledger import Tx, documents, promises, status
 from storage.ledger.status import EditionView, RegistrationView
@@ -47,6 +49,22 @@ class Later:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """That an edition is in the log (核查日志), under which head.
+
+    size, root: of the log; root in hex.  at: when the head was signed.
+    file:       SHA-256 of one of its files, by which the proof is asked for.
+    proof:      docs/proofs.md, version 2.
+    """
+
+    size: int
+    root: str
+    at: datetime
+    file: str
+    proof: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What is told.
 
@@ -57,6 +75,7 @@ class Answer:
     later:    editions after this one, oldest first.
     changed:  what the newest one says otherwise, by the labels on the page.
     until:    from which day on its design counts no longer.
+    logged:   that it is in the log; None: it is under no head yet.
     """
 
     status: Status
@@ -67,6 +86,7 @@ class Answer:
     later: tuple[Later, ...] = ()
     changed: tuple[str, ...] = ()
     until: date | None = None
+    logged: Logged | None = None
 
 
 def by_code(plant: Plant, code: str, *, number: str | None = None) -> Answer:
@@ -155,6 +175,24 @@ def _answer(plant: Plant, tx: Tx, registration: RegistrationView, edition: Editi
         ),
         changed=_changed(plant, tx, registration.newest, edition, order),
         until=until,
+        logged=_logged(tx, edition),
+    )
+
+
+def _logged(tx: Tx, edition: EditionView) -> Logged | None:
+    """A log that is not what it was proves nothing: `certfactory audit verify` says what of it."""
+    try:
+        proof = proving.of_edition(tx, edition.id)
+    except ConflictError:
+        return None
+    if proof is None or not edition.files:
+        return None
+    return Logged(
+        size=proof["size"],
+        root=proof["root"],
+        at=proving.moment(proof),
+        file=edition.files[0].sha256,
+        proof=proof,
     )
 
 

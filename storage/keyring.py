@@ -18,6 +18,7 @@ outside/                        of a test keyring: the test CA that plays those 
 revocation/*.crl, *.ocsp        what CAs have revoked: lists, PEM or DER, and OCSP answers, DER
 testca/                         of a test keyring: its own CA, see testca_keys.py
 answers.p8                      signs answers of the verification pages, see answer_key.py
+log/                            signs heads of the log, see log_key.py
 operators/<name>.json           who approves, and by which tokens, see operators.py
 
 ``pkcs12 = "seal.p12"`` in identity.toml names a PKCS#12 file in place of key.p8, beside which
@@ -56,6 +57,7 @@ from storage import (
     answer_key,
     key_sources,
     keyfiles,
+    log_key,
     ofd_seals,
     outside,
     pdf_seals,
@@ -336,6 +338,14 @@ class Keyring:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SettingsError("keyring file master.json is not what it should be") from error
 
+    def log_key(self) -> log_key.LogKey:
+        """The key of the log's heads.  SettingsError: there is none, or it does not open."""
+        return log_key.load(self._folder, self._passphrase, self._process)
+
+    def log_certificates(self) -> tuple[x509.Certificate, ...]:
+        """Of the key of the log, and of those before it.  SettingsError: there is none."""
+        return log_key.certificates(self._folder)
+
     @property
     def operators(self) -> Operators:
         """Who may approve, known by their tokens."""
@@ -422,7 +432,7 @@ class Keyring:
 
 
 def create_keyring(folder: Path) -> None:
-    """A keyring of one's own, unless the folder exists: master keys, and the key for answers.
+    """A keyring of one's own, unless the folder exists: master keys, keys for answers and log.
 
     Seals, roots and the parties' CAs come from elsewhere.
     """
@@ -430,7 +440,7 @@ def create_keyring(folder: Path) -> None:
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
     with keyfiles.building(folder.parent, f".{folder.name}-") as building:
-        _own(building)
+        _own(building, test=False)
         building.rename(folder)
 
 
@@ -461,16 +471,17 @@ def _build(
     draw_seal: Callable[[str], bytes],
     algorithm: str,
 ) -> None:
-    _own(folder)
+    _own(folder, test=True)
     _issue(folder, identities, now, draw_seal, algorithm)
     add_test_parties(folder, now)
     add_test_authority(folder, now)
 
 
-def _own(folder: Path) -> None:
+def _own(folder: Path, *, test: bool) -> None:
     """What nobody else issues."""
     keyfiles.write(folder / "master.json", _new_master().encode())
     answer_key.create(folder)
+    log_key.create(folder, test=test)
 
 
 def add_test_parties(folder: Path, now: datetime) -> None:
@@ -501,6 +512,12 @@ def add_answer_key(folder: Path) -> None:
     """A key for answers, unless there is one, or one of the seals is real."""
     if not (folder / answer_key.FILE).exists() and _all_test(folder):
         answer_key.create(folder)
+
+
+def add_log_key(folder: Path) -> None:
+    """A test key for the log, unless there is one, or one of the seals is real."""
+    if _all_test(folder):
+        log_key.add_test(folder)
 
 
 def add_test_ofd_seals(folder: Path, *, identities: Mapping[str, str], now: datetime) -> None:

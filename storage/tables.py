@@ -780,3 +780,48 @@ singleton = Table(
     _time("until"),
     comment="Leases of services that run once (reconciler, janitor)",
 )
+
+log_cursor = Table(
+    "log_cursor",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("size", Id, nullable=False),
+    Column("read_to", Id, nullable=False),
+    Column("settled_to", Id, nullable=False),
+    Column("settling_to", Id),
+    Column("writers", Json, nullable=False),
+    comment="How far the sequencer is: the log's size, and the audit rows that are in it",
+)
+
+log_entry = Table(
+    "log_entry",
+    metadata,
+    Column("seq", Id, primary_key=True, autoincrement=False),
+    Column("kind", String(8), nullable=False),
+    Column("ref", Id, nullable=False),
+    Column("digest", String(64), nullable=False),
+    UniqueConstraint("kind", "ref"),
+    comment="The log's leaves (核查日志), in their order: of which row, and its digest",
+)
+
+log_node = Table(
+    "log_node",
+    metadata,
+    Column("level", Integer, nullable=False),
+    Column("place", Id, nullable=False),
+    Column("digest", String(64), nullable=False),
+    PrimaryKeyConstraint("level", "place"),
+    comment="Digests of the log's whole subtrees, at every eighth level",
+)
+
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("size", Id, primary_key=True, autoincrement=False),
+    Column("root", String(64), nullable=False),
+    _time("at"),
+    Column("text", Text, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("certificate", String(64), nullable=False),
+    comment="Signed heads of the log (日志头); certificate: SHA-256 of the key's, hex",
+)

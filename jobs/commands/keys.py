@@ -15,7 +15,7 @@ from jobs.commands.pdf_seals import import_pdf
 from jobs.commands.revoking import test_issue, test_lists, test_revoke
 from jobs.commands.sealed import keys_sealed
 from jobs.commands.seals import import_seal, show_seal
-from storage import answer_key
+from storage import answer_key, log_key
 
 
 @click.group("keys")
@@ -59,6 +59,22 @@ def create_answers() -> None:
     """A key that answers of the verification pages are signed with."""
     answer_key.create(machine.plant().settings.keyring_dir)
     click.echo("made answers.p8 in the keyring; its public key is at /verify/keys.json")
+
+
+@keys_group.command("create-log")
+@click.option("--replace", is_flag=True, help="Another key for the same log (换钥).")
+def create_log(*, replace: bool) -> None:
+    """A key that heads of the log (核查日志) are signed with.
+
+    With --replace later heads are signed with a new one; the certificate of the key before is kept
+    for the heads there are.  Give workers' keyrings log/ without key.p8 and passphrase.
+    """
+    folder = machine.plant().settings.keyring_dir
+    if replace:
+        log_key.replace(folder)
+    else:
+        log_key.create(folder, test=False)
+    click.echo(f"made log/ in the keyring, of the log {log_key.origin_of(folder)}")
 
 
 @keys_group.command("login")
