@@ -55,6 +55,8 @@ COMMANDS = (
           "What ends soon (到期): certificates, keys, seals, CAs and tokens; and tell upstream."),
     Later("upkeep", "upkeep:upkeep_command",
           "Stamp files that were released while their time-stamping authority was away."),
+    Later("recheck", "recheck:recheck_command",
+          "Verify everything that was issued (复核), by a path of its own."),
     Later("plan", "capacity:plan_command",
           "How long so many certificates take, and how many workers make them in time (产能测算)."),
     Later("enterprise", "enterprise:enterprise",
