@@ -7,22 +7,25 @@ Compared is every byte but signature and time stamp.  Where that cannot be, it i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from factory.errors import (
     FactoryError,
     LintError,
     PressUnableError,
     SealedDataError,
+    StoreUnavailableError,
     TransientError,
 )
-from factory.making import MAKINGS, Identity, Making
+from factory.making import MAKINGS, Identity
 from factory.model import Format, Order
 from factory.ofd.package import opened
 from factory.page.extract import pictures
-from factory.pressing import Laid
+from factory.pressing import Laid, Press
 from factory.seals.keys import fingerprint
 from factory.seals.selfcheck import BYTE_RANGE
 from jobs import laying, stamping
@@ -37,7 +40,9 @@ if TYPE_CHECKING:
 
 DPI = 72
 BLANK = bytes(64)  #: in place of a signature, which is not compared
-PRESSED = 5  #: documents of a chunk from which a press may have made them
+PRESSED = 5  #: documents of a chunk, from which on a press may have made them
+FIRST_CHUNKS = 4  #: of a bulk event: each worker compiles its press from the first that it has
+MOST_PRESSES = 8
 FONT = re.compile(rb"/FontFile[23]?\s+(\d+)\s+0\s+R")
 SIGNED_VALUE = "SignedValue.dat"
 
@@ -57,70 +62,92 @@ class Rendered:
 SAME = Rendered()
 
 
-def again(plant: Plant, row: Recorded, data: bytes) -> Rendered:
-    """One file, made again from what was ordered.
+class Renderer:
+    """Makes files again; presses are compiled once for all that they may have made."""
 
-    row: of a certificate, as it was made.  StoreUnavailableError: the ledger gave no answer.
-    """
-    try:
-        return _compared(plant, row, data)
-    except TransientError as error:
-        return Rendered(said=f"an authority of time is away ({error.reason})")
-    except FactoryError as error:
-        return Rendered(said=f"cannot be drawn any more ({error.reason})")
+    def __init__(self, plant: Plant) -> None:
+        self._plant = plant
+        self._presses: OrderedDict[tuple[int, Format], Press | None] = OrderedDict()
 
+    def again(self, row: Recorded, data: bytes) -> Rendered:
+        """One file, made again from what was ordered.
 
-def _compared(plant: Plant, row: Recorded, data: bytes) -> Rendered:
-    orders = _orders(plant, row)
-    order = orders[row.order]
-    identity = plant.keyring.seal(order.identity, row.format) if order.identity else None
-    if identity is None or fingerprint(identity.signing_cert) != row.signing_cert_sha256:
-        return Rendered(said="its seal was renewed since")
-    laid = _laid(plant, order)
-    if laid.material is not None:
-        return Rendered(said="brings revocation lists of its day")
-    made = _finished(MAKINGS[row.format], laid, identity)
-    if _is_same(made, data, row.format):
-        return SAME
-    if len(orders) >= PRESSED and _is_same(
-        _pressed(plant, orders, row, identity), data, row.format
-    ):
-        return SAME
-    return _alike(row.format, made, data, laid)
+        row: of a certificate, as it was made.
+        StoreUnavailableError: the ledger gave no answer.
+        """
+        try:
+            return self._compared(row, data)
+        except StoreUnavailableError:
+            raise
+        except TransientError as error:
+            return Rendered(said=f"an authority of time is away ({error.reason})")
+        except FactoryError as error:
+            return Rendered(said=f"cannot be drawn any more ({error.reason})")
 
+    def _compared(self, row: Recorded, data: bytes) -> Rendered:
+        order = self._orders([row.order])[0]
+        identity = self._plant.keyring.seal(order.identity or "", row.format)
+        if fingerprint(identity.signing_cert) != row.signing_cert_sha256:
+            return Rendered(said="its seal was renewed since")
+        laid = self._laid(order)
+        if laid.material is not None:
+            return Rendered(said="brings revocation lists of its day")
+        made = MAKINGS[row.format].sealed(laid, identity).finish(BLANK)
+        if _is_same(made, data, row.format) or self._is_pressed(row, laid, identity, data):
+            return SAME
+        return _alike(row.format, made, data, laid)
 
-def _orders(plant: Plant, row: Recorded) -> Mapping[int, Order]:
-    """The order, and those that were made with it.  SealedDataError: it does not open."""
-    with snapshot(plant.ledger) as tx:
-        ids = files.chunk_of(tx, row.order) or [row.order]
-        found = dict(promises.opened(tx, t.production_order.c.id.in_(ids)))
-    mine = found.get(row.order)  # type: ignore[call-overload]
-    if isinstance(mine, SealedDataError):
-        raise mine
-    return {
-        each.id: each
-        for each in found.values()
-        if isinstance(each, Order)
-        and (each.identity, each.formats) == (mine.identity, mine.formats)
-    }
+    def _orders(self, ids: Sequence[int]) -> list[Order]:
+        """As they were promised.  SealedDataError: one does not open."""
+        with snapshot(self._plant.ledger) as tx:
+            opened = list(promises.opened(tx, t.production_order.c.id.in_(ids)))
+        found = []
+        for _, each in opened:
+            if isinstance(each, SealedDataError):
+                raise each
+            found.append(each)
+        return found
 
+    def _laid(self, order: Order) -> Laid:
+        return stamping.with_room(self._plant, order, laying.of_order(self._plant, order))
 
-def _laid(plant: Plant, order: Order) -> Laid:
-    return stamping.with_room(plant, order, laying.of_order(plant, order))
+    def _is_pressed(self, row: Recorded, laid: Laid, identity: Identity, data: bytes) -> bool:
+        """Whether one of the presses that may have made it makes the same."""
+        with snapshot(self._plant.ledger) as tx:
+            chunks = files.chunks_of(tx, row.order, FIRST_CHUNKS)
+        for chunk, orders in chunks:
+            press = self._press(chunk, orders, row, identity)
+            if press is None or not press.fits(laid):
+                continue
+            with suppress(PressUnableError):
+                if _is_same(press.sealed(laid).finish(BLANK), data, row.format):
+                    return True
+        return False
 
+    def _press(
+        self, chunk: int, orders: Sequence[int], row: Recorded, identity: Identity
+    ) -> Press | None:
+        key = (chunk, row.format)
+        if key not in self._presses:
+            self._presses[key] = self._compiled(orders, row, identity)
+            if len(self._presses) > MOST_PRESSES:
+                self._presses.popitem(last=False)
+        self._presses.move_to_end(key)
+        return self._presses[key]
 
-def _finished(making: Making[Any], laid: Laid, identity: Identity) -> bytes:
-    return making.sealed(laid, identity).finish(BLANK)
-
-
-def _pressed(plant: Plant, orders: Mapping[int, Order], row: Recorded, identity: Identity) -> bytes:
-    """As the press that is compiled from its own chunk makes it; empty: there is none."""
-    laid = {ident: _laid(plant, order) for ident, order in orders.items()}
-    try:
-        press = MAKINGS[row.format].press(list(laid.values()), identity)
-        return press.sealed(laid[row.order]).finish(BLANK)
-    except PressUnableError:
-        return b""
+    def _compiled(self, orders: Sequence[int], row: Recorded, identity: Identity) -> Press | None:
+        """From those of a chunk that were sealed alike; None: too few, or it cannot be."""
+        alike = [
+            each
+            for each in self._orders(orders)
+            if each.identity == identity.name and row.format in each.formats
+        ]
+        if len(alike) < PRESSED:
+            return None
+        try:
+            return MAKINGS[row.format].press([self._laid(each) for each in alike], identity)
+        except PressUnableError:
+            return None
 
 
 def _is_same(made: bytes, data: bytes, fmt: Format) -> bool:

@@ -245,6 +245,7 @@ class Worker:
     def __init__(self, plant: Plant, order: Order) -> None:
         self._plant, self._order = plant, order
         self._trust: files.Trust | None = None
+        self._renderer = rendering.Renderer(plant)
 
     def look(self, task: Task) -> Looked:
         """What is wrong in one slice.  StoreUnavailableError: a neighbour gave no answer."""
@@ -316,7 +317,7 @@ class Worker:
         findings += found
         if found or not self._is_made_again(row):
             return
-        rendered = rendering.again(self._plant, row, data.result())
+        rendered = self._renderer.again(row, data.result())
         if rendered.said is not None:
             said.append(rendered.said)
         if rendered.broken is not None:

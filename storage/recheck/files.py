@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -127,8 +127,19 @@ def opened_face(tx: Tx, row: Any) -> tuple[Face | None, bool]:
         return None, True
 
 
-def chunk_of(tx: Tx, order: int) -> Sequence[int]:
-    """The orders that were made with this one, it among them, as they were claimed."""
-    o = t.production_order.c
-    same = select(o.chunk_id).where(o.id == order).scalar_subquery()
-    return list(tx.run(select(o.id).where(o.chunk_id == same).order_by(o.id)).scalars())
+def chunks_of(tx: Tx, order: int, most: int) -> list[tuple[int, tuple[int, ...]]]:
+    """The chunks that a press may have been compiled from that has made an order: its own, and the
+    first of its bulk event; each with its orders, as they were claimed.
+    """
+    o, c = t.production_order.c, t.chunk.c
+    own = tx.run(
+        select(c.id, c.batch_id).join(t.production_order, o.chunk_id == c.id).where(o.id == order)
+    ).first()
+    if own is None or own.batch_id is None:
+        return []
+    first = select(c.id).where(c.batch_id == own.batch_id, c.canary.is_(False))
+    ids = list(tx.run(first.order_by(c.id).limit(most)).scalars())
+    return [
+        (ident, tuple(tx.run(select(o.id).where(o.chunk_id == ident).order_by(o.id)).scalars()))
+        for ident in dict.fromkeys([own.id, *ids])
+    ]
