@@ -10,6 +10,7 @@ import ctypes
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -139,8 +140,14 @@ def _lines(members: Mapping[str, bytes]) -> Iterator[str]:
     for page in children(child(root, "Pages"), "Page"):
         tree = parsed(members[located(name, page.get("BaseLoc", ""))])
         for used in children(tree, "Template"):
-            yield from _words(parsed(members[templates[used.get("TemplateID", "")]]))
+            yield from _constant(members[templates[used.get("TemplateID", "")]])
         yield from _words(tree)
+
+
+@lru_cache(maxsize=32)
+def _constant(template: bytes) -> tuple[str, ...]:
+    """The same for all documents of a design, and large."""
+    return tuple(_words(parsed(template)))
 
 
 def _words(tree: Any) -> Iterator[str]:
