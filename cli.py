@@ -58,6 +58,8 @@ COMMANDS = (
           " soon."),
     Later("drill", "drill:drill_command",
           "Run the whole line under faults, then show that nothing was lost or issued twice."),
+    Later("recheck", "recheck:recheck_command",
+          "Verify everything that was issued (复核), by a path of its own."),
     Later("plan", "capacity:plan_command",
           "How long so many certificates take, and how many workers make them in time (产能测算)."),
     Later("enterprise", "enterprise:enterprise",

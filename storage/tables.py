@@ -772,6 +772,20 @@ audit = Table(
     comment="Who did what and why, written in the work's own transaction",
 )
 
+recheck = Table(
+    "recheck",
+    metadata,
+    _id(),
+    Column("scope", String(8), nullable=False),
+    _time("began_at"),
+    _time("ended_at"),
+    Column("good", Id, nullable=False),
+    Column("bad", Id, nullable=False),
+    Column("rules", Json, nullable=False),
+    Index("ix_recheck_scope", "scope", "ended_at"),
+    comment="What the re-checker found (复核), a row a run of everything or of a sample",
+)
+
 singleton = Table(
     "singleton",
     metadata,
