@@ -64,6 +64,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
         ],
         "changed": list(answer.changed),
         "withdrawn_from": answer.until.isoformat() if answer.until else None,
+        "erased": answer.erased,
     }  # fmt: skip
 
 
