@@ -15,7 +15,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -121,8 +121,12 @@ class Vault:
 
         SettingsError: the keyring has none; it was not brought to this machine.
         """
-        if self.current < version and self._again is not None:
+        if self.current >= version:
+            return
+        if version not in self._known[1] and self._again is not None:
             self._take(self._again())
+        if self.current < version and version in self._known[1]:
+            self._take(replace(self._known[0], current=version))
         if self.current < version:
             raise SettingsError(
                 f"the ledger is sealed with master key {version} by now: bring master.json of"

@@ -119,10 +119,11 @@ data_key = Table(
 master_key = Table(
     "master_key",
     metadata,
-    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
     _time("since"),
     Column("put_by", String(128), nullable=False),
-    comment="By which master key new data keys are wrapped: the highest version, or a later one",
+    comment="One row: by which master key new data keys are wrapped, or by a later one",
 )
 
 access_key = Table(

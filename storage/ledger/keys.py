@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from storage import tables as t
 from storage.ledger.base import Tx
-from storage.sealed import DataKey
+from storage.sealed import VERSION_BYTES, DataKey, version_of
 
 
 def new(tx: Tx) -> int:
@@ -55,13 +55,69 @@ def destroy(tx: Tx, key_ids: Iterable[int]) -> list[int]:
     return sorted(tx.run(gone).scalars())
 
 
+def master_version(tx: Tx) -> int:
+    """By which master key new data keys are wrapped, or by a later one."""
+    found: int = tx.run(select(t.master_key.c.version)).scalar_one()
+    return found
+
+
+def advance(tx: Tx, version: int) -> bool:
+    """New data keys are wrapped by this master key from now on; whether they were not before.
+
+    Waits for all keys that are under way.
+    """
+    c = t.master_key.c
+    later = update(t.master_key).where(c.version < version)
+    return bool(tx.run(later.values(version=version, since=tx.now, put_by=tx.who)).rowcount)
+
+
+def by_master(tx: Tx) -> Mapping[int, int]:
+    """How many data keys are wrapped by each version of the master key."""
+    wrapped = t.data_key.c.wrapped
+    head = func.substr(wrapped, 1, VERSION_BYTES)
+    rows = tx.run(select(head, func.count()).where(wrapped.is_not(None)).group_by(head))
+    return {version_of(row[0]): row[1] for row in rows}
+
+
+def rewrap(tx: Tx, *, after: int, most: int) -> tuple[int, int | None]:
+    """Wrap the next data keys by the current master key that are not; how many, and the last id.
+
+    after: beyond this id; None comes back where no more are left.  One that is destroyed in the
+    same moment stays so.
+    SealedDataError: one is wrapped by a master key that the keyring has not.
+    """
+    c, current = t.data_key.c, tx.vault.current.to_bytes(VERSION_BYTES, "big")
+    wanted = (
+        select(c.id, c.wrapped)
+        .where(
+            c.id > after,
+            c.wrapped.is_not(None),
+            func.substr(c.wrapped, 1, VERSION_BYTES) != current,
+        )
+        .order_by(c.id)
+        .limit(most)
+    )
+    rows = tx.run(wanted).all()
+    if not rows:
+        return 0, None
+    one = (
+        update(t.data_key)
+        .where(c.id == bindparam("key"), c.wrapped == bindparam("old"))
+        .values(wrapped=bindparam("new"))
+    )
+    given = [
+        {"key": row.id, "old": row.wrapped, "new": tx.vault.rewrap(row.wrapped)} for row in rows
+    ]
+    tx.run(one, given)
+    return len(rows), rows[-1].id
+
+
 def _reach(tx: Tx) -> None:
     """New keys are wrapped by the master key that the ledger is at, or a later one.
 
     The row stays shared until the end: whoever changes the master key waits for all keys that
     are under way, and finds them when it looks what is still wrapped by the former one.
     """
-    wanted = select(t.master_key.c.version).order_by(t.master_key.c.version.desc()).limit(1)
-    version = tx.run(wanted.with_for_update(read=True) if tx.is_postgresql else wanted).scalar()
-    if version is not None:
-        tx.vault.reach(version)
+    wanted = select(t.master_key.c.version)
+    shared = wanted.with_for_update(read=True) if tx.is_postgresql else wanted
+    tx.vault.reach(tx.run(shared).scalar_one())

@@ -29,13 +29,14 @@ def upgrade() -> None:
     """Two tables and three columns; who was merged before is read from the facts."""
     op.create_table(
         "master_key",
-        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("since", TIME, nullable=False),
         sa.Column("put_by", sa.String(length=128), nullable=False),
-        sa.PrimaryKeyConstraint("version", name=op.f("pk_master_key")),
-        comment="By which master key new data keys are wrapped: the highest version, or a later"
-        " one",
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_master_key")),
+        comment="One row: by which master key new data keys are wrapped, or by a later one",
     )
+    op.execute("INSERT INTO master_key VALUES (1, 1, CURRENT_TIMESTAMP, 'migrate')")
     op.create_table(
         "erasure",
         sa.Column("id", ID, autoincrement=True, nullable=False),
