@@ -13,9 +13,9 @@ from jobs import expiring
 from jobs.commands import machine
 from jobs.commands.asking import MAX_PAPER
 from jobs.commands.exits import CONFLICT, REFUSED
-from jobs.commands.options import REASON, TEXT, json_option
+from jobs.commands.options import REASON, TEXT, json_option, reason_option
 from jobs.commands.output import err, out, print_json, print_table
-from jobs.personal import erasing, finding
+from jobs.personal import erasing, finding, rekeying
 from jobs.personal.erasing import Erased, Outlook
 from jobs.wiring import Plant
 
@@ -88,6 +88,26 @@ def erase_command(
     why = reason or BY_RULE
     done = [_erased(plant, each, ground, why) for each in found]
     _tell([each for each in done if each is not None], as_json=as_json)
+
+
+@personal_group.command("rekey")
+@click.argument("holder", metavar="HOLDER", required=False)
+@meaning
+@reason_option
+@json_option
+def rekey_command(holder: str | None, reason: str, as_json: bool, **who: Any) -> None:
+    """Seal all that is known of HOLDER under a fresh key, and destroy the former one (换密钥).
+
+    Refused while something is under way for them.
+    """
+    plant = machine.plant()
+    expiring.check_profile(plant, who["profile"])
+    done = rekeying.rekey(plant, meant(plant, holder, **who), who=machine.who(), why=reason)
+    if as_json:
+        print_json(done)
+        return
+    sealed = sum(done.sealed.values())
+    out.print(f"holder-{done.holder}: {sealed} values are sealed under another key now")
 
 
 def meant(
