@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
@@ -15,7 +16,7 @@ from jobs.commands.asking import MAX_PAPER
 from jobs.commands.exits import CONFLICT, REFUSED
 from jobs.commands.options import REASON, TEXT, json_option, reason_option
 from jobs.commands.output import err, out, print_json, print_table
-from jobs.personal import erasing, finding, rekeying
+from jobs.personal import erasing, exporting, finding, rekeying
 from jobs.personal.erasing import Erased, Outlook
 from jobs.wiring import Plant
 
@@ -88,6 +89,32 @@ def erase_command(
     why = reason or BY_RULE
     done = [_erased(plant, each, ground, why) for each in found]
     _tell([each for each in done if each is not None], as_json=as_json)
+
+
+@personal_group.command("export")
+@click.argument("words", metavar="[HOLDER] OUT.zip", nargs=-1, required=True)
+@meaning
+@reason_option
+@json_option
+def export_command(words: tuple[str, ...], reason: str, as_json: bool, **who: Any) -> None:
+    """Pack everything that is held on HOLDER into OUT.zip, which its owner alone can read.
+
+    Events as received, register, applications, editions, files, pictures, notices and audit rows,
+    with a README.  No file is written over.
+    """
+    *holders, path = words
+    if len(holders) > 1:
+        raise click.UsageError("one HOLDER, and one file to write")
+    plant = machine.plant()
+    expiring.check_profile(plant, who["profile"])
+    found = meant(plant, next(iter(holders), None), **who)
+    done = exporting.export(plant, found, Path(path), who=machine.who(), why=reason)
+    if as_json:
+        print_json(done)
+        return
+    out.print(f"holder-{done.holder}: {done.entries} entries", markup=False)
+    if done.missing:
+        err.print(f"{done.missing} files could not be had: missing.json in it says which")
 
 
 @personal_group.command("rekey")
