@@ -88,6 +88,8 @@ COMMANDS = (
           "Issue certificates anew, by their registration NUMBERs (指定换发)."),
     Later("held", "held:held_group",
           "What is stopped for a person: why, and whose turn it is."),
+    Later("personal", "personal:personal_group",
+          "What is known of a person: handed out, sealed anew, erased by rule (个人信息)."),
     Later("fonts", "fonts:fonts_group",
           "Which characters can be printed, and fonts for those that cannot."),
     Later("completion", "completion:completion",

@@ -76,6 +76,7 @@ class Answer:
     changed:  what the newest one says otherwise, by the labels on the page.
     until:    from which day on its design counts no longer.
     logged:   that it is in the log; None: it is under no head yet.
+    erased:   whether its holder's data has been erased: then nothing of its content is told.
     """
 
     status: Status
@@ -87,6 +88,7 @@ class Answer:
     changed: tuple[str, ...] = ()
     until: date | None = None
     logged: Logged | None = None
+    erased: bool = False
 
 
 def by_code(plant: Plant, code: str, *, number: str | None = None) -> Answer:
@@ -142,9 +144,11 @@ def _by_digest(plant: Plant, tx: Tx, sha256: str) -> Answer | None:
     document = documents.by_digest(tx, sha256)
     if document is None:
         return None
-    is_now = document.file is not None and document.file.sha256 == sha256 and document.stands
-    word = Status.VALID if is_now else Status.SUPERSEDED
-    return Answer(status=word, at=tx.now, kind=document.kind, is_file=True)
+    newest = document.file
+    is_now = newest is not None and newest.sha256 == sha256 and document.stands
+    erased = newest is not None and newest.erased
+    word = Status.SUPERSEDED if not is_now else Status.ERASED if erased else Status.VALID
+    return Answer(status=word, at=tx.now, kind=document.kind, is_file=True, erased=erased)
 
 
 def _answer(plant: Plant, tx: Tx, registration: RegistrationView, edition: EditionView) -> Answer:
@@ -155,6 +159,7 @@ def _answer(plant: Plant, tx: Tx, registration: RegistrationView, edition: Editi
         edition=edition.state,
         last_day=date.fromisoformat(edition.valid_until),
         withdrawn=until,
+        erased=registration.erased,
     )
     word = stands.status(plant.today(tx))
     if word is Status.UNKNOWN:
@@ -176,6 +181,7 @@ def _answer(plant: Plant, tx: Tx, registration: RegistrationView, edition: Editi
         changed=_changed(plant, tx, registration.newest, edition, order),
         until=until,
         logged=_logged(tx, edition),
+        erased=registration.erased,
     )
 
 

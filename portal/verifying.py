@@ -65,6 +65,11 @@ SAID: Mapping[Status, Said] = MappingProxyType(
         Status.EXPIRED: Said("已过期", "证书上的有效期已经届满。", "bad"),
         Status.CANCELLED: Said("已注销", "注册已经注销，证书不再有效。", "bad"),
         Status.REVOKED: Said("已撤销", "这一版本已被发证机关撤销。", "bad"),
+        Status.ERASED: Said(
+            "信息已删除",
+            "发证机关签发过这份证书，持证人的个人信息已依规定删除，不能再证明所载内容，请勿采信。",
+            "bad",
+        ),
         Status.ALTERED: Said("文件已被改动", "文件的内容与盖章时不一致，请勿采信。", "bad"),
         Status.UNPROVED: Said(
             "签名证书已失效",

@@ -32,7 +32,6 @@ there.
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -58,6 +57,7 @@ from storage import (
     key_sources,
     keyfiles,
     log_key,
+    master_keys,
     ofd_seals,
     outside,
     pdf_seals,
@@ -68,8 +68,9 @@ from storage import (
     tsa,
 )
 from storage.key_sources import OFD, PDF, Opened
+from storage.master_keys import Masters
 from storage.operators import Operators
-from storage.sealed import KEY_BYTES, MasterKeys
+from storage.sealed import MasterKeys
 from storage.signer_process import SignerProcess
 from storage.token_key import TokenKey
 
@@ -328,15 +329,12 @@ class Keyring:
 
     def master_keys(self) -> MasterKeys:
         """The keys of the sealed columns.  SettingsError: missing or broken."""
-        try:
-            data = json.loads(keyfiles.read_secret(self._folder / "master.json"))
-            return MasterKeys(
-                current=data["current"],
-                keys={int(version): bytes.fromhex(key) for version, key in data["keys"].items()},
-                lookup=bytes.fromhex(data["lookup"]),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SettingsError("keyring file master.json is not what it should be") from error
+        return master_keys.load(self._folder)
+
+    @property
+    def masters(self) -> Masters:
+        """The file of those keys, to be changed."""
+        return Masters(self._folder)
 
     def log_key(self) -> log_key.LogKey:
         """The key of the log's heads.  SettingsError: there is none, or it does not open."""
@@ -479,7 +477,7 @@ def _build(
 
 def _own(folder: Path, *, test: bool) -> None:
     """What nobody else issues."""
-    keyfiles.write(folder / "master.json", _new_master().encode())
+    master_keys.create(folder)
     answer_key.create(folder)
     log_key.create(folder, test=test)
 
@@ -622,11 +620,6 @@ def _issue(
         name: keyfiles.read(folder / "identities" / name / "seal.png") for name in identities
     }
     ofd_seals.issue_tests(folder, identities, pictures, now)
-
-
-def _new_master() -> str:
-    fresh = {"current": 1, "keys": {"1": secrets.token_hex(KEY_BYTES)}}
-    return json.dumps(fresh | {"lookup": secrets.token_hex(KEY_BYTES)})
 
 
 def _encrypted(key: SoftKey, secret: bytes) -> bytes:

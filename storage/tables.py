@@ -116,6 +116,16 @@ data_key = Table(
     comment="One key a holder, wrapped by the master key; erasing it erases the person",
 )
 
+master_key = Table(
+    "master_key",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+    _time("since"),
+    Column("put_by", String(128), nullable=False),
+    comment="One row: by which master key new data keys are wrapped, or by a later one",
+)
+
 access_key = Table(
     "access_key",
     metadata,
@@ -164,6 +174,8 @@ holder = Table(
     Column("lookup", LargeBinary(32), nullable=False),
     _ref("data_key"),
     Column("person", Sealed, nullable=False),
+    Column("merged_into", Id, index=True),
+    _time("erased_at", null=True),
     UniqueConstraint("profile", "lookup"),
     comment="Persons (持证人); lookup is a keyed digest of the identity number",
 )
@@ -269,6 +281,32 @@ holder_alias = Table(
     _ref("holder"),
     PrimaryKeyConstraint("profile", "lookup"),
     comment="Identity numbers a holder had before a correction, as keyed digests",
+)
+
+erasure = Table(
+    "erasure",
+    metadata,
+    _id(),
+    _profile(),
+    Column("holder_id", Id, ForeignKey("holder.id"), nullable=False, unique=True),
+    _state(),
+    Column("rule", String(16), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("who", String(128), nullable=False),
+    _ref("data_key"),
+    Column("work", Sealed, nullable=False),
+    _time("promised_at"),
+    _time("shredded_at", null=True),
+    _time("done_at", null=True),
+    Column("proof", Json),
+    _correlation(),
+    Index(
+        "ix_erasure_open",
+        "id",
+        postgresql_where=text("state <> 'done'"),
+        sqlite_where=text("state <> 'done'"),
+    ),
+    comment="Persons whose data is erased (信息删除), how far that is, and the proof of it",
 )
 
 fact = Table(
@@ -504,6 +542,7 @@ file = Table(
     _time("made_at"),
     Column("awaits", String(8)),
     Column("proved_until", String(10)),
+    _time("erased_at", null=True),
     UniqueConstraint("order_id", "format", "step"),
     Index(
         "ix_file_awaits",

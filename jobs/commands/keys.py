@@ -8,6 +8,7 @@ from factory.register import local_day
 from jobs import retiring
 from jobs.commands import machine
 from jobs.commands.access_keys import keys_issue, keys_issued, keys_revoke
+from jobs.commands.master_keys import master_group
 from jobs.commands.operators import operators_group
 from jobs.commands.options import json_option
 from jobs.commands.output import print_json, print_table
@@ -93,6 +94,7 @@ keys_group.add_command(import_seal)
 keys_group.add_command(show_seal)
 keys_group.add_command(keys_sealed)
 keys_group.add_command(operators_group)
+keys_group.add_command(master_group)
 keys_group.add_command(keys_issue)
 keys_group.add_command(keys_issued)
 keys_group.add_command(keys_revoke)

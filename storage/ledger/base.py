@@ -180,6 +180,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "synchronous=NORMAL",
         f"busy_timeout={BUSY_TIMEOUT_MS}",
         "foreign_keys=ON",
+        "secure_delete=ON",  # a data key that is destroyed leaves no trace in free pages
     ):
         connection.execute(f"PRAGMA {pragma}")
 
