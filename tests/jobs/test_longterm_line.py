@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -179,8 +180,9 @@ def checked(
     (folder / "root.pem").write_bytes((keyring / "roots" / "test-root.pem").read_bytes())
     [root] = keyring.glob(tsa)
     (folder / "tsa-root.pem").write_bytes(root.read_bytes())
+    typed = commands.replace("python ", f"{quote(sys.executable)} ").replace("\n", "; echo $?;")
     done = subprocess.run(
-        ["sh", "-c", commands.replace("python ", f"{sys.executable} ").replace("\n", "; echo $?;")],
+        ["sh", "-c", typed],
         cwd=folder, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     return done.stdout + done.stderr
