@@ -407,6 +407,7 @@ def _unarmoured(data: bytes) -> Sequence[bytes]:
     """DER of each list of a PEM file."""
     with _foreign("revocation list"):
         armoured = [each + PEM_END for each in data.split(PEM_END)[:-1]]
+        _refuse_if(not armoured, "does not end")
         return [x509.load_pem_x509_crl(each).public_bytes(Encoding.DER) for each in armoured]
 
 

@@ -280,6 +280,11 @@ def test_any_bytes_are_refused(data: bytes) -> None:
         revocation.read(b"\x30" + data)
 
 
+def test_a_pem_file_that_begins_a_list_and_does_not_end_it_is_refused() -> None:
+    with pytest.raises(RevocationRefusedError, match="does not end"):
+        revocation.read(b"x-----BEGIN X509 CRL-----")
+
+
 def test_a_pem_file_may_hold_several_lists(ca: Authority) -> None:
     data = x509.load_der_x509_crl(empty(ca, NOW)).public_bytes(Encoding.PEM)
 
