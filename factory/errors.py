@@ -28,6 +28,7 @@
         ForbiddenError             whoever asks may not see or do this
         UnrecognisedError          whoever calls does not prove who they are
         SealedDataError            a sealed value does not open under its key
+          ErasedError              the person's data has been erased: nothing opens any more
         DigestMismatchError        stored bytes are not those that were recorded
       TransientError               may pass by itself: try again, later each time
         KeyBusyError               the signing device is busy or away
@@ -224,6 +225,10 @@ class SealedDataError(PermanentError):
     """A sealed value does not open under its key."""
 
 
+class ErasedError(SealedDataError):
+    """The data of that person has been erased (信息已删除): no key opens it any more."""
+
+
 class DigestMismatchError(PermanentError):
     """Stored bytes are not those that were recorded."""
 
@@ -305,6 +310,7 @@ REASONS: dict[type[FactoryError], str] = {
     ForbiddenError: "forbidden",
     UnrecognisedError: "unrecognised",
     SealedDataError: "sealed_data",
+    ErasedError: "erased",
     DigestMismatchError: "digest_mismatch",
     KeyBusyError: "key_busy",
     SealPendingError: "seal_pending",

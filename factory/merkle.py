@@ -53,7 +53,13 @@ class Tree:
 
     def add(self, data: bytes, *, followed: bool = False) -> None:
         """One more leaf.  followed: ``path`` shall be this leaf's."""
-        node = _Node(leaf_digest(data), () if followed else None)
+        self._add(_Node(leaf_digest(data), () if followed else None))
+
+    def add_digest(self, digest: bytes) -> None:
+        """One more leaf, of which no more is known than its digest."""
+        self._add(_Node(digest, None))
+
+    def _add(self, node: _Node) -> None:
         size = self.size
         while size & 1:
             node = _joined(self._peaks.pop(), node)

@@ -423,6 +423,21 @@ class BulkRules(_Part):
     collect_again: bool = True
 
 
+class RetentionRules(_Part):
+    """How long a person's data is kept (保存期限), and when it may be erased (删除).
+
+    By the defaults nothing is erased by itself, and nobody's who is registered.
+
+    due_years:   so many years after its end it is due to be erased; None: never by itself.
+    least_years: so many years after its end nobody's request erases it (PIPL, art. 47).
+    in_force:    whether a request erases somebody whose registration is in force.
+    """
+
+    due_years: int | None = Field(default=None, ge=1, le=100)
+    least_years: int = Field(default=0, ge=0, le=100)
+    in_force: Literal["refuse", "erase"] = "refuse"
+
+
 class Profile(_Part):
     """One dated version of a profile file; frozen and whole.
 
@@ -451,11 +466,13 @@ class Profile(_Part):
     time_stamp: TimeStampRules | None = None
     policy: Policies
     bulk: BulkRules = BulkRules()
+    retention: RetentionRules = RetentionRules()
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Profile:
         for broken, rule in (
             *self._numbers(), *self._parties(), *self._types(), *self._face(), *self._documents(),
+            *self._retention(),
         ):  # fmt: skip
             if broken:
                 raise ValueError(rule)
@@ -587,6 +604,17 @@ class Profile(_Part):
                 fault is not None,
                 f"documents.opinions: {each.application} of {each.party} {fault}",
             )
+
+    def _retention(self) -> Iterator[tuple[bool, str]]:
+        rules = self.retention
+        yield (
+            rules.due_years is not None and rules.due_years < rules.least_years,
+            "retention.due_years: is due before retention.least_years are over",
+        )
+        yield (
+            rules.in_force == "erase" and rules.least_years > 0,
+            "retention.in_force: erase, but what has ended is kept (retention.least_years)",
+        )
 
     def announces(self, kind: ApplicationType) -> bool:
         """Whether an approval of that type takes effect by its announcement (公告)."""

@@ -32,6 +32,7 @@ class Status(StrEnum):
     EXPIRED = "expired"  #: 已过期
     CANCELLED = "cancelled"  #: 已注销: the registration has ended
     REVOKED = "revoked"  #: 已撤销: this edition alone
+    ERASED = "erased"  #: 信息已删除: issued once; its holder's data, and so its content, is gone
     ALTERED = "altered"  #: 文件已被改动
     UNPROVED = "unproved"  #: 签名证书已失效: no longer trusted, nothing proves that it is older
     UNRECORDED = "unrecorded"  #: sealed by us, and the register knows no such file
@@ -46,12 +47,14 @@ class Stands:
     edition:      its own state.
     last_day:     of the last profession on it.
     withdrawn:    from which day on its design counts no longer; None: it does.
+    erased:       whether its holder's data is gone, and nothing can be said of its content.
     """
 
     registration: Standing
     edition: EditionState
     last_day: date
     withdrawn: date | None = None
+    erased: bool = False
 
     def status(self, today: date) -> Status:
         """What is said of it first.
@@ -80,6 +83,8 @@ class Stands:
             yield Status.OUTDATED
         if self.withdrawn is not None and self.withdrawn <= today:
             yield Status.WITHDRAWN
+        if self.erased:
+            yield Status.ERASED
 
 
 GONE: Mapping[EditionState, Status] = MappingProxyType(

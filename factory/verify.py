@@ -14,14 +14,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from io import BytesIO
 from types import MappingProxyType
 from typing import Any
 
 from cryptography import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from factory import verify_archive, verify_form, verify_ofd, verify_seal, verify_store
+from factory import (
+    verify_archive,
+    verify_form,
+    verify_ofd,
+    verify_reading,
+    verify_seal,
+    verify_store,
+)
 from factory.seals.keys import fingerprint
 from factory.seals.revocation import Revocations, Source
 from factory.seals.selfcheck import BYTE_RANGE, self_check
@@ -57,6 +63,7 @@ NOBODY: Mapping[str, Sequence[x509.Certificate]] = MappingProxyType({})
 PDF, ZIP = b"%PDF-", b"PK"
 MOST_BEFORE = 1024  #: where a PDF's header may stand (ISO 32000-2, annex I)
 NONE_GIVEN = Revocations()
+UNREAD = "is no PDF that can be read, or its signature is none"
 LICENCE = re.compile(r"证照标识:(\S+)")
 
 
@@ -121,7 +128,7 @@ def twin(data: bytes) -> bytes | None:
         return None
     try:
         with _foreign_bytes():
-            return _twin(PdfFileReader(BytesIO(data), strict=False))
+            return _twin(verify_reading.opened(data))
     except _BrokenFileError:
         return None
 
@@ -140,7 +147,7 @@ def _foreign_bytes() -> Iterator[None]:
     except (MemoryError, KeyboardInterrupt):
         raise
     except Exception as error:
-        raise _BrokenFileError(f"is no readable PDF ({type(error).__name__})") from error
+        raise _BrokenFileError(UNREAD) from error
 
 
 def _unreadable(reason: str) -> Verdict:
@@ -157,7 +164,7 @@ def _verdict(
     party_roots: Mapping[str, Sequence[x509.Certificate]],
     asked: Asked,
 ) -> Verdict:
-    reader = PdfFileReader(BytesIO(data), strict=False)
+    reader = verify_reading.opened(data)
     if reader.encrypted:
         raise _BrokenFileError("is encrypted")
     asked = replace(asked, revocations=verify_store.with_those_in(reader, asked.revocations))
@@ -178,7 +185,7 @@ def _of_certificate(
     proof = verify_archive.proved(archive.layers, asked)
     if proof.earliest is not None:
         asked = verify_archive.since(asked, proof.earliest.time)
-    sealed = PdfFileReader(BytesIO(archive.sealed), strict=False)
+    sealed = verify_reading.opened(archive.sealed)
     seals = sealed.embedded_regular_signatures
     verdict = _of_seals(archive.sealed, seals, trust_roots, asked)
     return replace(verdict, checks=(*verdict.checks, proof.check))

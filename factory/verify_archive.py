@@ -28,6 +28,7 @@ from factory.errors import (
 )
 from factory.seals import archive, revocation
 from factory.seals.selfcheck import BYTE_RANGE, container, sole_hole
+from factory.verify_reading import refuse_beyond
 from factory.verify_revisions import Signature, signatures
 from factory.verify_time import Asked, Stamp, judged, told
 from factory.verify_verdict import Check
@@ -84,12 +85,16 @@ def _layer(before: bytes, after: bytes) -> Layer | None:
     """None unless it is what an archive stamp over the former document is written as."""
     if not after.startswith(before):
         return None
-    ranges = [[int(n) for n in each] for each in BYTE_RANGE.findall(after, len(before))]
-    holes = [hole for each in ranges if (hole := sole_hole(after, each)) is not None]
-    if len(holes) != 1:
+    ranges = BYTE_RANGE.findall(after, len(before))
+    if len(ranges) != 1:
         return None
     try:
-        layer = Layer(document=after, hole=holes[0])
+        hole = sole_hole(after, [int(each) for each in ranges[0]])
+        if hole is None:
+            return None
+        for each in (before, after):
+            refuse_beyond(each)
+        layer = Layer(document=after, hole=hole)
         found = archive.added(after, archive.next_number(before))
         for each in found.certificates:
             x509.load_der_x509_certificate(each)

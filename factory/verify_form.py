@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from io import BytesIO
 from itertools import pairwise
 
 from cryptography import x509
@@ -22,6 +21,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.fields import FieldMDPAction, MDPPerm, enumerate_sig_fields
 
+from factory import verify_reading
 from factory.errors import SignatureRefusedError
 from factory.page.marks import APPLICANT_SIGN, ENTERPRISE_SEAL
 from factory.parties import Algorithm
@@ -135,7 +135,7 @@ class _Form:
         PdfError: one of them is no file by itself.
         """
         ends = (each.end for each in self.signatures[:-1])
-        earlier = (PdfFileReader(BytesIO(self.data[:end]), strict=False) for end in ends)
+        earlier = (verify_reading.opened(self.data[:end]) for end in ends)
         return (*earlier, self.reader)
 
 

@@ -35,15 +35,15 @@ def with_those_in(reader: PdfFileReader, given: Source) -> Source:
 
 def _read(reader: PdfFileReader, name: str) -> Iterator[RevocationList | Answer]:
     make = RevocationList if name == "/CRLs" else Answer
-    for data in islice(_pieces(reader, name), MOST_PIECES):
+    for data in _pieces(reader, name):
         with suppress(RevocationRefusedError):
             yield make(data)
 
 
 def _pieces(reader: PdfFileReader, name: str) -> Iterator[bytes]:
-    """What each stream of a list in the store holds."""
+    """What each of the first streams of a list in the store holds; one stream may stand often."""
     with suppress(PdfError, KeyError, TypeError, AttributeError, ValueError):
-        for each in reader.root["/DSS"].get(name, ()):
+        for each in islice(reader.root["/DSS"].get(name, ()), MOST_PIECES):
             yield from _held(each.get_object())
 
 

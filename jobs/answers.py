@@ -64,6 +64,8 @@ def as_json(answer: Answer) -> dict[str, Any]:
         ],
         "changed": list(answer.changed),
         "withdrawn_from": answer.until.isoformat() if answer.until else None,
+        "log": answer.logged.proof if answer.logged else None,
+        "erased": answer.erased,
     }  # fmt: skip
 
 

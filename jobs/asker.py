@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from factory import access, events
 from factory.access import Thing, Viewer
-from factory.errors import FieldError, ForbiddenError, NotFoundError
+from factory.errors import ErasedError, FieldError, ForbiddenError, NotFoundError
 from factory.events import (
     Applied,
     BulkData,
@@ -141,8 +141,13 @@ def about_application(found: ApplicationRow) -> Concerned:
 
 
 def about_event(tx: Tx, received: Received) -> Concerned:
-    """Whom an event is about, as it says itself, or what it names does."""
-    data = events.parse(inbox.body(tx, received.id)).data
+    """Whom an event is about, as it says itself, or what it names does; nobody any more, where
+    that has been erased.
+    """
+    try:
+        data = events.parse(inbox.body(tx, received.id)).data
+    except ErasedError:
+        return Concerned()
     if isinstance(data, EnterpriseRenamed):
         return Concerned(employers=frozenset({data.enterprise.credit_code}))
     if isinstance(data, BulkData):

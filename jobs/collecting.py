@@ -11,14 +11,14 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from factory.access import Thing
-from factory.errors import NotFoundError
+from factory.errors import ConflictError, NotFoundError
 from factory.kinds import certificate
 from factory.model import ApplicationType, Format
 from jobs import desk, documents, laying, looks, standing, tickets
 from jobs.asker import COUNTER, Asker, about_registration
 from jobs.standing import Stand
 from jobs.tickets import PageLink
-from storage.ledger import Tx, applications, audit, promises, status
+from storage.ledger import Tx, applications, audit, personal, promises, status
 from storage.ledger import documents as filed
 from storage.ledger.documents import DocumentView
 from storage.ledger.status import EditionView, RegistrationView
@@ -62,10 +62,11 @@ def link(plant: Plant, number: str, *, who: str, asker: Asker = COUNTER) -> Page
     """A link to the page where the holder of a registration collects it.
 
     NotFoundError: no such registration.  ForbiddenError: not for whoever asks.
+    ConflictError: its holder's data has been erased.
     """
     seconds = plant.settings.collection_link_seconds
     with plant.ledger.write(who) as tx:
-        found = status.by_number(tx, number, within=asker.within)
+        found = _known(status.by_number(tx, number, within=asker.within))
         profile = plant.profile(tx, found.profile)
         asker.may_see(tx, Thing.COLLECTION, about_registration(found), profile)
         what = {"seconds": seconds}
@@ -184,4 +185,11 @@ def _papers(tx: Tx, found: RegistrationView) -> tuple[Paper, ...]:
 
 
 def _registration(tx: Tx, token: str) -> RegistrationView:
-    return status.by_ids(tx, [int(tickets.read(tx, PURPOSE, token), 36)])[0]
+    return _known(status.by_ids(tx, [int(tickets.read(tx, PURPOSE, token), 36)])[0])
+
+
+def _known(found: RegistrationView) -> RegistrationView:
+    """ConflictError: its holder's data has been erased."""
+    if found.erased:
+        raise ConflictError(f"registration: {personal.ERASED}")
+    return found

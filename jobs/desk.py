@@ -28,6 +28,7 @@ from storage.ledger import (
     holds,
     inbox,
     orders,
+    personal,
     status,
 )
 from storage.ledger.documents import DocumentView
@@ -162,7 +163,9 @@ def link(
 
 
 def _check_standing(registration: RegistrationView, today: date) -> None:
-    """ConflictError: suspended, lapsed or expired, so nothing of it is given out."""
+    """ConflictError: suspended, lapsed, expired or erased, so nothing of it is given out."""
+    if registration.erased:
+        raise ConflictError(f"registration: {personal.ERASED}")
     if registration.state is Standing.SUSPENDED:
         raise ConflictError("registration: is suspended (暂扣)")
     if registration.state is Standing.LAPSED:

@@ -11,7 +11,7 @@ from factory.access import Thing
 from factory.errors import ConflictError, NotFoundError
 from factory.model import BatchId, DocumentState, Kind
 from jobs.asker import COUNTER, Asker, Concerned, about_application
-from storage.ledger import Tx, applications, audit, documents
+from storage.ledger import Tx, applications, audit, documents, personal
 from storage.ledger.documents import DocumentView
 from storage.ledger.status import StoredFile
 
@@ -127,19 +127,25 @@ def _at_step(document: DocumentView, step: int) -> StoredFile:
     """NotFoundError: not so many parties have signed it."""
     for file in document.files:
         if file.step == step:
-            return file
+            return _not_erased(document, file)
     raise NotFoundError(f"{document.kind}: there is no file with {step} signature(s)")
 
 
 def file_of(document: DocumentView) -> StoredFile:
-    """The file of a document as it is now.  ConflictError: there is none yet, and why."""
+    """The file of a document as it is now.  ConflictError: there is none, and why."""
     if document.file is not None:
-        return document.file
+        return _not_erased(document, document.file)
     if document.hold is not None:
         raise ConflictError(f"{document.kind}: is held (需处理), see hold {document.hold}")
     if document.state is DocumentState.VOID:
         raise ConflictError(f"{document.kind}: was never made, another took its place (作废)")
     raise ConflictError(f"{document.kind}: is being made (生成中)")
+
+
+def _not_erased(document: DocumentView, file: StoredFile) -> StoredFile:
+    if file.erased:
+        raise ConflictError(f"{document.kind}: {personal.ERASED}")
+    return file
 
 
 def _of_application(

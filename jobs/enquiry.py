@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from factory import acceptance, access, numbering
 from factory.access import Thing
-from factory.errors import ConflictError, ForbiddenError, NotFoundError
+from factory.errors import ConflictError, ErasedError, ForbiddenError, NotFoundError
 from factory.events import ApplicationClosed
 from factory.model import ApplicationType
 from factory.profile import MOST_MATERIAL_BYTES
@@ -265,6 +266,12 @@ def _opinions(tx: Tx, found: ApplicationRow) -> Iterator[Opinion]:
     """What was said with its steps; only the sealed facts hold it."""
     if not found.view["steps"]:
         return
+    with suppress(ErasedError):
+        yield from _said(tx, found)
+
+
+def _said(tx: Tx, found: ApplicationRow) -> Iterator[Opinion]:
+    """ErasedError: what was said has been erased."""
     for row in facts.of_holder(tx, found.holder_id):
         data = row.fact.data
         if (

@@ -36,6 +36,7 @@ from storage import endings
 from storage.key_sources import OFD
 from storage.ledger import Tx, endpoints, gauges, holds, outbox, proofs, status
 from storage.ledger.gauges import BatchFigures
+from storage.recheck import outcomes
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -138,6 +139,15 @@ PROOFS_DUE = Family(
     "Files that wait for their time stamp, and whose proof of time ends within sixty days",
     ("what",),
 )
+RECHECK_GOOD = Family(
+    "factory_recheck_good",
+    "What the last `certfactory recheck` of everything, or of a sample, found nothing wrong with",
+    ("scope",),
+)
+RECHECK_BAD = Family("factory_recheck_bad", "What that run found something wrong with", ("scope",))
+RECHECK_AGE = Family(
+    "factory_recheck_age_seconds", "Since that run ended; missing where there was none", ("scope",)
+)
 NOTICES = Family("factory_notices_pending", "Deliveries of notices not done")
 NOTICES_OLDEST = Family(
     "factory_notices_oldest_seconds", "Age of the oldest notice that an active endpoint has not got"
@@ -165,6 +175,7 @@ FAMILIES = (
     LEDGER_UP, STORE_UP, BROKER_UP, HTTP_UP, BROKER_MEMORY, CLOCK_SKEW, DEPTH, OLDEST,
     BATCHES, BATCH_ITEMS, BATCH_PROGRESS, BATCH_RATE, BATCH_ETA, BATCH_IDLE, BATCH_BRAKED,
     HELD, EDITIONS, OUTBOX, OUTBOX_OLDEST, SIGNER_PENDING, PROOFS_DUE,
+    RECHECK_GOOD, RECHECK_BAD, RECHECK_AGE,
     SIGNER_UP, SIGNER_STOPPED, SIGNER_CALLS, SIGNER_CALL_SECONDS,
     NOTICES, NOTICES_OLDEST, NOTICES_FAILED, ENDPOINTS,
     ENDS, RESTARTS, MEMORY, WORKERS, BUILD,
@@ -282,6 +293,7 @@ def of_ledger(plant: Plant) -> list[Metric]:
             OUTBOX_OLDEST.alone(outbox.oldest_unsent_seconds(tx)),
             SIGNER_PENDING.alone(gauges.pending_seals(tx)),
             _proofs(tx),
+            *_rechecked(tx),
             *_notices(tx),
         ]
 
@@ -323,6 +335,16 @@ def _proofs(tx: Tx) -> Metric:
     soon = archive.ending(tx.now, PROOF_DAYS)
     ends = proofs.how_many_end(tx, soon)
     return PROOFS_DUE.of([(("stamp",), proofs.waiting(tx)), (("archive",), ends)])
+
+
+def _rechecked(tx: Tx) -> list[Metric]:
+    """What `certfactory recheck` came to, the last time for each scope."""
+    found = outcomes.newest(tx)
+    return [
+        RECHECK_GOOD.of(((each.scope,), each.good) for each in found),
+        RECHECK_BAD.of(((each.scope,), each.bad) for each in found),
+        RECHECK_AGE.of(((each.scope,), (tx.now - each.ended_at).total_seconds()) for each in found),
+    ]
 
 
 def _notices(tx: Tx) -> list[Metric]:

@@ -88,6 +88,7 @@ def make_test_keyring(plant: Plant) -> None:
     folder, missing = plant.settings.keyring_dir, _without_seal(plant)
     if folder.exists():
         keyring.add_answer_key(folder)
+        keyring.add_log_key(folder)
         keyring.add_test_parties(folder, datetime.now(UTC))
         keyring.add_test_authority(folder, datetime.now(UTC))
         keyring.add_test_ofd_seals(folder, identities=_authorities(plant), now=datetime.now(UTC))

@@ -1,7 +1,8 @@
 """The steward: one process a host that keeps the bells ringing and serves the metrics.
 
 Relay and ringing run in every steward (rows are locked one by one); reconciler and janitor
-run where the singleton lease is.  ``python -m jobs.steward`` runs it until SIGTERM.
+run where the singleton lease is, and the sequencer of the log where its own is.
+``python -m jobs.steward`` runs it until SIGTERM.
 """
 
 from __future__ import annotations
@@ -22,17 +23,21 @@ from prometheus_client import start_http_server
 from factory.errors import TransientError
 from jobs import broker as brokers
 from jobs import exporter, logs, metrics, reconcile
+from jobs.log import heads
+from jobs.log.sequencing import Sequencer
 from jobs.relay import relay
 from jobs.settings import Settings
 from jobs.wiring import plant_of
 from storage.ledger import care
 
 if TYPE_CHECKING:
-    from storage.ledger import Ledger
+    from jobs.wiring import Plant
 
 log = structlog.get_logger()
 
 RING_SECONDS = 1.0
+SLICE_SECONDS = 0.1  #: between two slices of the log, while there is more; bells go between
+HEAD_SECONDS = 15.0
 DELAYED_SECONDS = 1.0  #: after a neighbour gave no answer, at least
 
 
@@ -63,11 +68,12 @@ class Duty:
             log.warning("duty delayed", duty=self.name, reason=error.reason, detail=str(error))
 
 
-def duties(settings: Settings, ledger: Ledger, *, on_done: Callable[[str], None]) -> list[Duty]:
+def duties(plant: Plant, *, on_done: Callable[[str], None]) -> list[Duty]:
     """What a steward does.
 
     on_done: told the name of each duty that was done.
     """
+    settings, ledger = plant.settings, plant.ledger
     broker = brokers.connect(settings)
     janitor = brokers.connect(settings, maintenance_chance=brokers.ALWAYS)
     forgotten = timedelta(seconds=settings.lease_seconds / 3)
@@ -95,6 +101,9 @@ def duties(settings: Settings, ledger: Ledger, *, on_done: Callable[[str], None]
         Duty("ringer", RING_SECONDS, lambda: reconcile.ring_due(ledger), on_done),
         Duty("reconciler", pause, reconciler, on_done),
         Duty("janitor", pause * 0.6, alone(lambda: brokers.maintain(janitor)), on_done),
+        Duty("sequencer", SLICE_SECONDS, Sequencer(ledger, owner).act, on_done),
+        # A head may have to wait for its key: that is told in the log line, and no part is silent.
+        Duty("log_head", HEAD_SECONDS, lambda: heads.sign_or_wait(plant), lambda _: None),
     ]
 
 
@@ -114,7 +123,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    todo = duties(settings, plant.ledger, on_done=plant.metrics.beat)
+    todo = duties(plant, on_done=plant.metrics.beat)
     while not stopping:
         for duty in todo:
             duty.run_if_due(time.monotonic())

@@ -7,12 +7,13 @@ or not of that number gets one and the same answer.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from factory.contrast import Side, contrast
-from factory.errors import FieldError, SealedDataError
+from factory.errors import ConflictError, FieldError, SealedDataError
 from factory.kinds import certificate
 from factory.model import Kind, Order
 from factory.numbering import number_key, parse_verification_code
@@ -22,6 +23,7 @@ from factory.verification import Stands, Status, Told, changed, told
 from factory.verify_verdict import VerdictWord
 from jobs import desk
 from jobs.laying import made_by
+from jobs.log import proving
 from jobs.wording import EVENTS
 from storage.ledger import Tx, documents, promises, status
 from storage.ledger.status import EditionView, RegistrationView
@@ -47,6 +49,22 @@ class Later:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """That an edition is in the log (核查日志), under which head.
+
+    size, root: of the log; root in hex.  at: when the head was signed.
+    file:       SHA-256 of one of its files, by which the proof is asked for.
+    proof:      docs/proofs.md, version 2.
+    """
+
+    size: int
+    root: str
+    at: datetime
+    file: str
+    proof: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What is told.
 
@@ -57,6 +75,8 @@ class Answer:
     later:    editions after this one, oldest first.
     changed:  what the newest one says otherwise, by the labels on the page.
     until:    from which day on its design counts no longer.
+    logged:   that it is in the log; None: it is under no head yet.
+    erased:   whether its holder's data has been erased: then nothing of its content is told.
     """
 
     status: Status
@@ -67,6 +87,8 @@ class Answer:
     later: tuple[Later, ...] = ()
     changed: tuple[str, ...] = ()
     until: date | None = None
+    logged: Logged | None = None
+    erased: bool = False
 
 
 def by_code(plant: Plant, code: str, *, number: str | None = None) -> Answer:
@@ -122,9 +144,11 @@ def _by_digest(plant: Plant, tx: Tx, sha256: str) -> Answer | None:
     document = documents.by_digest(tx, sha256)
     if document is None:
         return None
-    is_now = document.file is not None and document.file.sha256 == sha256 and document.stands
-    word = Status.VALID if is_now else Status.SUPERSEDED
-    return Answer(status=word, at=tx.now, kind=document.kind, is_file=True)
+    newest = document.file
+    is_now = newest is not None and newest.sha256 == sha256 and document.stands
+    erased = newest is not None and newest.erased
+    word = Status.SUPERSEDED if not is_now else Status.ERASED if erased else Status.VALID
+    return Answer(status=word, at=tx.now, kind=document.kind, is_file=True, erased=erased)
 
 
 def _answer(plant: Plant, tx: Tx, registration: RegistrationView, edition: EditionView) -> Answer:
@@ -135,6 +159,7 @@ def _answer(plant: Plant, tx: Tx, registration: RegistrationView, edition: Editi
         edition=edition.state,
         last_day=date.fromisoformat(edition.valid_until),
         withdrawn=until,
+        erased=registration.erased,
     )
     word = stands.status(plant.today(tx))
     if word is Status.UNKNOWN:
@@ -155,6 +180,25 @@ def _answer(plant: Plant, tx: Tx, registration: RegistrationView, edition: Editi
         ),
         changed=_changed(plant, tx, registration.newest, edition, order),
         until=until,
+        logged=_logged(tx, edition),
+        erased=registration.erased,
+    )
+
+
+def _logged(tx: Tx, edition: EditionView) -> Logged | None:
+    """A log that is not what it was proves nothing: `certfactory audit verify` says what of it."""
+    try:
+        proof = proving.of_edition(tx, edition.id)
+    except ConflictError:
+        return None
+    if proof is None or not edition.files:
+        return None
+    return Logged(
+        size=proof["size"],
+        root=proof["root"],
+        at=proving.moment(proof),
+        file=edition.files[0].sha256,
+        proof=proof,
     )
 
 

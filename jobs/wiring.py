@@ -176,7 +176,7 @@ class Plant:
     @cached_property
     def ledger(self) -> Ledger:
         """The database."""
-        vault = Vault(self.keyring.master_keys())
+        vault = Vault(self.keyring.master_keys(), self.keyring.master_keys)
         return Ledger.connect(self.settings.db_url, vault, LedgerWatch())
 
     @cached_property

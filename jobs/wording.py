@@ -95,6 +95,7 @@ SKIPPED: Mapping[str, str] = MappingProxyType(
         "its newest edition is right already": "现证书已符合",
         "its newest edition is still being made": "新证书正在生成",
         "is on paper: exchanged when its holder asks": "纸质证书，申请换领时换发",
+        "its holder's data has been erased": "信息已删除",
         "a newer edition is ordered": "已另行换发",
         "the batch was cancelled": "批次已取消",
     }

@@ -14,9 +14,11 @@ from types import MappingProxyType
 from typing import Annotated
 from urllib.parse import quote
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
 from factory.errors import FieldError
 from factory.numbering import CODE_LENGTH, parse_verification_code
@@ -34,6 +36,7 @@ from portal.pages import page
 router = APIRouter(tags=["verifying"], include_in_schema=False)
 
 NO_CODE = f"验证码是 {CODE_LENGTH} 位字母和数字，没有 U，请对照证书检查"
+PEM_FILE = "application/x-pem-file"
 LEAST_SECONDS = 0.2  #: that an answer takes, whatever was asked
 Digest = Annotated[str, Form(pattern=r"^[0-9a-fA-F]{64}$")]
 
@@ -62,6 +65,11 @@ SAID: Mapping[Status, Said] = MappingProxyType(
         Status.EXPIRED: Said("已过期", "证书上的有效期已经届满。", "bad"),
         Status.CANCELLED: Said("已注销", "注册已经注销，证书不再有效。", "bad"),
         Status.REVOKED: Said("已撤销", "这一版本已被发证机关撤销。", "bad"),
+        Status.ERASED: Said(
+            "信息已删除",
+            "发证机关签发过这份证书，持证人的个人信息已依规定删除，不能再证明所载内容，请勿采信。",
+            "bad",
+        ),
         Status.ALTERED: Said("文件已被改动", "文件的内容与盖章时不一致，请勿采信。", "bad"),
         Status.UNPROVED: Said(
             "签名证书已失效",
@@ -133,6 +141,32 @@ async def by_qr(
 def keys(plant: ThisPlant) -> JSONResponse:
     """What signed answers are checked with."""
     return JSONResponse(answers.keys(plant), media_type="application/jwk-set+json")
+
+
+@router.get("/verify/log.pem", response_model=None)
+def log_certificates(plant: ThisPlant) -> Response:
+    """What heads of the log are checked with: its key's certificate, and those before it."""
+    found = (each.public_bytes(Encoding.PEM) for each in plant.keyring.log_certificates())
+    return Response(b"".join(found), media_type=PEM_FILE, headers=_saved("log.pem"))
+
+
+@router.get("/verify/proof/{sha256}.json", response_model=None)
+async def proof(
+    request: Request, plant: ThisPlant, sha256: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+) -> JSONResponse:
+    """That the edition with that file is in the log; to be checked offline (docs/proofs.md)."""
+    answer = await _asked(request, plant, "digest", lambda: verifying.by_digest(plant, sha256))
+    if answer.logged is None:
+        raise HTTPException(404)
+    return JSONResponse(dict(answer.logged.proof), headers=_saved("proof.json"))
+
+
+def _saved(name: str) -> dict[str, str]:
+    """It is kept as a file of that name."""
+    return {
+        "content-disposition": f'attachment; filename="{name}"',
+        "x-robots-tag": "noindex",
+    }
 
 
 @router.post("/verify")

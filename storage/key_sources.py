@@ -24,6 +24,7 @@ from storage.token_key import TokenKey
 
 PDF, OFD = "pdf", "ofd"
 OFD_HOME = "ofd"
+HEAD, LOG_HOME = "head", "log"  #: what the log's key signs, and the folder that it is in
 ABOUT, SIGNING, CHAIN = "identity.toml", "signing.pem", "chain.pem"
 KEY, PASSPHRASE = "key.p8", "passphrase"
 HERE = "key file", KEY

@@ -18,6 +18,7 @@ outside/                        of a test keyring: the test CA that plays those 
 revocation/*.crl, *.ocsp        what CAs have revoked: lists, PEM or DER, and OCSP answers, DER
 testca/                         of a test keyring: its own CA, see testca_keys.py
 answers.p8                      signs answers of the verification pages, see answer_key.py
+log/                            signs heads of the log, see log_key.py
 operators/<name>.json           who approves, and by which tokens, see operators.py
 
 ``pkcs12 = "seal.p12"`` in identity.toml names a PKCS#12 file in place of key.p8, beside which
@@ -31,7 +32,6 @@ there.
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -56,6 +56,8 @@ from storage import (
     answer_key,
     key_sources,
     keyfiles,
+    log_key,
+    master_keys,
     ofd_seals,
     outside,
     pdf_seals,
@@ -66,8 +68,9 @@ from storage import (
     tsa,
 )
 from storage.key_sources import OFD, PDF, Opened
+from storage.master_keys import Masters
 from storage.operators import Operators
-from storage.sealed import KEY_BYTES, MasterKeys
+from storage.sealed import MasterKeys
 from storage.signer_process import SignerProcess
 from storage.token_key import TokenKey
 
@@ -326,15 +329,20 @@ class Keyring:
 
     def master_keys(self) -> MasterKeys:
         """The keys of the sealed columns.  SettingsError: missing or broken."""
-        try:
-            data = json.loads(keyfiles.read_secret(self._folder / "master.json"))
-            return MasterKeys(
-                current=data["current"],
-                keys={int(version): bytes.fromhex(key) for version, key in data["keys"].items()},
-                lookup=bytes.fromhex(data["lookup"]),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SettingsError("keyring file master.json is not what it should be") from error
+        return master_keys.load(self._folder)
+
+    @property
+    def masters(self) -> Masters:
+        """The file of those keys, to be changed."""
+        return Masters(self._folder)
+
+    def log_key(self) -> log_key.LogKey:
+        """The key of the log's heads.  SettingsError: there is none, or it does not open."""
+        return log_key.load(self._folder, self._passphrase, self._process)
+
+    def log_certificates(self) -> tuple[x509.Certificate, ...]:
+        """Of the key of the log, and of those before it.  SettingsError: there is none."""
+        return log_key.certificates(self._folder)
 
     @property
     def operators(self) -> Operators:
@@ -422,7 +430,7 @@ class Keyring:
 
 
 def create_keyring(folder: Path) -> None:
-    """A keyring of one's own, unless the folder exists: master keys, and the key for answers.
+    """A keyring of one's own, unless the folder exists: master keys, keys for answers and log.
 
     Seals, roots and the parties' CAs come from elsewhere.
     """
@@ -430,7 +438,7 @@ def create_keyring(folder: Path) -> None:
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
     with keyfiles.building(folder.parent, f".{folder.name}-") as building:
-        _own(building)
+        _own(building, test=False)
         building.rename(folder)
 
 
@@ -461,16 +469,17 @@ def _build(
     draw_seal: Callable[[str], bytes],
     algorithm: str,
 ) -> None:
-    _own(folder)
+    _own(folder, test=True)
     _issue(folder, identities, now, draw_seal, algorithm)
     add_test_parties(folder, now)
     add_test_authority(folder, now)
 
 
-def _own(folder: Path) -> None:
+def _own(folder: Path, *, test: bool) -> None:
     """What nobody else issues."""
-    keyfiles.write(folder / "master.json", _new_master().encode())
+    master_keys.create(folder)
     answer_key.create(folder)
+    log_key.create(folder, test=test)
 
 
 def add_test_parties(folder: Path, now: datetime) -> None:
@@ -501,6 +510,12 @@ def add_answer_key(folder: Path) -> None:
     """A key for answers, unless there is one, or one of the seals is real."""
     if not (folder / answer_key.FILE).exists() and _all_test(folder):
         answer_key.create(folder)
+
+
+def add_log_key(folder: Path) -> None:
+    """A test key for the log, unless there is one, or one of the seals is real."""
+    if _all_test(folder):
+        log_key.add_test(folder)
 
 
 def add_test_ofd_seals(folder: Path, *, identities: Mapping[str, str], now: datetime) -> None:
@@ -605,11 +620,6 @@ def _issue(
         name: keyfiles.read(folder / "identities" / name / "seal.png") for name in identities
     }
     ofd_seals.issue_tests(folder, identities, pictures, now)
-
-
-def _new_master() -> str:
-    fresh = {"current": 1, "keys": {"1": secrets.token_hex(KEY_BYTES)}}
-    return json.dumps(fresh | {"lookup": secrets.token_hex(KEY_BYTES)})
 
 
 def _encrypted(key: SoftKey, secret: bytes) -> bytes:

@@ -14,8 +14,8 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -23,7 +23,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic_core import from_json
 
-from factory.errors import SealedDataError, SettingsError
+from factory.errors import ErasedError, SealedDataError, SettingsError
 
 FORMAT = b"\x01"
 KEY_BYTES = 32
@@ -83,45 +83,89 @@ class DataKey:
 
 
 class Vault:
-    """Makes and opens data keys, and turns what must be found again into keyed digests."""
+    """Makes and opens data keys, and turns what must be found again into keyed digests.
 
-    def __init__(self, master: MasterKeys) -> None:
-        self._master = master
-        self._wrappers = {version: DataKey(key) for version, key in master.keys.items()}
+    again: reads the master keys anew; asked where a version is met that was not known at the
+           start, so that a running process needs no restart when the master key is changed.
+    """
+
+    def __init__(self, master: MasterKeys, again: Callable[[], MasterKeys] | None = None) -> None:
+        self._again = again
         self._opened = lru_cache(maxsize=OPENED_KEYS)(self._unwrap)
+        self._take(master)
+
+    @property
+    def current(self) -> int:
+        """The version of the master key that wraps."""
+        return self._known[0].current
 
     def new_key(self) -> bytes:
         """A fresh data key, wrapped by the current master key."""
         return self._wrap(secrets.token_bytes(KEY_BYTES))
 
-    def open_key(self, wrapped: bytes) -> DataKey:
-        """The data key.  SealedDataError: its master key is not here, or it was altered."""
+    def open_key(self, wrapped: bytes | None) -> DataKey:
+        """The data key.  None: it was destroyed.
+
+        ErasedError: it was.  SealedDataError: its master key is not here, or it was altered.
+        """
+        if wrapped is None:
+            raise ErasedError("data key: was destroyed, its person's data has been erased")
         return self._opened(bytes(wrapped))
 
     def rewrap(self, wrapped: bytes) -> bytes:
         """The same data key under the current master key."""
         return self._wrap(self._raw(bytes(wrapped)))
 
+    def reach(self, version: int) -> None:
+        """From now on it wraps with that version of the master key, or a later one.
+
+        SettingsError: the keyring has none; it was not brought to this machine.
+        """
+        if self.current >= version:
+            return
+        if version not in self._known[1] and self._again is not None:
+            self._take(self._again())
+        if self.current < version and version in self._known[1]:
+            self._take(replace(self._known[0], current=version))
+        if self.current < version:
+            raise SettingsError(
+                f"the ledger is sealed with master key {version} by now: bring master.json of"
+                " the keyring to this machine"
+            )
+
     def lookup(self, *parts: str) -> bytes:
         """HMAC-SHA256 over the parts, each with its length, so that no two lists collide."""
         texts = [part.encode() for part in parts]
         message = b"".join(len(text).to_bytes(4, "big") + text for text in texts)
-        return hmac.digest(self._master.lookup, message, hashlib.sha256)
+        return hmac.digest(self._known[0].lookup, message, hashlib.sha256)
 
     def picture_digest(self, content: bytes) -> str:
         """The keyed digest a picture is kept under, 64 hex digits."""
-        return hmac.digest(self._master.lookup, b"picture" + content, hashlib.sha256).hex()
+        return hmac.digest(self._known[0].lookup, b"picture" + content, hashlib.sha256).hex()
 
     def _wrap(self, key: bytes) -> bytes:
-        version = self._master.current
-        sealed = self._wrappers[version].seal(key, context=WRAPPING)
+        master, wrappers = self._known
+        version = master.current
+        sealed = wrappers[version].seal(key, context=WRAPPING)
         return version.to_bytes(VERSION_BYTES, "big") + sealed
 
     def _unwrap(self, wrapped: bytes) -> DataKey:
         return DataKey(self._raw(wrapped))
 
+    def _take(self, master: MasterKeys) -> None:
+        wrappers = {version: DataKey(key) for version, key in master.keys.items()}
+        self._known = master, wrappers  # together: other threads may be wrapping
+
     def _raw(self, wrapped: bytes) -> bytes:
-        version = int.from_bytes(wrapped[:VERSION_BYTES], "big")
-        if version not in self._wrappers:
+        version = version_of(wrapped)
+        if version not in self._known[1] and self._again is not None:
+            self._take(self._again())
+        wrappers = self._known[1]
+        if version not in wrappers:
             raise SealedDataError(f"data key: master key {version} is not in the keyring")
-        return self._wrappers[version].open(wrapped[VERSION_BYTES:], context=WRAPPING)
+        return wrappers[version].open(wrapped[VERSION_BYTES:], context=WRAPPING)
+
+
+def version_of(wrapped: bytes) -> int:
+    """The version of the master key that a data key is wrapped by."""
+    return int.from_bytes(wrapped[:VERSION_BYTES], "big")

@@ -116,6 +116,16 @@ data_key = Table(
     comment="One key a holder, wrapped by the master key; erasing it erases the person",
 )
 
+master_key = Table(
+    "master_key",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+    _time("since"),
+    Column("put_by", String(128), nullable=False),
+    comment="One row: by which master key new data keys are wrapped, or by a later one",
+)
+
 access_key = Table(
     "access_key",
     metadata,
@@ -164,6 +174,8 @@ holder = Table(
     Column("lookup", LargeBinary(32), nullable=False),
     _ref("data_key"),
     Column("person", Sealed, nullable=False),
+    Column("merged_into", Id, index=True),
+    _time("erased_at", null=True),
     UniqueConstraint("profile", "lookup"),
     comment="Persons (持证人); lookup is a keyed digest of the identity number",
 )
@@ -269,6 +281,32 @@ holder_alias = Table(
     _ref("holder"),
     PrimaryKeyConstraint("profile", "lookup"),
     comment="Identity numbers a holder had before a correction, as keyed digests",
+)
+
+erasure = Table(
+    "erasure",
+    metadata,
+    _id(),
+    _profile(),
+    Column("holder_id", Id, ForeignKey("holder.id"), nullable=False, unique=True),
+    _state(),
+    Column("rule", String(16), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("who", String(128), nullable=False),
+    _ref("data_key"),
+    Column("work", Sealed, nullable=False),
+    _time("promised_at"),
+    _time("shredded_at", null=True),
+    _time("done_at", null=True),
+    Column("proof", Json),
+    _correlation(),
+    Index(
+        "ix_erasure_open",
+        "id",
+        postgresql_where=text("state <> 'done'"),
+        sqlite_where=text("state <> 'done'"),
+    ),
+    comment="Persons whose data is erased (信息删除), how far that is, and the proof of it",
 )
 
 fact = Table(
@@ -504,6 +542,7 @@ file = Table(
     _time("made_at"),
     Column("awaits", String(8)),
     Column("proved_until", String(10)),
+    _time("erased_at", null=True),
     UniqueConstraint("order_id", "format", "step"),
     Index(
         "ix_file_awaits",
@@ -772,6 +811,20 @@ audit = Table(
     comment="Who did what and why, written in the work's own transaction",
 )
 
+recheck = Table(
+    "recheck",
+    metadata,
+    _id(),
+    Column("scope", String(8), nullable=False),
+    _time("began_at"),
+    _time("ended_at"),
+    Column("good", Id, nullable=False),
+    Column("bad", Id, nullable=False),
+    Column("rules", Json, nullable=False),
+    Index("ix_recheck_scope", "scope", "ended_at"),
+    comment="What the re-checker found (复核), a row a run of everything or of a sample",
+)
+
 singleton = Table(
     "singleton",
     metadata,
@@ -779,4 +832,49 @@ singleton = Table(
     Column("owner", String(64), nullable=False),
     _time("until"),
     comment="Leases of services that run once (reconciler, janitor)",
+)
+
+log_cursor = Table(
+    "log_cursor",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("size", Id, nullable=False),
+    Column("read_to", Id, nullable=False),
+    Column("settled_to", Id, nullable=False),
+    Column("settling_to", Id),
+    Column("writers", Json, nullable=False),
+    comment="How far the sequencer is: the log's size, and the audit rows that are in it",
+)
+
+log_entry = Table(
+    "log_entry",
+    metadata,
+    Column("seq", Id, primary_key=True, autoincrement=False),
+    Column("kind", String(8), nullable=False),
+    Column("ref", Id, nullable=False),
+    Column("digest", String(64), nullable=False),
+    UniqueConstraint("kind", "ref"),
+    comment="The log's leaves (核查日志), in their order: of which row, and its digest",
+)
+
+log_node = Table(
+    "log_node",
+    metadata,
+    Column("level", Integer, nullable=False),
+    Column("place", Id, nullable=False),
+    Column("digest", String(64), nullable=False),
+    PrimaryKeyConstraint("level", "place"),
+    comment="Digests of the log's whole subtrees, at every eighth level",
+)
+
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("size", Id, primary_key=True, autoincrement=False),
+    Column("root", String(64), nullable=False),
+    _time("at"),
+    Column("text", Text, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("certificate", String(64), nullable=False),
+    comment="Signed heads of the log (日志头); certificate: SHA-256 of the key's, hex",
 )

@@ -103,10 +103,11 @@ def asking(settings: Settings, keyring: Path, process: Running) -> Settings:
 
 
 def without_secrets(keyring: Path) -> Path:
-    """A keyring from which every private key of a seal was taken, and all that opens one."""
+    """A keyring without any private key of a seal or of the log, and all that opens one."""
     for name in ("key.p8", "passphrase"):
-        for file in (keyring / "identities").rglob(name):
-            file.unlink()
+        for folder in (keyring / "identities", keyring / "log"):
+            for file in folder.rglob(name):
+                file.unlink()
     return keyring
 
 

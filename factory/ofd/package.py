@@ -166,7 +166,7 @@ def _end(data: bytes) -> tuple[int, int, int]:
     if mark != END_MARK or comment:
         raise PackageError("does not end with its directory, or carries a comment")
     if SAFE_COUNT in (disk, first_disk, here, count) or SAFE_SIZE in (length, start):
-        raise PackageError("ZIP64")
+        raise PackageError("in the form of packages beyond measure (ZIP64)")
     if disk or first_disk or here != count:
         raise PackageError("in several parts")
     _check_count(count)
@@ -216,7 +216,7 @@ def _check_terms(version: int, flags: int, method: int) -> None:
     if flags & ~KNOWN_FLAGS or version & 0xFF > MOST_VERSION:
         raise PackageError("a feature of ZIP that no OFD has")
     if method not in (STORED, DEFLATED):
-        raise PackageError("compression method")
+        raise PackageError("a member packed as in no OFD (compression method)")
 
 
 def _check_regular(made_by: int, attributes: int) -> None:
@@ -232,7 +232,7 @@ def _check_extras(extras: bytes) -> None:
             raise PackageError("a broken extra field")
         kind, length = EXTRA.unpack_from(extras, at)
         if kind == 1:
-            raise PackageError("ZIP64")
+            raise PackageError("in the form of packages beyond measure (ZIP64)")
         if kind not in HARMLESS_EXTRAS:
             raise PackageError("an extra field that may change what is read")
         at += EXTRA.size + length
@@ -353,7 +353,7 @@ def _content(data: bytes, entry: _Entry) -> bytes:
     body = data[start : start + entry.packed_size]
     content = body if entry.method == STORED else _inflated(body, entry.size)
     if zlib.crc32(content) != entry.crc:
-        raise PackageError("CRC")
+        raise PackageError("a member whose checksum is wrong (CRC)")
     return content
 
 

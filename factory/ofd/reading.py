@@ -189,11 +189,15 @@ class _Reader:
         self._extensions(root, child(document, "Extensions"))
 
     def _optional(self, base: str, element: Any, attribute: str | None = None) -> tuple[str, Any]:
-        """The member that an element names, and its tree; none where it names none."""
+        """The member that an element names, and its tree; none where it names none.
+
+        None either where it was read before: many may name one that is large.
+        """
         if element is None:
             return "", None
         name = _told(base, element, attribute)
-        return name, self._tree(name) if self._is_there(name) else None
+        fresh = self._is_there(name) and name not in self.seen
+        return name, self._tree(name) if fresh else None
 
     def _is_there(self, name: str) -> bool:
         if name not in self.members:

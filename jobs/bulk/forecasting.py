@@ -13,7 +13,7 @@ from factory.errors import PermanentError
 from factory.page.fonts import is_refused
 from factory.profile import Profile
 from factory.register import check_pictures
-from jobs.bulk.scopes import Item, scope_of, why_skip
+from jobs.bulk.scopes import ERASED, Item, scope_of, why_skip
 from storage.ledger import Tx, orders, registers
 from storage.ledger.batches import Batch
 from storage.ledger.items import Affected
@@ -35,6 +35,9 @@ def forecasts(
     found = {}
     for each in affected:
         ident = each.registration_id
+        if ident not in rows:
+            found[ident] = ERASED
+            continue
         rules, then = scope_of(batch).then(plant, tx, batch, rows[ident])
         item = Item(row=then, newest=newest.get(ident), expected=each.edition_id)
         word = why_skip(plant, tx, batch, item)

@@ -17,11 +17,13 @@ from jobs.wording import HELD, OUTCOMES, SKIPPED
 from storage.ledger import Tx, batches, documents, items, keys, orders, registers, results
 from storage.ledger.batches import Batch
 from storage.ledger.documents import NewDocument
+from storage.ledger.registers import RegistrationRow
 from storage.ledger.results import Result
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
 
+NAMELESS = "（已删除）"  #: in the place of a name that has been erased
 RELISTED = "the batch went on since, and is listed anew"
 
 
@@ -78,6 +80,13 @@ def _report(tx: Tx, batch: Batch, profile: Profile, proved: Proved) -> None:
     _order(tx, batch, profile, Kind.BATCH_REPORT, face, batch_report.file_name(profile, face))
 
 
+def list_again(plant: Plant, tx: Tx, batch: BatchId, name: str) -> None:
+    """The list of a rename is made anew, without the names of those whose data has been erased."""
+    profile = plant.installed(tx, name)
+    if profile is not None:
+        _list(tx, batches.get(tx, batch), profile)
+
+
 def _list(tx: Tx, batch: Batch, profile: Profile) -> None:
     outcomes = [each for each in results.results(tx, batch.id) if each.profile == profile.id]
     if not outcomes:
@@ -92,8 +101,8 @@ def _list(tx: Tx, batch: Batch, profile: Profile) -> None:
         completed_at=batch.completed_at or tx.now,
         rows=[
             rename_list.Row(
-                number=known[each.registration_id].value.number,
-                name=known[each.registration_id].value.holder.name,
+                number=_number(known.get(each.registration_id), each),
+                name=_name(known.get(each.registration_id)),
                 edition=each.edition,
                 outcome=outcome_word(each),
             )
@@ -101,6 +110,14 @@ def _list(tx: Tx, batch: Batch, profile: Profile) -> None:
         ],
     )
     _order(tx, batch, profile, Kind.RENAME_LIST, face, rename_list.file_name(profile, face))
+
+
+def _number(row: RegistrationRow | None, outcome: Result) -> str:
+    return row.value.number if row else outcome.number
+
+
+def _name(row: RegistrationRow | None) -> str:
+    return row.value.holder.name if row else NAMELESS
 
 
 def _order(

@@ -113,11 +113,12 @@ def _order(
     all_items = {
         ident: Item(row=rows[ident], newest=newest.get(ident), expected=expected)
         for ident, expected in chosen.items()
+        if ident in rows
     }
-    skipped = {
+    skipped = {ident: scopes.ERASED for ident in ids if ident not in rows} | {
         ident: reason
-        for ident in ids
-        if (reason := scopes.why_skip(plant, tx, batch, all_items[ident]))
+        for ident, item in all_items.items()
+        if (reason := scopes.why_skip(plant, tx, batch, item))
     }
     items.skip(tx, batch.id, skipped)
     due = [rows[ident] for ident in ids if ident not in skipped]

@@ -34,7 +34,10 @@ ON_COLLECTION = "made when it is collected"
 RIGHT_ALREADY = "its newest edition is right already"
 UNDER_WAY = "its newest edition is still being made"
 ON_PAPER = "is on paper: exchanged when its holder asks"
-SKIPS = frozenset({NOT_IN_FORCE, EXPIRED, ON_COLLECTION, RIGHT_ALREADY, UNDER_WAY, ON_PAPER})
+ERASED = "its holder's data has been erased"
+SKIPS = frozenset(
+    {NOT_IN_FORCE, EXPIRED, ON_COLLECTION, RIGHT_ALREADY, UNDER_WAY, ON_PAPER, ERASED}
+)
 PAPER = "paper"
 
 

@@ -8,6 +8,7 @@ from factory.register import local_day
 from jobs import retiring
 from jobs.commands import machine
 from jobs.commands.access_keys import keys_issue, keys_issued, keys_revoke
+from jobs.commands.master_keys import master_group
 from jobs.commands.operators import operators_group
 from jobs.commands.options import json_option
 from jobs.commands.output import print_json, print_table
@@ -15,7 +16,7 @@ from jobs.commands.pdf_seals import import_pdf
 from jobs.commands.revoking import test_issue, test_lists, test_revoke
 from jobs.commands.sealed import keys_sealed
 from jobs.commands.seals import import_seal, show_seal
-from storage import answer_key
+from storage import answer_key, log_key
 
 
 @click.group("keys")
@@ -61,6 +62,22 @@ def create_answers() -> None:
     click.echo("made answers.p8 in the keyring; its public key is at /verify/keys.json")
 
 
+@keys_group.command("create-log")
+@click.option("--replace", is_flag=True, help="Another key for the same log (换钥).")
+def create_log(*, replace: bool) -> None:
+    """A key that heads of the log (核查日志) are signed with.
+
+    With --replace later heads are signed with a new one; the certificate of the key before is kept
+    for the heads there are.  Give workers' keyrings log/ without key.p8 and passphrase.
+    """
+    folder = machine.plant().settings.keyring_dir
+    if replace:
+        log_key.replace(folder)
+    else:
+        log_key.create(folder, test=False)
+    click.echo(f"made log/ in the keyring, of the log {log_key.origin_of(folder)}")
+
+
 @keys_group.command("login")
 @click.argument("identity", metavar="IDENTITY")
 def login(identity: str) -> None:
@@ -77,6 +94,7 @@ keys_group.add_command(import_seal)
 keys_group.add_command(show_seal)
 keys_group.add_command(keys_sealed)
 keys_group.add_command(operators_group)
+keys_group.add_command(master_group)
 keys_group.add_command(keys_issue)
 keys_group.add_command(keys_issued)
 keys_group.add_command(keys_revoke)

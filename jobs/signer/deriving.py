@@ -9,27 +9,35 @@ import os
 import sys
 from pathlib import Path
 
-from factory.errors import FactoryError
+from factory.errors import FactoryError, SettingsError
 from factory.kinds import KINDS
 from jobs.installed import load_profiles
 from jobs.settings import Settings
 from jobs.signer import NOT_SET_UP, policy
 from jobs.signer.policy import Use
+from storage.key_sources import LOG_HOME
+from storage.log_key import PURPOSE
+
+HEADS: Use = (LOG_HOME, PURPOSE.profile, PURPOSE.kind)
 
 
 def uses_of(profiles_dir: Path | None) -> set[Use]:
     """Each identity of each dated version, for the kinds that it seals.
 
-    An order keeps the identity it was promised by, so versions that are past count too.
-    SettingsError: a profile is broken.
+    An order keeps the identity it was promised by, so versions that are past count too.  The log's
+    own key signs its heads and nothing else.
+    SettingsError: a profile is broken, or names the log's identity for a seal.
     """
-    return {
+    uses = {
         (profile.seal.of(kind), str(profile.id), kind.value)
         for versions in load_profiles(profiles_dir).values()
         for profile in versions.all
         for kind, how in KINDS.items()
         if how.SEALED
     }
+    if any(identity == LOG_HOME for identity, _, _ in uses):
+        raise SettingsError(f"no seal may be called {LOG_HOME}: the key of the log is")
+    return uses | {HEADS}
 
 
 def main() -> None:

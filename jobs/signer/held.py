@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from factory.errors import NotFoundError, SealRetiredError
 from factory.seals.keys import fingerprint
 from storage import key_sources, retiring
-from storage.key_sources import OFD, OFD_HOME, PDF, Passphrase
+from storage.key_sources import HEAD, LOG_HOME, OFD, OFD_HOME, PDF, Passphrase
 
 IDENTITY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -44,7 +44,7 @@ class Keys:
 
     def __init__(self, folder: Path, passphrase: Passphrase) -> None:
         self._keyring, self._passphrase = folder, passphrase
-        self._folder = folder / "identities"
+        self._folder, self._log = folder / "identities", folder / LOG_HOME
         self._opened: dict[str, Opened] = {}
         self._lock = Lock()
 
@@ -78,6 +78,8 @@ class Keys:
 
     def _home(self, name: str) -> tuple[Path, str]:
         identity, _, fmt = name.partition(":")
+        if (identity, fmt) == (LOG_HOME, HEAD) and self._log.is_dir():
+            return self._log, fmt
         if not IDENTITY.fullmatch(identity) or fmt not in (PDF, OFD):
             raise NotFoundError(f"has no key {name[:80]}")
         home = self._folder / identity / OFD_HOME if fmt == OFD else self._folder / identity

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, select, true
 
 from factory import register
-from factory.errors import NotFoundError
+from factory.errors import ErasedError, NotFoundError
 from factory.model import ApplicationState, ApplicationType
 from factory.register import Application
 from storage import tables as t
@@ -130,10 +130,22 @@ def of_holder(tx: Tx, holder_id: int) -> list[ApplicationRow]:
     return [_row(row) for row in rows]
 
 
+def named_by_others(tx: Tx, holders: Collection[int]) -> frozenset[str]:
+    """Keys of materials in the intake store that applications of people name who are still known.
+
+    Looks through all applications: for erasing one person.
+    """
+    c = t.application.c
+    wanted = select(c.view).join(t.holder, t.holder.c.id == c.holder_id)
+    others = c.holder_id.not_in(holders) & t.holder.c.erased_at.is_(None)
+    views = tx.run(wanted.where(others)).scalars()
+    return frozenset(each["key"] for view in views for each in view["materials"].values())
+
+
 def file(tx: Tx, row: ApplicationRow, number: str, code: str) -> None:
     """Give the application its filing number and query code (办件申报号, 查询密码)."""
     data_key = _data_key(tx, row.holder_id)
-    sealed = keys.load(tx, data_key).seal(code.encode(), context=_context(row.id))
+    sealed = keys.load(tx, data_key).seal(code.encode(), context=code_context(row.id))
     tx.run(
         t.application.update()
         .where(t.application.c.id == row.id)
@@ -142,12 +154,18 @@ def file(tx: Tx, row: ApplicationRow, number: str, code: str) -> None:
 
 
 def by_filing(tx: Tx, number: str) -> tuple[ApplicationRow, str]:
-    """The application of a filing number, and its query code.  NotFoundError: there is none."""
+    """The application of a filing number, and its query code.
+
+    NotFoundError: there is none, or its holder's data has been erased.
+    """
     row = tx.run(select(t.application).where(t.application.c.filing_number == number)).one_or_none()
     if row is None:
         raise NotFoundError(NOT_FILED)
-    key = keys.load(tx, _data_key(tx, row.holder_id))
-    return _row(row), key.open(row.query_code, context=_context(row.id)).decode()
+    try:
+        key = keys.load(tx, _data_key(tx, row.holder_id))
+    except ErasedError:
+        raise NotFoundError(NOT_FILED) from None
+    return _row(row), key.open(row.query_code, context=code_context(row.id)).decode()
 
 
 def _data_key(tx: Tx, holder_id: int) -> int:
@@ -157,7 +175,8 @@ def _data_key(tx: Tx, holder_id: int) -> int:
     return found
 
 
-def _context(row_id: int) -> str:
+def code_context(row_id: int) -> str:
+    """What a query code is sealed for: it does not open for another application."""
     return f"{QUERY_CODE}:{row_id}"
 
 

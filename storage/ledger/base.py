@@ -102,11 +102,16 @@ class Ledger:
             self.watch.collectable(each.profile, seconds)
 
     @contextmanager
-    def read(self, who: str = "-") -> Iterator[Tx]:
-        """A transaction that only looks; it never waits for a writer."""
+    def read(self, who: str = "-", *, steady: bool = False) -> Iterator[Tx]:
+        """A transaction that only looks; it never waits for a writer.
+
+        steady: all its statements see the same instant, as on SQLite they always do.
+        """
         watched = watching.told(self.watch, Mode.READ)
         with watched, database_edge(), self.engine.connect() as conn:
             looking = conn.execution_options(looking=True)
+            if steady and conn.dialect.name == "postgresql":
+                looking = looking.execution_options(isolation_level="REPEATABLE READ")
             with looking.begin():
                 yield self._tx(looking, who, "-")
 
@@ -175,6 +180,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "synchronous=NORMAL",
         f"busy_timeout={BUSY_TIMEOUT_MS}",
         "foreign_keys=ON",
+        "secure_delete=ON",  # a data key that is destroyed leaves no trace in free pages
     ):
         connection.execute(f"PRAGMA {pragma}")
 

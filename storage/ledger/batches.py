@@ -269,6 +269,10 @@ def expanded(tx: Tx, batch: BatchId, *, yes: bool = True) -> None:
 def listed(tx: Tx, batch: BatchId, *, root: str | None, size: int | None) -> None:
     """Its result is listed and proved: nothing of it is left to do."""
     _set(tx, batch, listed=True, rung_at=None, merkle_root=root, merkle_size=size)
+    if root is not None:
+        audit.note(
+            tx, "batch listed", ("batch", batch), why="it ended", what={"root": root, "size": size}
+        )
 
 
 def open_chunks(tx: Tx, batch: BatchId) -> int:

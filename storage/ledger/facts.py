@@ -88,7 +88,7 @@ def _row(
         "source": fact.source,
         "event_id": fact.event_id,
         "type": fact.type,
-        "content": key.seal(register.to_json(fact), context=_context(fact.key)),
+        "content": key.seal(register.to_json(fact), context=content_context(fact.key)),
     }
 
 
@@ -108,7 +108,7 @@ def of_holder(tx: Tx, holder_id: int) -> list[FactRow]:
                 row.event_id,
                 row.type,
                 opened[row.data_key_id].open(
-                    row.content, context=_context((row.source, row.event_id))
+                    row.content, context=content_context((row.source, row.event_id))
                 ),
             ),
             inbox_id=row.inbox_id,
@@ -151,7 +151,8 @@ def text(instant: datetime) -> str:
     return instant.isoformat(timespec="microseconds")
 
 
-def _context(key: Key) -> str:
+def content_context(key: Key) -> str:
+    """What a fact is sealed for: it does not open as another."""
     return f"{CONTENT}:{key[0]} {key[1]}"
 
 

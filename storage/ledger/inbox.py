@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,7 +76,14 @@ def body(tx: Tx, inbox_id: int) -> bytes:
     """The event as it came, opened."""
     row = tx.run(select(t.inbox).where(t.inbox.c.id == inbox_id)).one()
     key = keys.load(tx, row.data_key_id)
-    return key.open(row.body, context=_context(row.source, row.event_id))
+    return key.open(row.body, context=body_context(row.source, row.event_id))
+
+
+def bodies(tx: Tx, key_ids: Collection[int]) -> Iterator[bytes]:
+    """The events that are sealed under these keys, opened, oldest first."""
+    opened, c = keys.load_all(tx, key_ids), t.inbox.c
+    for row in tx.run(select(t.inbox).where(c.data_key_id.in_(key_ids)).order_by(c.id)).all():
+        yield opened[row.data_key_id].open(row.body, context=body_context(row.source, row.event_id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +111,9 @@ def add_settled(tx: Tx, events: Sequence[Settled]) -> list[int]:
         | {
             "digest": each.digest,
             "data_key_id": each.data_key[0],
-            "body": each.data_key[1].seal(each.raw, context=_context(each.source, each.event_id)),
+            "body": each.data_key[1].seal(
+                each.raw, context=body_context(each.source, each.event_id)
+            ),
             "outcome": dict(each.outcome),
             "correlation_id": each.correlation or tx.correlation,
         }
@@ -134,7 +143,7 @@ def add(
 
     None: another transaction stored the same (source, id) meanwhile.
     """
-    sealed = keys.load(tx, data_key).seal(raw, context=_context(source, event_id))
+    sealed = keys.load(tx, data_key).seal(raw, context=body_context(source, event_id))
     result = tx.run(
         tx.insert(t.inbox)
         .values(
@@ -183,7 +192,8 @@ def all_grants(tx: Tx) -> list[tuple[str, str]]:
     return [(row.source, row.profile) for row in tx.run(wanted)]
 
 
-def _context(source: str, event_id: str) -> str:
+def body_context(source: str, event_id: str) -> str:
+    """What an event is sealed for: it does not open as another."""
     return f"{BODY}:{source} {event_id}"
 
 

@@ -156,7 +156,9 @@ def absorb(tx: Tx, profile: ProfileId, holder: HolderRow, other: HolderRow) -> N
     c = t.holder.c
     lookup: bytes = tx.run(select(c.lookup).where(c.id == other.id)).scalar_one()
     retired = tx.vault.lookup("retired holder", profile, str(other.id))
-    tx.run(update(t.holder).where(c.id == other.id).values(lookup=retired))
+    tx.run(update(t.holder).where(c.merged_into == other.id).values(merged_into=holder.id))
+    gone = update(t.holder).where(c.id == other.id)
+    tx.run(gone.values(lookup=retired, merged_into=holder.id))
     tx.run(
         update(t.holder_alias)
         .where(t.holder_alias.c.holder_id == other.id)

@@ -92,7 +92,7 @@ def add(tx: Tx, holder: HolderRow, new: NewPreparation, picture: str) -> str:
             base_sha256=new.base_sha256,
             document_digest=new.document_digest,
             picture=picture,
-            chain=key.seal(der, context=_context(token)) if der else None,
+            chain=key.seal(der, context=chain_context(token)) if der else None,
             prepared_at=new.prepared_at,
             expires_at=new.expires_at,
             correlation_id=tx.correlation,
@@ -147,14 +147,15 @@ def digest(tx: Tx, signature: bytes) -> bytes:
     return tx.vault.lookup("signature", signature.hex())
 
 
-def _context(token: str) -> str:
+def chain_context(token: str) -> str:
+    """What a chain is sealed for: it does not open for another preparation."""
     return f"{CHAIN}:{token}"
 
 
 def _opened(tx: Tx, row: Row[Any]) -> Preparation:
     opened = keys.load_all(tx, (row.data_key_id, row.holder_key))
     key, holder = opened[row.data_key_id], opened[row.holder_key]
-    pem = key.open(row.chain, context=_context(row.token)) if row.chain else b""
+    pem = key.open(row.chain, context=chain_context(row.token)) if row.chain else b""
     return Preparation(
         id=row.id,
         token=row.token,

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
 
-from factory.errors import SealedDataError
+from factory.errors import ErasedError, SealedDataError
 from factory.model import ChunkId, Format, Kind, Order, OrderId, OrderState, ProfileId
 from storage import tables as t
 from storage.ledger import orders
@@ -79,13 +79,23 @@ def _asking_for_chunk() -> Select[Any]:
 
 
 def _opened(tx: Tx, rows: Sequence[Row[Any]]) -> Iterator[tuple[OrderId, Order | SealedDataError]]:
-    unlocked = [tx.vault.open_key(row.wrapped) for row in rows]
+    unlocked = [_unlocked(tx, row.wrapped) for row in rows]
     pictures = _pictures(tx, rows)
     for row, key in zip(rows, unlocked, strict=True):
         try:
+            if isinstance(key, ErasedError):
+                raise key
             yield OrderId(row.id), _order(row, key, pictures)
         except SealedDataError as error:
             yield OrderId(row.id), error
+
+
+def _unlocked(tx: Tx, wrapped: bytes | None) -> DataKey | ErasedError:
+    """One that was destroyed concerns its order alone; any other failure is the keyring's."""
+    try:
+        return tx.vault.open_key(wrapped)
+    except ErasedError as error:
+        return error
 
 
 def _pictures(tx: Tx, rows: Sequence[Row[Any]]) -> Mapping[tuple[int, str], bytes]:

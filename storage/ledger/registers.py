@@ -242,7 +242,10 @@ def of_paper(tx: Tx, profile: str, id_type: str, id_number: str) -> list[int]:
 
 
 def load(tx: Tx, ids: Iterable[int]) -> Mapping[int, RegistrationRow]:
-    """Registrations by row id, opened, in two queries however many."""
+    """Registrations by row id, opened, in two queries however many.
+
+    Those are left out whose holder's data has been erased.
+    """
     wanted = (
         select(
             t.registration,
@@ -253,7 +256,7 @@ def load(tx: Tx, ids: Iterable[int]) -> Mapping[int, RegistrationRow]:
         )
         .join(t.holder, t.holder.c.id == t.registration.c.holder_id)
         .join(t.enterprise, t.enterprise.c.id == t.registration.c.enterprise_id)
-        .where(t.registration.c.id.in_(list(ids)))
+        .where(t.registration.c.id.in_(list(ids)), t.holder.c.erased_at.is_(None))
         .order_by(t.registration.c.id)
     )
     rows = tx.run(wanted).all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,6 +34,7 @@ class StoredFile:
     size_bytes: int
     content_type: str
     step: int = 0
+    erased: bool = False  #: deleted with its holder's data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,7 @@ class RegistrationView:
     holder_id: int
     editions: tuple[EditionView, ...]
     former_numbers: tuple[str, ...] = ()
+    erased: bool = False  #: its holder's data: what was made is gone, that it was made is not
 
     @property
     def newest(self) -> EditionView | None:
@@ -260,6 +262,7 @@ def _registrations(tx: Tx, rows: Sequence[Row[Any]]) -> list[RegistrationView]:
         t.enterprise.c.id.in_({row.enterprise_id for row in rows})
     )
     employers = {row.id: row.credit_code for row in tx.run(wanted)}
+    erased = _erased(tx, {row.holder_id for row in rows})
     return [
         RegistrationView(
             id=row.id,
@@ -270,9 +273,16 @@ def _registrations(tx: Tx, rows: Sequence[Row[Any]]) -> list[RegistrationView]:
             holder_id=row.holder_id,
             editions=tuple(editions.get(row.id, ())),
             former_numbers=tuple(former.get(row.id, ())),
+            erased=row.holder_id in erased,
         )
         for row in rows
     ]
+
+
+def _erased(tx: Tx, holders: Collection[int]) -> frozenset[int]:
+    c = t.holder.c
+    gone = select(c.id).where(c.id.in_(holders), c.erased_at.is_not(None))
+    return frozenset(tx.run(gone).scalars())
 
 
 def _former_numbers(tx: Tx, registration_ids: Sequence[int]) -> dict[int, list[str]]:
@@ -347,6 +357,7 @@ def stored_file(row: Row[Any]) -> StoredFile:
         size_bytes=row.size_bytes,
         content_type=row.content_type,
         step=row.step,
+        erased=row.erased_at is not None,
     )
 
 

@@ -109,6 +109,8 @@ def test_every_process_of_a_host_has_its_unit_and_a_command_that_there_is() -> N
         "certfactory-prepare.service": "prepare",
         "certfactory-doctor.service": "doctor",
         "certfactory-upkeep.service": "upkeep",
+        "certfactory-recheck.service": "recheck --sample 1000",
+        "certfactory-recheck-whole.service": "recheck",
     }
 
 

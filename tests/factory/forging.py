@@ -64,7 +64,7 @@ def _revision(sealed: bytes, zeros: int, spaces: int) -> bytes:
         parent, size = file.pages[0].obj.Parent.objgen[0], int(file.trailer.Size)
     stream_no, content_no, xref_no = size, size + 1, size + 2
     objects = {
-        stream_no: _object_stream(signature, _dictionary(sealed, zeros)),
+        stream_no: object_stream(signature, _dictionary(sealed, zeros)),
         content_no: b"<</Length 14>>stream\n0 0 9 9 re f   \nendstream",
         page: b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 595 842]/Contents %d 0 R>>"
         % (parent, content_no),
@@ -73,7 +73,7 @@ def _revision(sealed: bytes, zeros: int, spaces: int) -> bytes:
     for number, body in objects.items():
         rows[number] = (1, len(data))
         data += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    return data + _xref(xref_no, root, rows, len(data), previous=_last_xref(sealed))
+    return data + xref_stream(xref_no, root, rows, len(data), previous=last_xref(sealed))
 
 
 def _last_signature(file: pikepdf.Pdf) -> pikepdf.Object:
@@ -91,7 +91,8 @@ def _dictionary(sealed: bytes, zeros: int) -> bytes:
     )
 
 
-def _object_stream(number: int, body: bytes) -> bytes:
+def object_stream(number: int, body: bytes) -> bytes:
+    """A stream that holds one object (ISO 32000-2, 7.5.7)."""
     head = b"%d 0 " % number
     packed = zlib.compress(head + body, 9)
     return b"<</Type/ObjStm/N 1/First %d/Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (
@@ -101,9 +102,13 @@ def _object_stream(number: int, body: bytes) -> bytes:
     )
 
 
-def _xref(
+def xref_stream(
     number: int, root: int, rows: dict[int, tuple[int, int]], at: int, *, previous: int
 ) -> bytes:
+    """A cross-reference stream that stands there (ISO 32000-2, 7.5.8).
+
+    rows: of each object whether it stands at a place (1) or in an object stream (2), and where.
+    """
     index = b" ".join(b"%d 1" % each for each in sorted(rows))
     table = b"".join(
         bytes([rows[each][0]]) + rows[each][1].to_bytes(4, "big") + b"\0" for each in sorted(rows)
@@ -115,5 +120,6 @@ def _xref(
     )
 
 
-def _last_xref(sealed: bytes) -> int:
+def last_xref(sealed: bytes) -> int:
+    """Where the last revision's cross-references stand."""
     return int(re.findall(rb"startxref\s+(\d+)", sealed)[-1])

@@ -25,9 +25,12 @@ from factory.errors import SettingsError
 from factory.model import BatchId, BatchState
 from jobs import crew, desk, door, embedded, notices, opening, prometheus, waiting
 from jobs.bulk import confirming, steering
+from jobs.recheck import running as rechecking
+from jobs.recheck.running import Order, Share
 from jobs.settings import Settings
 from jobs.signer import starting
 from jobs.wiring import Plant, plant_of
+from storage.recheck.scope import Scope
 from storage.testca import Ended
 from tests.grafana import boards
 from tests.grafana.asking import Prometheus
@@ -135,6 +138,14 @@ def play(line: Watched) -> None:
     waiting.until_state(line.plant, batch, BatchState.COMPLETED, seconds=PATIENCE)
     waiting.settle(line.plant, seconds=PATIENCE)
     rename(line, OTHER_FIRM, per_minute=1)
+    for part in (0.5, 1.0):
+        recheck(line, Share(part=part, seed="dashboards"))
+
+
+def recheck(line: Watched, files: Share) -> None:
+    """What was issued is verified again: so many of the files."""
+    order = Order(scope=Scope(), files=files, render=Share(part=0, seed=files.seed))
+    rechecking.run(line.plant, order, tell=lambda *_: None)
 
 
 def approve(line: Watched, firm: int) -> str:

@@ -86,6 +86,11 @@ def with_policy(plant: Plant, profile: str = PROFILE, **rules: object) -> Plant:
     return _with(plant, profile, "policy", rules)
 
 
+def with_retention(plant: Plant, profile: str = PROFILE, **rules: object) -> Plant:
+    """The plant with other rules for how long a person's data is kept."""
+    return _with(plant, profile, "retention", rules)
+
+
 def _with(plant: Plant, profile: str, part: str, rules: Mapping[str, object]) -> Plant:
     every = plant.profiles[profile]
     changed = tuple(

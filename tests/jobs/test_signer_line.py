@@ -15,11 +15,14 @@ from factory.seals.signer import AccountableSigner
 from factory.verify_verdict import VerdictWord
 from jobs import desk, doctor, exporter
 from jobs.bulk import confirming, steps
+from jobs.log import heads
+from jobs.log.sequencing import append_all
 from jobs.settings import Settings
 from jobs.signer import journal
 from jobs.signer.switch import Switch
 from jobs.wiring import Plant
 from storage import tables as t
+from storage.ledger import log
 from tests.jobs.bulking import at
 from tests.jobs.in_two_formats import GANSU, approve, case, matters
 from tests.plants import WHO, produce, submit
@@ -303,3 +306,32 @@ def test_prepare_tells_whether_it_answers(plant: Plant, process: Running) -> Non
 
     assert done.returncode == 0, done.stderr
     assert "signer   answers" in done.stdout
+
+
+# --- the log ----------------------------------------------------------------------------------
+
+
+def test_while_the_process_is_away_or_stopped_heads_of_the_log_wait_and_entries_go_on(
+    plant: Plant, process: Running
+) -> None:
+    def sizes() -> tuple[int, int]:
+        with plant.ledger.read() as tx:
+            newest = log.newest_head(tx)
+            return log.size(tx), newest.size if newest else 0
+
+    approve(plant)
+    process.kill()
+    append_all(plant.ledger)
+
+    assert not heads.sign_or_wait(plant)
+    entries, under = sizes()
+    assert entries > 0 and under == 0
+
+    switch = Switch(process.settings.signer_dir)
+    switch.stop("log", reason="drill", by="a test")
+    process.start()
+    assert not heads.sign_or_wait(plant)
+
+    switch.start("log")
+    assert heads.sign_or_wait(plant)
+    assert sizes() == (entries, entries)

@@ -148,6 +148,37 @@ def test_what_the_policy_does_not_say_is_refused_for_good(
     assert written(process)[-1]["outcome"] == "refused"
 
 
+def test_a_head_of_the_log_is_signed_for_who_has_no_key(process: Running, public: Path) -> None:
+    key = Keyring(public, process=process.asked).log_key()
+    [digest] = digests(1)
+
+    [signature] = key.signer.sign_digests([digest])
+
+    assert keys.fits_digest(key.certificate, signature, digest)
+    assert written(process)[-1]["kind"] == "head"
+
+
+@pytest.mark.parametrize(
+    ("identity", "fmt", "purpose"),
+    [
+        ("log", "head", certificate_of(SHANGHAI)),
+        ("log", "head", Purpose(profile="log", kind="certificate", batch=None)),
+        (SHANGHAI, "pdf", Purpose(profile="log", kind="head", batch=None)),
+    ],
+)
+def test_the_key_of_the_log_signs_heads_alone_and_heads_no_other_key(
+    process: Running, public: Path, identity: str, fmt: str, purpose: Purpose
+) -> None:
+    known = Keyring(public, process=process.asked)
+    certificate = (
+        known.log_key().certificate if fmt == "head" else known.identity(SHANGHAI).signing_cert
+    )
+    signer = process.asked.signer(identity, fmt, certificate).for_purpose(purpose)
+
+    with pytest.raises(SealPolicyError):
+        signer.sign_digests(digests(1))
+
+
 def test_a_key_that_it_has_not_is_no_matter_of_patience(process: Running, public: Path) -> None:
     identity = Keyring(public, process=process.asked).identity(SHANGHAI)
     other = process.asked.signer("nobody", PDF, identity.signing_cert)

@@ -33,7 +33,7 @@ def test_the_policy_is_what_the_profiles_seal_and_by_which_identity() -> None:
         for versions in load_profiles(None).values()
         for profile in versions.all
         for kind in sealed
-    }
+    } | {("log", "log", "head")}
 
 
 def test_a_version_that_is_past_and_one_to_come_count_too(tmp_path: Path) -> None:
@@ -50,6 +50,18 @@ def test_a_version_that_is_past_and_one_to_come_count_too(tmp_path: Path) -> Non
 
     of_certificates = {i for i, p, k in uses if (p, k) == (SHANGHAI, "certificate")}
     assert of_certificates == {rules.seal.identity, "new-seal"}
+
+
+def test_a_register_cannot_seal_with_the_key_of_the_log(tmp_path: Path) -> None:
+    own = Path(deriving.__file__).parents[2] / "factory" / "profiles" / f"{SHANGHAI}.toml"
+    rules = load_profiles(None)[SHANGHAI].all[-1]
+    text = own.read_text("utf-8").replace(f'version = "{rules.version}"', 'version = "2099-01"')
+    text = text.replace(str(rules.effective_from), "2099-01-01")
+    text = text.replace(f'identity = "{rules.seal.identity}"', 'identity = "log"')
+    (tmp_path / "later.toml").write_text(text, "utf-8")
+
+    with pytest.raises(SettingsError, match="no seal may be called log"):
+        deriving.uses_of(tmp_path)
 
 
 def test_nothing_else_is_signed_and_why_says_whose_and_what() -> None:

@@ -25,7 +25,8 @@ UNTOLD = {
     "/collect/{token}/state", "/collect/{token}/confirm", "/collect/{token}/papers/{document}",
     "/enterprise/{ticket}", "/enterprise/{ticket}/batches/{batch}",
     "/enterprise/{ticket}/state", "/enterprise/{ticket}/batches/{batch}/samples/{profile}.png",
-    "/verify", "/verify/keys.json", "/verify/digest", "/verify/file", "/v/{code}",
+    "/verify", "/verify/keys.json", "/verify/log.pem", "/verify/proof/{sha256}.json",
+    "/verify/digest", "/verify/file", "/v/{code}",
     "/trust", "/trust/{name}.cer", "/verify/", "/trust/", "/v/{code}/",
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import time
 from base64 import urlsafe_b64decode
 from dataclasses import replace
@@ -17,7 +18,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import select
+from cryptography.x509 import load_pem_x509_certificates
+from sqlalchemy import delete, insert, select
 
 from factory import specimen
 from factory.making import MAKINGS
@@ -25,16 +27,19 @@ from factory.model import Format
 from factory.verification import Status, Told
 from jobs import desk, laying
 from jobs.embedded import Embedded
+from jobs.log import heads, proving
+from jobs.log.sequencing import append_all
 from jobs.verifying import Answer, Later
 from portal.pages import page
 from portal.verifying import LEAST_SECONDS, SAID
 from storage import tables as t
-from storage.ledger import promises, status
+from storage.ledger import log, promises, status
 from tests.plants import WHO
 from tests.portal.doors import Door, accepted, approve, hand_in
 from tests.portal.served import ELSEWHERE, served
 
 NOTHING_LIKE_IT = "0" * 20
+CHECK_PROOF = Path(__file__).parents[2] / "docs" / "check_proof.py"
 
 
 @pytest.fixture
@@ -223,6 +228,92 @@ def test_a_file_that_was_sealed_here_and_is_not_on_record_is_not_taken_for_good(
     [signature] = identity.signer.sign_digests([awaiting.digest])
 
     assert said(hand_over(door, awaiting.finish(signature))) == "登记库中没有这个文件"
+
+
+# --- the log ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def logged(door: Door, number: str) -> str:
+    """The number of a certificate that is under a head of the log."""
+    append_all(door.plant.ledger)
+    heads.sign(door.plant, pause=timedelta(0))
+    return number
+
+
+def proof_of(door: Door, data: bytes) -> httpx.Response:
+    return httpx.get(f"{door.url}/verify/proof/{sha256(data).hexdigest()}.json")
+
+
+def test_page_and_answer_say_under_which_head_of_the_log_a_certificate_is(
+    door: Door, logged: str
+) -> None:
+    newest = proving.newest(door.plant)
+
+    page, answer = scan(door, code(door, logged)), signed(door, code(door, logged))["answer"]
+
+    assert "核查日志" in page.text and newest.root in page.text
+    assert (answer["log"]["size"], answer["log"]["root"]) == (newest.size, newest.root)
+    assert answer["log"]["head"]["text"] == newest.text
+
+
+def test_the_proof_that_a_page_links_to_is_checked_offline(
+    door: Door, logged: str, tmp_path: Path
+) -> None:
+    data = file(door, logged)
+    (tmp_path / "certificate.pdf").write_bytes(data)
+    shown = hand_over(door, data).text
+    [link] = re.findall(r'href="(/verify/proof/[^"]+)"', shown)
+
+    answer = httpx.get(door.url + link)
+
+    assert answer.headers["content-disposition"] == 'attachment; filename="proof.json"'
+    (tmp_path / "proof.json").write_bytes(answer.content)
+    words = [sys.executable, "-I", str(CHECK_PROOF), "proof.json", "certificate.pdf"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[1] == "certificate.pdf: issued"
+    assert logged not in answer.text
+
+
+def test_the_key_of_the_log_is_given_out(door: Door) -> None:
+    answer = httpx.get(f"{door.url}/verify/log.pem")
+
+    given = load_pem_x509_certificates(answer.content)
+    assert tuple(given) == door.plant.keyring.log_certificates()
+
+
+def test_what_is_under_no_head_yet_shows_no_proof(door: Door, number: str) -> None:
+    answer = scan(door, code(door, number))
+
+    assert said(answer) == "有效"
+    assert "核查日志" not in answer.text
+    assert signed(door, code(door, number))["answer"]["log"] is None
+    assert proof_of(door, file(door, number)).status_code == 404
+
+
+def test_of_a_file_that_is_nobodys_there_is_no_proof(door: Door) -> None:
+    assert proof_of(door, b"strange").status_code == 404
+    assert httpx.get(f"{door.url}/verify/proof/{'G' * 64}.json").status_code in (404, 422)
+
+
+def test_a_log_that_is_not_what_it_was_proves_nothing_and_the_answer_stands(
+    door: Door, logged: str
+) -> None:
+    e = t.log_entry
+    with door.plant.ledger.write(WHO) as tx:
+        newest = log.newest_head(tx)
+        assert newest is not None
+        row = tx.run(select(e).where(e.c.seq == newest.size - 1)).one()
+        tx.run(delete(e).where(e.c.seq == row.seq))
+    try:
+        answer = scan(door, code(door, logged))
+    finally:
+        with door.plant.ledger.write(WHO) as tx:
+            tx.run(insert(e).values(**row._asdict()))
+
+    assert said(answer) == "有效"
+    assert "核查日志" not in answer.text
 
 
 # --- the pages --------------------------------------------------------------------------------

@@ -768,6 +768,21 @@ def test_restore(works: Works, open_book: Opened, postgres: Postgres, database: 
     book.follow("Afterwards")
 
 
+def test_recheck(works: Works, open_book: Opened) -> None:
+    since = datetime.now(UTC).isoformat()
+    [number] = issued(works, 1, firm())
+    collected(works, number)
+    key = key_of(works, number, 1)
+    data = works.plant.store.get(key)
+    works.plant.store.delete(key)
+    book = open_book("recheck", works.settings, NUMBER=number, SINCE=since)
+
+    book.follow("Look")
+    book.follow("Mend", {"certfactory recheck": lambda: put_foreign(works, key, data)})
+
+    book.follow("Afterwards")
+
+
 # --- keys -------------------------------------------------------------------------------------
 
 

@@ -146,7 +146,8 @@ def _take(tx: Tx, profile: Profile, raw: bytes, number: str) -> _Taken:
 
 
 def _add_holder(tx: Tx, profile: Profile, person: Holder) -> HolderRow:
-    data_key = keys.new(tx)
+    given = insert(t.data_key).values(wrapped=tx.vault.new_key(), created_at=tx.now)
+    data_key = tx.run(given).inserted_primary_key[0]
     added = tx.run(
         insert(t.holder).values(
             profile=profile.id,

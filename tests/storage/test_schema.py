@@ -96,4 +96,5 @@ def test_personal_data_and_secrets_stand_in_sealed_columns_only() -> None:
         "access_key.signing_key",
         "endpoint.secret",
         "endpoint.former_secret",
+        "erasure.work",
     }

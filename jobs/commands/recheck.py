@@ -1,0 +1,153 @@
+"""`recheck`: everything that was issued, verified again (复核)."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+import click
+
+from factory.errors import NotFoundError
+from factory.versions import installed_are
+from jobs.commands import exits, machine
+from jobs.commands.options import TIME, json_option
+from jobs.commands.output import out, print_json, print_table
+from jobs.commands.progress import Lines, bar
+from jobs.recheck import running
+from jobs.recheck.running import Order, Result, Share
+from jobs.wiring import Plant
+from storage.recheck.scope import Scope
+
+WHOLE, PERCENT = 100.0, "%"
+RENDERED = "1%"
+
+
+class _Lot(click.ParamType[tuple[float, bool]]):
+    """So many of all, or a part of them: a number, and whether it is a percentage."""
+
+    name = "lot"
+
+    def convert(
+        self,
+        value: str | tuple[float, bool],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[float, bool]:
+        """The number.  BadParameter: it is none."""
+        if isinstance(value, tuple):
+            return value
+        is_percent = value.endswith(PERCENT)
+        try:
+            number = float(value.removesuffix(PERCENT))
+        except ValueError:
+            number = -1.0
+        if not 0 <= number <= (WHOLE if is_percent else float("inf")):
+            self.fail("is neither a number such as 500 nor a part such as 5%", param, ctx)
+        return number, is_percent
+
+
+@click.command("recheck")
+@click.option(
+    "--sample", type=_Lot(), metavar="N|P%",
+    help="Of the files only so many, drawn by lot, another lot every day.  [default: all]",
+)  # fmt: skip
+@click.option(
+    "--render", type=_Lot(), default=RENDERED, show_default=True, metavar="N|P%",
+    help="So many of the files that are looked at are made again and compared; 0: none.",
+)  # fmt: skip
+@click.option(
+    "--since", type=TIME, metavar="DAY", help="Only what was ordered, made or taken since then."
+)
+@click.option("--profile", metavar="ID", help="Only of this register.")
+@click.option(
+    "--processes", type=click.IntRange(1, 64), metavar="N",
+    help="At once on this machine.  [default: one a core]",
+)  # fmt: skip
+@json_option
+@click.pass_context
+def recheck_command(
+    ctx: click.Context,
+    sample: tuple[float, bool] | None,
+    render: tuple[float, bool],
+    since: datetime | None,
+    profile: str | None,
+    processes: int | None,
+    as_json: bool,
+) -> None:
+    """Verify everything that was issued, by a path of its own through ledger and store (复核).
+
+    Of each file: that it is there, byte for byte as recorded, sealed and valid as of now; that its
+    twin, its pages and its QR code say what was ordered.  Of the ledger: that editions follow each
+    other without holes or forks, that nothing is numbered twice, that every number drawn is
+    somebody's, and that events, orders and bulk events have come to one outcome each.  The rules
+    are in docs/recheck.md.  Nothing is changed; a run over everything is remembered, for whoever
+    watches.  Exit code 1: something was found.
+    """
+    plant = machine.plant()
+    if profile is not None and profile not in plant.profiles:
+        raise NotFoundError(f"profile {profile}: is not installed; {installed_are(plant.profiles)}")
+    order = _order(plant, Scope(since=since, profile=profile), sample, render)
+    result = _run(plant, order, processes or os.cpu_count() or 1)
+    if as_json:
+        print_json(_told(result))
+    else:
+        _show(result)
+    if result.findings:
+        ctx.exit(exits.REFUSED)
+
+
+def _order(
+    plant: Plant, scope: Scope, sample: tuple[float, bool] | None, render: tuple[float, bool]
+) -> Order:
+    """Lots are drawn anew every day (UTC), so that a run can be repeated."""
+    day = datetime.now(UTC).date().isoformat()
+    whole = Order(scope=scope, files=Share(part=1.0, seed=day), render=Share(part=1.0, seed=day))
+    total = running.size(plant, whole)
+    part = 1.0 if sample is None else _part(sample, total)
+    again = _part(render, round(total * part))
+    return Order(
+        scope=scope,
+        files=Share(part=part, seed=f"files {day}"),
+        render=Share(part=again, seed=f"render {day}"),
+    )
+
+
+def _part(lot: tuple[float, bool], total: int) -> float:
+    number, is_percent = lot
+    return number / WHOLE if is_percent else min(number / max(total, 1), 1.0)
+
+
+def _run(plant: Plant, order: Order, processes: int) -> Result:
+    lines = Lines()
+    with bar("looking") as progress:
+        [task] = progress.task_ids
+
+        def tell(done: int, of: int) -> None:
+            progress.update(task, completed=done, total=of)
+            lines.tell(f"slices looked at: {done} of {of}")
+
+        return running.run(plant, order, processes=processes, tell=tell)
+
+
+def _told(result: Result) -> dict[str, object]:
+    return {
+        "looked": dict(result.looked),
+        "good": result.good,
+        "bad": result.bad,
+        "rules": result.rules,
+        "findings": result.findings,
+        "not_compared": dict(result.said),
+    }
+
+
+def _show(result: Result) -> None:
+    for name, count in result.looked.items():
+        if count:
+            out.print(f"{name}: {count}")
+    for why, count in result.said.most_common():
+        out.print(f"not compared byte for byte: {count}, {why}", markup=False)
+    if result.findings:
+        rows = ((each.rule, each.kind, each.id, each.sentence) for each in result.findings)
+        print_table(("rule", "what", "number", "finding"), rows)
+    out.print(f"good: {result.good}")
+    out.print(f"bad: {result.bad}")

@@ -1,0 +1,343 @@
+"""Checking the log against the ledger: which row was removed, altered, put in or moved since.
+
+Every leaf is derived from its row again and compared with its entry; the entries are put together
+to the tree again and compared with every head.  So two heads that both hold are consistent: they
+are roots of the same leaves.  Whoever alters a row has to alter its entry, the subtrees above it,
+and cannot sign another head.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cryptography import x509
+
+from factory.errors import FieldError
+from factory.log import heads as texts
+from factory.log import leaves
+from factory.log.heads import Head
+from factory.log.leaves import Kind
+from factory.log.tree import Edge, Node
+from factory.merkle import Tree, leaf_digest
+from factory.seals import keys
+from storage import log_key
+from storage.ledger import log, log_check, log_rows, log_source
+from storage.ledger.log import Entry, SignedHead
+
+if TYPE_CHECKING:
+    from jobs.wiring import Plant
+    from storage.ledger import Tx
+
+AT_ONCE = 1000
+MOST = 1000  #: findings that are told one by one
+MOST_MOVED = 300  #: altered rows that are compared with each other
+REMOVED, ALTERED, INSERTED, REORDERED = "removed", "altered", "inserted", "reordered"
+UNSIGNED = "unsigned"
+ENTRY, HEAD, NODE = "entry", "head", "subtree"
+GAP = bytes(32)  #: in place of an entry that is not there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that is not as it was.
+
+    what:  ``removed``, ``altered``, ``inserted``, ``reordered``; of a head also ``unsigned``.
+    kind:  of a row ``audit``, ``edition``, ``file``, ``batch``; ``entry``, ``subtree``, ``head``.
+    ident: its id, or two of them with a hyphen between.
+    """
+
+    what: str
+    kind: str
+    ident: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Checked:
+    """What a check came to.
+
+    entries: of the log when it began.  covered: those under a head.
+    pending: audit rows that the sequencer has not appended yet.
+    count:   of all findings, of which the first are told.
+    """
+
+    entries: int = 0
+    heads: int = 0
+    covered: int = 0
+    pending: int = 0
+    count: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+    def find(self, what: str, kind: str, ident: object, detail: str) -> None:
+        """One more."""
+        self.count += 1
+        if len(self.findings) < MOST:
+            self.findings.append(Finding(what=what, kind=kind, ident=str(ident), detail=detail))
+
+
+@dataclass(slots=True)
+class _Batches:
+    """Roots of batches, as the log says them.
+
+    last:   of each batch root and size, as it was listed last.
+    unread: digests of entries whose audit row is found to be wrong: what they said is not known.
+    """
+
+    last: dict[int, tuple[str, int]] = field(default_factory=dict)
+    unread: set[bytes] = field(default_factory=set)
+
+    def add(self, entry: Entry, said: bytes | None) -> None:
+        """One more entry; None: its row does not fit it."""
+        if said is None:
+            self.unread.add(entry.digest)
+        else:
+            batch = json.loads(said)
+            self.last[batch["batch"]] = batch["root"], batch["size"]
+
+    def holds(self, ident: int, root: str, size: int) -> bool:
+        """Whether that is what an entry says, be its row as it may."""
+        if self.last.get(ident) == (root, size):
+            return True
+        return leaf_digest(leaves.batch(ident=ident, root=root, size=size)) in self.unread
+
+
+@dataclass(slots=True)
+class _Moved:
+    """An altered audit row, to be compared with others."""
+
+    row: Mapping[str, Any]
+    digest: bytes  #: that it had
+
+
+def _untold(_done: int, _total: int) -> None:
+    pass
+
+
+def check(
+    plant: Plant,
+    *,
+    noted: Sequence[Head] = (),
+    advance: Callable[[int, int], object] = _untold,
+) -> Checked:
+    """Everything; nothing is locked and nothing written, work goes on meanwhile.
+
+    noted:   heads that somebody kept elsewhere.
+    advance: told how many entries are done, and of how many.
+    SettingsError: the keyring knows no key of the log.
+    """
+    folder = plant.settings.keyring_dir
+    known = {keys.fingerprint(each): each for each in log_key.certificates(folder)}
+    with plant.ledger.read() as tx:
+        signed, size = list(log.heads(tx)), log.size(tx)
+    result = Checked(entries=size, heads=len(signed))
+    judged = _Heads(result, signed, known, log_key.origin_of(folder), noted)
+    batches = _Entries(result, judged, size).walk(plant, advance)
+    judged.end(size)
+    _inserted(plant, result, batches)
+    return result
+
+
+class _Heads:
+    """All heads, each compared with the tree when that has its size."""
+
+    def __init__(
+        self,
+        result: Checked,
+        signed: Sequence[SignedHead],
+        known: Mapping[str, x509.Certificate],
+        origin: str,
+        noted: Sequence[Head],
+    ) -> None:
+        self._result, self._known, self._origin = result, known, origin
+        self._roots: dict[int, list[tuple[str, bytes]]] = {}
+        before: SignedHead | None = None
+        for each in signed:
+            self._judge(each, before)
+            self._expect(each.size, HEAD, bytes.fromhex(each.root))
+            before = each
+        for head in noted:
+            self._expect(head.size, "noted head", head.root)
+            if head.origin != origin:
+                result.find(ALTERED, "noted head", head.size, "is of another log")
+        self.last, self._broken = 0, False
+
+    def _expect(self, size: int, what: str, root: bytes) -> None:
+        self._roots.setdefault(size, []).append((what, root))
+
+    def _judge(self, signed: SignedHead, before: SignedHead | None) -> None:
+        find = self._result.find
+        try:
+            head = texts.read(signed.text)
+        except FieldError:
+            find(ALTERED, HEAD, signed.size, "its text is no head")
+            return
+        said = (head.size, head.root.hex(), head.at)
+        if said != (signed.size, signed.root, signed.at):
+            find(ALTERED, HEAD, signed.size, "its columns are not what its text says")
+        if head.origin != self._origin:
+            find(ALTERED, HEAD, signed.size, "is of another log")
+        if before is not None and before.at > signed.at:
+            find(REORDERED, HEAD, signed.size, "is older than one of a smaller log")
+        certificate = self._known.get(signed.certificate)
+        if certificate is None:
+            find(UNSIGNED, HEAD, signed.size, "is signed with a key that the keyring does not know")
+        elif not keys.fits_digest(certificate, signed.signature, head.digest):
+            find(UNSIGNED, HEAD, signed.size, "its signature does not fit")
+
+    def wanted(self, size: int) -> bool:
+        """Whether the tree's root is asked for at that size."""
+        return size in self._roots
+
+    def reached(self, size: int, root: bytes) -> None:
+        """The tree has that size.  All heads behind one that differs do so too."""
+        for what, expected in self._roots.pop(size):
+            if expected == root:
+                self._result.covered = size
+            elif not self._broken:
+                self._broken = True
+                detail = f"are not what {what} {size} signs: altered, moved, put in or taken out"
+                self._result.find(ALTERED, ENTRY, f"{self.last}-{size - 1}", detail)
+        self.last = size
+
+    def end(self, size: int) -> None:
+        """No entry is left."""
+        for beyond in sorted(self._roots):
+            for what, _ in self._roots[beyond]:
+                detail = f"{what} {beyond} signs more entries than there are"
+                self._result.find(REMOVED, ENTRY, f"{size}-{beyond - 1}", detail)
+
+
+class _Entries:
+    """All entries, each compared with its row, and put together to the tree."""
+
+    def __init__(self, result: Checked, heads: _Heads, size: int) -> None:
+        self._result, self._heads, self._size = result, heads, size
+        self._tree, self._edge = Tree(), Edge(0)
+        self._moved: dict[int, _Moved] = {}
+        self._batches = _Batches()
+
+    def walk(self, plant: Plant, advance: Callable[[int, int], object]) -> _Batches:
+        """What the log says of batches."""
+        done = 0
+        while done < self._size:
+            count = min(AT_ONCE, self._size - done)
+            with plant.ledger.read() as tx:
+                found = dict(log.entries_between(tx, done, done + count - 1))
+                self._compare_rows(tx, found)
+                self._compare_subtrees(tx, self._grow(found, done, done + count))
+            done += count
+            advance(done, self._size)
+        self._tell_moved()
+        return self._batches
+
+    def _grow(self, found: Mapping[int, Entry], first: int, end: int) -> list[Node]:
+        nodes: list[Node] = []
+        for place in range(first, end):
+            entry = found.get(place)
+            if entry is None:
+                self._result.find(REMOVED, ENTRY, place, "there is no entry at that place")
+            digest = entry.digest if entry else GAP
+            self._tree.add_digest(digest)
+            nodes.extend(self._edge.grow([digest]))
+            if self._heads.wanted(place + 1):
+                self._heads.reached(place + 1, self._tree.root())
+        return nodes
+
+    def _compare_subtrees(self, tx: Tx, nodes: Sequence[Node]) -> None:
+        for level in {node.level for node in nodes}:
+            mine = {node.place: node.digest for node in nodes if node.level == level}
+            kept = log.nodes(tx, level, min(mine), max(mine))
+            for place, digest in sorted(mine.items()):
+                first, last = place << level, ((place + 1) << level) - 1
+                if place not in kept:
+                    self._result.find(REMOVED, NODE, f"{first}-{last}", "is not there")
+                elif kept[place] != digest:
+                    detail = "is not that of the entries below it"
+                    self._result.find(ALTERED, NODE, f"{first}-{last}", detail)
+
+    def _compare_rows(self, tx: Tx, found: Mapping[int, Entry]) -> None:
+        for kind in Kind:
+            mine = {each.ref: place for place, each in found.items() if each.kind is kind}
+            if not mine:
+                continue
+            rows = log_rows.texts(tx, kind, mine)
+            for ref, place in mine.items():
+                said = rows.get(ref)
+                fits = said is not None and leaf_digest(said) == found[place].digest
+                if kind is Kind.BATCH:
+                    self._batches.add(found[place], said if fits else None)
+                elif said is None:
+                    self._fault(place, REMOVED, kind, ref)
+                elif not fits:
+                    self._differs(tx, place, found[place])
+
+    def _differs(self, tx: Tx, place: int, entry: Entry) -> None:
+        if entry.kind is Kind.AUDIT and len(self._moved) < MOST_MOVED:
+            [row] = log_rows.audit_rows(tx, [entry.ref])
+            self._moved[entry.ref] = _Moved(row=row._asdict(), digest=entry.digest)
+        else:
+            self._fault(place, ALTERED, entry.kind, entry.ref)
+
+    def _fault(self, place: int, what: str, kind: Kind, ref: int) -> None:
+        detail = "its row is gone" if what == REMOVED else "its row says something else"
+        self._result.find(what, kind.value, ref, f"entry {place}: {detail}")
+
+    def _tell_moved(self) -> None:
+        """Of altered audit rows those that stand where another one was."""
+        for ref, moved in self._moved.items():
+            origin = next((o for o, other in self._moved.items() if _stood(moved, o, other)), None)
+            if origin is None:
+                self._result.find(ALTERED, Kind.AUDIT.value, ref, "its row says something else")
+            else:
+                detail = f"its row stood at {origin}"
+                self._result.find(REORDERED, Kind.AUDIT.value, ref, detail)
+
+
+def _stood(moved: _Moved, ident: int, other: _Moved) -> bool:
+    return leaf_digest(leaves.audit({**moved.row, "id": ident})) == other.digest
+
+
+def _inserted(plant: Plant, result: Checked, batches: _Batches) -> None:
+    """Rows that never went through the sequencer, though it has passed them."""
+    with plant.ledger.read() as tx:
+        cursor = log_source.cursor(tx)
+        for ident in log_check.audit_without(tx, until=cursor.settled_to):
+            result.find(INSERTED, Kind.AUDIT.value, ident, "is not in the log")
+        for kind, found in (
+            (Kind.EDITION, log_check.editions_without(tx)),
+            (Kind.FILE, log_check.files_without(tx)),
+        ):
+            for ident in _left(tx, kind, found):
+                result.find(INSERTED, kind.value, ident, "is not in the log")
+        _batches(tx, result, batches)
+        result.pending = log_check.pending(tx, after=cursor.settled_to)
+
+
+def _left(tx: Tx, kind: Kind, found: Iterable[int]) -> Iterator[int]:
+    """Those that neither wait to be appended nor have been meanwhile."""
+    wanted = list(found)
+    if not wanted:
+        return
+    waiting = log_check.pending_refs(tx, after=log_source.cursor(tx).settled_to)
+    missing = [ref for ref in wanted if (kind, ref) not in waiting]
+    yield from sorted(set(missing) - log.known(tx, kind, missing))
+
+
+def _batches(tx: Tx, result: Checked, logged: _Batches) -> None:
+    """Each root as the log had it last; a batch that runs on has none meanwhile."""
+    there = log_check.batch_roots(tx)
+    waiting = log_check.pending_batches(tx, after=log_source.cursor(tx).settled_to)
+    for ident in sorted(logged.last.keys() - there.keys()):
+        result.find(REMOVED, Kind.BATCH.value, ident, "its root is in the log")
+    for ident, (root, size, is_listed) in sorted(there.items()):
+        if ident in waiting:
+            continue
+        if root is None:
+            if is_listed and ident in logged.last:
+                result.find(REMOVED, Kind.BATCH.value, ident, "its root is in the log alone")
+        elif not logged.holds(ident, root, size or 0):
+            what = ALTERED if ident in logged.last or logged.unread else INSERTED
+            result.find(what, Kind.BATCH.value, ident, "its root is not the one in the log")

@@ -1,0 +1,150 @@
+"""Editions of a registration: a chain without holes or forks, whose one end is in force (I4)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from factory import numbering
+from factory.errors import FieldError
+from factory.model import BatchState, EditionState, ItemState, OrderState, Standing
+from jobs.recheck.findings import Finding, Rule
+from storage.recheck.registrations import Edition, Registered
+
+CURRENT = {EditionState.UNCOLLECTED, EditionState.COLLECTED}
+OVER = {EditionState.SUPERSEDED, EditionState.REVOKED}
+COMING = {OrderState.WAITING, OrderState.READY, OrderState.HELD}
+AT_WORK = {ItemState.PENDING, ItemState.ORDERED, ItemState.HELD}
+CODE = re.compile("[0-9A-HJKMNP-TV-Z]{20}")
+
+
+def look(row: Registered) -> list[Finding]:
+    """What is wrong with one registration and its editions."""
+    return [
+        Finding(rule=rule, kind="registration", id=row.id, sentence=sentence)
+        for rule, asked in RULES.items()
+        for sentence in asked(row)
+    ]
+
+
+def _holes(row: Registered) -> Iterator[str]:
+    """From the first one on, which elsewhere may have had any number."""
+    numbers = sorted({each.number for each in row.editions})
+    for before, after in pairwise(numbers):
+        if after != before + 1:
+            yield f"after edition {before} comes edition {after}"
+    first = row.editions[:1]
+    if first and first[0].number > 1 and first[0].order is not None:
+        yield f"its first edition is number {first[0].number}"
+
+
+def _forks(row: Registered) -> Iterator[str]:
+    """Each number once; whatever is older than one that was made is over."""
+    twice = [number for number, n in Counter(e.number for e in row.editions).items() if n > 1]
+    for number in twice:
+        yield f"edition {number} is there twice"
+    made = [each.number for each in row.editions if _was_given(each)]
+    for each in row.editions:
+        if made and each.number < max(made) and each.state not in OVER:
+            yield f"edition {each.number} is {each.state}, though edition {max(made)} was made"
+
+
+def _was_given(each: Edition) -> bool:
+    """Made here or elsewhere, and not given up beforehand."""
+    return each.made_at is not None or each.order is None
+
+
+def _current(row: Registered) -> Iterator[str]:
+    current = [each for each in row.editions if each.state in CURRENT]
+    if len(current) > 1:
+        yield f"editions {', '.join(str(each.number) for each in current)} are all current"
+    for each in current:
+        yield from _is_made(each)
+    if row.state == Standing.CANCELLED:
+        left = [each.number for each in row.editions if each.state not in OVER]
+        if left:
+            yield f"is cancelled, and edition {left[0]} is not over"
+    elif row.state == Standing.ACTIVE and not current and not _comes(row):
+        yield "is in force, has no current edition, and none is coming"
+
+
+def _is_made(each: Edition) -> Iterator[str]:
+    """With every file that was ordered; one made elsewhere has none here."""
+    if each.order is None:
+        return
+    if each.order != OrderState.MADE or each.made_at is None:
+        yield f"edition {each.number} is current and was not made"
+    elif each.formats != each.recorded:
+        yield f"edition {each.number} is current and lacks a file"
+
+
+def _comes(row: Registered) -> bool:
+    """The next edition is ordered, or a bulk event says why it is not."""
+    if any(each.order in COMING for each in row.editions):
+        return True
+    return any(
+        item.state in AT_WORK or (item.batch == BatchState.CANCELLED and item.reason)
+        for item in row.items
+    )
+
+
+def _says(row: Registered) -> Iterator[str]:
+    """What is current says what the register says, but for what is not printed."""
+    if row.state != Standing.ACTIVE:
+        return
+    for each in row.editions:
+        if each.state in CURRENT and each.face is not None:
+            yield from (
+                f"edition {each.number} is current and has another {name}"
+                for name, said, is_so in _compared(row, each.face)
+                if said != is_so
+            )
+
+
+def _compared(row: Registered, face: Mapping[str, object]) -> Iterator[tuple[str, object, object]]:
+    employer, listed = face["employer"], face["professions"]
+    assert isinstance(employer, dict)  # noqa: S101 - as every face of a certificate
+    assert isinstance(listed, list)  # noqa: S101
+    yield "number", numbering.number_key(str(face["number"])), row.number_key
+    yield "enterprise", (employer["credit_code"], employer["name"]), (row.credit_code, row.employer)
+    if row.name is not None:
+        yield "holder", face["name"], row.name
+    said = sorted((each["name"], each["first"], each["last"]) for each in listed)
+    yield "set of professions", said, sorted(row.professions)
+
+
+def _numbers(row: Registered) -> Iterator[str]:
+    """Each is one of its scheme, and kept so that either spelling finds it."""
+    if numbering.number_key(row.number) != row.number_key:
+        yield "is not found by its number: the key beside it is another's"
+    for each in row.editions:
+        if each.order is None:
+            continue
+        if each.code is None or not CODE.fullmatch(each.code):
+            yield f"edition {each.number} has a verification code that nobody can type"
+        if not _is_licence(each):
+            yield f"edition {each.number} has a licence id that is none (GB/T 36904-2018)"
+
+
+def _is_licence(each: Edition) -> bool:
+    try:
+        numbering.parse_licence_id(each.licence_id or "")
+    except FieldError:
+        return False
+    return True
+
+
+RULES: Mapping[Rule, Callable[[Registered], Iterator[str]]] = {
+    Rule.HOLE: _holes,
+    Rule.FORK: _forks,
+    Rule.CURRENT: _current,
+    Rule.SAYS: _says,
+    Rule.NUMBER: _numbers,
+}
+
+
+def look_all(rows: Sequence[Registered]) -> list[Finding]:
+    """The same of many."""
+    return [finding for row in rows for finding in look(row)]

@@ -1,0 +1,196 @@
+"""Registrations with all their editions, as one instant of the ledger has them."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from factory.errors import SealedDataError
+from storage import tables as t
+from storage.ledger import Tx
+from storage.recheck.files import Face, opened_face
+from storage.recheck.scope import Scope, Span
+
+PERSON = "holder.person"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """One edition, the order it is made by and the formats that are recorded of it.
+
+    order:   state of the order; None: made elsewhere.
+    face:    only of one that is current.
+    """
+
+    id: int
+    number: int
+    state: str
+    licence_id: str | None
+    code: str | None
+    ordered_at: datetime
+    made_at: datetime | None
+    order: str | None
+    formats: tuple[str, ...]
+    recorded: tuple[str, ...]
+    face: Face | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A registration as an item of a bulk event, and how that stands."""
+
+    state: str
+    reason: str | None
+    batch: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """What the register says of one registration, its editions oldest first.
+
+    name: the holder's; None: the data key was erased, or does not open.
+    """
+
+    id: int
+    profile: str
+    number: str
+    number_key: str
+    state: str
+    professions: tuple[tuple[str, str, str], ...]
+    credit_code: str
+    employer: str
+    name: str | None = field(repr=False)
+    editions: tuple[Edition, ...]
+    items: tuple[Item, ...]
+
+
+def registered(tx: Tx, span: Span, scope: Scope) -> list[Registered]:
+    """The registrations of a span that are in scope."""
+    rows = tx.run(_asking(span, scope)).all()
+    ids = [row.id for row in rows]
+    editions, items = _editions(tx, ids), _items(tx, ids)
+    found = [_registered(tx, row, editions.get(row.id, ()), items.get(row.id, ())) for row in rows]
+    return [each for each in found if scope.since is None or _is_new(each, scope.since)]
+
+
+def _is_new(each: Registered, since: datetime) -> bool:
+    times = [moment for one in each.editions for moment in (one.ordered_at, one.made_at) if moment]
+    return not times or max(times) >= since
+
+
+def _asking(span: Span, scope: Scope) -> Any:
+    r, e, h = t.registration.c, t.enterprise.c, t.holder.c
+    wanted = (
+        select(
+            r.id, r.profile, r.number, r.number_key, r.state, r.view, e.credit_code,
+            e.name.label("employer"), h.person, t.data_key.c.wrapped,
+        )
+        .join(t.enterprise, e.id == r.enterprise_id)
+        .join(t.holder, h.id == r.holder_id)
+        .join(t.data_key, t.data_key.c.id == h.data_key_id)
+        .where(span.holds(r.id))
+        .order_by(r.id)
+        .execution_options(in_binary=True)
+    )  # fmt: skip
+    return wanted if scope.profile is None else wanted.where(r.profile == scope.profile)
+
+
+def _editions(tx: Tx, ids: Sequence[int]) -> Mapping[int, Sequence[Edition]]:
+    e, o = t.edition.c, t.production_order.c
+    wanted = (
+        select(
+            t.edition, o.state.label("order_state"), o.formats, o.face, o.key_stem,
+            t.data_key.c.wrapped,
+        )
+        .outerjoin(t.production_order, o.edition_id == e.id)
+        .outerjoin(t.data_key, t.data_key.c.id == o.data_key_id)
+        .where(e.registration_id.in_(ids))
+        .order_by(e.registration_id, e.number, e.id)
+        .execution_options(in_binary=True)
+    )  # fmt: skip
+    rows = tx.run(wanted).all()
+    files = _formats(tx, ids)
+    found = defaultdict(list)
+    for row in rows:
+        found[row.registration_id].append(_edition(tx, row, files.get(row.id, ())))
+    return found
+
+
+def _formats(tx: Tx, ids: Sequence[int]) -> Mapping[int, Sequence[str]]:
+    """Of each edition the formats it was made in."""
+    f = t.file.c
+    wanted = (
+        select(f.edition_id, f.format)
+        .join(t.edition, t.edition.c.id == f.edition_id)
+        .where(t.edition.c.registration_id.in_(ids), f.step == 0)
+    )
+    found = defaultdict(list)
+    for ident, fmt in tx.run(wanted):
+        found[ident].append(fmt)
+    return found
+
+
+def _edition(tx: Tx, row: Row[Any], files: Sequence[str]) -> Edition:
+    current = row.state in {"uncollected", "collected"} and row.order_state is not None
+    return Edition(
+        id=row.id,
+        number=row.number,
+        state=row.state,
+        licence_id=row.licence_id,
+        code=row.code,
+        ordered_at=row.ordered_at,
+        made_at=row.made_at,
+        order=row.order_state,
+        formats=tuple(sorted(row.formats or ())),
+        recorded=tuple(sorted(files)),
+        face=opened_face(tx, row)[0] if current else None,
+    )
+
+
+def _items(tx: Tx, ids: Sequence[int]) -> Mapping[int, Sequence[Item]]:
+    c = t.batch_item.c
+    wanted = (
+        select(c.registration_id, c.state, c.reason, t.batch.c.state.label("batch"))
+        .join(t.batch, t.batch.c.id == c.batch_id)
+        .where(c.registration_id.in_(ids))
+    )
+    found = defaultdict(list)
+    for row in tx.run(wanted):
+        found[row.registration_id].append(Item(state=row.state, reason=row.reason, batch=row.batch))
+    return found
+
+
+def _registered(
+    tx: Tx, row: Row[Any], editions: Sequence[Edition], items: Sequence[Item]
+) -> Registered:
+    professions = row.view["professions"]
+    return Registered(
+        id=row.id,
+        profile=row.profile,
+        number=row.number,
+        number_key=row.number_key,
+        state=row.state,
+        professions=tuple((each["name"], each["first"], each["last"]) for each in professions),
+        credit_code=row.credit_code,
+        employer=row.employer,
+        name=_name(tx, row),
+        editions=tuple(editions),
+        items=tuple(items),
+    )
+
+
+def _name(tx: Tx, row: Row[Any]) -> str | None:
+    if row.wrapped is None:
+        return None
+    try:
+        opened = tx.vault.open_key(row.wrapped).open(row.person, context=PERSON)
+    except SealedDataError:
+        return None
+    name: str = json.loads(opened)["name"]
+    return name

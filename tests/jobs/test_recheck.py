@@ -1,0 +1,693 @@
+"""The re-checker: a factory on which every rule holds, and the nearest breach of each, by hand."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import delete, insert, select, text, update
+
+import cli
+from factory import numbering
+from factory.making import MAKINGS
+from factory.model import ApplicationType, Format, Order
+from factory.pressing import Laid
+from jobs import drawing, laying
+from jobs.commands import exits
+from jobs.embedded import Embedded
+from jobs.recheck import running
+from jobs.recheck.findings import Rule
+from jobs.recheck.running import Result, Share
+from jobs.settings import Settings
+from jobs.wiring import Plant
+from storage import tables as t
+from storage.blobs import Blob
+from storage.ledger import Tx, promises
+from storage.recheck import outcomes
+from storage.recheck.scope import Scope
+from tests.jobs.in_two_formats import GANSU, approve
+from tests.plants import WHO
+from tests.telling import whole_factory, work
+
+EVERY = Share(part=1.0, seed="every")
+NONE = Share(part=0.0, seed="none")
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
+ANOTHER = "0" * 20
+BOTH = [Format.OFD, Format.PDF]
+
+Hand = Callable[[Tx], None]  #: what is done to the ledger behind everybody's back
+Hands = Callable[[Laid], Laid]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A factory that has made its certificates: its folder, and what lies in its store."""
+
+    folder: Path
+    objects: Mapping[str, bytes]
+
+
+def two_certificates(folder: Path, s3: Settings, bucket: str, db_url: str | None = None) -> Plant:
+    """Of one register, each in two formats."""
+    made = whole_factory(folder, s3, db_url=db_url, s3_bucket=bucket)
+    for seed in (1, 2):
+        approve(made, seed)
+    work(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, store: Embedded) -> Made:
+    """Made once for all tests of this module; each has a copy."""
+    folder = tmp_path_factory.mktemp("made")
+    plant = two_certificates(folder, store.settings, store.settings.s3_bucket)
+    with plant.ledger.read() as tx:
+        keys = list(tx.run(select(t.file.c.object_key)).scalars())
+    plant.ledger.engine.dispose()
+    return Made(folder, {key: plant.store.get(key) for key in keys})
+
+
+@pytest.fixture
+def plant(made: Made, tmp_path: Path, s3: Settings, fresh_bucket: str) -> Plant:
+    """Two certificates in two formats, of one register."""
+    folder = tmp_path / "factory"
+    shutil.copytree(made.folder, folder)
+    settings = replace(
+        s3,
+        data_dir=folder,
+        keyring_dir=folder / "keyring",
+        db_url=f"sqlite:///{folder / 'ledger.sqlite3'}",
+        s3_bucket=fresh_bucket,
+    )
+    plant = Plant(settings)
+    for key, data in made.objects.items():
+        put(plant, key, data)
+    return plant
+
+
+@pytest.fixture
+def either(tmp_path: Path, s3: Settings, fresh_bucket: str, db_url: str) -> Plant:
+    """The same on each kind of ledger."""
+    return two_certificates(tmp_path, s3, fresh_bucket, db_url)
+
+
+# --- saying it shortly ------------------------------------------------------------------------
+
+
+def looked(plant: Plant, *, render: Share = NONE, files: Share = EVERY, **scope: Any) -> Result:
+    order = running.Order(scope=Scope(**scope), files=files, render=render)
+    return running.run(plant, order, tell=lambda *_: None)
+
+
+def broken(plant: Plant, *, render: Share = NONE) -> list[tuple[Rule, str, int | str]]:
+    """The rules that are broken, each with what breaks it."""
+    return [(each.rule, each.kind, each.id) for each in looked(plant, render=render).findings]
+
+
+def by_hand(plant: Plant, hand: Hand) -> None:
+    with plant.ledger.write(WHO) as tx:
+        hand(tx)
+
+
+def files(plant: Plant) -> dict[Format, Any]:
+    """The files of the first certificate."""
+    with plant.ledger.read() as tx:
+        rows = tx.run(select(t.file).order_by(t.file.c.id)).all()
+    return {Format(row.format): row for row in reversed(rows)}
+
+
+def overwrite(plant: Plant, key: str, data: bytes) -> None:
+    """Other bytes under a key, as only whoever has the store itself can put them there."""
+    plant.store.delete(key)
+    put(plant, key, data)
+
+
+def put(plant: Plant, key: str, data: bytes) -> None:
+    sha256 = hashlib.sha256(data).hexdigest()
+    plant.store.put_new(Blob(key=key, data=data, content_type="application/pdf", sha256=sha256))
+
+
+def recorded_anew(plant: Plant, row: Any, data: bytes) -> None:
+    """Other bytes, and a ledger that says they are what was made."""
+    overwrite(plant, row.object_key, data)
+    said = {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
+    by_hand(plant, lambda tx: tx.run(update(t.file).where(t.file.c.id == row.id).values(**said)))
+
+
+def order_of(plant: Plant, row: Any) -> Order:
+    with plant.ledger.read() as tx:
+        [(_, found)] = promises.opened(tx, t.production_order.c.id == row.order_id)
+    assert isinstance(found, Order)
+    return found
+
+
+def forged(plant: Plant, row: Any, hands: Hands, **face: object) -> bytes:
+    """Sealed by our own key, and not what was ordered.
+
+    face: what is printed otherwise; hands: what is otherwise once all is laid out.
+    """
+    order = order_of(plant, row)
+    wrong = replace(order, face={**order.face, **face})
+    laid = replace(hands(laying.of_order(plant, wrong)), twin=laying.of_order(plant, order).twin)
+    return sealed(plant, row, laid)
+
+
+def sealed(plant: Plant, row: Any, laid: Laid) -> bytes:
+    fmt = Format(row.format)
+    identity = plant.keyring.seal(order_of(plant, row).identity or "", fmt)
+    awaiting = MAKINGS[fmt].sealed(laid, identity)
+    [signature] = identity.signer.sign_digests([awaiting.digest])
+    return awaiting.finish(signature)
+
+
+def as_laid(laid: Laid) -> Laid:
+    return laid
+
+
+def set_all(table: Any, **values: object) -> Hand:
+    """The first row says something else."""
+
+    def hand(tx: Tx) -> None:
+        first = tx.run(select(table.c.id).order_by(table.c.id)).scalars().first()
+        tx.run(update(table).where(table.c.id == first).values(**values))
+
+    return hand
+
+
+def without(tx: Tx, index: str, table: str) -> None:
+    """The database no longer insists: a constraint, or an index."""
+    if tx.is_postgresql:
+        constraint = f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {index}"
+        tx.run(text(constraint))
+    tx.run(text(f"DROP INDEX IF EXISTS {index}"))
+
+
+def in_the_older_spelling(tx: Tx) -> None:
+    """The number of the first registration is one that the second had before."""
+    first = tx.run(select(t.registration).order_by(t.registration.c.id)).first()
+    tx.run(
+        insert(t.former_number).values(
+            registration_id=2,
+            authority=first.authority,
+            number=numbering.respell(first.number, "jzs12"),
+            number_key=first.number_key,
+            until=tx.now,
+        )
+    )
+
+
+def an_edition_twice(tx: Tx) -> None:
+    """SQLite cannot let a table's constraint go."""
+    tx.run(text("ALTER TABLE edition DROP CONSTRAINT uq_edition_registration_id_number"))
+    row = tx.run(select(t.edition).where(t.edition.c.id == 1)).one()._mapping
+    twin = {"id": 99, "licence_id": None, "code": None, "made_at": None, "state": "superseded"}
+    tx.run(insert(t.edition).values(**{**row, **twin}))
+
+
+# --- everything holds -------------------------------------------------------------------------
+
+
+def test_a_factory_at_rest_is_clean(plant: Plant) -> None:
+    result = looked(plant, render=EVERY)
+
+    assert result.findings == []
+    assert result.said == {}
+    assert result.looked["files"] == 4
+    assert result.good == sum(result.looked.values())
+
+
+@pytest.mark.on_both
+def test_on_both_ledgers_what_is_broken_is_found_and_nothing_else(either: Plant) -> None:
+    """Each by itself is tried below; here every statement meets both databases."""
+    before = looked(either, render=EVERY)
+
+    by_hand(either, set_all(t.file, size_bytes=1))
+    by_hand(either, set_all(t.fact, state="waiting"))
+    by_hand(either, set_all(t.registration, state="cancelled"))
+    by_hand(either, lambda tx: tx.run(update(t.number_series).values(next=9)))
+    by_hand(either, in_the_older_spelling)
+    after = looked(either)
+
+    assert (before.findings, before.said) == ([], {})
+    assert sorted({each.rule for each in after.findings}) == [
+        Rule.CURRENT, Rule.EVENT, Rule.GAP, Rule.SIZE, Rule.TWICE,
+    ]  # fmt: skip
+    with either.ledger.read() as tx:
+        [kept] = outcomes.newest(tx)
+    assert (kept.bad, kept.rules) == (after.bad, after.rules)
+
+
+def test_one_edition_number_twice(
+    tmp_path: Path, s3: Settings, fresh_bucket: str, postgresql_db_url: str
+) -> None:
+    plant = two_certificates(tmp_path, s3, fresh_bucket, postgresql_db_url)
+
+    by_hand(plant, an_edition_twice)
+
+    assert broken(plant) == [(Rule.FORK, "registration", 1)]
+
+
+def test_what_came_of_it_is_kept_for_whoever_watches(plant: Plant) -> None:
+    whole = looked(plant)
+
+    drawn = looked(plant, files=NONE)
+
+    with plant.ledger.read() as tx:
+        kept = {each.scope: each for each in outcomes.newest(tx)}
+    assert (kept["whole"].good, kept["whole"].bad) == (whole.good, 0)
+    assert kept["sample"].good == drawn.good == whole.good - 4
+
+
+def test_of_a_part_nothing_is_kept(plant: Plant) -> None:
+    looked(plant, profile=GANSU)
+    looked(plant, since=TOMORROW)
+
+    with plant.ledger.read() as tx:
+        assert outcomes.newest(tx) == []
+
+
+def test_since_a_day_only_what_came_later_is_looked_at(plant: Plant) -> None:
+    assert looked(plant, since=TOMORROW).looked["files"] == 0
+    assert looked(plant, since=TOMORROW - timedelta(days=2)).looked["files"] == 4
+
+
+def test_of_another_register_nothing_is_looked_at(plant: Plant) -> None:
+    found = looked(plant, profile="shanghai-constructor").looked
+
+    assert sum(found.values()) == 0
+
+
+def test_a_lot_is_the_same_for_the_same_seed() -> None:
+    some = Share(part=0.3, seed="a day")
+
+    drawn = [ident for ident in range(1000) if some.holds(ident)]
+
+    assert drawn == [ident for ident in range(1000) if replace(some).holds(ident)]
+    assert 200 < len(drawn) < 400
+
+
+def test_several_processes_find_the_same(plant: Plant) -> None:
+    row = files(plant)[Format.PDF]
+    plant.store.delete(row.object_key)
+    order = running.Order(scope=Scope(), files=EVERY, render=NONE)
+
+    result = running.run(plant, order, processes=2, tell=lambda *_: None)
+
+    assert [each.id for each in result.findings] == [row.id]
+    assert result.looked == looked(plant).looked
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fmt", BOTH)
+def test_a_file_that_is_gone_is_named(plant: Plant, fmt: Format) -> None:
+    row = files(plant)[fmt]
+
+    plant.store.delete(row.object_key)
+
+    assert broken(plant) == [(Rule.FILE, "file", row.id)]
+
+
+@pytest.mark.parametrize("fmt", BOTH)
+def test_one_byte_more_is_another_digest(plant: Plant, fmt: Format) -> None:
+    row = files(plant)[fmt]
+
+    overwrite(plant, row.object_key, plant.store.get(row.object_key) + b"\n")
+
+    assert broken(plant) == [(Rule.DIGEST, "file", row.id)]
+
+
+def test_another_size_than_recorded(plant: Plant) -> None:
+    by_hand(plant, set_all(t.file, size_bytes=1))
+
+    assert broken(plant) == [(Rule.SIZE, "file", 1)]
+
+
+@pytest.mark.parametrize("fmt", BOTH)
+def test_a_seal_that_does_not_fit_though_the_digest_does(plant: Plant, fmt: Format) -> None:
+    row = files(plant)[fmt]
+    data = sealed(plant, row, replace(laying.of_order(plant, order_of(plant, row))))
+    identity = plant.keyring.seal(order_of(plant, row).identity or "", fmt)
+    laid = laying.of_order(plant, order_of(plant, row))
+    [other] = identity.signer.sign_digests([bytes(32)])
+
+    recorded_anew(plant, row, MAKINGS[fmt].sealed(laid, identity).finish(other))
+
+    assert data
+    assert broken(plant) == [(Rule.SEAL, "file", row.id)]
+
+
+def test_a_file_that_nobody_sealed_though_one_was_recorded(plant: Plant) -> None:
+    row = files(plant)[Format.PDF]
+    laid = laying.of_order(plant, order_of(plant, row))
+
+    recorded_anew(plant, row, MAKINGS[Format.PDF].unsealed(laid))
+
+    assert broken(plant) == [(Rule.SEAL, "file", row.id)]
+
+
+def test_another_certificate_than_was_recorded(plant: Plant) -> None:
+    by_hand(plant, set_all(t.file, signing_cert_sha256="0" * 64))
+
+    assert broken(plant) == [(Rule.SIGNER, "file", 1)]
+
+
+@pytest.mark.parametrize("fmt", BOTH)
+def test_a_twin_that_was_not_ordered(plant: Plant, fmt: Format) -> None:
+    row = files(plant)[fmt]
+    order = order_of(plant, row)
+    laid = laying.of_order(plant, order)
+    face = {**order.face, "query_address": "https://elsewhere.example/"}
+    other = json.dumps(face, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+    recorded_anew(plant, row, sealed(plant, row, replace(laid, twin=other.encode())))
+
+    assert broken(plant) == [(Rule.TWIN, "file", row.id)]
+
+
+@pytest.mark.parametrize("fmt", BOTH)
+@pytest.mark.parametrize(
+    "printed",
+    [
+        {"name": "李四"},
+        {"sex": "男"},
+        {"query_address": "https://elsewhere.example/"},
+        {"issued_on": "2024-03-07"},
+    ],
+    ids=lambda printed: next(iter(printed)),
+)
+def test_a_page_that_says_something_else(
+    plant: Plant, fmt: Format, printed: dict[str, object]
+) -> None:
+    row = files(plant)[fmt]
+
+    recorded_anew(plant, row, forged(plant, row, as_laid, **printed))
+
+    assert broken(plant) == [(Rule.PAGE, "file", row.id)]
+
+
+def test_a_page_that_says_something_more(plant: Plant) -> None:
+    row = files(plant)[Format.PDF]
+    label = "聘用企业单位"
+
+    recorded_anew(plant, row, forged(plant, row, as_laid, employer_label=label))
+
+    assert broken(plant) == [(Rule.PAGE, "file", row.id)]
+
+
+@pytest.mark.parametrize("fmt", BOTH)
+def test_a_qr_code_that_leads_elsewhere(plant: Plant, fmt: Format) -> None:
+    row = files(plant)[fmt]
+    elsewhere = "https://elsewhere.ex/v/"
+
+    recorded_anew(plant, row, forged(plant, row, as_laid, verify_url=elsewhere))
+
+    assert broken(plant) == [(Rule.CODE, "file", row.id)]
+
+
+@pytest.mark.parametrize("fmt", BOTH)
+def test_another_persons_photo(plant: Plant, fmt: Format) -> None:
+    row = files(plant)[fmt]
+    with plant.ledger.read() as tx:
+        others = dict(promises.opened(tx, t.production_order.c.id != row.order_id))
+    [other] = others.values()
+    assert isinstance(other, Order)
+
+    recorded_anew(
+        plant, row, forged(plant, row, lambda laid: replace(laid, pictures=other.pictures))
+    )
+
+    assert broken(plant) == [(Rule.PICTURE, "file", row.id)]
+
+
+@pytest.mark.parametrize("fmt", BOTH)
+def test_a_file_that_would_be_drawn_otherwise(plant: Plant, fmt: Format) -> None:
+    """All that can be read is right; what is drawn around it is not."""
+    row = files(plant)[fmt]
+
+    def moved(laid: Laid) -> Laid:
+        return replace(laid, created=laid.created - timedelta(seconds=1))
+
+    recorded_anew(plant, row, forged(plant, row, moved))
+
+    assert broken(plant) == []
+    result = looked(plant, render=EVERY)
+    if fmt is Format.PDF:
+        assert [(each.rule, each.id) for each in result.findings] == [(Rule.RENDER, row.id)]
+    else:
+        assert sum(result.said.values()) == 1
+
+
+def test_a_licence_id_of_another(plant: Plant) -> None:
+    with plant.ledger.read() as tx:
+        given = tx.run(select(t.edition.c.licence_id).where(t.edition.c.id == 1)).scalar_one()
+    parts = numbering.parse_licence_id(given)
+    other = str(replace(parts, serial="1"))
+
+    by_hand(plant, set_all(t.edition, licence_id=other))
+
+    # Both files name the edition by the licence id it had, and so does the face.
+    assert set(broken(plant)) == {(Rule.RECORD, "file", 1), (Rule.RECORD, "file", 2)}
+
+
+def test_a_face_that_does_not_open(plant: Plant) -> None:
+    by_hand(plant, set_all(t.production_order, face=b"\x01" + bytes(60)))
+
+    assert broken(plant) == [(Rule.TWIN, "file", 1), (Rule.TWIN, "file", 2)]
+
+
+# --- editions ---------------------------------------------------------------------------------
+
+
+def test_a_hole_among_the_editions(plant: Plant) -> None:
+    def hand(tx: Tx) -> None:
+        row = tx.run(select(t.edition).where(t.edition.c.id == 1)).one()._mapping
+        gone = {**row, "id": 99, "number": 3, "state": "superseded", "code": None}
+        older = {**gone, "licence_id": None, "made_at": None}
+        tx.run(insert(t.edition).values(**older))
+
+    by_hand(plant, hand)
+
+    assert (Rule.HOLE, "registration", 1) in broken(plant)
+
+
+def test_two_current_editions(plant: Plant) -> None:
+    def hand(tx: Tx) -> None:
+        without(tx, "uq_edition_current", "edition")
+        row = tx.run(select(t.edition).where(t.edition.c.id == 1)).one()._mapping
+        before = {"id": 99, "number": 0, "licence_id": None, "code": None, "made_at": None}
+        tx.run(insert(t.edition).values(**{**row, **before}))
+
+    by_hand(plant, hand)
+
+    assert broken(plant) == [(Rule.CURRENT, "registration", 1), (Rule.FORK, "registration", 1)]
+
+
+def test_nothing_is_current_though_it_is_in_force(plant: Plant) -> None:
+    by_hand(plant, set_all(t.edition, state="superseded"))
+
+    assert broken(plant) == [(Rule.CURRENT, "registration", 1)]
+
+
+def test_something_is_current_though_it_was_cancelled(plant: Plant) -> None:
+    by_hand(plant, set_all(t.registration, state="cancelled"))
+
+    assert broken(plant) == [(Rule.CURRENT, "registration", 1)]
+
+
+@pytest.mark.parametrize("state", ["suspended", "lapsed"])
+def test_what_is_suspended_or_has_lapsed_may_have_one(plant: Plant, state: str) -> None:
+    by_hand(plant, set_all(t.registration, state=state))
+
+    assert broken(plant) == []
+
+
+def test_it_says_something_else_than_the_register(plant: Plant) -> None:
+    by_hand(plant, set_all(t.enterprise, name="上海示例另一建设有限公司"))
+
+    assert broken(plant) == [(Rule.SAYS, "registration", 1)]
+
+
+# --- numbers ----------------------------------------------------------------------------------
+
+
+def test_a_number_that_its_other_spelling_does_not_find(plant: Plant) -> None:
+    """The key is of the number as it is printed: the other spelling would be free."""
+    with plant.ledger.read() as tx:
+        number = tx.run(select(t.registration.c.number)).scalars().first()
+    short = numbering.respell(number, "jzs12")
+    assert short != numbering.number_key(number)
+
+    by_hand(plant, set_all(t.registration, number_key=short))
+
+    found = broken(plant)
+    assert (Rule.NUMBER, "registration", 1) in found
+    assert {rule for rule, _, _ in found} <= {Rule.NUMBER, Rule.RECORD, Rule.SAYS}
+
+
+def test_one_number_of_two_people(plant: Plant) -> None:
+    """The second one had it before, in the older spelling."""
+    by_hand(plant, in_the_older_spelling)
+
+    assert broken(plant) == [(Rule.TWICE, "registration", 1)]
+
+
+def test_a_code_that_nobody_can_type(plant: Plant) -> None:
+    with plant.ledger.read() as tx:
+        code = tx.run(select(t.edition.c.code)).scalars().first()
+
+    by_hand(plant, set_all(t.edition, code=f"O{code[1:]}"))
+
+    found = broken(plant)
+    assert (Rule.NUMBER, "registration", 1) in found
+    assert {rule for rule, _, _ in found} == {Rule.NUMBER, Rule.RECORD}
+
+
+def test_a_number_that_was_drawn_and_that_nobody_has(plant: Plant) -> None:
+    with plant.ledger.read() as tx:
+        row = tx.run(select(t.number_series)).first()
+
+    by_hand(plant, lambda tx: tx.run(update(t.number_series).values(next=row.next + 1)))
+
+    [finding] = looked(plant).findings
+    assert (finding.rule, finding.kind, finding.id) == (Rule.GAP, "series", row.series)
+    assert f"number {row.next} " in finding.sentence
+
+
+def test_numbers_that_upstream_has_drawn_are_no_gap(plant: Plant) -> None:
+    drawing.acceptance_numbers(plant, GANSU, ApplicationType.INITIAL, 3, who=WHO)
+
+    assert broken(plant) == []
+
+
+def test_unless_the_audit_does_not_say_so(plant: Plant) -> None:
+    drawing.acceptance_numbers(plant, GANSU, ApplicationType.INITIAL, 1, who=WHO)
+
+    drawn = t.audit.c.action == "acceptance numbers drawn"
+    by_hand(plant, lambda tx: tx.run(delete(t.audit).where(drawn)))
+
+    assert [rule for rule, _, _ in broken(plant)] == [Rule.GAP]
+
+
+# --- events, orders, bulk events --------------------------------------------------------------
+
+
+def test_an_event_that_nothing_came_of(plant: Plant) -> None:
+    by_hand(plant, set_all(t.fact, state="waiting"))
+
+    assert broken(plant) == [(Rule.EVENT, "event", 1)]
+
+
+def test_an_event_that_took_effect_and_is_held(plant: Plant) -> None:
+    def hand(tx: Tx) -> None:
+        tx.run(
+            insert(t.hold).values(
+                profile=GANSU, subject_kind="event", subject_id=1, reason="field",
+                detail="a detail", owner="upstream", opened_at=tx.now,
+            )
+        )  # fmt: skip
+
+    by_hand(plant, hand)
+
+    assert broken(plant) == [(Rule.EVENT, "event", 1)]
+
+
+def test_an_event_that_is_held_for_nothing(plant: Plant) -> None:
+    def hand(tx: Tx) -> None:
+        set_all(t.inbox, state="held")(tx)
+        set_all(t.fact, state="waiting")(tx)
+
+    by_hand(plant, hand)
+
+    assert broken(plant) == [(Rule.EVENT, "event", 1)]
+
+
+def test_an_order_that_lies_in_no_open_chunk(plant: Plant) -> None:
+    approve(plant, 3)
+    assert broken(plant) == []
+
+    last = select(t.chunk.c.id).order_by(t.chunk.c.id.desc()).limit(1).scalar_subquery()
+    by_hand(
+        plant, lambda tx: tx.run(update(t.chunk).where(t.chunk.c.id == last).values(state="closed"))
+    )
+
+    assert broken(plant) == [(Rule.ORDER, "order", 3)]
+
+
+def test_an_order_that_is_held_unseen(plant: Plant) -> None:
+    approve(plant, 3)
+
+    third = t.production_order.c.id == 3
+    by_hand(plant, lambda tx: tx.run(update(t.production_order).where(third).values(state="held")))
+
+    assert broken(plant) == [(Rule.ORDER, "order", 3)]
+
+
+def test_a_file_whose_row_is_gone(plant: Plant) -> None:
+    by_hand(plant, lambda tx: tx.run(delete(t.file).where(t.file.c.id == 1)))
+
+    assert broken(plant) == [(Rule.ORDER, "order", 1), (Rule.CURRENT, "registration", 1)]
+
+
+# --- the command ------------------------------------------------------------------------------
+
+
+def typed(plant: Plant, monkeypatch: pytest.MonkeyPatch, *words: str) -> Any:
+    monkeypatch.setattr("jobs.commands.machine.plant", lambda: plant)
+    return CliRunner().invoke(cli.main, ["recheck", "--processes", "1", *words])
+
+
+def test_it_ends_with_0_where_nothing_is_found(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = typed(plant, monkeypatch, "--json", "--sample", "50%", "--render", "100%")
+
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["bad"], told["findings"]) == (0, [])
+
+
+def test_it_ends_with_1_and_a_row_for_what_is_found(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = files(plant)[Format.PDF]
+    plant.store.delete(row.object_key)
+
+    done = typed(plant, monkeypatch, "--json")
+
+    assert done.exit_code == exits.REFUSED
+    [finding] = json.loads(done.stdout)["findings"]
+    assert (finding["rule"], finding["kind"], finding["id"]) == ("file", "file", row.id)
+    assert "bad: 1" in typed(plant, monkeypatch).stdout
+
+
+def test_no_finding_says_who_it_is(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = files(plant)[Format.PDF]
+    order = order_of(plant, row)
+    recorded_anew(plant, row, forged(plant, row, as_laid, name="李四"))
+
+    done = typed(plant, monkeypatch)
+
+    assert done.exit_code == exits.REFUSED
+    assert "李四" not in done.output
+    assert str(order.face["name"]) not in done.output
+
+
+@pytest.mark.parametrize("lot", ["-1", "101%", "many", ""])
+def test_a_lot_that_is_none_is_refused(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, lot: str
+) -> None:
+    assert typed(plant, monkeypatch, "--sample", lot).exit_code == 2
+
+
+def test_a_register_that_is_not_installed(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert typed(plant, monkeypatch, "--profile", "nowhere").exit_code == exits.NOT_FOUND
