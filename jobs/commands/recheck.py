@@ -74,7 +74,7 @@ def recheck_command(
     processes: int | None,
     as_json: bool,
 ) -> None:
-    """Verify everything that was issued, by a path of its own through ledger and store (复核).
+    """Verify everything that was issued (复核), by a path of its own.
 
     Of each file: that it is there, byte for byte as recorded, sealed and valid as of now; that its
     twin, its pages and its QR code say what was ordered.  Of the ledger: that editions follow each
