@@ -54,7 +54,7 @@ def prepare(plant: Plant, *, test_keys: bool) -> None:
     if test_keys:
         make_test_keyring(plant)
     else:
-        keyring.create_keyring(plant.settings.keyring_dir)
+        keyring.create_keyring(plant.settings.keyring_dir, with_log=plant.signer is None)
     migrate(plant)
     for store in (plant.store, plant.intake_store):
         store.ensure_bucket()

@@ -429,16 +429,19 @@ class Keyring:
         return _summary(name, OFD, certificate, ofd_seals.ends(seal, certificate), home)
 
 
-def create_keyring(folder: Path) -> None:
+def create_keyring(folder: Path, *, with_log: bool) -> None:
     """A keyring of one's own, unless the folder exists: master keys, keys for answers and log.
 
+    with_log: unless a process holds the keys, the log's among them.
     Seals, roots and the parties' CAs come from elsewhere.
     """
     if folder.exists():
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
     with keyfiles.building(folder.parent, f".{folder.name}-") as building:
-        _own(building, test=False)
+        _own(building)
+        if with_log:
+            log_key.create(building, test=False)
         building.rename(folder)
 
 
@@ -469,17 +472,17 @@ def _build(
     draw_seal: Callable[[str], bytes],
     algorithm: str,
 ) -> None:
-    _own(folder, test=True)
+    _own(folder)
+    log_key.create(folder, test=True)
     _issue(folder, identities, now, draw_seal, algorithm)
     add_test_parties(folder, now)
     add_test_authority(folder, now)
 
 
-def _own(folder: Path, *, test: bool) -> None:
-    """What nobody else issues."""
+def _own(folder: Path) -> None:
+    """What nobody else issues, and workers hold."""
     master_keys.create(folder)
     answer_key.create(folder)
-    log_key.create(folder, test=test)
 
 
 def add_test_parties(folder: Path, now: datetime) -> None:

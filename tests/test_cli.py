@@ -929,6 +929,41 @@ def test_the_readme_s_boxes_about_keys_show_what_they_say(
     assert factory.run("verify", str(tmp_path / "one.pdf")).exit_code == OK  # as its stamp proves
 
 
+#: the same of what shows that nothing was lost or forged; the drill starts a factory of its own
+#: (tests/jobs/drill)
+HELD_SHOW = {
+    "certfactory recheck": "nothing",
+    "certfactory recheck --sample 1000": "nothing",
+    "certfactory audit verify": "nothing",
+    "certfactory audit head --save kept": "log.pem",
+    "certfactory audit prove NUMBER > proof.json": "",
+    "certfactory personal export NUMBER person.zip": "person.zip",
+    "certfactory personal erase NUMBER": "erased",
+    "certfactory keys master rotate": "2",
+}
+
+
+def test_the_readme_s_box_about_what_is_lost_or_forged_shows_what_it_says(
+    factory: Line, tmp_path: Path
+) -> None:
+    event = approval(791)
+    number = factory.issue(event)
+    ended = specimen.cancelled(791)
+    ended["data"]["registration"] = number
+    factory.json("submit", "-", stdin=line(ended))
+    factory.wait(lambda: factory.run("audit", "prove", number).exit_code == OK)
+
+    lines = [each for each in boxes("Nothing lost, nothing forged") if " drill " not in each]
+    assert len(lines) == len(HELD_SHOW)
+    for typed, (beginning, shown) in zip(lines, HELD_SHOW.items(), strict=True):
+        assert typed.startswith(beginning)
+        done = factory.type(typed.replace("NUMBER", number), tmp_path)
+        assert (done.returncode, shown in done.stdout) == (OK, True), (typed, done)
+
+    offline = f"python {ROOT / 'docs/check_proof.py'} proof.json --head kept/head.txt"
+    assert "PROVEN" in factory.type(offline, tmp_path).stdout
+
+
 @pytest.fixture
 def revocable(factory: Line) -> Iterator[None]:
     """Whoever is revoked meanwhile is not for the other tests of this factory."""

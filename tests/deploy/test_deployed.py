@@ -464,6 +464,11 @@ def test_the_units_issue_with_seals_whose_passphrase_is_a_credential(
     assert not (tmp_path / "run" / "log").exists()
     keys = tmp_path / "etc" / "keys"
     assert [*keys.rglob("key.p8"), *keys.rglob("passphrase")] == []
+    wait_for(
+        lambda: json.loads(by_hand(host, "audit", "verify", "--json"))["heads"] > 0,
+        host.stage,
+        "a signed head",
+    )
     told = host.stage.run(host.stage.ours(["signer", "journal"]), host.environment(SIGNER))
     assert told.returncode == 0
     assert "signed" in told.stdout
@@ -505,10 +510,10 @@ def install_seals(host: Host) -> None:
     (home / "key.p8").write_bytes(old.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protected))
     (home / "passphrase").unlink()
     shutil.copytree(made, host.stage.folder / "etc" / "signer" / "keyring")
-    for home in ("identities", "tsa"):
+    for home in ("identities", "tsa", "log"):
         for file in (made / home).rglob("*"):
             if file.name in ("key.p8", "passphrase"):
                 file.unlink()
-    for name in ("identities", "roots", "issuers", "parties", "tsa"):
+    for name in ("identities", "roots", "issuers", "parties", "tsa", "log"):
         (made / name).rename(folder / name)
     by_hand(host, "sources", "grant", SOURCE, PROFILE)

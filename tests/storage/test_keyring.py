@@ -61,21 +61,29 @@ def folder(made: Path, tmp_path: Path) -> Path:
 def test_a_keyring_of_ones_own_has_keys_for_the_ledger_and_answers_and_no_seal(
     tmp_path: Path,
 ) -> None:
-    create_keyring(tmp_path / "keyring")
+    create_keyring(tmp_path / "keyring", with_log=True)
 
     keyring = Keyring(tmp_path / "keyring")
     assert keyring.identities() == []
     assert keyring.master_keys().current in keyring.master_keys().keys
     assert answer_key.load(tmp_path / "keyring").curve.name == "secp256r1"
+    assert keyring.log_key().origin.startswith("certificate-factory.log/")
     with pytest.raises(SettingsError, match="trust root"):
         keyring.trust_roots()
 
 
+def test_where_a_process_holds_the_keys_that_of_the_log_is_not_made_here(tmp_path: Path) -> None:
+    create_keyring(tmp_path / "keyring", with_log=False)
+
+    with pytest.raises(SettingsError, match="keys create-log"):
+        Keyring(tmp_path / "keyring").log_key()
+
+
 def test_a_keyring_that_is_there_is_not_made_anew(tmp_path: Path) -> None:
-    create_keyring(tmp_path / "keyring")
+    create_keyring(tmp_path / "keyring", with_log=True)
     first = (tmp_path / "keyring" / "master.json").read_bytes()
 
-    create_keyring(tmp_path / "keyring")
+    create_keyring(tmp_path / "keyring", with_log=True)
 
     assert (tmp_path / "keyring" / "master.json").read_bytes() == first
 
