@@ -134,6 +134,7 @@ def _told(result: Result) -> dict[str, object]:
         "looked": dict(result.looked),
         "good": result.good,
         "bad": result.bad,
+        "erased": result.erased,
         "rules": result.rules,
         "findings": result.findings,
         "not_compared": dict(result.said),
@@ -145,7 +146,9 @@ def _show(result: Result) -> None:
         if count:
             out.print(f"{name}: {count}")
     for why, count in result.said.most_common():
-        out.print(f"not compared byte for byte: {count}, {why}", markup=False)
+        out.print(f"not compared: {count}, {why}", markup=False)
+    if result.erased:
+        out.print(f"erased, and gone: {result.erased}")
     if result.findings:
         rows = ((each.rule, each.kind, each.id, each.sentence) for each in result.findings)
         print_table(("rule", "what", "number", "finding"), rows)

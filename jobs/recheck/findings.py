@@ -19,6 +19,7 @@ class Rule(StrEnum):
     PAGE = "page"  #: the pages say what the face says
     CODE = "code"  #: the QR code leads to this very edition
     PICTURE = "picture"  #: the picture on it is the one that was ordered
+    ERASED = "erased"  #: what was erased is gone, and an erasure says so; nothing else is
     RENDER = "render"  #: made again, it is the same
     HOLE = "hole"  #: no edition of a registration is missing
     FORK = "fork"  #: none is there twice, and an older one gives way to a newer
@@ -51,8 +52,10 @@ class Looked:
     """What became of a part of the work.
 
     looked: how many things were looked at; said: how many could not be looked at, by reason.
+    erased: how many files of them are erased, as their erasures say.
     """
 
     looked: int
     findings: tuple[Finding, ...] = ()
     said: tuple[str, ...] = ()
+    erased: int = 0
