@@ -135,6 +135,7 @@ def _told(result: Result) -> dict[str, object]:
         "good": result.good,
         "bad": result.bad,
         "erased": result.erased,
+        "strays": result.strays,
         "rules": result.rules,
         "findings": result.findings,
         "not_compared": dict(result.said),
@@ -149,6 +150,8 @@ def _show(result: Result) -> None:
         out.print(f"not compared: {count}, {why}", markup=False)
     if result.erased:
         out.print(f"erased, and gone: {result.erased}")
+    if result.strays:
+        out.print(f"objects that no row names: {result.strays}")
     if result.findings:
         rows = ((each.rule, each.kind, each.id, each.sentence) for each in result.findings)
         print_table(("rule", "what", "number", "finding"), rows)

@@ -30,6 +30,7 @@ class Rule(StrEnum):
     GAP = "gap"  #: every number that was drawn is somebody's, or a row says why not
     EVENT = "event"  #: an event has one outcome
     ORDER = "order"  #: an order is at work, made or held, and can be seen to be
+    ROOT = "root"  #: log and reports prove the editions on record
     BATCH = "batch"  #: the counts of a bulk event add up to all that it concerns
 
 
@@ -53,9 +54,11 @@ class Looked:
 
     looked: how many things were looked at; said: how many could not be looked at, by reason.
     erased: how many files of them are erased, as their erasures say.
+    strays: how many objects of the store no row names.
     """
 
     looked: int
     findings: tuple[Finding, ...] = ()
     said: tuple[str, ...] = ()
     erased: int = 0
+    strays: int = 0

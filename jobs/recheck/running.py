@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from factory.errors import NotFoundError, StoreUnavailableError
 from factory.model import Kind
 from jobs import logs
-from jobs.recheck import chains, files, outcomes, rendering, series
+from jobs.recheck import chains, files, outcomes, rendering, roots, series
 from jobs.recheck.findings import Finding, Looked, Rule
 from jobs.settings import Settings
 from storage import tables as t
@@ -48,6 +48,8 @@ class Part(StrEnum):
     ERASURES = "erasures"
     TWICE = "twice"
     SERIES = "series"
+    LOG = "log"
+    STRAYS = "strays"
 
 
 TABLES = {
@@ -110,12 +112,14 @@ class Result:
 
     said: why something could not be made again, with how many.
     erased: how many of the files are erased, and what erasing leaves is right.
+    strays: objects of the store that no row names; None: they were not looked for.
     """
 
     looked: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     said: Counter[str] = field(default_factory=Counter)
     erased: int = 0
+    strays: int | None = None
 
     @property
     def bad(self) -> int:
@@ -138,6 +142,8 @@ class Result:
         self.findings += looked.findings
         self.said.update(looked.said)
         self.erased += looked.erased
+        if task.part is Part.STRAYS:
+            self.strays = looked.strays
 
 
 def size(plant: Plant, order: Order) -> int:
@@ -146,8 +152,11 @@ def size(plant: Plant, order: Order) -> int:
         return file_count(tx, order.scope)
 
 
-def tasks(plant: Plant) -> list[Task]:
-    """All slices, files last: what the ledger alone says is known first."""
+def tasks(plant: Plant, order: Order) -> list[Task]:
+    """All slices, files last: what the ledger alone says is known first.
+
+    The log is looked at where the ledger is whole; the store's list where everything is.
+    """
     with snapshot(plant.ledger) as tx:
         found = [
             Task(part, span)
@@ -156,7 +165,10 @@ def tasks(plant: Plant) -> list[Task]:
         ]
     of_files = [each for each in found if each.part is Part.FILES]
     others = [each for each in found if each.part is not Part.FILES]
-    return [Task(Part.TWICE, NOTHING), Task(Part.SERIES, NOTHING), *others, *of_files]
+    once = [Part.TWICE, Part.SERIES]
+    once += [Part.LOG] if order.kind is not None else []
+    once += [Part.STRAYS] if order.kind == WHOLE else []
+    return [*(Task(each, NOTHING) for each in once), *others, *of_files]
 
 
 def run(
@@ -169,7 +181,7 @@ def run(
     """
     with snapshot(plant.ledger) as tx:
         began = tx.now
-    todo, result = tasks(plant), Result()
+    todo, result = tasks(plant, order), Result()
     with _workers(plant, order, processes) as looked:
         for done, (task, found) in enumerate(looked(todo), start=1):
             result.add(task, found)
@@ -279,6 +291,10 @@ class Worker:
             return series.look(self._plant, self._order.scope)
         if task.part is Part.TWICE:
             return self._twice()
+        if task.part is Part.LOG:
+            return roots.look_at_log(self._plant)
+        if task.part is Part.STRAYS:
+            return roots.look_at_store(self._plant)
         if task.part is Part.FILES:
             return self._files(task.span)
         return self._rows(task)
@@ -299,7 +315,8 @@ class Worker:
                 done = erasures.erasures(tx, task.span, scope)
                 return _looked(done, outcomes.look_at_erasures(done))
             batches = events.batch(tx, task.span, scope)
-            return _looked(batches, outcomes.look_at_batches(batches))
+            proved = [found for each in batches for found in roots.look_at_batch(tx, each.id)]
+            return _looked(batches, [*outcomes.look_at_batches(batches), *proved])
 
     def _twice(self) -> Looked:
         with snapshot(self._plant.ledger) as tx:

@@ -219,3 +219,16 @@ def test_an_erasure_that_was_begun_is_said_and_one_that_is_left_is_found(two: Tw
     with plant.ledger.read() as tx:
         assert tx.run(select(c.state)).scalar_one() == steps.DONE
     assert broken(plant) == []
+
+
+def test_the_root_of_a_bulk_event_is_that_of_its_results(two: Two) -> None:
+    """Before and after one of its people is erased, and not where a result was altered."""
+    assert broken(two.plant) == []
+    erase(two.one)
+    assert broken(two.plant) == []
+
+    [batch] = two.one.batches
+    root = update(t.batch).where(t.batch.c.id == batch).values(merkle_root="0" * 64)
+    by_hand(two.plant, lambda tx: tx.run(root))
+
+    assert broken(two.plant) == [(Rule.ROOT, "batch", batch)]
