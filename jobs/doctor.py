@@ -16,13 +16,16 @@ from factory.seals.signer import AccountableSigner
 from factory.versions import Versions
 from jobs import attendance, notices, opening, trusting
 from jobs import broker as brokers
+from jobs.signer.policy import ADD_HEADS
 from storage.key_sources import OFD, PDF
+from storage.ledger import log_standing
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
     from storage.signer_process import SignerProcess
 
 MOST_SKEW_SECONDS = 2.0
+BEHIND_SECONDS = 900.0  #: of the log, as its alert has it
 WARN_DAYS = 30
 SUCCESSOR = "have its successor issued, and import it with `certfactory keys import-seal --replace`"
 
@@ -232,6 +235,27 @@ def _workers(plant: Plant) -> str:
     return attendance.workers(plant)
 
 
+def _log(plant: Plant) -> str:
+    """Whether its key may sign its heads, and how far it is behind."""
+    opening.check_keyring(plant.settings)
+    opening.check_schema(plant)
+    key = plant.keyring.log_key()
+    if plant.signer is not None and not plant.signer.status().get("heads", True):
+        raise SettingsError(ADD_HEADS)
+    with plant.ledger.read() as tx:
+        found = log_standing.standing(tx)
+    if found.lag_seconds > BEHIND_SECONDS:
+        raise SettingsError(
+            f"{found.pending} audit rows wait, the oldest for {found.lag_seconds:.0f} s: does a"
+            " steward run? (docs/runbooks/log-behind.md)"
+        )
+    age = found.head_seconds
+    if found.entries > found.signed and (age is None or age > BEHIND_SECONDS):
+        since = "no head was signed yet" if age is None else f"the last head is {age:.0f} s old"
+        raise SettingsError(f"{since}, and the log has grown: docs/runbooks/log-behind.md")
+    return f"{key.origin}, {found.entries} entries, {found.signed} of them under a signed head"
+
+
 def _notices(plant: Plant) -> str:
     """Whether upstream is told."""
     opening.check_keyring(plant.settings)
@@ -273,4 +297,5 @@ LOOKS: Sequence[tuple[str, Callable[[Plant], str]]] = (
     ("clock", _clock),
     ("workers", _workers),
     ("notices", _notices),
+    ("log", _log),
 )

@@ -34,7 +34,7 @@ from jobs.signer.journal import SIGNED
 from jobs.upkeep import archive
 from storage import endings
 from storage.key_sources import OFD
-from storage.ledger import Tx, endpoints, gauges, holds, outbox, proofs, status
+from storage.ledger import Tx, endpoints, gauges, holds, log_standing, outbox, proofs, status
 from storage.ledger.gauges import BatchFigures
 from storage.recheck import outcomes
 
@@ -148,6 +148,17 @@ RECHECK_BAD = Family("factory_recheck_bad", "What that run found something wrong
 RECHECK_AGE = Family(
     "factory_recheck_age_seconds", "Since that run ended; missing where there was none", ("scope",)
 )
+LOG_ENTRIES = Family("factory_log_entries", "Entries of the log (核查日志)")
+LOG_SIGNED = Family("factory_log_signed_entries", "Those of them that are under its newest head")
+LOG_PENDING = Family(
+    "factory_log_pending",
+    "Audit rows that the sequencer has not appended to the log, twenty thousand at most",
+)
+LOG_LAG = Family("factory_log_lag_seconds", "Since the oldest of those was written; 0: none waits")
+LOG_HEAD_AGE = Family(
+    "factory_log_head_age_seconds",
+    "Since the newest head of the log was signed; missing where none was",
+)
 NOTICES = Family("factory_notices_pending", "Deliveries of notices not done")
 NOTICES_OLDEST = Family(
     "factory_notices_oldest_seconds", "Age of the oldest notice that an active endpoint has not got"
@@ -176,6 +187,7 @@ FAMILIES = (
     BATCHES, BATCH_ITEMS, BATCH_PROGRESS, BATCH_RATE, BATCH_ETA, BATCH_IDLE, BATCH_BRAKED,
     HELD, EDITIONS, OUTBOX, OUTBOX_OLDEST, SIGNER_PENDING, PROOFS_DUE,
     RECHECK_GOOD, RECHECK_BAD, RECHECK_AGE,
+    LOG_ENTRIES, LOG_SIGNED, LOG_PENDING, LOG_LAG, LOG_HEAD_AGE,
     SIGNER_UP, SIGNER_STOPPED, SIGNER_CALLS, SIGNER_CALL_SECONDS,
     NOTICES, NOTICES_OLDEST, NOTICES_FAILED, ENDPOINTS,
     ENDS, RESTARTS, MEMORY, WORKERS, BUILD,
@@ -294,6 +306,7 @@ def of_ledger(plant: Plant) -> list[Metric]:
             SIGNER_PENDING.alone(gauges.pending_seals(tx)),
             _proofs(tx),
             *_rechecked(tx),
+            *_logged(tx),
             *_notices(tx),
         ]
 
@@ -344,6 +357,19 @@ def _rechecked(tx: Tx) -> list[Metric]:
         RECHECK_GOOD.of(((each.scope,), each.good) for each in found),
         RECHECK_BAD.of(((each.scope,), each.bad) for each in found),
         RECHECK_AGE.of(((each.scope,), (tx.now - each.ended_at).total_seconds()) for each in found),
+    ]
+
+
+def _logged(tx: Tx) -> list[Metric]:
+    """How far the log is behind the audit, and its heads behind the log."""
+    found = log_standing.standing(tx)
+    age = [] if found.head_seconds is None else [((), found.head_seconds)]
+    return [
+        LOG_ENTRIES.alone(found.entries),
+        LOG_SIGNED.alone(found.signed),
+        LOG_PENDING.alone(found.pending),
+        LOG_LAG.alone(found.lag_seconds),
+        LOG_HEAD_AGE.of(age),
     ]
 
 

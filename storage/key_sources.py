@@ -44,13 +44,13 @@ class Opened:
 
 
 def passphrase_of(file: Path | None) -> Passphrase:
-    """What opens keys: the given file or descriptor, or the file beside each key.
+    """What opens keys: the file beside each, or the given file or descriptor where there is none.
 
     A file given from outside, such as a mounted secret, has modes of its own.
     """
 
     def passphrase(home: Path) -> bytes:
-        if file is not None:
+        if file is not None and not (home / PASSPHRASE).exists():
             return passphrases.read(file, "FACTORY_KEY_PASSPHRASE_FILE")
         return keyfiles.read_secret(home / PASSPHRASE).strip()
 

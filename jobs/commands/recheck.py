@@ -134,6 +134,8 @@ def _told(result: Result) -> dict[str, object]:
         "looked": dict(result.looked),
         "good": result.good,
         "bad": result.bad,
+        "erased": result.erased,
+        "strays": result.strays,
         "rules": result.rules,
         "findings": result.findings,
         "not_compared": dict(result.said),
@@ -145,7 +147,11 @@ def _show(result: Result) -> None:
         if count:
             out.print(f"{name}: {count}")
     for why, count in result.said.most_common():
-        out.print(f"not compared byte for byte: {count}, {why}", markup=False)
+        out.print(f"not compared: {count}, {why}", markup=False)
+    if result.erased:
+        out.print(f"erased, and gone: {result.erased}")
+    if result.strays:
+        out.print(f"objects that no row names: {result.strays}")
     if result.findings:
         rows = ((each.rule, each.kind, each.id, each.sentence) for each in result.findings)
         print_table(("rule", "what", "number", "finding"), rows)

@@ -36,7 +36,7 @@ MOST = 1000  #: findings that are told one by one
 MOST_MOVED = 300  #: altered rows that are compared with each other
 REMOVED, ALTERED, INSERTED, REORDERED = "removed", "altered", "inserted", "reordered"
 UNSIGNED = "unsigned"
-ENTRY, HEAD, NODE = "entry", "head", "subtree"
+ENTRY, HEAD, NODE, CURSOR = "entry", "head", "subtree", "cursor"
 GAP = bytes(32)  #: in place of an entry that is not there
 
 
@@ -45,7 +45,8 @@ class Finding:
     """Something that is not as it was.
 
     what:  ``removed``, ``altered``, ``inserted``, ``reordered``; of a head also ``unsigned``.
-    kind:  of a row ``audit``, ``edition``, ``file``, ``batch``; ``entry``, ``subtree``, ``head``.
+    kind:  of a row ``audit``, ``edition``, ``file``, ``batch``; of the log itself ``entry``,
+           ``subtree``, ``head``, ``cursor``.
     ident: its id, or two of them with a hyphen between.
     """
 
@@ -130,14 +131,29 @@ def check(
     """
     folder = plant.settings.keyring_dir
     known = {keys.fingerprint(each): each for each in log_key.certificates(folder)}
-    with plant.ledger.read() as tx:
+    with plant.ledger.read(steady=True) as tx:
         signed, size = list(log.heads(tx)), log.size(tx)
-    result = Checked(entries=size, heads=len(signed))
+        result = Checked(entries=size, heads=len(signed))
+        _compare_cursor(tx, result)
     judged = _Heads(result, signed, known, log_key.origin_of(folder), noted)
     batches = _Entries(result, judged, size).walk(plant, advance)
     judged.end(size)
     _inserted(plant, result, batches)
     return result
+
+
+def _compare_cursor(tx: Tx, result: Checked) -> None:
+    """How far the sequencer says it is, beside what there is: moved on it would pass rows over."""
+    cursor, (logged, there) = log_source.cursor(tx), log_check.audit_bounds(tx)
+    wrong = (
+        (cursor.size != result.entries, f"says that there are {cursor.size} entries"),
+        (cursor.settled_to > cursor.read_to, "is settled beyond what it has read"),
+        (cursor.read_to > max(logged, there), "has read rows that never were"),
+        (cursor.read_to < logged, "has not read rows that have an entry"),
+    )
+    for is_wrong, detail in wrong:
+        if is_wrong:
+            result.find(ALTERED, CURSOR, log.AUDIT, detail)
 
 
 class _Heads:

@@ -136,12 +136,19 @@ def _is_licence(each: Edition) -> bool:
     return True
 
 
+def _erased(row: Registered) -> Iterator[str]:
+    """What is known of the person opens, unless somebody has erased it."""
+    if row.lost is not None:
+        yield row.lost
+
+
 RULES: Mapping[Rule, Callable[[Registered], Iterator[str]]] = {
     Rule.HOLE: _holes,
     Rule.FORK: _forks,
     Rule.CURRENT: _current,
     Rule.SAYS: _says,
     Rule.NUMBER: _numbers,
+    Rule.ERASED: _erased,
 }
 
 

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from factory import finished, numbering, verify
-from factory.errors import LintError, NotFoundError
+from factory.errors import LintError
 from factory.finished import Finished
 from factory.model import Kind
 from factory.seals.revocation import Source
@@ -22,6 +22,7 @@ from factory.verify_verdict import Verdict, VerdictWord
 from jobs import forms
 from jobs.recheck import pages
 from jobs.recheck.findings import Finding, Rule
+from storage.recheck.erasures import Proof
 from storage.recheck.files import Recorded
 
 if TYPE_CHECKING:
@@ -78,11 +79,11 @@ class Seen:
         return finished.read(self.data, self.row.format)
 
 
-def look(trust: Trust, row: Recorded, fetch: Callable[[], bytes]) -> list[Finding]:
-    """What is wrong with one file.  StoreUnavailableError: the store gave no answer."""
-    try:
-        data = fetch()
-    except NotFoundError:
+def look(trust: Trust, row: Recorded, data: bytes | None) -> list[Finding]:
+    """What is wrong with one file.  data: what the store has of it; None: nothing."""
+    if row.shredded:
+        return [_finding(row, Rule.ERASED, "its data key is destroyed, and it is not erased")]
+    if data is None:
         return [_finding(row, Rule.FILE, "is recorded, and the store has no such object")]
     if hashlib.sha256(data).hexdigest() != row.sha256:
         return [_finding(row, Rule.DIGEST, "the store has other bytes than were recorded")]
@@ -90,6 +91,23 @@ def look(trust: Trust, row: Recorded, fetch: Callable[[], bytes]) -> list[Findin
     return [
         _finding(row, rule, sentence) for rule, asked in RULES.items() for sentence in asked(seen)
     ]
+
+
+def look_erased(row: Recorded, is_there: bool) -> list[Finding]:
+    """What is wrong with a file that was erased: it has to be gone, and an erasure to say so.
+
+    is_there: whether the store has an object of that key.
+    """
+    return [_finding(row, Rule.ERASED, sentence) for sentence in _erased(row, is_there)]
+
+
+def _erased(row: Recorded, is_there: bool) -> Iterator[str]:
+    if not row.shredded:
+        yield "is erased, and its data key is not destroyed"
+    if row.erased is Proof.NONE:
+        yield "is erased, and no proof of an erasure names it"
+    if is_there and row.erased is not Proof.UNDER_WAY:
+        yield "is erased, and the store has its object still"
 
 
 def _finding(row: Recorded, rule: Rule, sentence: str) -> Finding:

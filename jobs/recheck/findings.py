@@ -19,6 +19,7 @@ class Rule(StrEnum):
     PAGE = "page"  #: the pages say what the face says
     CODE = "code"  #: the QR code leads to this very edition
     PICTURE = "picture"  #: the picture on it is the one that was ordered
+    ERASED = "erased"  #: what was erased is gone, and an erasure says so; nothing else is
     RENDER = "render"  #: made again, it is the same
     HOLE = "hole"  #: no edition of a registration is missing
     FORK = "fork"  #: none is there twice, and an older one gives way to a newer
@@ -29,6 +30,7 @@ class Rule(StrEnum):
     GAP = "gap"  #: every number that was drawn is somebody's, or a row says why not
     EVENT = "event"  #: an event has one outcome
     ORDER = "order"  #: an order is at work, made or held, and can be seen to be
+    ROOT = "root"  #: log and reports prove the editions on record
     BATCH = "batch"  #: the counts of a bulk event add up to all that it concerns
 
 
@@ -51,8 +53,12 @@ class Looked:
     """What became of a part of the work.
 
     looked: how many things were looked at; said: how many could not be looked at, by reason.
+    erased: how many files of them are erased, as their erasures say.
+    strays: how many objects of the store no row names.
     """
 
     looked: int
     findings: tuple[Finding, ...] = ()
     said: tuple[str, ...] = ()
+    erased: int = 0
+    strays: int = 0

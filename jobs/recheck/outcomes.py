@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 from factory.events import EVENT_TYPES, BulkData
 from factory.model import BatchState, ChunkState, ItemState, OrderState
 from jobs.recheck.findings import Finding, Rule
+from storage.recheck.erasures import DONE, Erasure
 from storage.recheck.events import Batch, Ordered, Taken
 
 ACCEPTED, HELD, DISMISSED, APPLIED = "accepted", "held", "dismissed", "applied"
@@ -15,6 +17,7 @@ ACCEPTED, HELD, DISMISSED, APPLIED = "accepted", "held", "dismissed", "applied"
 ABOUT_NOBODY = {name for name, data in EVENT_TYPES.items() if issubclass(data, BulkData)}
 OPEN_ITEMS = {ItemState.PENDING, ItemState.ORDERED}
 ENDED = {BatchState.COMPLETED, BatchState.CANCELLED}
+SOON = timedelta(days=1)  #: an erasure that was begun is done within
 AT_WORK = {ChunkState.READY, ChunkState.LEASED}
 #: of an item, the states that its order may have; None: it has none
 ORDERS: dict[str, set[str | None]] = {
@@ -100,3 +103,25 @@ def _batch(row: Batch) -> Iterator[str]:
         yield f"{row.strays} items point to orders that are not of it"
     if items[ItemState.DONE] != row.made:
         yield f"{items[ItemState.DONE]} items are done, and {row.made} orders were made"
+
+
+def look_at_erasures(rows: Sequence[Erasure]) -> list[Finding]:
+    """Erasures that are not done, or have not done what they say."""
+    return [
+        Finding(rule=Rule.ERASED, kind="erasure", id=row.id, sentence=sentence)
+        for row in rows
+        for sentence in _erasure(row)
+    ]
+
+
+def _erasure(row: Erasure) -> Iterator[str]:
+    if row.is_found:
+        yield "its person can still be found"
+    if row.alive:
+        yield f"{row.alive} data keys that it destroyed are there still"
+    if row.live:
+        yield f"{row.live} files under the keys it destroyed are not erased"
+    if row.state == DONE and row.audited != 1:
+        yield f"its proof stands in {row.audited} rows of the audit, and should in one"
+    if row.state != DONE and row.asked_at - row.promised_at > SOON:
+        yield f"is {row.state} since more than a day: give the same command again"

@@ -13,16 +13,17 @@ from enum import StrEnum
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-from factory.errors import StoreUnavailableError
+from factory.errors import NotFoundError, StoreUnavailableError
 from factory.model import Kind
 from jobs import logs
-from jobs.recheck import chains, files, outcomes, rendering, series
+from jobs.recheck import chains, files, outcomes, rendering, roots, series
 from jobs.recheck.findings import Finding, Looked, Rule
 from jobs.settings import Settings
 from storage import tables as t
-from storage.recheck import events, numbers, registrations
+from storage.recheck import erasures, events, numbers, registrations
 from storage.recheck import files as recorded
 from storage.recheck import outcomes as kept
+from storage.recheck.erasures import Proof
 from storage.recheck.scope import Scope, Span, file_count, snapshot, spans
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ FETCHED = 4  #: files that are fetched at once while one is looked at
 AHEAD = 3  #: slices that wait for each process
 WHOLE, SAMPLE = "whole", "sample"
 LOT = 2**64
+ERASED_MEANWHILE, BEING_ERASED = "was erased meanwhile", "is being erased"
 
 
 class Part(StrEnum):
@@ -43,8 +45,11 @@ class Part(StrEnum):
     EVENTS = "events"
     ORDERS = "orders"
     BATCHES = "batches"
+    ERASURES = "erasures"
     TWICE = "twice"
     SERIES = "series"
+    LOG = "log"
+    STRAYS = "strays"
 
 
 TABLES = {
@@ -53,6 +58,7 @@ TABLES = {
     Part.EVENTS: (t.inbox, ROWS),
     Part.ORDERS: (t.production_order, ROWS),
     Part.BATCHES: (t.batch, 1),
+    Part.ERASURES: (t.erasure, ROWS),
 }
 NOTHING = Span(0, 0)
 
@@ -105,11 +111,15 @@ class Result:
     """What came of it so far.
 
     said: why something could not be made again, with how many.
+    erased: how many of the files are erased, and what erasing leaves is right.
+    strays: objects of the store that no row names; None: they were not looked for.
     """
 
     looked: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     said: Counter[str] = field(default_factory=Counter)
+    erased: int = 0
+    strays: int | None = None
 
     @property
     def bad(self) -> int:
@@ -131,6 +141,9 @@ class Result:
         self.looked[task.part] += looked.looked
         self.findings += looked.findings
         self.said.update(looked.said)
+        self.erased += looked.erased
+        if task.part is Part.STRAYS:
+            self.strays = looked.strays
 
 
 def size(plant: Plant, order: Order) -> int:
@@ -139,8 +152,11 @@ def size(plant: Plant, order: Order) -> int:
         return file_count(tx, order.scope)
 
 
-def tasks(plant: Plant) -> list[Task]:
-    """All slices, files last: what the ledger alone says is known first."""
+def tasks(plant: Plant, order: Order) -> list[Task]:
+    """All slices, files last: what the ledger alone says is known first.
+
+    The log is looked at where the ledger is whole; the store's list where everything is.
+    """
     with snapshot(plant.ledger) as tx:
         found = [
             Task(part, span)
@@ -149,7 +165,10 @@ def tasks(plant: Plant) -> list[Task]:
         ]
     of_files = [each for each in found if each.part is Part.FILES]
     others = [each for each in found if each.part is not Part.FILES]
-    return [Task(Part.TWICE, NOTHING), Task(Part.SERIES, NOTHING), *others, *of_files]
+    once = [Part.TWICE, Part.SERIES]
+    once += [Part.LOG] if order.kind is not None else []
+    once += [Part.STRAYS] if order.kind == WHOLE else []
+    return [*(Task(each, NOTHING) for each in once), *others, *of_files]
 
 
 def run(
@@ -162,7 +181,7 @@ def run(
     """
     with snapshot(plant.ledger) as tx:
         began = tx.now
-    todo, result = tasks(plant), Result()
+    todo, result = tasks(plant, order), Result()
     with _workers(plant, order, processes) as looked:
         for done, (task, found) in enumerate(looked(todo), start=1):
             result.add(task, found)
@@ -236,6 +255,25 @@ def _look(task: Task) -> Looked | str:
         return str(error)
 
 
+@dataclass(slots=True)
+class _Files:
+    """What came of the files of one slice."""
+
+    findings: list[Finding] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    erased: int = 0
+
+    def take_erased(self, row: recorded.Recorded, found: Sequence[Finding]) -> None:
+        """One that is erased."""
+        self.findings += found
+        if found:
+            return
+        if row.erased is Proof.UNDER_WAY:
+            self.said.append(BEING_ERASED)
+        else:
+            self.erased += 1
+
+
 # --- one slice --------------------------------------------------------------------------------
 
 
@@ -253,6 +291,10 @@ class Worker:
             return series.look(self._plant, self._order.scope)
         if task.part is Part.TWICE:
             return self._twice()
+        if task.part is Part.LOG:
+            return roots.look_at_log(self._plant)
+        if task.part is Part.STRAYS:
+            return roots.look_at_store(self._plant)
         if task.part is Part.FILES:
             return self._files(task.span)
         return self._rows(task)
@@ -269,8 +311,12 @@ class Worker:
             if task.part is Part.ORDERS:
                 ordered = events.ordered(tx, task.span, scope)
                 return _looked(ordered, outcomes.look_at_orders(ordered))
+            if task.part is Part.ERASURES:
+                done = erasures.erasures(tx, task.span, scope)
+                return _looked(done, outcomes.look_at_erasures(done))
             batches = events.batch(tx, task.span, scope)
-            return _looked(batches, outcomes.look_at_batches(batches))
+            proved = [found for each in batches for found in roots.look_at_batch(tx, each.id)]
+            return _looked(batches, [*outcomes.look_at_batches(batches), *proved])
 
     def _twice(self) -> Looked:
         with snapshot(self._plant.ledger) as tx:
@@ -291,39 +337,61 @@ class Worker:
         """Some are fetched while one is looked at."""
         with snapshot(self._plant.ledger) as tx:
             rows = recorded.recorded(tx, span, self._order.scope, self._order.files.holds)
-        trust = self._trusted()
-        findings: list[Finding] = []
-        said: list[str] = []
+        trust, each = self._trusted(), _Files()
         with ThreadPoolExecutor(FETCHED, thread_name_prefix="fetch") as pool:
-            fetched: deque[tuple[recorded.Recorded, Future[bytes]]] = deque()
-            left = iter(rows)
-            for row in left:
-                fetched.append((row, pool.submit(self._plant.bulk_store.get, row.object_key)))
+            fetched: deque[tuple[recorded.Recorded, Future[bytes | None]]] = deque()
+            for row in rows:
+                fetched.append((row, pool.submit(self._fetched, row)))
                 if len(fetched) > FETCHED:
-                    self._file(trust, *fetched.popleft(), findings, said)
+                    self._file(trust, *fetched.popleft(), each)
             while fetched:
-                self._file(trust, *fetched.popleft(), findings, said)
-        return Looked(looked=len(rows), findings=tuple(findings), said=tuple(said))
+                self._file(trust, *fetched.popleft(), each)
+        return Looked(
+            looked=len(rows),
+            findings=tuple(each.findings),
+            said=tuple(each.said),
+            erased=each.erased,
+        )
+
+    def _fetched(self, row: recorded.Recorded) -> bytes | None:
+        """None: the store has none.  Of what is erased nothing is read, should it be there."""
+        store = self._plant.bulk_store
+        try:
+            if row.erased is not None:
+                return None if store.head(row.object_key) is None else b""
+            return store.get(row.object_key)
+        except NotFoundError:
+            return None
 
     def _file(
         self,
         trust: files.Trust,
         row: recorded.Recorded,
-        data: Future[bytes],
-        findings: list[Finding],
-        said: list[str],
+        fetched: Future[bytes | None],
+        each: _Files,
     ) -> None:
-        found = files.look(trust, row, data.result)
-        findings += found
-        if found or not self._is_made_again(row):
+        data = fetched.result()
+        if row.erased is not None:
+            each.take_erased(row, files.look_erased(row, data is not None))
             return
-        rendered = self._renderer.again(row, data.result())
+        if data is None and self._is_erased_by_now(row):
+            each.said.append(ERASED_MEANWHILE)
+            return
+        found = files.look(trust, row, data)
+        each.findings += found
+        if found or data is None or not self._is_made_again(row):
+            return
+        rendered = self._renderer.again(row, data)
         if rendered.said is not None:
-            said.append(rendered.said)
+            each.said.append(rendered.said)
         if rendered.broken is not None:
-            findings.append(
+            each.findings.append(
                 Finding(rule=Rule.RENDER, kind="file", id=row.id, sentence=rendered.broken)
             )
+
+    def _is_erased_by_now(self, row: recorded.Recorded) -> bool:
+        with snapshot(self._plant.ledger) as tx:
+            return recorded.is_erased(tx, row.id)
 
     def _is_made_again(self, row: recorded.Recorded) -> bool:
         made = row.kind is Kind.CERTIFICATE and row.step == 0 and row.face is not None

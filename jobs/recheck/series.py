@@ -10,14 +10,14 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from factory import numbering
 from factory.model import Occupation
 from jobs.recheck.findings import Finding, Looked, Rule
 from storage.ledger import Ledger
-from storage.recheck import numbers
+from storage.recheck import erasures, numbers
 from storage.recheck.scope import Scope, snapshot
 
 if TYPE_CHECKING:
@@ -158,7 +158,9 @@ def _filings(ledger: Ledger, owner: str, registers: frozenset[str]) -> Numbered:
 
 
 def _notices(ledger: Ledger, owner: str, registers: frozenset[str]) -> Numbered:
-    for number in numbers.notice_numbers(ledger, registers):
+    with snapshot(ledger) as tx:
+        erased = list(erasures.notice_numbers(tx, registers))
+    for number in chain(erased, numbers.notice_numbers(ledger, registers)):
         if number is not None and (found := NOTICE.fullmatch(number)):
             yield f"{owner}/notice/{found['year']}", int(found["serial"])
 

@@ -23,7 +23,7 @@ from factory.errors import FactoryError, KeyBusyError, NotFoundError, SealRetire
 from jobs.signer.held import Keys, Opened
 from jobs.signer.journal import SIGNED, Journal
 from jobs.signer.pace import Pace
-from jobs.signer.policy import Policy
+from jobs.signer.policy import HEADS, Policy
 from jobs.signer.switch import Switch
 from jobs.signer.typed import Inbox
 from storage.signature_protocol import MOST_DIGESTS
@@ -162,6 +162,7 @@ class Calls:
         said = {
             "since": self._since,
             "uses": len(self._policy.uses),
+            "heads": HEADS in self._policy.uses,
             "keys": self._keys.opened,
             "stopped": [
                 {"identity": each.identity, "reason": each.reason, "by": each.by, "at": each.at}

@@ -14,11 +14,8 @@ from factory.kinds import KINDS
 from jobs.installed import load_profiles
 from jobs.settings import Settings
 from jobs.signer import NOT_SET_UP, policy
-from jobs.signer.policy import Use
+from jobs.signer.policy import HEADS, Use
 from storage.key_sources import LOG_HOME
-from storage.log_key import PURPOSE
-
-HEADS: Use = (LOG_HOME, PURPOSE.profile, PURPOSE.kind)
 
 
 def uses_of(profiles_dir: Path | None) -> set[Use]:

@@ -7,8 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from factory.errors import SettingsError
+from storage.key_sources import HEAD, LOG_HOME
 
 Use = tuple[str, str, str]  #: identity, profile, kind
+
+HEADS: Use = (LOG_HOME, LOG_HOME, HEAD)  #: heads of the log, signed with its own key
+ADD_HEADS = (
+    'the key of the log may not sign its heads: add {"identity": "log", "profile": "log",'
+    ' "kind": "head"} to the uses of FACTORY_SIGNER_POLICY and start the signer process again'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +35,8 @@ class Policy:
             return f"{identity} does not sign without being told what for"
         if (identity, profile, kind) in self.uses:
             return None
+        if (identity, profile, kind) == HEADS:
+            return ADD_HEADS
         return f"{identity} does not sign {kind} of {profile}"
 
 

@@ -21,6 +21,7 @@ from factory.retention import Ground, Kept, Past
 from storage import tables as t
 from storage.ledger import audit, keys, personal
 from storage.ledger.base import Ledger, Tx
+from storage.ledger.orders import face_context
 from storage.ledger.personal import Person
 
 PROMISED, SHREDDED, DONE = "promised", "shredded", "done"
@@ -202,9 +203,28 @@ def _promised(tx: Tx, person: Person, reason: Reason, intake: Sequence[str]) -> 
         "why": reason.why,
         "who": tx.who,
         "promised_at": tx.now.isoformat(),
+        "notices": _notices(tx, person),
         "sealed": personal.counts(tx, person),
         "intake_objects": sorted(tx.vault.lookup("object", key).hex() for key in intake),
     }
+
+
+def _notices(tx: Tx, person: Person) -> list[str]:
+    """Numbers of the acceptance notices, which only their faces have: the series has no hole."""
+    o = t.production_order.c
+    wanted = select(o.face, o.key_stem, o.data_key_id).where(
+        _orders(person), o.kind == Kind.ACCEPTANCE_NOTICE
+    )
+    rows = tx.run(wanted.order_by(o.id)).all()
+    opened = keys.load_all(tx, {row.data_key_id for row in rows})
+    return [
+        str(
+            opened[row.data_key_id].open_json(row.face, context=face_context(row.key_stem))[
+                "number"
+            ]
+        )
+        for row in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

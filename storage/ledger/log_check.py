@@ -71,6 +71,14 @@ def batch_roots(tx: Tx) -> dict[int, tuple[str | None, int | None, bool]]:
     return {row.id: (row.merkle_root, row.merkle_size, row.listed) for row in rows}
 
 
+def audit_bounds(tx: Tx) -> tuple[int, int]:
+    """The newest audit row that has an entry, and the newest that is there; 0: none."""
+    a, e = t.audit.c, t.log_entry.c
+    logged = select(func.max(e.ref)).where(e.kind == Kind.AUDIT.value)
+    there = select(func.max(a.id))
+    return tx.run(logged).scalar_one() or 0, tx.run(there).scalar_one() or 0
+
+
 def _waits(after: int) -> ColumnElement[bool]:
     c = t.audit.c
     return (c.id > after) & ~_has_entry(Kind.AUDIT, c.id)

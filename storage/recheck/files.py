@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,8 @@ from factory.errors import SealedDataError
 from factory.model import Format, Kind
 from storage import tables as t
 from storage.ledger import Tx
+from storage.recheck import erasures
+from storage.recheck.erasures import Proof
 from storage.recheck.scope import Scope, Span
 
 FACE = "production_order.face"
@@ -25,6 +28,8 @@ class Recorded:
 
     face:    None: the holder's data key was erased.
     sealed:  that it does not open, though there is a key.
+    shredded: that the key is destroyed.
+    erased:  what an erasure says of it; None: it is not erased, and has to be in the store.
     numbers: keys of the registration's number and of those it had before.
     """
 
@@ -41,6 +46,8 @@ class Recorded:
     made_at: datetime
     face: Face | None = field(repr=False)
     sealed: bool = False
+    shredded: bool = False
+    erased: Proof | None = None
     edition: int | None = None
     number: int | None = None
     licence_id: str | None = None
@@ -54,14 +61,22 @@ def recorded(
     """The files of a span that are in scope and chosen, by their ids."""
     rows = [row for row in tx.run(_asking(span, scope)) if chosen(row.id)]
     numbers = _numbers(tx, {row.registration_id for row in rows} - {None})
-    return [_recorded(tx, row, numbers) for row in rows]
+    gone = erasures.proofs(tx, {row.order_id for row in rows if row.erased_at is not None})
+    return [_recorded(tx, row, numbers, gone.get(row.order_id, ())) for row in rows]
+
+
+def is_erased(tx: Tx, ident: int) -> bool:
+    """Whether a file is erased by now."""
+    f = t.file.c
+    return tx.run(select(f.erased_at).where(f.id == ident)).scalar_one_or_none() is not None
 
 
 def _asking(span: Span, scope: Scope) -> Any:
     f, o, e = t.file.c, t.production_order.c, t.edition.c
     wanted = (
         select(
-            t.file, o.kind, o.face, o.key_stem, o.registration_id, t.data_key.c.wrapped,
+            t.file, o.kind, o.face, o.key_stem, o.registration_id, o.data_key_id,
+            t.data_key.c.wrapped,
             e.number.label("edition_number"), e.licence_id, e.code,
         )
         .join(t.production_order, o.id == f.order_id)
@@ -89,7 +104,12 @@ def _numbers(tx: Tx, registrations: set[int]) -> Mapping[int, frozenset[str]]:
     return {ident: frozenset(keys) for ident, keys in found.items()}
 
 
-def _recorded(tx: Tx, row: Row[Any], numbers: Mapping[int, frozenset[str]]) -> Recorded:
+def _recorded(
+    tx: Tx,
+    row: Row[Any],
+    numbers: Mapping[int, frozenset[str]],
+    gone: Sequence[Mapping[str, Any]],
+) -> Recorded:
     face, sealed = opened_face(tx, row)
     return Recorded(
         id=row.id,
@@ -105,12 +125,19 @@ def _recorded(tx: Tx, row: Row[Any], numbers: Mapping[int, frozenset[str]]) -> R
         made_at=row.made_at,
         face=face,
         sealed=sealed,
+        shredded=row.wrapped is None,
+        erased=None if row.erased_at is None else _proof(row, gone),
         edition=row.edition_id,
         number=row.edition_number,
         licence_id=row.licence_id,
         code=row.code,
         numbers=numbers.get(row.registration_id, frozenset()),
     )
+
+
+def _proof(row: Row[Any], gone: Sequence[Mapping[str, Any]]) -> Proof:
+    digest = hashlib.sha256(row.object_key.encode()).hexdigest()
+    return erasures.proof_of(gone, row.data_key_id, digest)
 
 
 def opened_face(tx: Tx, row: Any) -> tuple[Face | None, bool]:

@@ -54,7 +54,8 @@ class Item:
 class Registered:
     """What the register says of one registration, its editions oldest first.
 
-    name: the holder's; None: the data key was erased, or does not open.
+    name: the holder's; None: the data key was destroyed, or it does not open.
+    lost: why there is none, though nobody has erased the person; None: there is, or somebody has.
     """
 
     id: int
@@ -66,6 +67,7 @@ class Registered:
     credit_code: str
     employer: str
     name: str | None = field(repr=False)
+    lost: str | None
     editions: tuple[Edition, ...]
     items: tuple[Item, ...]
 
@@ -89,7 +91,7 @@ def _asking(span: Span, scope: Scope) -> Any:
     wanted = (
         select(
             r.id, r.profile, r.number, r.number_key, r.state, r.view, e.credit_code,
-            e.name.label("employer"), h.person, t.data_key.c.wrapped,
+            e.name.label("employer"), h.person, h.erased_at, t.data_key.c.wrapped,
         )
         .join(t.enterprise, e.id == r.enterprise_id)
         .join(t.holder, h.id == r.holder_id)
@@ -169,7 +171,7 @@ def _items(tx: Tx, ids: Sequence[int]) -> Mapping[int, Sequence[Item]]:
 def _registered(
     tx: Tx, row: Row[Any], editions: Sequence[Edition], items: Sequence[Item]
 ) -> Registered:
-    professions = row.view["professions"]
+    professions, name = row.view["professions"], _name(tx, row)
     return Registered(
         id=row.id,
         profile=row.profile,
@@ -179,10 +181,19 @@ def _registered(
         professions=tuple((each["name"], each["first"], each["last"]) for each in professions),
         credit_code=row.credit_code,
         employer=row.employer,
-        name=_name(tx, row),
+        name=name,
+        lost=_lost(row, name),
         editions=tuple(editions),
         items=tuple(items),
     )
+
+
+def _lost(row: Row[Any], name: str | None) -> str | None:
+    if name is not None or (row.wrapped is None and row.erased_at is not None):
+        return None
+    if row.wrapped is None:
+        return "its person's data key is destroyed, and nobody has erased them"
+    return "what is known of its person does not open under its data key"
 
 
 def _name(tx: Tx, row: Row[Any]) -> str | None:

@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from jobs.bulk import confirming, steps
 from jobs.crew import Crew, Enrolled, Member
 from jobs.embedded import Embedded
 from jobs.exporter import LEDGER_UP, Look, Looks
+from jobs.log import heads
+from jobs.log.sequencing import append_all
 from jobs.servers import LOOPBACK, free_port
 from jobs.settings import Settings
 from jobs.wiring import Plant
@@ -419,3 +422,33 @@ def test_upstreams_access_keys_tell_when_they_end(running: Plant) -> None:
 
     keys = [each.labels["name"] for each in ends.samples if each.labels["what"] == "key"]
     assert keys == [f"{opening.EXAMPLE_SOURCE} {opening.FIRST_LABEL}"]
+
+
+def test_the_log_tells_how_far_it_is_behind(tmp_path: Path, sqlite_db_url: str) -> None:
+    plant = new_plant(tmp_path, sqlite_db_url)
+    issue(plant, 1)
+    before = logged(plant)
+
+    append_all(plant.ledger)
+    appended = logged(plant)
+    assert heads.sign(plant, pause=timedelta(0))
+    signed = logged(plant)
+
+    assert before["factory_log_entries"] == before["factory_log_signed_entries"] == 0
+    assert before["factory_log_pending"] > 0 and before["factory_log_lag_seconds"] > 0
+    assert "factory_log_head_age_seconds" not in before
+    assert appended["factory_log_entries"] > before["factory_log_pending"]
+    assert (appended["factory_log_pending"], appended["factory_log_lag_seconds"]) == (0, 0)
+    assert appended["factory_log_signed_entries"] == 0
+    assert signed["factory_log_signed_entries"] == appended["factory_log_entries"]
+    assert signed["factory_log_head_age_seconds"] >= 0
+
+
+def logged(plant: Plant) -> dict[str, float]:
+    """The gauges of the log."""
+    return {
+        each.name: sample.value
+        for each in exporter.of_ledger(plant)
+        if each.name.startswith("factory_log_")
+        for sample in each.samples
+    }

@@ -23,6 +23,8 @@ from factory.pressing import Laid
 from jobs import drawing, laying
 from jobs.commands import exits
 from jobs.embedded import Embedded
+from jobs.log import heads
+from jobs.log.sequencing import append_all
 from jobs.recheck import running
 from jobs.recheck.findings import Rule
 from jobs.recheck.running import Result, Share
@@ -691,3 +693,66 @@ def test_a_lot_that_is_none_is_refused(
 
 def test_a_register_that_is_not_installed(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     assert typed(plant, monkeypatch, "--profile", "nowhere").exit_code == exits.NOT_FOUND
+
+
+# --- the log and the store --------------------------------------------------------------------
+
+
+def logged(plant: Plant) -> None:
+    append_all(plant.ledger)
+    assert heads.sign(plant, pause=timedelta(0))
+
+
+def test_the_log_is_compared_with_the_editions_on_record(plant: Plant) -> None:
+    logged(plant)
+    assert broken(plant) == []
+    with plant.ledger.read() as tx:
+        size = tx.run(select(t.log_head.c.size)).scalar_one()
+    assert looked(plant).looked["log"] == size
+
+    by_hand(plant, set_all(t.file, sha256="0" * 64))
+
+    assert set(broken(plant)) == {(Rule.DIGEST, "file", 1), (Rule.ROOT, "edition", 1)}
+
+
+def test_a_head_that_the_entries_do_not_come_to(plant: Plant) -> None:
+    logged(plant)
+
+    by_hand(plant, lambda tx: tx.run(update(t.log_head).values(root="0" * 64)))
+
+    with plant.ledger.read() as tx:
+        size = tx.run(select(t.log_head.c.size)).scalar_one()
+    assert broken(plant) == [(Rule.ROOT, "log", size)]
+
+
+def test_a_log_that_ends_before_its_head(plant: Plant) -> None:
+    logged(plant)
+    with plant.ledger.read() as tx:
+        size = tx.run(select(t.log_head.c.size)).scalar_one()
+
+    last = t.log_entry.c.seq == size - 1
+    by_hand(plant, lambda tx: tx.run(delete(t.log_entry).where(last)))
+
+    assert (Rule.ROOT, "log", size) in broken(plant)
+
+
+def test_an_edition_that_the_sequencer_has_passed_over(plant: Plant) -> None:
+    """While its audit row waits it is none."""
+    assert broken(plant) == []
+    logged(plant)
+
+    first = (t.log_entry.c.kind == "edition") & (t.log_entry.c.ref == 1)
+    by_hand(plant, lambda tx: tx.run(update(t.log_entry).where(first).values(ref=99)))
+
+    assert set(broken(plant)) == {(Rule.ROOT, "edition", 1), (Rule.ROOT, "edition", 99)}
+
+
+def test_objects_that_no_row_names_are_counted_and_are_no_finding(plant: Plant) -> None:
+    """Where everything is looked at; of a part nobody can say."""
+    assert looked(plant).strays == 0
+
+    put(plant, "gansu/left-by-a-killed-worker.pdf", b"%PDF")
+
+    assert (looked(plant).strays, looked(plant).findings) == (1, [])
+    assert looked(plant, files=NONE).strays is None
+    assert looked(plant, profile=GANSU).strays is None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
 from factory import courses, verify
+from factory.errors import SealPolicyError
 from factory.model import BatchId, BatchState, Format, OrderState
 from factory.seals.signer import AccountableSigner
 from factory.verify_verdict import VerdictWord
@@ -174,6 +177,34 @@ def test_what_the_policy_does_not_allow_is_held_and_says_whose_seal_for_what(
         assert (hold.reason, hold.owner) == ("seal_policy", "operations")
         assert f"{GANSU} does not sign certificate of {GANSU}" in hold.detail
         assert files(plant) == {}
+
+
+def test_a_policy_without_the_log_says_what_to_add(whole: Plant, tmp_path: Path) -> None:
+    """Where a head is signed, and to whoever asks the doctor; with that use it is signed."""
+    policy, held = tmp_path / "policy.json", tmp_path / "held"
+    shutil.copytree(whole.settings.keyring_dir, held)
+    given = {"KEYRING_DIR": str(held), "SIGNER_POLICY": str(policy)}
+    approve(whole)
+    append_all(whole.ledger)
+    said = []
+    for uses in ([], [{"identity": "log", "profile": "log", "kind": "head"}]):
+        policy.write_text(json.dumps({"uses": uses}), "utf-8")
+        with running(settings_in(tmp_path / f"holding{len(uses)}", **given)) as process:
+            plant = Plant(asking(whole.settings, whole.settings.keyring_dir, process))
+            if not uses:
+                with pytest.raises(SealPolicyError, match="FACTORY_SIGNER_POLICY") as refused:
+                    heads.sign(plant, pause=timedelta(0))
+                assert json.dumps(policy_of_heads()) in str(refused.value)
+            else:
+                assert heads.sign(plant, pause=timedelta(0))
+            said += [each for each in doctor.examine(plant) if each.name == "log"]
+
+    assert [each.well for each in said] == [False, True]
+    assert json.dumps(policy_of_heads()) in said[0].detail
+
+
+def policy_of_heads() -> dict[str, str]:
+    return {"identity": "log", "profile": "log", "kind": "head"}
 
 
 def test_who_stops_it_loses_nothing_and_holds_nothing_and_later_all_is_made(

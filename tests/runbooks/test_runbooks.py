@@ -30,6 +30,7 @@ from jobs.wiring import Plant
 from storage import tables as t
 from storage.blobs import Blob
 from storage.keyring import create_test_keyring
+from storage.ledger import log_standing
 from storage.signer_process import SignerProcess
 from tests.conftest import Postgres
 from tests.fontmaking import EXTENSION_I, SHAPE, small_font
@@ -510,6 +511,32 @@ def test_part_silent(
     wait_for(lambda: told(receiver, number), "upstream is told")
 
     book.follow("Afterwards")
+
+
+def test_log_behind(works: Works, open_book: Opened, asleep: Callable[[str], None]) -> None:
+    wait_for(lambda: pending(works) == 0, "all is appended")
+    asleep("steward")
+    approved(works)
+    assert pending(works) > 0
+    book = open_book("log-behind", works.settings)
+
+    book.follow("Look")
+    restart(works, "steward")
+    wait_for(lambda: pending(works) == 0, "all is appended again")
+    book.follow("Mend")
+    wait_for(lambda: is_signed(works), "a head is signed")
+
+    book.follow("Afterwards")
+
+
+def pending(works: Works) -> int:
+    with works.plant.ledger.read() as tx:
+        return log_standing.standing(tx).pending
+
+
+def is_signed(works: Works) -> bool:
+    with works.plant.ledger.read() as tx:
+        return log_standing.standing(tx).signed > 0
 
 
 def told(receiver: Receiver, number: str) -> bool:

@@ -465,3 +465,32 @@ def test_two_heads_are_shown_to_be_of_one_log(plant: Plant) -> None:
         new_root=bytes.fromhex(said["root"]),
         path=[bytes.fromhex(each) for each in said["path"]],
     )
+
+
+# --- how far the sequencer says it is ---------------------------------------------------------
+
+
+@pytest.mark.on_both
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"size": 1},
+        {"read_to": 10**9, "settled_to": 10**9},
+        {"read_to": 1, "settled_to": 1},
+    ],
+    ids=["another size", "ahead, so that new rows are passed over", "back"],
+)
+def test_a_cursor_that_was_moved_is_found(plant: Plant, moved: dict[str, int]) -> None:
+    with plant.ledger.write(WHO) as tx:
+        tx.run(update(t.log_cursor).values(**moved))
+
+    found = checking.check(plant).findings
+
+    assert {(each.what, each.kind) for each in found} == {("altered", "cursor")}
+
+
+def test_a_cursor_where_the_sequencer_left_it_is_none(plant: Plant) -> None:
+    with plant.ledger.write(WHO) as tx:
+        audit.note(tx, "tried", ("thing", 1), why="it waits")
+
+    assert checking.check(plant).findings == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ class Life:
 
     photo:   the key of the photo in the intake store.
     batches: renames of the enterprise.
+    made:    until everything is made.
     """
 
     plant: Plant
@@ -59,6 +60,7 @@ class Life:
     number: str
     photo: str
     batches: Sequence[BatchId]
+    made: Callable[[Plant], None] = work
 
     @property
     def holder(self) -> int:
@@ -73,14 +75,21 @@ class Life:
         last = self.events[-1]
         assert last["type"] == "registration.cancelled"
         assert submit(self.plant, last).status is Status.ACCEPTED
-        work(self.plant)
+        self.made(self.plant)
         return self
 
 
-def live(plant: Plant, seed: int, register: str = REGISTER, beside: Life | None = None) -> Life:
+def live(
+    plant: Plant,
+    seed: int,
+    register: str = REGISTER,
+    beside: Life | None = None,
+    made: Callable[[Plant], None] = work,
+) -> Life:
     """Everything but the end; what is due is made, and the certificate is collected.
 
     beside: a colleague, whose enterprise has its new name already.
+    made:   until everything is made: by hand, or by workers that run.
     """
     case = _case(plant, seed, register, beside)
     events = [dict(each) for each in courses.life(case)]
@@ -93,13 +102,21 @@ def live(plant: Plant, seed: int, register: str = REGISTER, beside: Life | None 
         outcome = submit(plant, event)
         assert outcome.status is Status.ACCEPTED, (event["type"], outcome)
         number = outcome.registration or number
-        work(plant)
+        made(plant)
         if outcome.batch is not None:
             batches.append(BatchId(outcome.batch))
             confirming.confirm(plant, batches[-1], who=WHO, why=REASON)
-            work(plant)
+            made(plant)
     desk.collect(plant, number, who=WHO)
-    return Life(plant=plant, case=case, events=events, number=number, photo=photo, batches=batches)
+    return Life(
+        plant=plant,
+        case=case,
+        events=events,
+        number=number,
+        photo=photo,
+        batches=batches,
+        made=made,
+    )
 
 
 def _case(plant: Plant, seed: int, register: str, beside: Life | None) -> Case:

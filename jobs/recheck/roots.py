@@ -1,0 +1,122 @@
+"""Roots: the log's entries and heads, and what bulk events prove, beside the recorded editions.
+
+RFC 6962, 2.1, over SHA-256, stated here again: it shares nothing with what appends and signs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from jobs.recheck.findings import Finding, Looked, Rule
+from storage.recheck import roots
+from storage.recheck.roots import EDITION, FILE
+from storage.recheck.scope import snapshot
+
+if TYPE_CHECKING:
+    from jobs.wiring import Plant
+    from storage.ledger import Tx
+
+MOST_TOLD = 100  #: editions without an entry that are told one by one
+LISTED = 1000  #: object keys that are looked up together
+
+
+@dataclass(slots=True)
+class Tree:
+    """Of whole subtrees the digests, the largest first, each with its leaves."""
+
+    _whole: list[tuple[int, bytes]] = field(default_factory=list)
+
+    def add(self, leaf: bytes) -> None:
+        """One more leaf, by its digest."""
+        count = 1
+        while self._whole and self._whole[-1][0] == count:
+            leaf = _node(self._whole.pop()[1], leaf)
+            count *= 2
+        self._whole.append((count, leaf))
+
+    def root(self) -> str:
+        """Of all leaves so far, hex."""
+        if not self._whole:
+            return hashlib.sha256().hexdigest()
+        digest = self._whole[-1][1]
+        for _, left in reversed(self._whole[:-1]):
+            digest = _node(left, digest)
+        return digest.hex()
+
+
+def _node(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def _leaf(said: Mapping[str, Any]) -> bytes:
+    text = json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(b"\x00" + text.encode()).digest()
+
+
+def look_at_batch(tx: Tx, batch: int) -> list[Finding]:
+    """Whether what a bulk event did comes to the root on its report."""
+    recorded = roots.root_of(tx, batch)
+    if recorded is None:
+        return []
+    tree, size = Tree(), 0
+    for size, each in enumerate(roots.results(tx, batch), start=1):  # noqa: B007 - counted
+        tree.add(_leaf({"registration": each.number, "old": each.old, "new": each.new}))
+    if (tree.root(), size) == recorded:
+        return []
+    sentence = "what it has made comes to another root than its report has"
+    return [Finding(rule=Rule.ROOT, kind="batch", id=batch, sentence=sentence)]
+
+
+def look_at_log(plant: Plant) -> Looked:
+    """Whether the log's entries are of the editions on record, and come to its heads."""
+    with snapshot(plant.ledger) as tx:
+        heads, without = roots.heads(tx), roots.editions_without(tx, MOST_TOLD)
+    findings = [_finding("edition", each, "was made, and is not in the log") for each in without]
+    tree, size, wanted = Tree(), 0, dict(heads)
+    while True:
+        with snapshot(plant.ledger) as tx:
+            part = roots.entries(tx, size)
+        for each in part:
+            findings += _entry(each)
+            tree.add(bytes.fromhex(each.digest))
+            size += 1
+            if each.seq != size - 1:
+                findings.append(_finding("log", size - 1, "has no entry at that place"))
+                return Looked(looked=size, findings=tuple(findings))
+            root = wanted.pop(size, None)
+            if root is not None and root != tree.root():
+                sentence = "the entries come to another root than the head of that size has"
+                findings.append(_finding("log", size, sentence))
+        if not part:
+            break
+    findings += [_finding("log", each, "a head has more entries than there are") for each in wanted]
+    return Looked(looked=size, findings=tuple(findings))
+
+
+def _entry(each: roots.Entry) -> Iterator[Finding]:
+    """Audit rows and the roots they tell are `certfactory audit verify`'s to compare."""
+    if each.kind not in {EDITION, FILE}:
+        return
+    if each.about is None:
+        yield _finding(each.kind, each.ref, "is in the log, and nowhere else")
+    elif _leaf({**each.about, "kind": each.kind}).hex() != each.digest:
+        yield _finding(each.kind, each.ref, "has other files or another licence id in the log")
+
+
+def _finding(kind: str, ident: int, sentence: str) -> Finding:
+    return Finding(rule=Rule.ROOT, kind=kind, id=ident, sentence=sentence)
+
+
+def look_at_store(plant: Plant) -> Looked:
+    """How many objects no row names: what a killed worker left, or somebody put there."""
+    strays = 0
+    listed = plant.store.list()
+    while keys := list(islice(listed, LISTED)):
+        with snapshot(plant.ledger) as tx:
+            strays += roots.unnamed(tx, keys)
+    return Looked(looked=0, strays=strays)
