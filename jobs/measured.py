@@ -67,7 +67,7 @@ class MeasuredStore(MeasuredBlobs):
     def __init__(self, inner: BlobStore) -> None:
         super().__init__(inner)
         self.bucket, self.ensure_bucket, self.ping = inner.bucket, inner.ensure_bucket, inner.ping
-        self.delete, self._list = inner.delete, inner.list
+        self.delete, self._list, self.sizes = inner.delete, inner.list, inner.sizes
         self.require_conditional_writes = inner.require_conditional_writes
 
     def list(self, prefix: str = "") -> Iterator[str]:

@@ -214,10 +214,14 @@ class BlobStore:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """The keys below a prefix, in order, fetched a thousand at a time."""
+        return (key for key, _ in self.sizes(prefix))
+
+    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """The same, each with its size in bytes."""
         with store_edge():
             pages = self._client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self.bucket, Prefix=prefix):
-                yield from (entry["Key"] for entry in page.get("Contents", []))
+                yield from ((entry["Key"], entry["Size"]) for entry in page.get("Contents", []))
 
     def require_conditional_writes(self) -> None:
         """SettingsError: the store ignores or refuses create-only writes; nothing replaces them.

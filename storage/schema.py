@@ -87,6 +87,12 @@ def head_revision() -> str:
     return head
 
 
+def is_known(revision: str) -> bool:
+    """Whether this code knows that revision."""
+    known = ScriptDirectory.from_config(_config(None)).walk_revisions()
+    return any(each.revision == revision for each in known)
+
+
 def drift(engine: Engine) -> list[object]:
     """How the database differs from ``storage.tables``; empty when it does not."""
     with database_edge(), engine.connect() as connection:

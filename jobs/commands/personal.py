@@ -16,7 +16,7 @@ from jobs.commands.asking import MAX_PAPER
 from jobs.commands.exits import CONFLICT, REFUSED
 from jobs.commands.options import REASON, TEXT, json_option, reason_option
 from jobs.commands.output import err, out, print_json, print_table
-from jobs.personal import erasing, exporting, finding, rekeying
+from jobs.personal import again, erasing, exporting, finding, rekeying
 from jobs.personal.erasing import Erased, Outlook
 from jobs.wiring import Plant
 
@@ -55,12 +55,16 @@ def personal_group() -> None:
 @click.argument("holder", metavar="HOLDER", required=False)
 @meaning
 @click.option("--due", is_flag=True, help="Everybody who is due by the rules of the registers.")
+@click.option("--again", "is_again", is_flag=True,
+    help="Everybody erased before whom a restored backup has brought back.",
+)  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would be erased, or why not; do nothing.")
 @click.option("--reason", type=REASON, help="Why; it is kept in the audit log, and names nobody.")
 @json_option
 def erase_command(
     holder: str | None,
     due: bool,
+    is_again: bool,
     dry_run: bool,
     reason: str | None,
     as_json: bool,
@@ -72,11 +76,16 @@ def erase_command(
     log stay.  Refused while a registration is in force or something is under way for them.  It
     cannot be undone.  Stopped anywhere, the same command goes on.
     """
-    if due and (holder or who["paper"]):
-        raise click.UsageError("--due is about everybody: no HOLDER and no --paper")
-    if not (due or dry_run or reason):
+    if (due or is_again) and (holder or who["paper"]):
+        raise click.UsageError("--due and --again are about everybody: no HOLDER and no --paper")
+    if is_again and (due or dry_run or reason):
+        raise click.UsageError("--again is given alone: why is known from before")
+    if not (due or is_again or dry_run or reason):
         raise click.UsageError("--reason: say why")
     plant = machine.plant()
+    if is_again:
+        _erase_again(plant, as_json=as_json)
+        return
     expiring.check_profile(plant, who["profile"])
     ground = Ground.DUE if due else Ground.REQUEST
     if due:
@@ -167,6 +176,18 @@ def _erased(plant: Plant, holder: int, ground: Ground, why: str) -> Erased | Non
             raise
         err.print(str(error), markup=False)
         return None
+
+
+def _erase_again(plant: Plant, *, as_json: bool) -> None:
+    done = again.erase_again(plant, who=machine.who())
+    if as_json:
+        print_json(done)
+    else:
+        out.print(f"erased again: {len(done.erased)}")
+        for why in done.left.values():
+            err.print(why, markup=False)
+    if done.left:
+        click.get_current_context().exit(CONFLICT)
 
 
 def _foresee(found: list[Outlook], *, as_json: bool) -> None:

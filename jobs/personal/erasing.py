@@ -22,6 +22,7 @@ from factory.model import BatchId
 from factory.profile import years_later
 from factory.retention import Ground
 from jobs.bulk import results
+from jobs.personal import marks
 from storage.ledger import Tx, applications, erasing, inbox, personal
 from storage.ledger.erasing import DONE, PROMISED, Erasure, Reason
 from storage.ledger.personal import Person
@@ -192,6 +193,7 @@ def _delete(plant: Plant, person: Person) -> Sequence[str]:
     with plant.ledger.read() as tx:
         erasure = _begun(tx, person)
         objects = erasing.objects(tx, person, erasure.proof)
+    marks.put(plant, person, erasure.proof)
     for key in objects.keys:
         plant.store.delete(key)
     for prefix in objects.prefixes:

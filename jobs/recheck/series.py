@@ -44,6 +44,18 @@ class Marks:
         if 0 < serial < self._upto.get(series, 0):
             self._bits[series][serial >> 3] |= 1 << (serial & 7)
 
+    def mark_all(self, series: str, first: int, last: int) -> None:
+        """All of a run have been passed over, eight at a time where they fill a byte."""
+        last = min(last, self._upto.get(series, 0) - 1)
+        while first <= last:
+            if first & 7 == 0 and (whole := (last + 1 - first) >> 3):
+                at = first >> 3
+                self._bits[series][at : at + whole] = bytes([FULL]) * whole
+                first += whole << 3
+                continue
+            self.mark(series, first)
+            first += 1
+
     def missing(self, series: str) -> Iterator[int]:
         """Those that nobody has."""
         bits = self._bits[series]
@@ -96,6 +108,8 @@ def _gaps(plant: Plant, owner: str, kind: str, group: Mapping[str, int]) -> list
     marks = Marks(group)
     for series, serial in numbered(plant.ledger, owner, _registers(plant, owner)):
         marks.mark(series, serial)
+    for series, first, last in numbers.passed_over(plant.ledger):
+        marks.mark_all(series, first, last)
     return [finding for series in group for finding in _told(plant, marks, series, kind)]
 
 

@@ -106,6 +106,16 @@ def given_away(ledger: Ledger, profiles: Collection[str]) -> Iterator[str]:
         yield from what["numbers"]
 
 
+def passed_over(ledger: Ledger) -> Iterator[tuple[str, int, int]]:
+    """Series, first and last of numbers that a restored ledger passed over, as the audit has it."""
+    a = t.audit.c
+    wanted = select(a.id, a.what).where(
+        a.action == "numbers passed over", a.object_kind == "series"
+    )
+    for what in _each(ledger, a.id, wanted):
+        yield what["series"], what["first"], what["last"]
+
+
 def feed_numbers(ledger: Ledger) -> Iterator[int]:
     """Of what upstream is told."""
     n = t.notice.c

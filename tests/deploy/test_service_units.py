@@ -109,6 +109,7 @@ def test_every_process_of_a_host_has_its_unit_and_a_command_that_there_is() -> N
         "certfactory-prepare.service": "prepare",
         "certfactory-doctor.service": "doctor",
         "certfactory-upkeep.service": "upkeep",
+        "certfactory-backup.service": "backup /var/lib/certfactory-backup --keep 30",
         "certfactory-recheck.service": "recheck --sample 1000",
         "certfactory-recheck-whole.service": "recheck",
     }
