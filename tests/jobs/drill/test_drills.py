@@ -34,7 +34,7 @@ def test_every_promise_holds_after_a_drill(drilled: Embedded, tmp_path: Path, se
 
     assert report.holds, told(report)
     assert report.taken["accepted"] > 0
-    assert {each.promise for each in report.evidence} == {f"I{n}" for n in range(1, 9)}
+    assert {each.promise for each in report.evidence} == {f"I{n}" for n in range(1, 10)}
 
 
 # --- what breaks is seen --------------------------------------------------------------------------
