@@ -19,7 +19,7 @@ import pytest
 import urllib3
 from sqlalchemy import Engine, text
 
-from factory.errors import KeyBusyError, StoreUnavailableError
+from factory.errors import KeyBusyError, SealPolicyError, StoreUnavailableError
 from jobs.drill import clock, privacy, room
 from jobs.drill.proxy import FULL, LATE, LATE_SECONDS, LOST, TWICE, Proxy
 from storage.ledger.base import database_edge, engine_for
@@ -27,6 +27,7 @@ from storage.signature_protocol import Patience
 from storage.signer_process import ProcessSigner, SignerProcess
 
 CERTIFICATE = "0" * 64
+REFUSED = b"r" * 32
 ANSWER_SECONDS = 10.0
 
 
@@ -39,6 +40,9 @@ class _Signer(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.used.append(asked["request"])
+        if REFUSED.hex() in asked["digests"]:
+            self._say({"request": asked["request"], "error": "not in the policy"}, 403)
+            return
         signatures = ["AAAA" for _ in asked["digests"]]
         self._say({"request": asked["request"], "signatures": signatures})
 
@@ -53,9 +57,9 @@ class _Signer(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Says nothing."""
 
-    def _say(self, said: object) -> None:
+    def _say(self, said: object, status: int = 200) -> None:
         body = json.dumps(said).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -118,6 +122,15 @@ def test_after_two_answers_to_one_request_the_next_are_right_again(
             key.sign_digests(digests(2))
 
     assert [key.sign_digests(digests(number)) for number in (3, 4)] == [[b"\0\0\0"]] * 2
+
+
+def test_a_refusal_of_another_request_is_not_taken(signer: tuple[Proxy, ProcessSigner]) -> None:
+    proxy, key = signer
+    with proxy.losing(TWICE):
+        with pytest.raises(SealPolicyError):
+            key.sign_digests([REFUSED])
+        with pytest.raises(KeyBusyError, match="another request"):
+            key.sign_digests(digests(2))
 
 
 def test_a_lost_answer_is_asked_for_again_and_the_key_used_twice(
