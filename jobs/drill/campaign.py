@@ -51,7 +51,7 @@ class Turn:
 @click.command()
 @click.argument("log", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--seeds", type=click.IntRange(min=1), default=1000, show_default=True)
-@click.option("--minutes", type=click.FloatRange(min=0.05), default=0.15, show_default=True)
+@click.option("--minutes", type=click.FloatRange(min=0.05), default=0.1, show_default=True)
 @click.option("--at-once", type=click.IntRange(1, 64), default=2, show_default=True)
 @click.option("--table", is_flag=True, help="Run nothing; print what the log has, as Markdown.")
 def main(log: Path, seeds: int, minutes: float, at_once: int, *, table: bool) -> None:

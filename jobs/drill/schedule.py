@@ -11,7 +11,7 @@ from factory.model import Queue
 from jobs.drill.killer import ADVANCE, AFTER, BEFORE, INSIDE
 from jobs.metrics import STAGES
 
-EACH_SECONDS = 3.0  #: between two faults, on the average
+EACH_SECONDS = 2.0  #: between two faults, on the average
 MOST_CALLS = 4000  #: within a stage, at which a worker may die
 LONGEST_SECONDS = 4.0  #: that something is away; longer than a lease of a drill
 
