@@ -32,6 +32,7 @@ from storage import passphrases
 log = structlog.get_logger()
 
 WORKER = "jobs.worker:start"
+PYTHON = (sys.executable, "-m")  #: how a member that is no worker is started
 ROLL = "crew.json"  #: beside the counters: who is of the crew
 WATCH_SECONDS = 0.2
 RESTART_SECONDS = 1.0
@@ -109,7 +110,9 @@ class Crew:
         self._ended.set()
 
 
-def members_of(settings: Settings, *, worker: str = WORKER) -> list[Member]:
+def members_of(
+    settings: Settings, *, worker: str = WORKER, python: Sequence[str] = PYTHON
+) -> list[Member]:
     """The steward, the sender of notices, and one master a worker process."""
     pools = [
         (Queue.CONTROL, 1),
@@ -117,8 +120,8 @@ def members_of(settings: Settings, *, worker: str = WORKER) -> list[Member]:
         (Queue.BULK, settings.bulk_workers),
     ]
     found = [
-        Member("steward", [sys.executable, "-m", "jobs.steward"]),
-        Member("notifier", [sys.executable, "-m", "jobs.notifier"]),
+        Member("steward", [*python, "jobs.steward"]),
+        Member("notifier", [*python, "jobs.notifier"]),
     ]
     for queue, count in pools:
         command = worker_command(queue, worker)
@@ -140,6 +143,7 @@ def at_work(
     settings: Settings,
     *,
     worker: str = WORKER,
+    python: Sequence[str] = PYTHON,
     with_door: bool = False,
     with_signer: bool = False,
     own_logs: bool = True,
@@ -154,7 +158,7 @@ def at_work(
     """
     load_profiles(settings.profiles_dir)
     _fresh(settings.metrics_dir)
-    members = members_of(settings, worker=worker)
+    members = members_of(settings, worker=worker, python=python)
     if with_signer:
         members.insert(0, Member("signer", starting.COMMAND))
     if with_door:

@@ -28,7 +28,7 @@ from jobs.log.sequencing import Sequencer
 from jobs.relay import relay
 from jobs.settings import Settings
 from jobs.wiring import plant_of
-from storage.ledger import care
+from storage.ledger import care, set_back
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -87,7 +87,10 @@ def duties(plant: Plant, *, on_done: Callable[[str], None]) -> list[Duty]:
     def alone(act: Callable[[], object]) -> Callable[[], bool]:
         def guarded() -> bool:
             with ledger.write("steward") as tx:
+                back = set_back.heed(tx, "steward", lease=lease)
                 mine = care.take_singleton(tx, "steward", owner, lease=lease)
+            if back is not None:
+                log.warning("clock was set back", seconds=round(back.total_seconds()))
             if mine:
                 act()
             return mine

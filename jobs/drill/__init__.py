@@ -2,3 +2,5 @@
 
 Nothing that runs in production imports this.
 """
+
+DRILLS = "DRILL_DIR"  #: names the folder in which processes find what is to happen to them

@@ -1,7 +1,7 @@
-"""Evidence (证据): what must be true whatever was killed, lost or sent twice: I1 to I8.
+"""Evidence (证据): what must be true whatever was killed, lost or sent twice: I1 to I9.
 
-Asked of the ledger's rows, the store's objects and the broker's keys, not of the code that
-wrote them.
+Asked of the ledger's rows, the store's objects, the broker's keys and all that was left in files,
+not of the code that wrote them; and of the re-checker, which has a path of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import redis
 from sqlalchemy import Row, func, select
@@ -22,12 +22,20 @@ from factory.errors import FactoryError
 from factory.model import BatchState, ChunkState, EditionState, ItemState, OrderState, Queue
 from factory.verify import VerdictWord
 from jobs import broker as brokers
+from jobs.drill import privacy
+from jobs.recheck import running as rechecks
+from jobs.recheck.running import Order, Part, Share
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.ledger import Tx, fonts
+from storage.recheck.scope import Scope
+
+if TYPE_CHECKING:
+    from jobs.drill.place import Place
 
 #: how long the broker may take to hand back the ids of dead workers and see them refused
 BROKER_PATIENCE_SECONDS = 60.0
+FEW = 5  #: of what is wrong is told
 
 MADE_STATES = {
     EditionState.UNCOLLECTED,
@@ -310,6 +318,24 @@ def gathered(plant: Plant) -> list[Evidence]:
     found.append(_asked("I2", nothing, lambda: objects_are_files(plant, keys | spoken_of)))
     found.append(_asked("I8", "the broker is empty", lambda: assert_broker_is_empty(plant)))
     return found
+
+
+def checked_again(plant: Plant) -> Evidence:
+    """I7: what is found by those who verify later, each file and all that the ledger says of it."""
+    everything = Share(part=1.0, seed="drill")
+    order = Order(scope=Scope(), files=everything, render=Share(part=0.0, seed="drill"))
+    result = rechecks.run(plant, order, tell=lambda *_: None)
+    said = f"{sum(result.looked.values())} things checked again, {result.looked[Part.FILES]} files"
+    wrong = "; ".join(f"{each.kind} {each.id}: {each.sentence}" for each in result.findings[:FEW])
+    return Evidence(promise="I7", looked_at=said, broken=wrong or None)
+
+
+def nothing_in_clear(place: Place, secrets: privacy.Secrets) -> Evidence:
+    """I9: people's data and keys stand in no log, metric, message, row or key."""
+    sought = dict(secrets) | privacy.of_settings(place.plant.settings)
+    places, found = privacy.where(sought, privacy.left_by(place))
+    said = f"{len(sought)} spellings of names, numbers, pictures, keys sought in {places} places"
+    return Evidence(promise="I9", looked_at=said, broken="; ".join(found[:FEW]) or None)
 
 
 OF_ROWS: tuple[tuple[str, str, Callable[[Tx], None]], ...] = (

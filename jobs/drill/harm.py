@@ -10,10 +10,21 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from jobs.drill import killer
+from jobs.drill import clock, killer, room
 from jobs.drill.killer import Kill
-from jobs.drill.proxy import ANSWERS, CUT, QUESTIONS, REFUSAL, Proxy
+from jobs.drill.proxy import (
+    ANSWERS,
+    CUT,
+    FULL,
+    LATE,
+    LOST,
+    QUESTIONS,
+    REFUSAL,
+    TWICE,
+    Proxy,
+)
 from jobs.drill.schedule import Fault, Kind
+from jobs.signer import journal
 
 if TYPE_CHECKING:
     from jobs.drill.place import Place
@@ -73,9 +84,9 @@ def _away(of: Callable[[Embedded], Server | None]) -> Callable[[Place, Fault, st
 
 def _database(place: Place, fault: Fault, _name: str) -> None:
     """At once, as in a crash; its log is replayed."""
-    if place.database is None:
+    server = place.crashable
+    if server is None:
         return
-    server = place.database.server
     if server.pid is not None:
         os.kill(server.pid, signal.SIGQUIT)
     server.stop()
@@ -89,6 +100,26 @@ def _wire(of: Callable[[Place], Proxy], what: str) -> Callable[[Place, Fault, st
             time.sleep(fault.lasts)
 
     return lose
+
+
+def _clock(place: Place, fault: Fault, _name: str) -> None:
+    """There, and back again, which is a step in the other direction."""
+    with clock.stepped(place.drills, fault.step):
+        time.sleep(fault.lasts)
+
+
+def _ledger_full(place: Place, fault: Fault, _name: str) -> None:
+    with room.no_ledger_grows(place.plant.ledger.engine, place.drills):
+        time.sleep(fault.lasts)
+
+
+def _journal_full(place: Place, fault: Fault, _name: str) -> None:
+    """Its process may be just being started: then there is nobody to hold to anything."""
+    pid, file = place.pid("signer"), place.plant.settings.signer_dir / journal.FILE
+    if pid is None or not file.exists():
+        return
+    with room.no_file_grows(pid, file.stat().st_size + fault.room):
+        time.sleep(fault.lasts)
 
 
 DEEDS: Mapping[Kind, Callable[[Place, Fault, str], None]] = {
@@ -105,9 +136,18 @@ DEEDS: Mapping[Kind, Callable[[Place, Fault, str], None]] = {
     Kind.STORE_HANGS: _wire(lambda place: place.store, QUESTIONS),
     Kind.STORE_CUTS: _wire(lambda place: place.store, CUT),
     Kind.STORE_MUTE: _wire(lambda place: place.store, ANSWERS),
+    Kind.STORE_FULL: _wire(lambda place: place.store, FULL),
+    Kind.STORE_SLOW: _wire(lambda place: place.store, LATE),
+    Kind.SIGNER_SLOW: _wire(lambda place: place.signer, LATE),
+    Kind.SIGNER_REFUSES: _wire(lambda place: place.signer, REFUSAL),
+    Kind.SIGNER_LOST: _wire(lambda place: place.signer, LOST),
+    Kind.SIGNER_TWICE: _wire(lambda place: place.signer, TWICE),
+    Kind.SIGNER_FULL: _journal_full,
     Kind.STAMPER_RESTARTS: _away(lambda servers: servers.stamper),
     Kind.STAMPER_HANGS: _wire(lambda place: place.stamper, QUESTIONS),
     Kind.DATABASE_CRASHES: _database,
+    Kind.LEDGER_FULL: _ledger_full,
+    Kind.CLOCK_STEPS: _clock,
 }
 
 

@@ -24,15 +24,17 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from sqlalchemy import Engine
+
 from factory.model import BatchId, ChunkId
 from jobs.bulk import steps
+from jobs.drill import DRILLS, clock, room
 from jobs.settings import Settings
 from jobs.wiring import Plant
 from jobs.worker import start_with
 from storage.ledger import chunks
 from storage.ledger.base import Tx
 
-DRILLS = "DRILL_DIR"
 WORKER = "jobs.drill.killer:start"
 ADVANCE = "advance"  #: a step of a batch, as if it were a stage
 
@@ -87,6 +89,9 @@ def order(folder: Path, name: str, drill: Drill) -> Path:
 
 def start() -> None:
     """What dramatiq calls in the worker."""
+    folder = Path(os.environ[DRILLS])
+    clock.watch(folder)
+    room.watch(folder, Engine)
     _watch_claims()
     advance = steps.advance
 

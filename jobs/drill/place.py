@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +13,16 @@ from urllib.parse import urlsplit, urlunsplit
 
 from jobs import crew, opening
 from jobs.crew import Crew
-from jobs.drill import killer
+from jobs.drill import DRILLS, killer, room
+from jobs.drill.database import Database
 from jobs.drill.proxy import Proxy
 from jobs.embedded import Embedded
 from jobs.servers import LOOPBACK, Server, free_port
 from jobs.settings import Settings
 from jobs.wiring import Plant, plant_of
+from storage.signature_protocol import UNIX
+
+MEMBER = (sys.executable, "-m", "jobs.drill.member")
 
 #: short enough that a lost lease, heartbeat or bell is noticed soon
 SHORT = {
@@ -30,14 +35,6 @@ SHORT = {
     "INTERACTIVE_WORKERS": "1",
     "BULK_WORKERS": "1",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Database:
-    """A database server that may be crashed, and the URL of an empty database on it."""
-
-    server: Server
-    url: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,8 +51,25 @@ class Place:
     broker: Proxy
     store: Proxy
     stamper: Proxy
+    signer: Proxy
     drills: Path
     database: Database | None = None
+
+    @property
+    def struck(self) -> Mapping[str, int]:
+        """How many questions and answers each proxy did harm to."""
+        proxies = {
+            "broker": self.broker,
+            "store": self.store,
+            "time authority": self.stamper,
+            "signer": self.signer,
+        }
+        return {name: proxy.struck for name, proxy in proxies.items() if proxy.struck}
+
+    @property
+    def crashable(self) -> Server | None:
+        """The database server that may be crashed, if there is one."""
+        return None if self.database is None else self.database.server
 
     def pid(self, member: str) -> int | None:
         """Of a member's process, whose group its worker is in; None: it is being started."""
@@ -76,19 +90,27 @@ def prepared(
     drills.mkdir(parents=True)
     plant = plant_of(straight)
     opening.open_embedded(plant)
+    room.prepare(plant.ledger.engine)
+    room.watch(drills, plant.ledger.engine)
     with ExitStack() as stack:
         broker, store, stamper = (
             stack.enter_context(Proxy(urlsplit(url).port or 0).running())
             for url in (straight.redis_url, straight.s3_endpoint, straight.tsa_url)
         )
+        asked = folder / "signer.socket"
+        signer = stack.enter_context(Proxy(_socket(straight), at=asked).running())
         around = replace(
             straight,
             redis_url=_through(broker, straight.redis_url),
             s3_endpoint=_through(store, straight.s3_endpoint),
             tsa_url=_through(stamper, straight.tsa_url),
+            signer=f"{UNIX}{asked}",
+            signer_listen=straight.signer,
         )
-        stack.enter_context(_environment(killer.DRILLS, str(drills)))
-        working = stack.enter_context(crew.at_work(around, worker=killer.WORKER, with_signer=True))
+        stack.enter_context(_environment(DRILLS, str(drills)))
+        working = stack.enter_context(
+            crew.at_work(around, worker=killer.WORKER, python=MEMBER, with_signer=True)
+        )
         stack.callback(plant.ledger.engine.dispose)
         yield Place(
             plant=plant,
@@ -97,6 +119,7 @@ def prepared(
             broker=broker,
             store=store,
             stamper=stamper,
+            signer=signer,
             drills=drills,
             database=database,
         )
@@ -113,10 +136,14 @@ def _settings(servers: Embedded, folder: Path, database: Database | None) -> Set
         "S3_BUCKET": f"{name}-files",
         "S3_INTAKE_BUCKET": f"{name}-intake",
         "METRICS_PORT": str(free_port()),
-        "SIGNER": f"unix:{folder / 'signer' / 'socket'}",
+        "SIGNER": f"{UNIX}{folder / 'signer' / 'socket'}",
     }
     given = {f"FACTORY_{key}": value for key, value in (SHORT | own).items()}
     return Settings.from_env(servers.settings.to_env() | given)
+
+
+def _socket(settings: Settings) -> Path:
+    return Path(settings.signer.removeprefix(UNIX))
 
 
 def _through(proxy: Proxy, url: str) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
+from sqlalchemy import func, select
+
 from factory.errors import ConflictError, FactoryError, StoreUnavailableError, TransientError
 from factory.model import BatchState
 from jobs import desk
@@ -18,12 +20,14 @@ from jobs.drill import evidence, harm, schedule
 from jobs.drill.evidence import Evidence
 from jobs.drill.schedule import Fault
 from jobs.drill.story import WHO, Story
+from storage import tables as t
 from storage.ledger import batches, status
 
 if TYPE_CHECKING:
     from jobs.drill.place import Place
     from jobs.wiring import Plant
 
+START_SECONDS = 120.0  #: which a loaded machine may take
 QUIET_SECONDS = 60.0  #: within which all work must end once nothing is harmed any more
 LOOK_SECONDS = 0.1
 ROUNDS = 2  #: of letting go on what was held meanwhile
@@ -33,9 +37,10 @@ ROUNDS = 2  #: of letting go on what was held meanwhile
 class Report:
     """What a drill did and found.
 
-    taken:     events handed in, by outcome; made: files.
+    taken:     events handed in, by outcome; files: how many were made.
     evidence:  one for each promise.
-    seconds:   of the story, and until everything was at rest.
+    seconds:   of the story, and until everything was looked at.
+    struck:    how many questions and answers were done harm to, by whose.
     """
 
     seed: int
@@ -44,6 +49,8 @@ class Report:
     restarts: int
     seconds: tuple[float, float]
     evidence: Sequence[Evidence]
+    struck: Mapping[str, int]
+    files: int
 
     @property
     def holds(self) -> bool:
@@ -55,8 +62,10 @@ def run(
     place: Place, seed: int, seconds: float, *, tell: Callable[[str], None] = lambda _: None
 ) -> Report:
     """The drill of that seed; tell: hears of each fault as it begins."""
-    faults = schedule.drawn(seed, seconds, with_database=place.database is not None)
+    faults = schedule.drawn(seed, seconds, with_database=place.crashable is not None)
     story = Story(place.plant, Random(seed))  # noqa: S311 - a choice to be repeated
+    tell("the line starts")
+    _starts(place.plant, story)
     begun = time.monotonic()
     with _going_on(story, lambda: time.monotonic() - begun >= seconds):
         for number, fault in enumerate(faults):
@@ -68,15 +77,37 @@ def run(
     told = time.monotonic() - begun
     tell("quiet: whatever is open must end")
     rested = _comes_to_rest(place.plant, story)
-    found = [evidence.liveness(rested), *evidence.gathered(place.plant)]
+    found = [
+        evidence.liveness(rested),
+        *evidence.gathered(place.plant),
+        evidence.checked_again(place.plant),
+        evidence.nothing_in_clear(place, story.secrets),
+    ]
     return Report(
         seed=seed,
         faults=faults,
         taken=dict(story.taken),
         restarts=sum(each.restarts for each in place.crew.members),
         seconds=(told, time.monotonic() - begun),
-        evidence=found,
+        evidence=sorted(found, key=lambda each: each.promise),
+        struck=place.struck,
+        files=_files(place.plant),
     )
+
+
+def _starts(plant: Plant, story: Story) -> None:
+    """Return when the first certificates are made: what is not at work cannot be disturbed.
+
+    FactoryError: none are made.
+    """
+    story.begin()
+    if not evidence.until(lambda: _is_at_rest(plant, story), START_SECONDS):
+        raise FactoryError("the line of the drill does not start")
+
+
+def _files(plant: Plant) -> int:
+    with plant.ledger.read() as tx:
+        return int(tx.run(select(func.count()).select_from(t.file)).scalar_one())
 
 
 @contextmanager
@@ -116,16 +147,20 @@ def _comes_to_rest(plant: Plant, story: Story) -> float | None:
 
 def _settles(plant: Plant, story: Story, limit: float) -> bool:
     while time.monotonic() < limit:
-        story.confirm()
-        try:
-            with plant.ledger.read() as tx:
-                moving = [each for each in batches.all_batches(tx) if each.state in MOVING]
-                if status.open_work(tx) == 0 and not moving:
-                    return True
-        except StoreUnavailableError:
-            pass
+        if _is_at_rest(plant, story):
+            return True
         time.sleep(LOOK_SECONDS)
     return False
+
+
+def _is_at_rest(plant: Plant, story: Story) -> bool:
+    story.confirm()
+    try:
+        with plant.ledger.read() as tx:
+            moving = [each for each in batches.all_batches(tx) if each.state in MOVING]
+            return status.open_work(tx) == 0 and not moving
+    except StoreUnavailableError:
+        return False
 
 
 MOVING = frozenset({BatchState.PREPARING, BatchState.AWAITING, BatchState.RUNNING})

@@ -11,7 +11,7 @@ from factory.model import Queue
 from jobs.drill.killer import ADVANCE, AFTER, BEFORE, INSIDE
 from jobs.metrics import STAGES
 
-EACH_SECONDS = 3.0  #: between two faults, on the average
+EACH_SECONDS = 2.0  #: between two faults, on the average
 MOST_CALLS = 4000  #: within a stage, at which a worker may die
 LONGEST_SECONDS = 4.0  #: that something is away; longer than a lease of a drill
 
@@ -32,9 +32,18 @@ class Kind(StrEnum):
     STORE_HANGS = "store does not answer"
     STORE_CUTS = "store's answers are cut"
     STORE_MUTE = "store's acknowledgements are lost"
+    STORE_FULL = "store has no room"
+    STORE_SLOW = "store's answers come late"
+    SIGNER_SLOW = "signer's answers come late"
+    SIGNER_REFUSES = "signer answers 503"
+    SIGNER_LOST = "signer's answers are lost, its key used"
+    SIGNER_TWICE = "signer answers twice"
+    SIGNER_FULL = "signer's journal has no room"
     STAMPER_RESTARTS = "time authority killed"
     STAMPER_HANGS = "time authority does not answer"
     DATABASE_CRASHES = "database crashes, its log replayed"
+    LEDGER_FULL = "ledger has no room"
+    CLOCK_STEPS = "clock steps"
 
 
 #: how often each, beside the others
@@ -52,12 +61,23 @@ WEIGHTS = {
     Kind.STORE_HANGS: 1,
     Kind.STORE_CUTS: 2,
     Kind.STORE_MUTE: 2,
+    Kind.STORE_FULL: 2,
+    Kind.STORE_SLOW: 1,
+    Kind.SIGNER_SLOW: 2,
+    Kind.SIGNER_REFUSES: 1,
+    Kind.SIGNER_LOST: 2,
+    Kind.SIGNER_TWICE: 2,
+    Kind.SIGNER_FULL: 2,
     Kind.STAMPER_RESTARTS: 1,
     Kind.STAMPER_HANGS: 1,
     Kind.DATABASE_CRASHES: 2,
+    Kind.LEDGER_FULL: 2,
+    Kind.CLOCK_STEPS: 3,
 }
 MEMBERS = ("steward", "notifier", "signer", "control-0", "interactive-0", "bulk-0")
 AT_A_STAGE = frozenset({Kind.KILL_AT_STAGE, Kind.SLEEP_AT_STAGE})
+STEPS = (-3600, -900, -90, -5, 5, 90, 900, 3600)  #: of the clock, in seconds
+MOST_BYTES = 300  #: that the journal may still grow: ends within a line, or behind one
 OF_A_MEMBER = frozenset({Kind.KILL_MEMBER, Kind.SLEEP_MEMBER})
 
 
@@ -66,6 +86,7 @@ class Fault:
     """One thing that goes wrong.
 
     at:      seconds after the begin; lasts: seconds that it stays so.
+    step:    of the clock, in seconds; room: bytes that a file may still grow.
     target:  a queue, where it happens at a stage; a member of the crew, where it is its own.
     """
 
@@ -76,9 +97,12 @@ class Fault:
     stage: str = ""
     where: str = ""
     call: int = 0
+    step: int = 0
+    room: int = 0
 
     def __str__(self) -> str:
-        place = " ".join(each for each in (self.target, self.where, self.stage) if each)
+        step = f"{self.step:+d} s" if self.step else ""
+        place = " ".join(each for each in (self.target, self.where, self.stage, step) if each)
         lasts = f" for {self.lasts:.1f} s" if self.lasts else ""
         return f"{self.at:6.1f} s  {self.kind}{f' ({place})' if place else ''}{lasts}"
 
@@ -118,4 +142,6 @@ def _fault(chance: Random, at: float, kind: Kind) -> Fault:
             call=int(MOST_CALLS ** chance.random()),
         )
     target = chance.choice(MEMBERS) if kind in OF_A_MEMBER else ""
-    return Fault(at=at, kind=kind, target=target, lasts=lasts)
+    step = chance.choice(STEPS) if kind is Kind.CLOCK_STEPS else 0
+    room = chance.randrange(MOST_BYTES) if kind is Kind.SIGNER_FULL else 0
+    return Fault(at=at, kind=kind, target=target, lasts=lasts, step=step, room=room)

@@ -21,6 +21,7 @@ from factory.errors import ConflictError, TransientError
 from factory.model import ApplicationType, BatchId, BatchState
 from jobs import intake
 from jobs.bulk import confirming
+from jobs.drill import privacy
 from jobs.intake import Status
 from storage.ledger import batches
 
@@ -42,7 +43,8 @@ Event = Mapping[str, Any]
 class Story:
     """Upstream, and the operators who confirm.
 
-    taken: outcomes of what was handed in; firms: enterprises so far.
+    taken:   outcomes of what was handed in; firms: enterprises so far.
+    secrets: what of it may stand nowhere in clear.
     """
 
     plant: Plant
@@ -51,6 +53,12 @@ class Story:
     firms: int = 0
     people: int = 0
     batches: list[BatchId] = field(default_factory=list)
+    secrets: dict[bytes, str] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """One enterprise, so that the line has something to start with."""
+        self._enterprise()
+        self._rename(self.firms)
 
     def go_on_until(self, over: Callable[[], bool]) -> None:
         """One enterprise after the other, until it is over."""
@@ -107,6 +115,7 @@ class Story:
     def _hand_in(self, event: Event) -> intake.Outcome:
         """Again and again, as upstream does, until there is an answer."""
         data = json.dumps(event).encode()
+        self.secrets |= privacy.of_event(event)
         while True:
             try:
                 outcome = intake.submit(self.plant, data, who=WHO)

@@ -114,7 +114,7 @@ class Calls:
             entry["certificate"] = opened.certificate
             answer, outcome = _given(asked, _signed(opened, asked.digests)), SIGNED
         except _RefusalError as error:
-            answer, outcome = _refused(error), error.outcome
+            answer, outcome = _refused(error, asked), error.outcome
         answer, outcome = self._ended(entry, asked, answer, outcome)
         self._count(asked, outcome, answer, time.perf_counter() - begun)
         return answer
@@ -129,7 +129,7 @@ class Calls:
             except OSError as error:
                 return _unwritten(error), BROKEN
             if outcome == SIGNED and asked and (since := self._refused_since(asked)):
-                answer, outcome = _refused(since), since.outcome
+                answer, outcome = _refused(since, asked), since.outcome
             return self._noted({**entry, "outcome": outcome}, answer), outcome
 
     def key(self, name: str) -> Answer:
@@ -312,5 +312,7 @@ def _unwritten(error: OSError) -> Answer:
     return Answer(status=HTTPStatus.SERVICE_UNAVAILABLE, said={"error": why})
 
 
-def _refused(error: _RefusalError) -> Answer:
-    return Answer(status=error.status, said={"error": str(error)}, again_after=error.again_after)
+def _refused(error: _RefusalError, asked: Asked | None = None) -> Answer:
+    """Says of which request it is, so that nobody takes it for the answer to another one."""
+    said = {"error": str(error)} | ({"request": asked.request} if asked else {})
+    return Answer(status=error.status, said=said, again_after=error.again_after)

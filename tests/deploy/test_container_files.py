@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from cli import main
+from jobs.drill.database import Postgres
 from jobs.servers import Server
 from jobs.settings import variables
-from tests.conftest import Postgres
 
 from . import shapes
 from .shapes import COMPOSE, DEPLOY, RECIPE, ROOT, composed, ours, program

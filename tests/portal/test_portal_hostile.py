@@ -18,10 +18,10 @@ from starlette.types import ASGIApp
 
 from factory import specimen
 from jobs import callers
+from jobs.drill.database import Postgres
 from jobs.embedded import Embedded
 from portal.app import served
 from storage.ledger import inbox
-from tests.conftest import Postgres
 from tests.plants import WHO, on_server
 from tests.portal.doors import (
     CITY,

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from jobs.drill.database import Postgres
 from jobs.embedded import Embedded, serving
 from jobs.servers import LOOPBACK, Server, free_port, is_free
 from jobs.settings import Settings
 from storage.signature_protocol import UNIX
-from tests.conftest import Postgres
 from tests.jobs.bulking import COMING, version_text
 from tests.jobs.faults.works import Works, at_work
 from tests.plants import on_server

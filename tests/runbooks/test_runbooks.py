@@ -21,6 +21,7 @@ from factory.errors import KeyBusyError
 from factory.model import SHANGHAI, BatchId, BatchState
 from jobs import callers, desk, notices, operators
 from jobs.bulk import steering
+from jobs.drill.database import Postgres
 from jobs.drill.killer import Hold, Poison
 from jobs.intake import Status
 from jobs.opening import EXAMPLE_SOURCE
@@ -32,7 +33,6 @@ from storage.blobs import Blob
 from storage.keyring import create_test_keyring
 from storage.ledger import log_standing
 from storage.signer_process import SignerProcess
-from tests.conftest import Postgres
 from tests.fontmaking import EXTENSION_I, SHAPE, small_font
 from tests.jobs.bulking import BEFORE, COST_ENGINEER, version_text
 from tests.jobs.faults.works import WHO, Works, wait_for

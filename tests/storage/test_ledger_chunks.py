@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import func, select, update
 
 from factory.errors import FactoryError, FieldError, KeyBusyError, SealedDataError
-from factory.model import BatchState, EditionState, OrderState
+from factory.model import BatchState, ChunkId, EditionState, OrderState
 from jobs import desk, enquiry
 from jobs.bulk import confirming, progress, steps
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.keyring import create_test_keyring
-from storage.ledger import care, chunks, holds, outbox, record, status
+from storage.ledger import care, chunks, holds, outbox, record, set_back, status
 from storage.ledger.chunks import Waits
 from tests.plants import (
     LEASE,
@@ -329,6 +329,39 @@ def test_a_singleton_whose_lease_is_over_goes_to_another(plant: Plant) -> None:
 
     with plant.ledger.write(WHO) as tx:
         assert care.take_singleton(tx, "steward", "two", lease=LEASE)
+
+
+def ahead(plant: Plant, by: timedelta) -> ChunkId:
+    """A chunk, leased by somebody when the clock was that far ahead, and a steward's lease."""
+    approve(plant, 1)
+    [chunk] = open_chunks(plant)
+    with plant.ledger.write(WHO) as tx:
+        then = replace(tx, now=tx.now + by)
+        assert chunks.claim(then, chunk, lease=LEASE, max_deaths=3)
+        care.take_singleton(then, "steward", "one", lease=LEASE)
+    return chunk
+
+
+def test_a_clock_that_was_set_back_lets_nothing_wait_for_a_time_that_was(plant: Plant) -> None:
+    chunk = ahead(plant, timedelta(hours=1))
+
+    with plant.ledger.write(WHO) as tx:
+        back = set_back.heed(tx, "steward", lease=LEASE)
+
+    assert back is not None and abs(back - timedelta(hours=1)) < timedelta(minutes=1)
+    with plant.ledger.write(WHO) as tx:
+        assert care.ring_due(tx) == 1
+        assert care.take_singleton(tx, "steward", "two", lease=LEASE)
+    assert claim(plant, chunk) is not None
+
+
+def test_a_lease_of_a_clock_that_goes_on_evenly_is_left_alone(plant: Plant) -> None:
+    chunk = ahead(plant, timedelta(0))
+
+    with plant.ledger.write(WHO) as tx:
+        assert set_back.heed(tx, "steward", lease=LEASE) is None
+
+    assert claim(plant, chunk) is None
 
 
 def test_what_the_broker_forgot_is_rung_for_again(plant: Plant) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from jobs.drill import evidence, place, running
+from factory import specimen
+from jobs.drill import evidence, place, privacy, running
 from jobs.drill.place import Place
 from jobs.drill.running import Report
 from jobs.embedded import Embedded
@@ -34,7 +35,7 @@ def test_every_promise_holds_after_a_drill(drilled: Embedded, tmp_path: Path, se
 
     assert report.holds, told(report)
     assert report.taken["accepted"] > 0
-    assert {each.promise for each in report.evidence} == {f"I{n}" for n in range(1, 9)}
+    assert {each.promise for each in report.evidence} == {f"I{n}" for n in range(1, 10)}
 
 
 # --- what breaks is seen --------------------------------------------------------------------------
@@ -117,3 +118,31 @@ def test_an_event_without_an_outcome_breaks_the_third(after: Drilled) -> None:
     with plant.ledger.write("test") as tx:
         tx.run(update(t.production_order).where(o.id == ident).values(state="made"))
     assert broken(after) == set()
+
+
+def test_a_name_in_a_log_breaks_the_ninth(after: Drilled) -> None:
+    event = specimen.approved(1, 1)
+    secrets = privacy.of_event(event)
+    log = after.place.plant.settings.data_dir / "log" / "bulk-0.log"
+    assert evidence.nothing_in_clear(after.place, secrets).broken is None
+
+    before = log.read_bytes()
+    log.write_bytes(before + event["data"]["holder"]["name"].encode())
+
+    assert evidence.nothing_in_clear(after.place, secrets).broken == "a name in bulk-0.log"
+    log.write_bytes(before)
+
+
+def test_a_lost_file_is_found_by_who_checks_again(after: Drilled) -> None:
+    plant = after.place.plant
+    with plant.ledger.read() as tx:
+        row = tx.run(select(t.file)).first()
+    assert row is not None
+    data = plant.store.get(row.object_key)
+    assert evidence.checked_again(plant).broken is None
+
+    plant.store.delete(row.object_key)
+
+    assert evidence.checked_again(plant).broken is not None
+    put = Blob(key=row.object_key, data=data, content_type=row.content_type, sha256=row.sha256)
+    plant.store.put_new(put)

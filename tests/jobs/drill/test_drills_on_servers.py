@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from jobs.drill import place, running
-from jobs.drill.place import Database
+from jobs.drill.database import Database, Postgres
 from jobs.embedded import Embedded
-from tests.conftest import Postgres
 from tests.jobs.drill.test_drills import SECONDS, told
 
 SEEDS = tuple(map(int, os.environ.get("TEST_DRILL_SERVER_SEEDS", "8 9 10").split()))

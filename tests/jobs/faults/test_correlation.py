@@ -15,7 +15,7 @@ from factory import specimen
 from factory.courses import Case, course
 from factory.model import ApplicationType
 from jobs import crew, desk, door, notices, opening
-from jobs.drill import killer
+from jobs.drill import DRILLS, killer
 from jobs.drill.killer import BEFORE, Kill
 from jobs.embedded import Embedded
 from jobs.servers import free_port
@@ -101,7 +101,7 @@ def factory(servers: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iter
         token = opening.first_key(plant).read_text("ascii").strip()
         notices.add(plant, SOURCE, receiver.url, who=WHO)
         (folder / "drills").mkdir()
-        patch.setenv(killer.DRILLS, str(folder / "drills"))
+        patch.setenv(DRILLS, str(folder / "drills"))
         with crew.at_work(settings, worker=killer.WORKER, with_door=True):
             door.wait_until_open(settings)
             yield Factory(plant, settings, receiver, folder / "drills", token)

@@ -27,7 +27,7 @@ from factory.model import ApplicationType, BatchId, BatchState, Format
 from jobs import crew, enquiry, intake, opening, waiting
 from jobs.bulk import confirming
 from jobs.crew import Crew
-from jobs.drill import killer, place
+from jobs.drill import DRILLS, killer, place
 from jobs.drill.evidence import assert_invariants
 from jobs.embedded import Embedded
 from jobs.intake import Outcome, Status
@@ -231,7 +231,7 @@ def at_work(servers: Embedded, folder: Path, **variables: str) -> Iterator[Works
     plant = plant_of(replace(own, redis_url=servers.settings.redis_url))
     opening.open_embedded(plant)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(killer.DRILLS, str(drills))
+        patch.setenv(DRILLS, str(drills))
         with crew.at_work(own, worker=killer.WORKER, with_signer=bool(own.signer)) as working:
             yield Works(plant=plant, crew=working, servers=servers, drills=drills)
     plant.ledger.engine.dispose()
