@@ -14,6 +14,7 @@ SIGNING_KILLS ?= 40
 CAMPAIGN ?= 100000
 ATTACKS ?= 5000
 DRILLS ?= 1000
+FUZZ_MINUTES ?= 10
 export PYTHON
 # A dozen processes start for every drill and every command: each would compile it all anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -65,7 +66,7 @@ tour: setup-test ## Play the pages through in a browser; pictures of them and of
 profile: setup-test ## Draw where the line spends its time: var/bench/line.svg
 	@$(PY) -m bench.profile
 
-soak: setup-test ## Long campaigns: SEEDS=40, FACES=2000, OFD_ORDERS=20000, PRESS_ORDERS=2000, HISTORIES=100, BULK_HISTORIES=1000, INTERLEAVINGS=500, CAMPAIGN=100000, ATTACKS=5000, DRILLS=1000; logs in docs/soak/
+soak: setup-test ## Long campaigns: SEEDS=40, FACES=2000, OFD_ORDERS=20000, PRESS_ORDERS=2000, HISTORIES=100, BULK_HISTORIES=1000, INTERLEAVINGS=500, CAMPAIGN=100000, ATTACKS=5000, DRILLS=1000, FUZZ_MINUTES=10; logs in docs/soak/
 	@mkdir -p docs/soak
 	@set -o pipefail; TEST_FACES_EACH=$(FACES) $(PY) -m pytest tests/factory/test_random_faces.py \
 		-v --no-header --durations=5 --timeout=3600 | tee docs/soak/faces.log
@@ -93,6 +94,7 @@ soak: setup-test ## Long campaigns: SEEDS=40, FACES=2000, OFD_ORDERS=20000, PRES
 	@set -o pipefail; TEST_ATTACKS=$(ATTACKS) $(PY) -m pytest tests/factory/test_attacks.py \
 		-v --no-header --durations=5 --timeout=7200 | tee docs/soak/attacks.log
 	@$(PY) -m jobs.drill.campaign docs/soak/drills.log --seeds $(DRILLS)
+	@set -o pipefail; $(PY) -m tests.fuzz all --minutes $(FUZZ_MINUTES) | tee docs/soak/fuzz.log
 	@set -o pipefail; CAMPAIGN=$(CAMPAIGN) $(PY) -m pytest tests/jobs/faults/test_campaign.py \
 		-v -s --no-header --durations=5 | tee docs/soak/campaign.log
 

@@ -12,7 +12,6 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from io import BytesIO
 
 from pyhanko.pdf_utils import generic, misc
 from pyhanko.pdf_utils.decode_limits import (
@@ -27,6 +26,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.xref import ObjStreamRef
 
 from factory.errors import MaterialError
+from factory.metered import Metered
 
 MEGABYTE = 1_000_000
 MOST_UNPACKED = 32 * MEGABYTE  #: of one stream that is no picture
@@ -53,19 +53,6 @@ UNREADABLE = (
 )  # fmt: skip
 
 
-class _Metered(BytesIO):
-    """Bytes that are read in so many steps and no more; nothing but numbers takes a minute."""
-
-    steps = 0
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """The next bytes."""
-        self.steps += 1
-        if self.steps > MOST_STEPS:
-            raise misc.PdfDecodeLimitError("steps of reading")
-        return super().read(size)
-
-
 class Foreign:
     """A PDF of somebody else.
 
@@ -75,7 +62,8 @@ class Foreign:
 
     def __init__(self, data: bytes) -> None:
         with _whole():
-            self._reader = PdfFileReader(_Metered(data), strict=False, decode_limits=LIMITS)
+            stream = Metered(data, MOST_STEPS)
+            self._reader = PdfFileReader(stream, strict=False, decode_limits=LIMITS)
             self._reader.strict = True  # the table may be sloppy, the objects may not
             encrypted = "/Encrypt" in self._reader.trailer_view
         if encrypted:
@@ -182,7 +170,7 @@ class Foreign:
         said = [int(each) for each in data[:first].split()[: 2 * count]]
         if len(set(said[::2])) < count or count > MOST_OBJECTS:
             raise ValueError
-        buffer = _Metered(data)
+        buffer = Metered(data, MOST_STEPS)
         for ident, offset in zip(said[::2], said[1::2], strict=True):
             buffer.seek(first + offset)
             misc.read_non_whitespace(buffer, seek_back=True)  # type: ignore[no-untyped-call]

@@ -1,8 +1,9 @@
 """Reading a PDF of anybody's within bounds: what a small file may cost before it is judged.
 
 A cross-reference stream can tell of a billion objects in a hundred bytes, tables can share one
-stream by the thousand, fields can name each other in ever more ways, and an object in an object
-stream is looked for among all others that are in it.  Bounds are far beyond what any certificate
+stream by the thousand, fields can name each other in ever more ways, an object in an object
+stream is looked for among all others that are in it, and a plain array takes a hundred times its
+bytes.  Bounds are far beyond what any certificate
 or form has.  ISO 32000-2, 7.5.7 and 7.5.8.
 """
 
@@ -12,18 +13,33 @@ or form has.  ISO 32000-2, 7.5.7 and 7.5.8.
 from __future__ import annotations
 
 import os
-from io import BytesIO
 from typing import Any
 
 from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.decode_limits import DecodeContext, DecodeLimits
+from pyhanko.pdf_utils.decode_limits import (
+    DEFAULT_PURPOSE_LIMITS,
+    DecodeContext,
+    DecodeLimits,
+    DecodePurpose,
+    StreamDecodeLimits,
+)
 from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.pdf_utils.reader import PdfFileReader, process_data_at_eof
 from pyhanko.pdf_utils.xref import XRefBuilder
 
+from factory.metered import Metered
+
 MOST_SECTIONS = 200  #: of cross-references: revisions, and the streams beside their tables
 MOST_ENTRIES = 100_000  #: of all of them
 MOST_LOOKED_UP = 200_000  #: objects, each time, and those that lie beside them in a stream
+MOST_OF_A_STREAM = 256 * 1024  #: bytes of an object stream, unpacked
+MOST_OF_STREAMS = 1024 * 1024  #: of all of them, each time that one is looked into
+LIMITS = DecodeLimits(
+    per_purpose={
+        **DEFAULT_PURPOSE_LIMITS,
+        DecodePurpose.OBJECT_STREAM: StreamDecodeLimits(max_output_size=MOST_OF_A_STREAM),
+    }
+)
 
 
 def opened(data: bytes) -> PdfFileReader:
@@ -33,12 +49,12 @@ def opened(data: bytes) -> PdfFileReader:
     pyHanko's where it is broken.
     """
     refuse_beyond(data)
-    return _Reader(BytesIO(data), strict=False)
+    return _Reader(Metered(data), strict=False, decode_limits=LIMITS)
 
 
 def refuse_beyond(data: bytes) -> None:
     """PdfError if its cross-references tell of more than is read here."""
-    stream = BytesIO(data)
+    stream = Metered(data)
     stream.seek(-1, os.SEEK_END)
     context: Any = _Context(len(data))
     _Sections(context, stream, False, process_data_at_eof(stream)).read_xrefs()
@@ -85,6 +101,7 @@ class _Reader(PdfFileReader):
     """Looks up so many objects and no more."""
 
     looked_up = 0
+    unpacked = 0
 
     def get_object(self, *given: Any, **how: Any) -> Any:
         self._count(1)
@@ -93,6 +110,9 @@ class _Reader(PdfFileReader):
     def _get_object_from_stream(self, idnum: int, stmnum: int, idx: int) -> Any:
         held: Any = generic.Reference(stmnum, 0, self).get_object()
         self._count(int(held["/N"]))
+        self.unpacked += len(held.read_data(DecodePurpose.OBJECT_STREAM))
+        if self.unpacked > MOST_OF_STREAMS:
+            raise PdfReadError("more in object streams than is looked through")
         return super()._get_object_from_stream(idnum, stmnum, idx)
 
     def _count(self, objects: int) -> None:

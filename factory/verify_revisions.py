@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.misc import PdfError, PdfReadError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import (
     DEFAULT_DIFF_POLICY,
@@ -23,6 +24,7 @@ from pyhanko.sign.fields import FieldMDPSpec, MDPPerm, enumerate_sig_fields
 
 from factory.verify_verdict import in_utc
 
+MOST_SIGNATURES = 64  #: each is over all that comes before it
 #: what a signature may change in objects that were there before
 FILLED = frozenset({"/V", "/AP"})  #: of its field
 CATALOG = frozenset({"/AcroForm", "/Perms", "/Extensions", "/Version"})
@@ -75,8 +77,10 @@ class Signature:
 
 
 def signatures(reader: PdfFileReader) -> tuple[Signature, ...]:
-    """In the order of what they cover."""
-    found = enumerate_sig_fields(reader, filled_status=True)
+    """In the order of what they cover.  PdfError: more than any document of ours has."""
+    found = list(islice(enumerate_sig_fields(reader, filled_status=True), MOST_SIGNATURES + 1))
+    if len(found) > MOST_SIGNATURES:
+        raise PdfReadError("more signatures than are judged")
     return tuple(sorted((_signature(*each) for each in found), key=lambda it: it.end))
 
 

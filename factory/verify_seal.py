@@ -7,21 +7,22 @@ seal makes it altered.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from asn1crypto import parser
+from asn1crypto import cms, parser
 from cryptography import x509
 from pyhanko.sign.validation.pdf_embedded import async_validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
 from factory.errors import SignatureRefusedError
-from factory.seals.chain import Chain
+from factory.seals.chain import Chain, between
 from factory.seals.cms import asn1_certificate, run_to_end
 from factory.seals.keys import fingerprint, of_others
-from factory.seals.outside import INDEFINITE, stamps
+from factory.seals.outside import INDEFINITE, MOST_CERTIFICATES, stamps
 from factory.seals.revocation import UNKNOWN, Fate, Revoked, fate_of_chain
 from factory.seals.selfcheck import container, sole_hole
 from factory.verify_time import OUTLIVED, Asked, Timing, timing, told_fate, told_revoked
@@ -99,13 +100,14 @@ class _Evidence:
         signer = of_others(x509.load_der_x509_certificate(first.signer_cert.dump()))
         when = _timing(first, asked)
         moment = when.moment or signer.not_valid_before_utc  # no rule lets it pass without a time
+        others = _others(first)
         return cls(
             signatures=signatures,
-            status=_status(first, trust_roots, moment),
+            status=_status(first, signer, others, trust_roots, moment),
             signer=signer,
             timing=when,
             whole_file=_covers(data, first),
-            then=lambda: _status(first, trust_roots, when.claimed or moment),
+            then=lambda: _status(first, signer, others, trust_roots, when.claimed or moment),
         )
 
     @cached_property
@@ -153,7 +155,34 @@ def _timing(signature: Any, asked: Asked) -> Timing:
     return replace(when, useless=(useless,)) if useless else when
 
 
-def _status(signature: Any, trust_roots: Sequence[x509.Certificate], moment: datetime) -> Any:
+def _others(signature: Any) -> Chain:
+    """The certificates beside the signer's, which nobody signs; those that can be read."""
+    embedded = signature.other_embedded_certs
+    if len(embedded) > MOST_CERTIFICATES:
+        return ()
+    found = []
+    for each in embedded:
+        with suppress(ValueError):
+            found.append(of_others(x509.load_der_x509_certificate(each.dump())))
+    return tuple(found)
+
+
+def _status(
+    signature: Any,
+    signer: x509.Certificate,
+    others: Chain,
+    trust_roots: Sequence[x509.Certificate],
+    moment: datetime,
+) -> Any:
+    """pyHanko's, with just the certificates of one chain.
+
+    It tries every way from the signer to a root: of certificates that issued one another there
+    are more than can be tried.
+    """
+    chosen = (signer, *between(signer, others, trust_roots, moment))
+    signature.signed_data["certificates"] = cms.CertificateSet(
+        [cms.CertificateChoices("certificate", asn1_certificate(each)) for each in chosen]
+    )
     context = ValidationContext(
         trust_roots=[asn1_certificate(root) for root in trust_roots],
         allow_fetching=False,

@@ -23,6 +23,7 @@ from factory.seals.revocation import Answer, RevocationList, Revocations, Source
 
 MOST_PIECES = 32  #: of each kind
 MOST_BYTES = 2 * 1024 * 1024  #: of each
+MOST_TOGETHER = 16 * 1024 * 1024  #: of all of one kind
 
 
 def with_those_in(reader: PdfFileReader, given: Source) -> Source:
@@ -35,7 +36,11 @@ def with_those_in(reader: PdfFileReader, given: Source) -> Source:
 
 def _read(reader: PdfFileReader, name: str) -> Iterator[RevocationList | Answer]:
     make = RevocationList if name == "/CRLs" else Answer
+    left = MOST_TOGETHER
     for data in _pieces(reader, name):
+        left -= len(data)
+        if left < 0:
+            return
         with suppress(RevocationRefusedError):
             yield make(data)
 

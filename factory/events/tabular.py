@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from factory.errors import InvalidEventError
+from factory.events.text import MOST_CHARACTERS
 from factory.model import Sex, Standing
 
 Problem = tuple[str, str]  #: (column, rule)
@@ -166,7 +167,10 @@ def header(line: bytes) -> tuple[Column, ...]:
 
     InvalidEventError: a column is unknown or there twice, or one that every row needs is missing.
     """
-    words = [unicodedata.normalize("NFKC", cell).strip().lower() for cell in _cells(line)]
+    words = [
+        unicodedata.normalize("NFKC", cell[:MOST_CHARACTERS]).strip().lower()
+        for cell in _cells(line)
+    ]
     if unknown := _unknown(words):
         raise InvalidEventError(unknown)
     found = tuple(_BY_WORD[word] for word in words)

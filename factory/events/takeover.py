@@ -18,6 +18,7 @@ from factory.events.envelope import Event, parse, path_text, understood, written
 from factory.events.lines import Line, Source, bare_lines, split_lines
 from factory.events.strict_json import NotStrictError, loads
 from factory.events.tabular import Problem
+from factory.events.text import MOST_CHARACTERS
 from factory.numbering import number_key
 
 IMPORTED = "registration.imported"
@@ -115,7 +116,7 @@ def _event(data: dict[str, Any], origin: Origin) -> Event:
     if origin.profile is not None:
         data = {"profile": origin.profile} | data
     number = data.get("registration_number")
-    key = number_key(number) if isinstance(number, str) else ""
+    key = number_key(number[:MOST_CHARACTERS]) if isinstance(number, str) else ""
     event = understood(origin.source, f"import/{key[:MAX_KEY_LENGTH]}", IMPORTED, data)
     _check_keys(event)
     return event

@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+MOST_CHARACTERS = 4096  #: of any text, before it is composed: no field takes as many
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
 
 #: Controls, format characters (bidi, zero width, tags), line separators, lone surrogates and
@@ -60,6 +61,8 @@ def hidden_characters(text: str) -> tuple[str, ...]:
 def _shown(value: object) -> object:
     if not isinstance(value, str):
         return value
+    if len(value) > MOST_CHARACTERS:  # composing many marks over one letter takes their square
+        raise broken(f"has more than {MOST_CHARACTERS} characters")
     text = cleaned(value)
     if hidden := hidden_characters(text):
         raise broken(f"holds control or invisible characters: {', '.join(hidden)}")

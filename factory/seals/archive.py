@@ -21,7 +21,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from io import BytesIO
 from itertools import chain, count
 from typing import Any
 
@@ -30,6 +29,7 @@ from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from factory.errors import SealRefusedError
+from factory.metered import Metered
 from factory.seals import outside, pades
 from factory.seals.longterm import Material
 from factory.seals.outside import Signed
@@ -172,7 +172,7 @@ class _Before:
 
 
 def _read(document: bytes) -> PdfFileReader:
-    reader = PdfFileReader(BytesIO(document))
+    reader = PdfFileReader(Metered(document))
     if reader.encrypted or reader.xrefs.hybrid_xrefs_present:
         raise ValueError("encrypted, or read in two ways")
     return reader

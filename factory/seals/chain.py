@@ -1,13 +1,16 @@
 """Whether a signer's certificate leads to a trusted root (RFC 5280, 6), for all algorithms alike.
 
 The path is one of few steps among few certificates, so it is searched layer by layer: whatever
-issued what was reached so far and may issue at that height.
+issued what was reached so far and may issue at that height.  Certificates may have issued one
+another in as many ways as somebody likes: each is reached once, at its least height, and whether
+one issued another is worked out once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import cache
 
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
@@ -36,6 +39,8 @@ STRONG = frozenset({"sha256", "sha384", "sha512"})
 Chain = tuple[x509.Certificate, ...]
 #: issued, issuer, and how many CAs stand between that issuer and the signer
 Passes = Callable[[x509.Certificate, x509.Certificate, int], bool]
+#: issued, issuer
+Issued = Callable[[x509.Certificate, x509.Certificate], bool]
 
 
 def refuse_unfit_signer(certificate: x509.Certificate, moment: datetime) -> None:
@@ -74,12 +79,30 @@ def trusted(
         obstacles.extend([problem] if problem else [])
         return problem is None
 
-    if not _led(certificate, others, roots, _anyhow):
+    issued = cache(keys.is_issued_by)
+    if not _led(certificate, others, roots, _anyhow, issued):
         raise SignatureRefusedError(UNKNOWN_ISSUER)
-    found = _led(certificate, others, roots, passes)
+    found = _led(certificate, others, roots, passes, issued)
     if not found:
         raise SignatureRefusedError(f"a certificate above it {obstacles[0]}")
     return found
+
+
+def between(
+    certificate: x509.Certificate,
+    others: Sequence[x509.Certificate],
+    roots: Sequence[x509.Certificate],
+    moment: datetime,
+) -> Chain:
+    """Those of the others by which the certificate leads to a root, at that moment or at all.
+
+    For a reader that tries every way there is.  None where none lead there.
+    """
+    try:
+        found = trusted(certificate, others, roots, moment)
+    except (SignatureRefusedError, ValueError, x509.DuplicateExtension):
+        found = _led(certificate, others, roots, _anyhow, keys.is_issued_by)
+    return found[1:-1]
 
 
 def _anyhow(_issued: x509.Certificate, _issuer: x509.Certificate, _height: int) -> bool:
@@ -91,25 +114,29 @@ def _led(
     others: Sequence[x509.Certificate],
     roots: Sequence[x509.Certificate],
     passes: Passes,
+    is_issued: Issued,
 ) -> Chain:
     """The steps that pass and lead to a root; empty: there are none."""
     reached: dict[x509.Certificate, Chain] = {certificate: (certificate,)}
+    known = {certificate}
     for height in range(MOST_STEPS):
-        steps = _steps(list(reached), (*roots, *others))
-        passed = [step for step in steps if passes(*step, height)]
+        steps = _steps(list(reached), (*roots, *others), is_issued)
+        fresh = (step for step in steps if step[1] in roots or step[1] not in known)
+        passed = [step for step in fresh if passes(*step, height)]
         for issued, issuer in passed:
             if issuer in roots:
                 return (*reached[issued], issuer)
         reached = {issuer: (*reached[issued], issuer) for issued, issuer in reversed(passed)}
+        known.update(reached)
     return ()
 
 
 def _steps(
-    reached: Sequence[x509.Certificate], issuers: Sequence[x509.Certificate]
+    reached: Sequence[x509.Certificate], issuers: Sequence[x509.Certificate], is_issued: Issued
 ) -> Iterator[tuple[x509.Certificate, x509.Certificate]]:
     for issued in reached:
         for issuer in issuers:
-            if keys.is_issued_by(issued, issuer):
+            if is_issued(issued, issuer):
                 yield issued, issuer
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Protocol
 
 from asn1crypto import x509 as asn1_x509
@@ -33,6 +33,8 @@ from factory.seals import keys, sm2
 from factory.seals.chain import STRONG, Chain
 
 MOST_BYTES = 16 * 1024 * 1024
+MOST_TOLD = 256  #: certificates that an answer tells of; most tell of one
+MOST_SIGNERS = 16  #: certificates in an answer, of whom each may have signed it
 PEM_LIST, PEM_END = b"-----BEGIN X509 CRL-----", b"-----END X509 CRL-----"
 HOLD = "certificateHold"
 REMOVED = x509.ReasonFlags.remove_from_crl
@@ -164,7 +166,9 @@ class Answer:
             successful = parsed.response_status is ocsp.OCSPResponseStatus.SUCCESSFUL
             _refuse_if(not successful, "tells of no certificate", "OCSP answer")
             _refuse_if(not _is_strong(parsed), "is signed with an unsafe digest", "OCSP answer")
-            self._parsed, self._single = parsed, tuple(parsed.responses)
+            self._parsed, self._single = parsed, tuple(islice(parsed.responses, MOST_TOLD + 1))
+            beyond = len(self._single) > MOST_TOLD or len(parsed.certificates) > MOST_SIGNERS
+            _refuse_if(beyond, "holds more than is looked through", "OCSP answer")
             ends = [each.next_update_utc for each in self._single]
             self.until = min((end for end in ends if end is not None), default=None)
 

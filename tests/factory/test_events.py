@@ -10,9 +10,11 @@ import runpy
 import sys
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from jsonschema import Draft202012Validator
 
 from factory import events, specimen
 from factory.errors import InvalidEventError, NotFoundError
+from factory.events import takeover
 from factory.events.envelope import _PATTERNS
 from factory.events.lines import MAX_BATCH_BYTES
 from factory.events.text import HIDDEN
@@ -732,3 +735,29 @@ def test_the_malformed_file_holds_what_make_writes() -> None:
 def test_every_specimen_parses(seed: int, enterprise: int) -> None:
     for make in (specimen.approved, specimen.imported, specimen.renamed):
         assert events.parse(wire(make(seed, enterprise)))
+
+
+def test_marks_without_end_over_one_letter_are_refused_at_once() -> None:
+    """To compose them takes the square of their number: 180 s of a core for one event."""
+    before = process_time()
+
+    found = problems(wire(approval(name="a" + "\u0301\u0316" * 240_000)))
+
+    assert ("data.holder.name", "has more than 4096 characters") in found
+    assert process_time() - before < 10
+    name = "a" + "\u0301\u0316" * 20
+    assert approved(approval(name=name)).holder.name == unicodedata.normalize("NFC", name)
+
+
+@pytest.mark.parametrize("text", ["\u0301\u0316" * 150_000, "x" * 900_000])
+def test_a_header_or_number_without_end_is_refused_at_once(text: str) -> None:
+    before = process_time()
+    origin = takeover.Origin(format=takeover.Format.CSV, source="r", profile="gansu-constructor")
+    row = {"registration_number": "a" + text}
+
+    with pytest.raises(InvalidEventError):
+        list(takeover.rows(BytesIO(f"a{text}\n".encode()), origin))
+    [found] = takeover.rows(BytesIO(wire(row)), replace(origin, format=takeover.Format.JSONL))
+
+    assert found.event is None
+    assert process_time() - before < 10

@@ -122,6 +122,25 @@ def in_store(count: int, size: int) -> bytes:
     )
 
 
+def one_packed_array(count: int, streams: int = 1) -> bytes:
+    """Fields, each an array of so many numbers, packed into an object stream of its own."""
+    content = b"100 0 [%s]" % (b"0 " * count)
+    told = b"/Type/ObjStm/N 1/First 6/Filter/FlateDecode"
+    places = []
+    head = HEAD.replace(b"/Pages 1 0 R", b"/Pages 1 0 R/AcroForm<</Fields[%s]>>" % b" ".join(
+        b"%d 0 R" % (1000 + n) for n in range(streams)
+    ))  # fmt: skip
+    for n in range(streams):
+        places.append(len(head))
+        renamed = content.replace(b"100 0", b"%d 0" % (1000 + n), 1)
+        body = stream(zlib.compress(renamed, 9), told.replace(b"First 6", b"First 7"))
+        head += b"%d 0 obj\n%s\nendobj\n" % (10 + n, body)
+    rows = b"".join(b"\1" + at.to_bytes(4, "big") + bytes(4) for at in (9, *places))
+    rows += b"".join(b"\2" + (10 + n).to_bytes(4, "big") + bytes(4) for n in range(streams))
+    index = b"1 1 10 %d 1000 %d" % (streams, streams)
+    return by_stream(b"/W[1 4 4]/Index[%s]" % index, rows, head)
+
+
 SIGNATURE = b"<</Type/Sig/ByteRange[0 1 2 3]/Contents<%s>>>" % (b"30" * 100)
 
 PDFS: dict[str, Callable[[], bytes]] = {
@@ -153,6 +172,12 @@ PDFS: dict[str, Callable[[], bytes]] = {
     "a store of ever the same list": lambda: in_store(20_000, 2 * MIB + 9),
     "a store of thousands of lists": lambda: in_store(20_000, 2 * MIB - 9),
     "a store of bombs": lambda: in_store(1000, 64 * MIB),
+    "a plain array of ten million": lambda: of_fields(b"0 " * 9_500_000),
+    "a dictionary of a million": lambda: by_table(
+        {1: catalog(b"".join(b"/%x 0" % n for n in range(1_000_000)))}
+    ),
+    "an array of a million in a packed stream": lambda: one_packed_array(1_000_000),
+    "arrays in a thousand packed streams": lambda: one_packed_array(100_000, 1000),
 }
 
 
@@ -219,5 +244,5 @@ def test_a_hostile_file_takes_neither_memory_nor_time(name: str, tmp_path: Path)
 
 def test_what_is_near_the_bounds_is_read_as_ever() -> None:
     """The nearest good neighbours: many revisions, many objects, many fields."""
-    for data in (revisions(150), sharing(4, 20_000), one_stream_of_objects(300), two_each(12)):
+    for data in (revisions(150), sharing(4, 20_000), one_stream_of_objects(200), two_each(12)):
         assert verify.verify(data, ()).verdict is verify.VerdictWord.UNSIGNED

@@ -8,6 +8,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
@@ -346,3 +347,33 @@ def test_openssl_reads_a_list_of_sm2_and_finds_its_signature_right(tmp_path: Pat
 def openssl(folder: Path, arguments: str) -> subprocess.CompletedProcess[str]:
     command = ["openssl", *arguments.split()]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("signers", "taken"), [(16, True), (17, False)])
+def test_an_answer_of_more_signers_than_are_looked_through_is_refused(
+    ca: Authority, seal: Issued, signers: int, taken: bool
+) -> None:
+    """Each may have signed it, and each is asked: two megabytes of them take minutes."""
+    answer = (
+        ocsp.OCSPResponseBuilder()
+        .add_response(
+            cert=seal.certificate,
+            issuer=ca.issuing.certificate,
+            algorithm=hashes.SHA256(),
+            cert_status=ocsp.OCSPCertStatus.GOOD,
+            this_update=NOW,
+            next_update=NOW + DAY,
+            revocation_time=None,
+            revocation_reason=None,
+        )
+        .responder_id(ocsp.OCSPResponderEncoding.HASH, ca.issuing.certificate)
+        .certificates([seal.certificate] * signers)
+        .sign(ca.issuing.key, hashes.SHA256())
+        .public_bytes(Encoding.DER)
+    )
+
+    if taken:
+        assert told(ca, seal, answer).as_of == NOW
+        return
+    with pytest.raises(RevocationRefusedError, match="more than is looked through"):
+        revocation.read(answer)
