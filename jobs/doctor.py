@@ -249,10 +249,11 @@ def _log(plant: Plant) -> str:
             f"{found.pending} audit rows wait, the oldest for {found.lag_seconds:.0f} s: does a"
             " steward run? (docs/runbooks/log-behind.md)"
         )
-    age = found.head_seconds
-    if found.entries > found.signed and (age is None or age > BEHIND_SECONDS):
-        since = "no head was signed yet" if age is None else f"the last head is {age:.0f} s old"
-        raise SettingsError(f"{since}, and the log has grown: docs/runbooks/log-behind.md")
+    if found.open_seconds > BEHIND_SECONDS:
+        raise SettingsError(
+            f"no head is signed of what the log has had for {found.open_seconds:.0f} s:"
+            " docs/runbooks/log-behind.md"
+        )
     return f"{key.origin}, {found.entries} entries, {found.signed} of them under a signed head"
 
 

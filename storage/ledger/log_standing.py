@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import exists, func, select
 
@@ -12,6 +13,7 @@ from storage.ledger import log, log_source
 from storage.ledger.base import Tx
 
 MOST_COUNTED = 20_000  #: rows that wait; more are not counted
+MOST_LOOKED_AT = 500  #: rows behind the last head, nearly in the order of their time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,7 @@ class Standing:
     pending:      audit rows that have none yet, up to ``MOST_COUNTED``.
     lag_seconds:  since the oldest of those was written; 0: none waits.
     head_seconds: since the newest head was signed; None: none was.
+    open_seconds: since the oldest audit row was written that has an entry and no head; 0: none.
     """
 
     entries: int
@@ -29,6 +32,7 @@ class Standing:
     pending: int
     lag_seconds: float
     head_seconds: float | None
+    open_seconds: float
 
 
 def standing(tx: Tx) -> Standing:
@@ -39,10 +43,26 @@ def standing(tx: Tx) -> Standing:
     waits = select(a.id, a.at).where(a.id > now.settled_to, ~has_entry).order_by(a.id)
     waiting = waits.limit(MOST_COUNTED).subquery().c
     pending, since = tx.run(select(func.count(waiting.id), func.min(waiting.at))).one()
+    signed = 0 if head is None else head.size
     return Standing(
         entries=now.size,
-        signed=0 if head is None else head.size,
+        signed=signed,
         pending=pending,
-        lag_seconds=0.0 if since is None else max((tx.now - since).total_seconds(), 0.0),
-        head_seconds=None if head is None else max((tx.now - head.at).total_seconds(), 0.0),
+        lag_seconds=_ago(tx, since),
+        head_seconds=None if head is None else _ago(tx, head.at),
+        open_seconds=_ago(tx, _first_open(tx, signed)),
     )
+
+
+def _first_open(tx: Tx, signed: int) -> datetime | None:
+    """When the oldest of the next audit rows behind the last head was written."""
+    a, e = t.audit.c, t.log_entry.c
+    behind = select(a.at).join(t.log_entry, e.ref == a.id)
+    behind = behind.where(e.kind == Kind.AUDIT.value, e.seq >= signed).order_by(e.seq)
+    first = behind.limit(MOST_LOOKED_AT).subquery().c
+    found: datetime | None = tx.run(select(func.min(first.at))).scalar_one()
+    return found
+
+
+def _ago(tx: Tx, at: datetime | None) -> float:
+    return 0.0 if at is None else max((tx.now - at).total_seconds(), 0.0)
