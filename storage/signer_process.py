@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from socket import socket
@@ -74,7 +75,8 @@ class SignerProcess:
         self, address: str, *, tls: Tls | None = None, patience: Patience = PATIENCE
     ) -> None:
         self.address, self._patience = address, patience
-        self._pool = _pool(address, tls, patience)
+        self._new_pool = partial(_pool, address, tls, patience)
+        self._pool = self._new_pool()
 
     def signer(self, identity: str, fmt: str, certificate: x509.Certificate) -> ProcessSigner:
         """The signer of an identity's key; nothing is asked yet."""
@@ -138,10 +140,15 @@ class SignerProcess:
 
     @contextmanager
     def named(self) -> Iterator[None]:
-        """What may pass says who it is of."""
+        """What may pass says who it is of.
+
+        More of the same may come behind it: nobody reads on from a connection there is.
+        """
         try:
             yield
         except KeyBusyError as error:
+            former, self._pool = self._pool, self._new_pool()
+            former.close()
             raise KeyBusyError(f"the signer process at {self.address} {error}") from error
 
 
