@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import socket
 import stat
@@ -960,7 +961,8 @@ def test_the_readme_s_box_about_what_is_lost_or_forged_shows_what_it_says(
         done = factory.type(typed.replace("NUMBER", number), tmp_path)
         assert (done.returncode, shown in done.stdout) == (OK, True), (typed, done)
 
-    offline = f"python {ROOT / 'docs/check_proof.py'} proof.json --head kept/head.txt"
+    script = shlex.quote(str(ROOT / "docs/check_proof.py"))
+    offline = f"python {script} proof.json --head kept/head.txt"
     assert "PROVEN" in factory.type(offline, tmp_path).stdout
 
 
