@@ -410,7 +410,8 @@ def without_its_stamp(members: Members, scene: Scene) -> Members:
 
 
 def with_a_useless_stamp(members: Members, scene: Scene) -> Members:
-    name = ending(members, "SignedValue.dat", scene)
+    """Beside the last seal's value, which no other seal is over."""
+    name = max(name for name in members if name.endswith("/SignedValue.dat"))
     parts = der.read(members[name]).parts()[:PARTS_SIGNED]
     token = der.element(der.EXPLICIT_0, der.bits(scene.dice.randbytes(30)))
     return members | {name: der.sequence(*(each.whole for each in parts), token)}

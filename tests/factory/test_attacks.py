@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from time import process_time
+from zipfile import BadZipFile
 
 import pytest
 
@@ -117,6 +118,20 @@ def split(detail: str) -> list[str]:
     return re.split(r"; (?![^()]*\))", detail)
 
 
+def is_one_of(good: Sequence[Victim], data: bytes) -> bool:
+    """Whether an OFD was made into another good one, member by member.
+
+    Of one document that was sealed twice, with a time stamp and without, the values can be
+    exchanged: what comes of it is the other file.
+    """
+    try:
+        members = ofd_attacks.members_of(data)
+    except (BadZipFile, KeyError):
+        return False
+    ofds = (each for each in good if each.sort == "ofd")
+    return any(ofd_attacks.members_of(each.data) == members for each in ofds)
+
+
 def complaint(verdict: Verdict) -> str | None:
     """What is wrong with how an attack was answered."""
     if verdict.verdict in GOOD:
@@ -197,7 +212,7 @@ def test_attacks_at_random_are_refused_in_words_that_a_clerk_can_read(
         words[verdict.verdict] += 1
         names.update(name.split(", "))
         said = complaint(verdict)
-        if said:
+        if said and not is_one_of(good, forged):
             wrong.append((number, name, victim.name, said))
 
     with capsys.disabled():
