@@ -10,7 +10,7 @@ IN_BRACKETS = re.compile(r" ?\([^()]*\)")  #: sources and the terms of a standar
 MEMBER = re.compile(r"(?<=file|aled|here): [A-Za-z0-9_./-]{1,80}$")  #: which one of a package
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
 BYTES = re.compile(r"\d+ bytes|version \d")
-ALGORITHMS = re.compile(r"UTF-8|SHA-\d{1,3}|SM[23]|MD5")
+ALGORITHMS = re.compile(r"UTF-8|SHA-\d{1,3}|SM[23]|MD5|RSA of \d+ bits|P-\d{3}")
 KNOWN = frozenset({"PDF", "OFD", "ZIP", "XML", "DTD", "CA", "CA's", "DER", "RSA", "PAdES", "CAdES"})
 WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
 SENTENCE = re.compile(r"[a-z][A-Za-z ,:;'/.-]*")
