@@ -13,11 +13,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import structlog
 
@@ -40,6 +40,43 @@ STOP_SECONDS = 20.0
 NOTICE_SECONDS = 5.0  #: within which a master ends after its worker; it takes one or two
 
 
+class Process(Protocol):
+    """What the crew asks of a process: some of `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int, /) -> None: ...
+    def kill(self) -> None: ...
+
+
+#: Starts a process: its words, its environment, where it writes, descriptors that it inherits.
+Begin = Callable[[Sequence[str], Mapping[str, str], IO[bytes] | None, Sequence[int]], Process]
+
+
+def begun(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    out: IO[bytes] | None,
+    kept: Sequence[int],
+) -> Process:
+    """A process with a session of its own, which ends with the thread that started it."""
+    return subprocess.Popen(
+        command,
+        env=environment,
+        cwd=Path(__file__).parents[1],
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=out,
+        start_new_session=True,
+        pass_fds=kept,
+        preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 - one system call, no lock
+    )
+
+
 @dataclass(slots=True)
 class Member:
     """One process of the crew, under a name that stays when it is started again.
@@ -49,7 +86,7 @@ class Member:
 
     name: str
     command: Sequence[str]
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
     restarts: int = 0
     not_before: float = 0.0
     bereaved_at: float | None = None
@@ -73,11 +110,13 @@ class Crew:
 
     own_logs: each writes a file of its own in the data directory; otherwise all of them write to
               where the crew's own lines go.
+    begin:    how its processes are started.
     """
 
     settings: Settings
     members: list[Member]
     own_logs: bool = True
+    begin: Begin = begun
     _stopping: threading.Event = field(default_factory=threading.Event)
     _ended: threading.Event = field(default_factory=threading.Event)
 
@@ -85,9 +124,14 @@ class Crew:
         """Start whoever does not run."""
         due = [m for m in self.members if m.process is None and time.monotonic() >= m.not_before]
         for member in due:
-            member.process = _spawn(self.settings, member, own_log=self.own_logs)
+            member.process = self._begin(member)
         if due:
             _enrol(self.settings.metrics_dir, self.members)
+
+    def _begin(self, member: Member) -> Process:
+        with _log(self.settings, member.name) if self.own_logs else nullcontext() as out:
+            kept = passphrases.keep(self.settings.key_passphrase_file)
+            return self.begin(member.command, environment(self.settings), out, kept)
 
     def watch(self) -> None:
         """Start again whoever died, until stopped."""
@@ -147,12 +191,14 @@ def at_work(
     with_door: bool = False,
     with_signer: bool = False,
     own_logs: bool = True,
+    begin: Begin = begun,
 ) -> Iterator[Crew]:
     """A crew that works while the block runs.
 
     with_door:   and serves the HTTP interface.
     with_signer: and holds the keys in a process of its own, where the settings name it.
     own_logs:    each member has a log file of its own.
+    begin:       how its processes are started.
 
     SettingsError: a profile is broken; nobody is started.
     """
@@ -164,7 +210,7 @@ def at_work(
     if with_door:
         settings = door.watched(settings)
         members.append(Member("door", door.COMMAND))
-    crew = Crew(settings, members, own_logs=own_logs)
+    crew = Crew(settings, members, own_logs=own_logs, begin=begin)
     crew.start()
     watcher = threading.Thread(target=crew.watch, name="crew", daemon=True)
     watcher.start()
@@ -193,21 +239,6 @@ def environment(settings: Settings) -> Mapping[str, str]:
             "dramatiq_queue_prefetch": str(settings.prefetch),
         }
     )
-
-
-def _spawn(settings: Settings, member: Member, *, own_log: bool) -> subprocess.Popen[bytes]:
-    with _log(settings, member.name) if own_log else nullcontext() as out:
-        return subprocess.Popen(
-            member.command,
-            env=environment(settings),
-            cwd=Path(__file__).parents[1],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-            pass_fds=passphrases.keep(settings.key_passphrase_file),
-            preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 - one system call, no lock
-        )
 
 
 def _log(settings: Settings, name: str) -> IO[bytes]:
@@ -257,7 +288,7 @@ def _bury(member: Member) -> bool:
     return True
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: Process) -> None:
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
@@ -266,7 +297,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     _kill_group(process)
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
+def _kill_group(process: Process) -> None:
     """A master that was killed leaves its worker behind; nobody else owns the group."""
     try:
         os.killpg(process.pid, signal.SIGKILL)

@@ -13,10 +13,11 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,11 @@ from typing import Any
 import click
 
 from jobs import logs
-from jobs.drill import database, place, running
+from jobs.drill import database, place, running, warm
 from jobs.drill.database import Database, Postgres
+from jobs.drill.place import Place
 from jobs.drill.running import Report
-from jobs.embedded import Embedded, serving
+from jobs.embedded import serving
 from jobs.settings import Settings
 
 EACH_ON_POSTGRESQL = 5
@@ -145,22 +147,27 @@ def take(turn: Turn) -> None:
         with (
             serving(own) as servers,
             database.serving() if on_server else nullcontext() as postgres,
+            warm.warmed(own.prefetch) as ready,
         ):
             for seed in turn.seeds:
-                _note(turn.log, _drill(turn, seed, home / str(seed), servers, postgres))
+                where = partial(place.prepared, servers, home / str(seed), begin=ready.begin)
+                _note(turn.log, _drill(turn, seed, where, postgres))
 
 
 def _drill(
-    turn: Turn, seed: int, folder: Path, servers: Embedded, postgres: Postgres | None
+    turn: Turn,
+    seed: int,
+    where: Callable[..., AbstractContextManager[Place]],
+    postgres: Postgres | None,
 ) -> Line:
     begun = time.monotonic()
     try:
-        with _empty(postgres) as ledger, place.prepared(servers, folder, database=ledger) as at:
+        with _empty(postgres) as ledger, where(database=ledger) as at:
             report = running.run(at, seed, turn.seconds)
             found = _line(report)
     except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        what = f"{type(error).__name__} in {Path(where.filename).name}:{where.lineno}: {error}"
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}: {error}"
         found = {"faults": {}, "struck": {}, "files": 0, "restarts": 0, "broken": {"drill": what}}
     took = round(time.monotonic() - begun, 1)
     return {"seed": seed, "shape": turn.shape, "seconds": took, **found}

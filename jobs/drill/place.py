@@ -79,11 +79,16 @@ class Place:
 
 @contextmanager
 def prepared(
-    servers: Embedded, folder: Path, *, database: Database | None = None
+    servers: Embedded,
+    folder: Path,
+    *,
+    database: Database | None = None,
+    begin: crew.Begin = crew.begun,
 ) -> Iterator[Place]:
     """A factory that works while the block runs; ledger, names and buckets are nobody else's.
 
     servers: broker, store and time authority of our own, which may be killed.
+    begin:   how processes of the crew are started.
     """
     straight = _settings(servers, folder, database)
     drills = folder / "drills"
@@ -109,7 +114,7 @@ def prepared(
         )
         stack.enter_context(_environment(DRILLS, str(drills)))
         working = stack.enter_context(
-            crew.at_work(around, worker=killer.WORKER, python=MEMBER, with_signer=True)
+            crew.at_work(around, worker=killer.WORKER, python=MEMBER, with_signer=True, begin=begin)
         )
         stack.callback(plant.ledger.engine.dispose)
         yield Place(

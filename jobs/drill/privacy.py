@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from ahocorasick_rs import BytesAhoCorasick
 from sqlalchemy import select
 
 from storage import tables as t
@@ -58,10 +59,12 @@ def of_settings(settings: Settings) -> dict[bytes, str]:
 
 def where(secrets: Secrets, left: Iterable[tuple[str, bytes]]) -> tuple[int, list[str]]:
     """In how many places it was sought, and where which was found; never the thing itself."""
+    sought, what = BytesAhoCorasick(list(secrets)), list(secrets.values())
     places, found = 0, []
     for place, data in left:
         places += 1
-        found += sorted({f"{what} in {place}" for text, what in secrets.items() if text in data})
+        seen = sought.find_matches_as_indexes(data, overlapping=True)
+        found += sorted({f"{what[each]} in {place}" for each, _, _ in seen})
     return places, found
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 WHO = "drill"
 WITH_OFD, APPROVED = "gansu-constructor", "registration.approved"
 AGAIN_SECONDS = 0.2
-PAUSE_SECONDS = 0.3
+PAUSE_SECONDS = 0.6
 TWICE = 0.3  #: share of events that are handed in again, though they were taken
 PEOPLE = 4  #: approved at once, at one enterprise
 RENAME_EACH = 3  #: enterprises
