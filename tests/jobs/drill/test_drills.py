@@ -16,6 +16,7 @@ from jobs.drill.running import Report
 from jobs.embedded import Embedded
 from storage import tables as t
 from storage.blobs import Blob
+from tests.jobs.warmth import ready
 from tests.storage.s3_wire import blob_of
 
 SEEDS = tuple(map(int, os.environ.get("TEST_DRILL_SEEDS", "1 2 3 4 5 6 7").split()))
@@ -30,7 +31,7 @@ def told(report: Report) -> str:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_promise_holds_after_a_drill(drilled: Embedded, tmp_path: Path, seed: int) -> None:
-    with place.prepared(drilled, tmp_path) as at:
+    with place.prepared(drilled, tmp_path, begin=ready().begin) as at:
         report = running.run(at, seed, SECONDS)
 
     assert report.holds, told(report)
@@ -50,7 +51,8 @@ class Drilled:
 @pytest.fixture(scope="module")
 def after(drilled: Embedded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drilled]:
     """After some seconds in which nothing went wrong."""
-    with place.prepared(drilled, tmp_path_factory.mktemp("quiet")) as at:
+    quiet = tmp_path_factory.mktemp("quiet")
+    with place.prepared(drilled, quiet, begin=ready().begin) as at:
         yield Drilled(at, running.run(at, seed=0, seconds=0.5))
 
 

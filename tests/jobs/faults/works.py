@@ -39,6 +39,7 @@ from jobs.wiring import Plant, plant_of
 from storage import tables as t
 from storage.ledger import batches, status
 from storage.recheck.scope import Scope
+from tests.jobs.warmth import ready
 
 WHO = "test"
 WITH_OFD, APPROVED = "gansu-constructor", "registration.approved"
@@ -224,6 +225,8 @@ def at_work(servers: Embedded, folder: Path, **variables: str) -> Iterator[Works
 
     variables: settings without their prefix, beside the short ones; REDIS_URL may name
     something between workers and broker, the tests themselves go straight there.
+
+    Its processes are forked from one that has read the code; `tests/jobs/drill/test_warm.py`.
     """
     own = settings_for(servers, folder, **variables)
     drills = folder / "drills"
@@ -232,7 +235,9 @@ def at_work(servers: Embedded, folder: Path, **variables: str) -> Iterator[Works
     opening.open_embedded(plant)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(DRILLS, str(drills))
-        with crew.at_work(own, worker=killer.WORKER, with_signer=bool(own.signer)) as working:
+        with crew.at_work(
+            own, worker=killer.WORKER, with_signer=bool(own.signer), begin=ready().begin
+        ) as working:
             yield Works(plant=plant, crew=working, servers=servers, drills=drills)
     plant.ledger.engine.dispose()
 
