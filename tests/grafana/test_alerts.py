@@ -112,7 +112,7 @@ def test_alerts_that_never_or_always_fire_fail_the_cases(
         )
         copy.write_text(text, "utf-8")
 
-    done = promtool("test", "rules", tmp_path / "tests" / "trust.yml")
+    done = promtool("test", "rules", tmp_path / "tests" / "overview.yml")
 
     assert done.returncode != 0
     assert done.stdout.count("time: ") + done.stderr.count("time: ") >= 3
