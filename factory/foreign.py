@@ -27,6 +27,7 @@ from pyhanko.pdf_utils.xref import ObjStreamRef
 
 from factory.errors import MaterialError
 from factory.metered import Metered
+from factory.verify_reading import refuse_beyond
 
 MEGABYTE = 1_000_000
 MOST_UNPACKED = 32 * MEGABYTE  #: of one stream that is no picture
@@ -62,6 +63,7 @@ class Foreign:
 
     def __init__(self, data: bytes) -> None:
         with _whole():
+            refuse_beyond(data)
             stream = Metered(data, MOST_STEPS)
             self._reader = PdfFileReader(stream, strict=False, decode_limits=LIMITS)
             self._reader.strict = True  # the table may be sloppy, the objects may not

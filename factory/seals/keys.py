@@ -31,13 +31,23 @@ UNFIT = "has a key that is not taken: RSA of 2048 bits, P-256, P-384, P-521 or S
 def of_others(certificate: x509.Certificate) -> x509.Certificate:
     """The same, its names read once without a warning of how long they are.
 
-    The library counts bytes, where RFC 5280, A.1 bounds characters.  A name that cannot be read
-    raises when it is asked for.
+    The library counts bytes, where RFC 5280, A.1 bounds characters.  A name or an extension that
+    cannot be read raises when it is asked for.
+    ValueError: it has an extension twice, which RFC 5280, 4.2 forbids.
     """
+    _refuse_repeated(certificate)
     with warnings.catch_warnings(), suppress(ValueError):
         warnings.filterwarnings("ignore", "Attribute's length", UserWarning)
         _ = certificate.subject, certificate.issuer
     return certificate
+
+
+def _refuse_repeated(certificate: x509.Certificate) -> None:
+    try:
+        with suppress(ValueError):
+            _ = certificate.extensions
+    except x509.DuplicateExtension as error:
+        raise ValueError(f"extension {error.oid.dotted_string} is there twice") from error
 
 
 def algorithm_of(certificate: x509.Certificate) -> Algorithm | None:

@@ -24,12 +24,21 @@ HEAD = b"%PDF-1.7\n1 0 obj\n<</Type/Catalog/Pages 1 0 R>>\nendobj\n"
 GUARDED = """
 import resource, sys
 sys.path.insert(0, {root!r})
-from factory import verify
+from factory import materials, verify
+from factory.errors import MaterialError
+from factory.profile import Material
 data = open({path!r}, "rb").read()
 here = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (here + {spare}, here + {spare}))
 resource.setrlimit(resource.RLIMIT_CPU, ({seconds}, {seconds}))
-print(verify.verify(data, ()).verdict, verify.twin(data))
+if {upload}:
+    try:
+        materials.check(data, Material(id="scan", title="扫描件", formats=("pdf",)))
+        print("taken")
+    except MaterialError as error:
+        print("refused", error)
+else:
+    print(verify.verify(data, ()).verdict, verify.twin(data))
 """
 
 
@@ -225,21 +234,38 @@ OFDS: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="address space is bounded by Linux")
-@pytest.mark.parametrize("name", [*PDFS, *OFDS])
-def test_a_hostile_file_takes_neither_memory_nor_time(name: str, tmp_path: Path) -> None:
-    path = tmp_path / "hostile"
-    path.write_bytes((PDFS | OFDS)[name]())
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="address space is bounded by Linux")
+
+
+def said(data: bytes, path: Path, *, upload: bool = False) -> str:
+    """What a program of little memory and time says of the file."""
+    path.write_bytes(data)
     root = str(Path(verify.__file__).parents[1])
-    program = GUARDED.format(root=root, path=str(path), spare=SPARE, seconds=SECONDS)
+    program = GUARDED.format(root=root, path=str(path), spare=SPARE, seconds=SECONDS, upload=upload)
 
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
 
     assert run.returncode == 0, run.stderr[-500:]
+    return run.stdout
+
+
+@LINUX
+@pytest.mark.parametrize("name", [*PDFS, *OFDS])
+def test_a_hostile_file_takes_neither_memory_nor_time(name: str, tmp_path: Path) -> None:
+    found = said((PDFS | OFDS)[name](), tmp_path / "hostile")
+
     expected = {"unsigned"} if name in OFDS else {"unreadable", "unsigned"}
-    assert run.stdout.split()[0] in expected
+    assert found.split()[0] in expected
+
+
+@LINUX
+@pytest.mark.parametrize("name", PDFS)
+def test_nor_does_one_that_is_uploaded_as_a_material(name: str, tmp_path: Path) -> None:
+    found = said(PDFS[name](), tmp_path / "hostile", upload=True)
+
+    assert found == "taken\n" or found.startswith("refused material: ")
 
 
 def test_what_is_near_the_bounds_is_read_as_ever() -> None:

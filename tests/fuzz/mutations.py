@@ -300,7 +300,7 @@ def _in_stream(data: bytes, mutate: Mutate) -> bytes:
     if not found:
         return mutate(data)
     head = mutate.dice.choice(found)
-    size = int(head[1])
+    size = min(int(head[1]), len(data))
     packed_up = data[head.end() : head.end() + size]
     try:
         content = zlib.decompressobj().decompress(packed_up, 1 << 20)

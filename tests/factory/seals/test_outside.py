@@ -853,6 +853,16 @@ def test_a_file_with_a_private_key_is_refused(person: Made, encoding: Encoding) 
         outside.certificates(before + key)
 
 
+def test_a_certificate_with_an_extension_twice_is_refused() -> None:
+    """RFC 5280, 4.2."""
+    twice = [("1.2.3", b"\5\0", False), ("1.2.4", b"\5\0", False)]
+    made = outsiders.der(certify("人", extensions=twice).certificate)
+    assert outside.certificates(made)
+
+    with refused("the certificate file cannot be read"):
+        outside.certificates(made.replace(b"\6\2\x2a\4", b"\6\2\x2a\3"))
+
+
 @pytest.mark.parametrize("data", [b"", b"text", b"-----BEGIN CERTIFICATE-----\n", b"\x30\x03\x02"])
 def test_a_file_that_is_no_certificate_is_refused(data: bytes) -> None:
     with refused("the certificate file cannot be read"):

@@ -132,6 +132,16 @@ def test_a_certificate_that_is_not_for_time_stamps_alone_is_refused(
         tsp.token_of(stamping.unfit(critical=critical, further=further).answer(request), request)
 
 
+def test_a_token_whose_certificate_has_an_extension_twice_is_refused(authority: Authority) -> None:
+    """RFC 5280, 4.2."""
+    identifier, usage = b"\x55\x1d\x0e", b"\x55\x1d\x0f"
+    token = authority.token(VALUE)
+    assert identifier in token and usage in token
+
+    with pytest.raises(TimestampUnavailableError, match="wrong answer"):
+        tsp.read(token.replace(identifier, usage))
+
+
 def test_a_token_whose_signature_was_made_by_another_key_is_refused(authority: Authority) -> None:
     request = asked(VALUE)
     forged = replace(stamping.authority().stamper, signing_cert=authority.stamper.signing_cert)
