@@ -24,16 +24,21 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
+from factory import numbering
+from factory.page import qr
 from jobs.servers import die_with
+from jobs.settings import Settings
 
 MODULES = ("jobs.drill.killer", "jobs.drill.member", "jobs.signer.__main__")
 PROGRAMS = ("jobs.master", "jobs.steward", "jobs.notifier", *MODULES[1:])  #: read, then run anew
 ROOT = Path(__file__).parents[2]
 MOST_BYTES = 200_000  #: of a wish, most of it the environment
 PID_BYTES = 32
+CODES, CODE_BYTES = 200, 13  #: of specimens
 LOOK_SECONDS = 0.01
 _PR_SET_CHILD_SUBREAPER = 36
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -162,10 +167,17 @@ def main() -> None:
         importlib.import_module(name)
     for name in PROGRAMS:
         del sys.modules[name]
+    _learn(Settings.from_env(os.environ).verify_url)
     gc.freeze()
     wish = _serve(line)
     if wish is not None:
         _become(wish)
+
+
+def _learn(verify_url: str) -> None:
+    """What every worker learns at its first certificates: how QR symbols change (`qr`)."""
+    for digest in map(sha256, map(str.encode, map(str, range(CODES)))):
+        qr.symbol(f"{verify_url}{numbering.verification_code(digest.digest()[:CODE_BYTES])}")
 
 
 def _serve(line: socket.socket) -> Wish | None:
