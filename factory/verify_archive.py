@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from cryptography import x509
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
@@ -27,6 +26,7 @@ from factory.errors import (
     SignatureRefusedError,
 )
 from factory.seals import archive, revocation
+from factory.seals.keys import certificate_of
 from factory.seals.selfcheck import BYTE_RANGE, container, sole_hole
 from factory.verify_reading import refuse_beyond
 from factory.verify_revisions import Signature, signatures
@@ -97,7 +97,7 @@ def _layer(before: bytes, after: bytes) -> Layer | None:
         layer = Layer(document=after, hole=hole)
         found = archive.added(after, archive.next_number(before))
         for each in found.certificates:
-            x509.load_der_x509_certificate(each)
+            certificate_of(each)
         for each in (*found.crls, *found.ocsps):
             revocation.read(each)
         again = archive.prepared(before, found, len(layer.token)).closed(layer.token)

@@ -21,7 +21,7 @@ from pyhanko_certvalidator import ValidationContext
 from factory.errors import SignatureRefusedError
 from factory.seals.chain import Chain, between
 from factory.seals.cms import asn1_certificate, run_to_end
-from factory.seals.keys import fingerprint, of_others
+from factory.seals.keys import certificate_of, fingerprint
 from factory.seals.outside import INDEFINITE, MOST_CERTIFICATES, stamps
 from factory.seals.revocation import UNKNOWN, Fate, Revoked, fate_of_chain
 from factory.seals.selfcheck import container, sole_hole
@@ -97,7 +97,7 @@ class _Evidence:
         asked: Asked,
     ) -> _Evidence:
         first = signatures[0]
-        signer = of_others(x509.load_der_x509_certificate(first.signer_cert.dump()))
+        signer = certificate_of(first.signer_cert.dump())
         when = _timing(first, asked)
         moment = when.moment or signer.not_valid_before_utc  # no rule lets it pass without a time
         others = _others(first)
@@ -126,7 +126,7 @@ class _Evidence:
         status = self._then if self.outlived else self.status
         path = status.validation_path
         certificates = () if path is None else path.iter_certs(include_root=True)
-        found = [of_others(x509.load_der_x509_certificate(each.dump())) for each in certificates]
+        found = [certificate_of(each.dump()) for each in certificates]
         return tuple(reversed(found))
 
     @cached_property
@@ -163,7 +163,7 @@ def _others(signature: Any) -> Chain:
     found = []
     for each in embedded:
         with suppress(ValueError):
-            found.append(of_others(x509.load_der_x509_certificate(each.dump())))
+            found.append(certificate_of(each.dump()))
     return tuple(found)
 
 

@@ -183,7 +183,7 @@ def picture(data: bytes) -> bytes:
 
 def _certificates(data: bytes) -> Sequence[x509.Certificate]:
     try:
-        return [keys.of_others(each) for each in x509.load_pem_x509_certificates(data)]
+        return keys.certificates_of(data)
     except (ValueError, x509.InvalidVersion) as error:
         raise SealRefusedError("the chain is no PEM file of certificates") from error
 

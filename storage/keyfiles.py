@@ -91,7 +91,7 @@ def settings(path: Path) -> dict[str, object]:
 def certificates(path: Path) -> tuple[x509.Certificate, ...]:
     """All certificates of a PEM file."""
     try:
-        return tuple(map(keys.of_others, x509.load_pem_x509_certificates(read(path))))
+        return tuple(keys.certificates_of(read(path)))
     except (ValueError, x509.InvalidVersion) as error:
         raise SettingsError(f"keyring file {_where(path)} is not PEM of certificates") from error
 

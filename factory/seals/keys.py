@@ -28,26 +28,35 @@ _SHA256 = utils.Prehashed(hashes.SHA256())
 UNFIT = "has a key that is not taken: RSA of 2048 bits, P-256, P-384, P-521 or SM2 is asked for"
 
 
-def of_others(certificate: x509.Certificate) -> x509.Certificate:
-    """The same, its names read once without a warning of how long they are.
+def certificate_of(data: bytes) -> x509.Certificate:
+    """A certificate of somebody's, in DER; of its errors none is the library's own.
 
-    The library counts bytes, where RFC 5280, A.1 bounds characters.  A name or an extension that
-    cannot be read raises when it is asked for.
-    ValueError: it has an extension twice, which RFC 5280, 4.2 forbids.
+    The library warns of long names, because it counts bytes where RFC 5280, A.1 bounds characters.
+    A name or an extension that cannot be read raises when it is asked for.
+    ValueError: it is none, or has an extension twice, which RFC 5280, 4.2 forbids.
     """
-    _refuse_repeated(certificate)
+    try:
+        return _known(x509.load_der_x509_certificate(data))
+    except (x509.InvalidVersion, x509.DuplicateExtension) as error:
+        raise ValueError(str(error)) from error
+
+
+def certificates_of(data: bytes) -> list[x509.Certificate]:
+    """All that a PEM file holds.  ValueError: there is none, or one cannot be read."""
+    try:
+        return list(map(_known, x509.load_pem_x509_certificates(data)))
+    except (x509.InvalidVersion, x509.DuplicateExtension) as error:
+        raise ValueError(str(error)) from error
+
+
+def _known(certificate: x509.Certificate) -> x509.Certificate:
+    """The same, its names and extensions read once."""
+    with suppress(ValueError):
+        _ = certificate.extensions
     with warnings.catch_warnings(), suppress(ValueError):
         warnings.filterwarnings("ignore", "Attribute's length", UserWarning)
         _ = certificate.subject, certificate.issuer
     return certificate
-
-
-def _refuse_repeated(certificate: x509.Certificate) -> None:
-    try:
-        with suppress(ValueError):
-            _ = certificate.extensions
-    except x509.DuplicateExtension as error:
-        raise ValueError(f"extension {error.oid.dotted_string} is there twice") from error
 
 
 def algorithm_of(certificate: x509.Certificate) -> Algorithm | None:

@@ -252,7 +252,7 @@ def _signer(data: Any) -> tuple[Any, x509.Certificate, tuple[x509.Certificate, .
     _refuse_unless(len(embedded) <= MOST_CERTIFICATES, "holds too many certificates")
     own = [der for der, each in embedded.items() if _is_named(signer["sid"], each)]
     _refuse_unless(len(own) == 1, "does not hold the signer's certificate")
-    loaded = {der: keys.of_others(x509.load_der_x509_certificate(der)) for der in embedded}
+    loaded = {der: keys.certificate_of(der) for der in embedded}
     return signer, loaded.pop(own[0]), tuple(loaded.values())
 
 
@@ -395,8 +395,8 @@ def _loaded(data: bytes) -> list[x509.Certificate]:
     if len(data) > MOST_BYTES:
         raise ValueError("too large for certificates")
     if PEM_MARK in data:
-        return [keys.of_others(each) for each in x509.load_pem_x509_certificates(data)]
-    return [keys.of_others(x509.load_der_x509_certificate(data))]
+        return keys.certificates_of(data)
+    return [keys.certificate_of(data)]
 
 
 def _signer_first(loaded: list[x509.Certificate]) -> tuple[x509.Certificate, ...]:

@@ -144,7 +144,7 @@ def signer_fits(signature: SesSignature) -> bool:
 def certificate(data: bytes) -> x509.Certificate:
     """A certificate out of a seal or a seal signature; SealRefusedError: it is none."""
     with foreign("certificate in the seal"):
-        return keys.of_others(x509.load_der_x509_certificate(data))
+        return keys.certificate_of(data)
 
 
 def make_seal(

@@ -253,7 +253,7 @@ def _names(sid: bytes, encoded: bytes) -> bool:
 
 @lru_cache(maxsize=256)
 def _loaded(encoded: bytes) -> x509.Certificate:
-    return keys.of_others(x509.load_der_x509_certificate(encoded))
+    return keys.certificate_of(encoded)
 
 
 def _refuse_unfit(certificate: x509.Certificate) -> None:

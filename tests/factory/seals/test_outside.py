@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
@@ -861,6 +862,21 @@ def test_a_certificate_with_an_extension_twice_is_refused() -> None:
 
     with refused("the certificate file cannot be read"):
         outside.certificates(made.replace(b"\6\2\x2a\4", b"\6\2\x2a\3"))
+
+
+def test_a_certificate_of_a_version_that_there_is_not_is_refused() -> None:
+    made = outsiders.der(certify("人").certificate)
+    third, fiftieth = b"\xa0\3\2\1\2", b"\xa0\3\2\1\x31"
+    assert outside.certificates(made) and third in made
+    wrong = made.replace(third, fiftieth)
+
+    with refused("the certificate file cannot be read"):
+        outside.certificates(wrong)
+    with refused("the certificate file cannot be read"):
+        outside.certificates(
+            b"-----BEGIN CERTIFICATE-----\n%b-----END CERTIFICATE-----\n"
+            % base64.encodebytes(wrong)
+        )
 
 
 @pytest.mark.parametrize("data", [b"", b"text", b"-----BEGIN CERTIFICATE-----\n", b"\x30\x03\x02"])
