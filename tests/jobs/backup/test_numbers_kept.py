@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,11 +13,14 @@ from typing import Any
 import pytest
 from sqlalchemy import func, make_url, select
 
-from factory import specimen, verify
-from factory.model import ChunkId
+from factory import courses, specimen, verify
+from factory.courses import Case
+from factory.events import takeover
+from factory.events.takeover import Origin
+from factory.model import ApplicationType, ChunkId, EditionState, Format
 from factory.retention import Ground
 from factory.verification import Status
-from jobs import line, opening
+from jobs import desk, importing, line, opening
 from jobs.backup.restoring import Restored
 from jobs.personal import erasing
 from jobs.recheck import series
@@ -25,9 +29,11 @@ from jobs.wiring import Plant
 from storage import tables as t
 from storage.backup import snapshot
 from storage.blobs import Blob
+from storage.ledger import inbox
 from storage.recheck.scope import Scope
 from tests.conftest import Postgres
 from tests.jobs import in_two_formats
+from tests.jobs.test_bulk_line import reseal
 from tests.plants import WHO, approve, migrate, on_server, open_chunks, submit
 from tests.telling import whole_factory, work
 
@@ -35,6 +41,7 @@ from . import losing
 from .losing import JsonObject
 
 BEFORE, SINCE = (1, 2), (11, 12, 13)
+ENGINEERS = "shanghai-cost-engineer"
 UNCLEAR = 3  #: more numbers are passed over than were drawn
 
 
@@ -191,6 +198,104 @@ def test_until_its_events_come_again_a_certificate_counts_as_not_on_record(kept:
     assert losing.told(kept.plant, typo) is Status.UNKNOWN
 
 
+def test_a_certificate_that_is_made_on_collection_needs_not_be_asked_for_again(kept: Kept) -> None:
+    number = corrected_engineer(kept.plant)
+    desk.collect(kept.plant, number, who=WHO)
+    work(kept.plant)
+    files = kept.files()
+    assert len(files) == len(BEFORE) + len(Format)
+
+    kept.restored()
+    again = corrected_engineer(kept.plant)
+    work(kept.plant)
+
+    assert again == number
+    assert kept.files() == files
+    assert desk.collect(kept.plant, number, who=WHO).state is EditionState.COLLECTED
+    kept.checked()
+
+
+def test_one_that_nobody_had_collected_is_still_made_on_collection(kept: Kept) -> None:
+    corrected_engineer(kept.plant)
+    files = kept.files()
+
+    kept.restored()
+    number = corrected_engineer(kept.plant)
+    work(kept.plant)
+    assert kept.files() == files
+    desk.collect(kept.plant, number, who=WHO)
+    work(kept.plant)
+
+    assert len(kept.files()) == len(files) + len(Format)
+
+
+def corrected_engineer(plant: Plant) -> str:
+    """Somebody of a register that makes certificates on collection; the number."""
+    rules = plant.profiles[ENGINEERS].all[-1]
+    case = Case(profile=rules, kind=ApplicationType.CHANGE, seed=5)
+    imported = courses.course(case)[0]
+    assert imported["type"] == "registration.imported"
+    for each in imported["data"]["professions"]:
+        each["valid_to"] = "2099-12-31"
+    person = imported["data"]["holder"]
+    corrected = imported | {"id": f"{imported['id']}-corrected", "type": "holder.corrected"}
+    corrected["data"] = {
+        "profile": ENGINEERS,
+        "holder": {name: person[name] for name in ("id_type", "id_number")},
+        "corrected": person | {"name": person["name"] + "喆"},
+        "reason": "姓名更正",
+        "corrected_on": "2024-07-01",
+    }
+    numbers = [submit(plant, each).registration for each in (imported, corrected)]
+    assert numbers[-1] is not None
+    return numbers[-1]
+
+
+def one_by_one(plant: Plant, event: JsonObject) -> None:
+    submit(plant, event)
+
+
+def as_a_register(plant: Plant, event: JsonObject) -> None:
+    with plant.ledger.write(WHO) as tx:
+        inbox.grant(tx, importing.SOURCE, specimen.PROFILE)
+    origin = Origin(format=takeover.Format.JSONL, source=importing.SOURCE, profile=specimen.PROFILE)
+    raw = json.dumps(event["data"], ensure_ascii=False).encode() + b"\n"
+    importing.take_over(
+        plant, io.BytesIO(raw), origin, Silent(), rows=0, keep=lambda _: None, who=WHO
+    )
+
+
+class Silent:
+    """A watch that nobody looks at."""
+
+    def begin(self, what: str, rows: int | None) -> None:
+        pass
+
+    def advance(self, rows: int) -> None:
+        pass
+
+
+@pytest.mark.parametrize("take_over", [one_by_one, as_a_register])
+def test_what_was_made_of_a_registration_that_was_taken_over_is_found_again(
+    kept: Kept, take_over: Callable[[Plant, JsonObject], None]
+) -> None:
+    imported = specimen.imported(31)
+    imported["data"]["photo"] = specimen.approved(31)["data"]["photo"]
+    take_over(kept.plant, imported)
+    submit(kept.plant, specimen.corrected(31))
+    work(kept.plant)
+    files = kept.files()
+    assert len(files) == len(BEFORE) + 1
+
+    assert kept.restored().kept == 1
+    take_over(kept.plant, imported)
+    submit(kept.plant, specimen.corrected(31))
+    work(kept.plant)
+
+    assert kept.files() == files
+    kept.checked()
+
+
 # --- something else -------------------------------------------------------------------------------
 
 
@@ -205,6 +310,20 @@ def test_what_lies_there_and_says_something_else_is_superseded_under_the_same_nu
     work(kept.plant)
 
     now = losing.newest(kept.plant)[first["name"] + "喆"]
+    assert (now["number"], now["edition"]) == (first["number"], 2)
+    assert losing.told(kept.plant, first) is Status.SUPERSEDED
+    kept.checked()
+
+
+def test_what_another_seal_than_todays_has_sealed_is_superseded_under_the_same_number(
+    kept: Kept,
+) -> None:
+    [first] = kept.made_since((11,)).values()
+    kept.plant = reseal(kept.plant)
+
+    kept.restored()
+    now = kept.replayed((11,))[first["name"]]
+
     assert (now["number"], now["edition"]) == (first["number"], 2)
     assert losing.told(kept.plant, first) is Status.SUPERSEDED
     kept.checked()
