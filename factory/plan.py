@@ -177,14 +177,16 @@ def edition(
     verify_url: str,
     issued_on: date,
     continues: LicenceId | None = None,
+    code: str | None = None,
 ) -> EditionPlan:
     """The next edition of a registration, with everything that will be printed.
 
     random_bytes: 13 fresh ones, for the verification code.
+    code:         the one that this very edition was given before; None: a fresh one.
     continues:    the licence id (证照标识) it gets as the next version of one made elsewhere;
                   None: one under the serial of its number.
     """
-    code = numbering.verification_code(random_bytes)
+    code = code or numbering.verification_code(random_bytes)
     licence_id = str(continues) if continues else _licence_id(profile, registration, number)
     return EditionPlan(
         number=number,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
@@ -11,19 +11,24 @@ from typing import TYPE_CHECKING
 
 from factory import plan
 from factory.kinds import KINDS, certificate
+from factory.kinds.stored import twin
 from factory.model import ApplicationType, Format, Kind, Registration
 from factory.numbering import CODE_BYTES, LicenceId
-from factory.plan import Brought
+from factory.plan import Brought, EditionPlan
 from factory.profile import Profile
 from factory.register import check_pictures
-from storage.ledger import Tx, holds, orders, registers
+from storage.ledger import Tx, audit, holds, lost, orders, registers, restoring
 from storage.ledger.documents import NewDocument
+from storage.ledger.lost import Lost
 from storage.ledger.registers import RegistrationRow
+from storage.ledger.restoring import LostEdition
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
 
 UID_BYTES = 16
+FOUND, RESTORED = "edition found again", "its ledger was restored"
+CHANGED = "what lies in the store says something else"
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -50,41 +55,83 @@ def new_order(
     applied_for: ApplicationType | None = None,
     waits_for: str | None = None,
     collected: bool = False,
+    there: Mapping[int, Lost] | None = None,
 ) -> orders.NewOrder:
     """The order of a registration's next edition, with everything that will be printed.
 
+    number: its own, or the one after those that lie in the store and say something else.
     applied_for: what was applied for, where that is why.
     brought: the edition it was taken over with, whose licence id the next ones continue.
     collected: whether its holder has it as soon as it is made, without asking again.
+    there: editions of it, by number, that a restore found; one that is there waits for nobody.
     PictureError: a picture that the certificate prints is not there.
     """
     profile = plant.profile(tx, row.profile)
     check_pictures(row.view, profile)
-    planned = plan.edition(
-        profile,
-        row.value,
-        number=number,
-        random_bytes=secrets.token_bytes(CODE_BYTES),
-        verify_url=plant.settings.verify_url,
-        issued_on=issued_on,
-        continues=continued(tx, row, brought, number),
-    )
+
+    def planned(number: int, code: str | None = None) -> EditionPlan:
+        return plan.edition(
+            profile,
+            row.value,
+            number=number,
+            random_bytes=secrets.token_bytes(CODE_BYTES),
+            verify_url=plant.settings.verify_url,
+            issued_on=issued_on,
+            continues=continued(tx, row, brought, number),
+            code=code,
+        )
+
+    is_there, edition = _made_before(tx, row, planned, there or {}, number)
     return orders.NewOrder(
         kind=Kind.CERTIFICATE,
         subject=replace(
-            _edition(tx, row, planned, cause), applied_for=applied_for, collected=collected
+            _edition(tx, row, edition, cause), applied_for=applied_for, collected=collected
         ),
         profile_version=profile.version,
         inbox_id=inbox_id,
         data_key=row.data_key,
-        face=planned.face,
-        face_version=planned.face_version,
-        pictures=certificate.pictures(planned.face),
+        face=edition.face,
+        face_version=edition.face_version,
+        pictures=certificate.pictures(edition.face),
         formats=profile.certificate.formats,
         identity=profile.seal.of(Kind.CERTIFICATE),
         signed_at=tx.now.replace(microsecond=0),
-        key_stem=f"{row.profile}/{row.uid}/{number:03d}/{Kind.CERTIFICATE}",
-        waits_for=waits_for,
+        key_stem=f"{row.profile}/{row.uid}/{edition.number:03d}/{Kind.CERTIFICATE}",
+        waits_for=None if is_there else waits_for,
+    )
+
+
+def _made_before(
+    tx: Tx,
+    row: RegistrationRow,
+    planned: Callable[..., EditionPlan],
+    there: Mapping[int, Lost],
+    number: int,
+) -> tuple[bool, EditionPlan]:
+    """Whether the edition lies in the store already, and the edition.
+
+    Those that lie there and say something else are over, and keep their numbers.
+    """
+    while (found := there.get(number)) is not None:
+        again = planned(number, found.code)
+        lost.take(tx, found)
+        if lost.says(tx, found, twin(again.face)):
+            what = {"number": number}
+            audit.note(tx, FOUND, ("registration", row.id), why=RESTORED, what=what)
+            return True, again
+        restoring.keep_editions(tx, [_over(row, found)], why=CHANGED)
+        number += 1
+    return False, planned(number)
+
+
+def _over(row: RegistrationRow, found: Lost) -> LostEdition:
+    return LostEdition(
+        registration=row.id,
+        profile=row.profile,
+        number=found.number,
+        code=found.code,
+        licence_id=found.licence_id,
+        valid_until=found.valid_until,
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from factory import numbering, plan, register
 from factory.errors import ConflictError
-from factory.events import Applied
+from factory.events import Applied, HolderData
 from factory.lifecycle import Turn
 from factory.model import EditionState, OrderState, Queue, Standing
 from factory.paperwork import Case, case
@@ -36,6 +36,7 @@ from storage.ledger import (
     facts,
     holds,
     inbox,
+    lost,
     orders,
     people,
     record,
@@ -81,8 +82,8 @@ def refold(plant: Plant, tx: Tx, rules: Versions, holder: people.HolderRow, aske
     if done.person.holder is not None:
         people.describe(tx, holder, done.person.holder)
     changed = _keep_applications(plant, tx, profile, holder, done.person)
-    kept = _keep_registrations(tx, rules, holder, done.person, known)
     said = {row.fact.key: row for row in rows}
+    kept = _keep_registrations(tx, rules, holder, done.person, known, said)
     _keep_documents(tx, rules, holder, changed, kept, said[asked].inbox_id)
     desk = _Desk(plant=plant, tx=tx, rules=rules, asked=asked, said=said, known=known)
     held = [_keep_editions(desk, row_id, state) for row_id, state in kept]
@@ -190,6 +191,7 @@ def _keep_registrations(
     holder: people.HolderRow,
     person: Person,
     known: Mapping[int, RegistrationRow],
+    said: Mapping[Key, FactRow],
 ) -> Kept:
     """Each registration's row; those that ended come first, so that the next may stand."""
     rows = {row.origin: row for row in known.values()}
@@ -200,28 +202,54 @@ def _keep_registrations(
             action = f"registration {state.standing}"
             audit.note(tx, action, ("registration", row.id), why=state.cause)
     new = [state for state in person.registrations if state.origin not in rows]
-    added = [(_add(tx, rules.on(state.begun), holder, state), state) for state in new]
+    added = []
+    for state in new:
+        profile = rules.on(state.begun)
+        begun = lost.begin(tx, _origin(tx, profile, person, state, said[state.origin]))
+        added.append((_add(tx, profile, holder, state, begun), state))
     return [*((row.id, state) for row, state in old), *added]
 
 
-def _add(tx: Tx, profile: Profile, holder: people.HolderRow, state: RegistrationState) -> int:
+def _origin(
+    tx: Tx, profile: Profile, person: Person, state: RegistrationState, row: FactRow
+) -> lost.Origin:
+    """How it begins: row is the fact that began it."""
+    given = getattr(row.fact.data, "holder", None)
+    named = (given.value(),) if isinstance(given, HolderData) else ()
+    today = () if person.holder is None else (person.holder,)
+    return lost.Origin(
+        profile=profile.id,
+        authority=profile.authority.credit_code,
+        event=inbox.get(tx, row.inbox_id).digest,
+        unit=state.unit,
+        persons=named + today,
+        brought=state.number,
+    )
+
+
+def _add(
+    tx: Tx, profile: Profile, holder: people.HolderRow, state: RegistrationState, begun: lost.Begun
+) -> int:
     """A registration begins: its number is drawn, or taken over as it was imported.
 
     profile: the version in force on the day it began.
+    begun:   with the number that it was given before its ledger was lost.
     """
     row_id = registers.add(
         tx,
+        uid=begun.uid,
         profile=profile.id,
         authority=profile.authority.credit_code,
         occupation=profile.occupation,
-        number=state.number or _draw_number(tx, profile, state),
+        number=state.number or begun.number or _draw_number(tx, profile, state),
         holder_id=holder.id,
         enterprise_id=people.enterprise(tx, profile.id, state.employer).id,
         state=state,
     )
     if state.number is None:
         what = {"profile_version": profile.version}
-        audit.note(tx, "number drawn", ("registration", row_id), why=state.cause, what=what)
+        how = "number drawn" if begun.number is None else "number given again"
+        audit.note(tx, how, ("registration", row_id), why=state.cause, what=what)
     return row_id
 
 
@@ -359,6 +387,7 @@ def _order_next(
         inbox_id=desk.said[desk.asked].inbox_id,
         brought=orders.brought(tx, [row.id]).get(row.id),
         waits_for=COLLECTION if lazy else None,
+        there=lost.editions(tx, [row.uid]).get(row.uid),
     )
     if newest is not None and newest.order is not None and waits:
         orders.replan(tx, newest.order, order)  # nobody has seen it yet
@@ -366,7 +395,7 @@ def _order_next(
     _void(tx, row.id, "a newer edition is ordered")
     orders.turn_all(tx, row.id, Turn.OUTDATE)
     [added] = orders.add(tx, [order], queue=Queue.INTERACTIVE)
-    return None if lazy else ordering.hold_if_doubtful(desk.plant, tx, row, added.order)
+    return None if order.waits_for else ordering.hold_if_doubtful(desk.plant, tx, row, added.order)
 
 
 def release(plant: Plant, tx: Tx, registration_id: int) -> int | None:

@@ -25,7 +25,7 @@ from jobs import desk
 from jobs.laying import made_by
 from jobs.log import proving
 from jobs.wording import EVENTS
-from storage.ledger import Tx, documents, promises, status
+from storage.ledger import Tx, documents, lost, promises, status
 from storage.ledger.status import EditionView, RegistrationView
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ def by_code(plant: Plant, code: str, *, number: str | None = None) -> Answer:
     """
     with plant.ledger.read() as tx:
         found = _by_code(tx, code)
+        if found is None and _is_lost(tx, code, number):
+            return Answer(status=Status.UNRECORDED, at=tx.now)
         if found is None or not _is_of(found[0], number):
             return Answer(status=Status.UNKNOWN, at=tx.now)
         return _answer(plant, tx, *found)
@@ -127,6 +129,15 @@ def _by_code(tx: Tx, typed: str) -> tuple[RegistrationView, EditionView] | None:
     except FieldError:
         return None
     return status.by_code(tx, code)
+
+
+def _is_lost(tx: Tx, typed: str, number: str | None) -> bool:
+    """Whether it lies in the store, of a registration that a restored ledger does not know yet."""
+    try:
+        found = lost.number_of(tx, parse_verification_code(typed))
+    except FieldError:
+        return False
+    return found is not None and (number is None or number_key(number) == number_key(found))
 
 
 def _is_of(registration: RegistrationView, typed: str | None) -> bool:

@@ -399,6 +399,25 @@ edition = Table(
     comment="Editions (版本); at most one of a registration is current",
 )
 
+lost_edition = Table(
+    "lost_edition",
+    metadata,
+    _id(),
+    _profile(),
+    Column("uid", String(32), nullable=False),
+    Column("origin", String(16), nullable=False, index=True),
+    Column("registration_number", String(64), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("licence_id", String(96), nullable=False),
+    Column("code", String(20), nullable=False, index=True),
+    Column("valid_until", String(10), nullable=False),
+    Column("named", String(64), nullable=False),
+    Column("born", String(64), nullable=False),
+    Column("twin", String(64)),
+    UniqueConstraint("uid", "number"),
+    comment="Editions in the store that a restored ledger has no other row of",
+)
+
 batch = Table(
     "batch",
     metadata,

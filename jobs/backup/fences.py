@@ -6,13 +6,14 @@ of two.  Objects in the store tell what was sealed, but not what was only promis
 tell how many events it has handed in since; each draws at most one number of a series (an approval
 one for each profession, where each is a registration of its own).  So every series that can have
 been drawn from goes on that many numbers further, those that somebody had already not counted, and
-so does every series that can have begun since.
+so does every series that can have begun since; and none gives a number that a certificate in the
+store has.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from factory.profile import Profile
     from jobs.wiring import Plant
     from storage.ledger import Tx
+    from storage.ledger.lost import Found
 
 FEED_SKIP = 10_000_000  #: more notices than there can have been; readers of the feed go on
 MOST_ACCEPTED = 10_000  #: the first sequence that has no number
@@ -31,10 +33,13 @@ FIRST_YEAR = 1990  #: nobody of these professions was registered before
 ONE_DAY = timedelta(days=1)
 
 
-def raised(plant: Plant, tx: Tx, since: date, skip: int) -> Mapping[str, tuple[int, int]]:
+def raised(
+    plant: Plant, tx: Tx, since: date, skip: int, lost: Sequence[Found]
+) -> Mapping[str, tuple[int, int]]:
     """Series that go on elsewhere: (next until now, next from now on), by name.
 
     since: the day in China on which the backup was taken.  skip: see above; 0: nothing came.
+    lost:  certificates in the store of registrations that the ledger does not know.
     """
     every, until = restoring.series(tx), plant.today(tx)
     found = {name: (old, old + FEED_SKIP) for name, old in every.items() if "/" not in name}
@@ -43,10 +48,11 @@ def raised(plant: Plant, tx: Tx, since: date, skip: int) -> Mapping[str, tuple[i
         return found
     names = set(drawn_since(plant, since, until))
     names |= {name for name in known if _is_drawn(name, since, until)}
+    sealed = _sealed(plant, lost)
     had = _had(plant, tx, {name: known.get(name, 1) for name in names})
     for name in sorted(names):
         old = known.get(name, 1)
-        new = old + skip + had[name] + _unclear(name, skip)
+        new = max(old + skip + had[name] + _unclear(name, skip), sealed.get(name, 0) + 1)
         found[name] = (old, min(new, max(MOST_ACCEPTED, old)) if _is_acceptance(name) else new)
     return found
 
@@ -109,13 +115,28 @@ def _had(plant: Plant, tx: Tx, upto: Mapping[str, int]) -> Counter[str]:
 
 def _registered(tx: Tx) -> Iterator[tuple[str, int]]:
     for owner, _, number in restoring.registration_numbers(tx):
-        constructor = numbering.parse_constructor_number(number)
-        engineer = None if constructor else numbering.parse_cost_engineer_number(number)
-        if constructor is not None:
-            year, serial = constructor.registration_year, constructor.serial
-            yield f"{owner}/{Occupation.CONSTRUCTOR}/{year}", serial
-        elif engineer is not None:
-            yield f"{owner}/{Occupation.COST_ENGINEER}/{engineer.year}", engineer.serial
+        yield from _serial(owner, number)
+
+
+def _sealed(plant: Plant, lost: Sequence[Found]) -> Mapping[str, int]:
+    """The highest number of each series that a certificate has."""
+    highest: dict[str, int] = {}
+    for each in lost:
+        owner = plant.profiles[each.profile].authority
+        for name, serial in _serial(owner, each.registration):
+            highest[name] = max(highest.get(name, 0), serial)
+    return highest
+
+
+def _serial(owner: str, number: str) -> Iterator[tuple[str, int]]:
+    """The series that a registration number is of, and its place there, if it has one."""
+    constructor = numbering.parse_constructor_number(number)
+    engineer = None if constructor else numbering.parse_cost_engineer_number(number)
+    if constructor is not None:
+        year, serial = constructor.registration_year, constructor.serial
+        yield f"{owner}/{Occupation.CONSTRUCTOR}/{year}", serial
+    elif engineer is not None:
+        yield f"{owner}/{Occupation.COST_ENGINEER}/{engineer.year}", engineer.serial
 
 
 def _accepted(plant: Plant, tx: Tx) -> Iterator[tuple[str, int]]:

@@ -22,7 +22,7 @@ from factory.log.heads import Head
 from factory.register import local_day
 from jobs import broker as brokers
 from jobs import opening
-from jobs.backup import fences, store
+from jobs.backup import fences, finding, store
 from jobs.backup.store import Beside
 from jobs.personal import again
 from jobs.personal.again import Again
@@ -30,7 +30,7 @@ from jobs.wiring import Plant
 from storage import schema
 from storage.backup import manifest, shelf, snapshot
 from storage.backup.manifest import Manifest
-from storage.ledger import audit, log, restoring
+from storage.ledger import audit, log, lost, restoring
 from storage.ledger.attendance import attendance as seen
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ class Restored:
     """What came of it.
 
     since:    the instant from which on events are to be handed in again.
-    editions: kept as over; series: that go on elsewhere.
+    editions: kept as over.
+    kept:     registrations made since that get their numbers again when their events come.
+    series: that go on elsewhere.
     aside:    where the former ledger is.
     unlogged: entries of the log under a noted head that the backup has not.
     flushed:  bells of the former ledger that were taken from the broker; None: it did not answer.
@@ -84,6 +86,7 @@ class Restored:
     rows: int
     beside: Beside
     editions: int
+    kept: int
     series: int
     again: Again
     unlogged: int
@@ -206,13 +209,17 @@ def _made_ready(plant: Plant, wanted: Wanted, backup: Path, made: Manifest, tell
     tell("the store is compared")
     beside = store.look(plant, lambda done, of: tell("files are looked for", done, of))
     _check_skip(beside, wanted.skip)
-    lost = list(store.lost_editions(plant, beside))
+    over = list(store.lost_editions(plant, beside))
+    found = finding.find(plant, beside, lambda done, of: tell("certificates are read", done, of))
+    kept = {each.uid for each in found}
     with plant.ledger.write(wanted.who) as tx:
-        raised = fences.raised(plant, tx, local_day(made.at), wanted.skip)
+        raised = fences.raised(plant, tx, local_day(made.at), wanted.skip, found)
         restoring.pass_over(tx, raised, why=wanted.why)
-        editions = restoring.keep_editions(tx, lost, why=wanted.why)
+        editions = restoring.keep_editions(tx, over, why=wanted.why)
+        lost.put(tx, found)
         restoring.begin_anew(tx)
         what = _what(wanted, backup, made, beside) | {"editions": editions, "series": len(raised)}
+        what |= {"kept_numbers": len(kept)}
         audit.note(tx, RESTORED, (SUBJECT, backup.name), why=wanted.why, what=what)
     tell("whoever was erased since is erased again")
     erased = again.erase_again(plant, who=wanted.who)
@@ -222,6 +229,7 @@ def _made_ready(plant: Plant, wanted: Wanted, backup: Path, made: Manifest, tell
         rows=sum(made.rows.values()),
         beside=beside,
         editions=editions,
+        kept=len(kept),
         series=len(raised),
         again=erased,
         unlogged=unlogged,

@@ -1,8 +1,7 @@
 """The object store beside a ledger out of a backup: what is missing, and what nobody speaks of.
 
 Objects are written before they are recorded and never altered, so whatever the backup's ledger has
-recorded lies there, with more: what was made since.  Of a registration that the ledger knows such
-an object is a certificate that somebody may have; of others it only says that there was one.
+recorded lies there, with more: what was made since, a certificate that somebody may have.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class Beside:
     files:    that are recorded, and lie there in the size that is recorded.
     missing:  keys of some that do not; lacking: how many.
     strays:   objects that no row speaks of.
-    unknown:  registrations that the ledger does not know, made since.
+    unknown:  registrations that the ledger does not know, made since, with their certificates.
     editions: by (registration's uid, number), the key of a certificate that was made since.
     """
 
@@ -50,7 +49,7 @@ class Beside:
     lacking: int = 0
     strays: int = 0
     missing: list[str] = field(default_factory=list)
-    unknown: set[str] = field(default_factory=set)
+    unknown: dict[str, list[str]] = field(default_factory=dict)
     editions: dict[tuple[str, int], str] = field(default_factory=dict)
 
 
@@ -87,7 +86,7 @@ def _compare(plant: Plant, found: Beside, page: Sequence[tuple[str, int]]) -> No
         if each["uid"] in known:
             found.editions.setdefault((each["uid"], int(each["number"])), key)
         else:
-            found.unknown.add(each["uid"])
+            found.unknown.setdefault(each["uid"], []).append(key)
 
 
 def _stem(key: str) -> str:

@@ -17,9 +17,10 @@ from factory.register import local_day
 from jobs import ordering
 from jobs.bulk import scopes
 from jobs.bulk.scopes import Item
-from storage.ledger import Tx, batches, braking, items, orders, record, registers
+from storage.ledger import Tx, batches, braking, items, lost, orders, record, registers
 from storage.ledger.batches import CANARY_ORDERED, CANARY_PASSED, Batch
 from storage.ledger.items import Ordered
+from storage.ledger.lost import Lost
 from storage.ledger.orders import Newest
 from storage.ledger.registers import RegistrationRow
 
@@ -137,11 +138,20 @@ def _order_due(
     """What cannot be ordered is held alone, and what is doubtful with its order."""
     ids = [row.id for row in due]
     brought, made = orders.brought(tx, ids), orders.last_made(tx, ids)
+    there = lost.editions(tx, [row.uid for row in due])
     planned, failed = [], {}
     for row in due:
         spelled = ordering.respelled(plant, tx, row)
         try:
-            new = _new_order(plant, tx, batch, spelled, newest.get(row.id), brought.get(row.id))
+            new = _new_order(
+                plant,
+                tx,
+                batch,
+                spelled,
+                newest.get(row.id),
+                brought.get(row.id),
+                there.get(row.uid),
+            )
         except PermanentError as error:
             failed[row.id] = error.reason
         else:
@@ -176,6 +186,7 @@ def _new_order(
     row: RegistrationRow,
     newest: Newest | None,
     brought: Brought | None,
+    there: Mapping[int, Lost] | None,
 ) -> orders.NewOrder:
     again = scopes.scope_of(batch).collects_again(plant.profile(tx, row.profile))
     has_it = newest is not None and newest.state is EditionState.COLLECTED
@@ -189,6 +200,7 @@ def _new_order(
         inbox_id=batch.inbox_id,
         brought=brought,
         collected=has_it and not again,
+        there=there,
     )
 
 

@@ -190,6 +190,7 @@ def _told(done: Restored) -> dict[str, object]:
         "lacking": done.beside.lacking,
         "strays": done.beside.strays,
         "registrations_made_since": len(done.beside.unknown),
+        "registrations_kept": done.kept,
         "editions_kept": done.editions,
         "series_raised": done.series,
         "erased_again": list(done.again.erased),
@@ -207,6 +208,10 @@ def _tell_restored(done: Restored) -> None:
         out.print(f"the former ledger: {done.aside}", markup=False)
     out.print(f"files in the store: {beside.files}, and {beside.strays} that were made since")
     out.print(f"certificates made since that count as superseded: {done.editions}")
+    out.print(
+        f"registrations made since: {len(beside.unknown)}, of which {done.kept} get their numbers"
+        " again when their events come"
+    )
     out.print(f"number series that go on elsewhere: {done.series}")
     out.print(f"erased again: {len(done.again.erased)}")
     if done.unlogged:

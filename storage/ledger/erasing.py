@@ -19,7 +19,7 @@ from factory import register
 from factory.model import BatchState, Kind, OrderState, Standing
 from factory.retention import Ground, Kept, Past
 from storage import tables as t
-from storage.ledger import audit, keys, personal
+from storage.ledger import audit, keys, lost, personal
 from storage.ledger.base import Ledger, Tx
 from storage.ledger.orders import face_context
 from storage.ledger.personal import Person
@@ -187,6 +187,7 @@ def promise(tx: Tx, person: Person, reason: Reason, intake: Sequence[str]) -> No
         nobody = secrets.token_bytes(LOOKUP_BYTES)
         tx.run(update(t.holder).where(c.id == row).values(lookup=nobody, erased_at=tx.now))
     tx.run(delete(t.holder_alias).where(t.holder_alias.c.holder_id.in_(person.rows)))
+    lost.forget(tx, _registrations(person))
     audit.note(tx, "erasure promised", ("holder", person.id), why=reason.why)
 
 
@@ -262,7 +263,8 @@ class Objects:
     """What is to be deleted in the store.
 
     keys:     that the ledger has recorded.
-    prefixes: under which there may be more: a killed worker leaves what nobody recorded.
+    prefixes: under which there may be more, that nobody recorded: of a killed worker, or made
+              after the backup that this ledger is from.
     """
 
     keys: tuple[str, ...]
@@ -284,9 +286,14 @@ def objects(tx: Tx, person: Person, proof: Mapping[str, Any]) -> Objects:
     )
     rows = tx.run(select(o.id, o.key_stem).where(or_(_orders(person), named)).order_by(o.id)).all()
     files = select(t.file.c.object_key).where(t.file.c.order_id.in_([row.id for row in rows]))
+    r = t.registration.c
+    own = tx.run(select(r.profile, r.uid).where(r.holder_id.in_(person.rows)))
+    whole = {f"{row.profile}/{row.uid}/" for row in own}
+    parts = {row.key_stem.rpartition("/")[0] + "/" for row in rows}
+    inside = tuple(whole)
     return Objects(
         keys=tuple(tx.run(files.order_by(t.file.c.id)).scalars()),
-        prefixes=tuple(sorted({row.key_stem.rpartition("/")[0] + "/" for row in rows})),
+        prefixes=tuple(sorted(whole | {each for each in parts if not each.startswith(inside)})),
     )
 
 

@@ -17,7 +17,7 @@ from factory.errors import ConflictError
 from factory.lifecycle import Turn
 from factory.model import Enterprise, Holder, Occupation, ProfileId
 from factory.register import Fact, RegistrationState
-from storage.ledger import facts, inbox, keys, orders, people, registers
+from storage.ledger import facts, inbox, keys, lost, orders, people, registers
 from storage.ledger.base import Tx
 from storage.sealed import DataKey
 
@@ -91,11 +91,14 @@ def _write(tx: Tx, imports: Sequence[Import]) -> None:
         tx, [_settled(each, key) for each, key in zip(imports, own, strict=True)]
     )
     employers = _employers(tx, imports)
+    begun = lost.begin_all(tx, [_origin(each) for each in imports])
     rows = registers.add_all(
         tx,
         [
-            _registration(each, holder.id, employers[each.profile, each.state.employer])
-            for each, holder in zip(imports, holders, strict=True)
+            _registration(each, uid, holder.id, employers[each.profile, each.state.employer])
+            for each, uid, holder in zip(
+                imports, (each.uid for each in begun), holders, strict=True
+            )
         ],
     )
     facts.put_applied(
@@ -142,8 +145,22 @@ def _employers(tx: Tx, imports: Sequence[Import]) -> Mapping[tuple[ProfileId, En
     }
 
 
-def _registration(each: Import, holder_id: int, enterprise_id: int) -> registers.NewRegistration:
+def _origin(each: Import) -> lost.Origin:
+    return lost.Origin(
+        profile=each.profile,
+        authority=each.authority,
+        event=each.digest,
+        unit=each.state.unit,
+        persons=(each.holder,),
+        brought=each.number,
+    )
+
+
+def _registration(
+    each: Import, uid: str, holder_id: int, enterprise_id: int
+) -> registers.NewRegistration:
     return registers.NewRegistration(
+        uid=uid,
         profile=each.profile,
         authority=each.authority,
         occupation=each.occupation,

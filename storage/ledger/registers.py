@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -97,6 +96,7 @@ def _next(tx: Tx, series: str) -> int:
 def add(
     tx: Tx,
     *,
+    uid: str,
     profile: ProfileId,
     authority: str,
     occupation: Occupation,
@@ -107,9 +107,12 @@ def add(
 ) -> int:
     """A new registration; its row.
 
+    uid: see `storage.ledger.lost`.
+
     ConflictError: another transaction took the number meanwhile.
     """
     new = NewRegistration(
+        uid=uid,
         profile=profile,
         authority=authority,
         occupation=occupation,
@@ -139,6 +142,7 @@ def add(
 class NewRegistration:
     """A registration about to be written."""
 
+    uid: str
     profile: ProfileId
     authority: str
     occupation: Occupation
@@ -165,7 +169,7 @@ def add_all(tx: Tx, new: Sequence[NewRegistration]) -> list[int]:
 def _new_row(new: NewRegistration) -> dict[str, object]:
     source, event_id = new.state.origin
     return {
-        "uid": secrets.token_hex(16),
+        "uid": new.uid,
         "profile": new.profile,
         "authority": new.authority,
         "occupation": new.occupation.value,
