@@ -32,13 +32,13 @@ from storage.backup import manifest, shelf, snapshot
 from storage.backup.manifest import Manifest
 from storage.ledger import audit, log, restoring
 from storage.ledger.attendance import attendance as seen
+from storage.ledger.backups import RESTORED
 
 if TYPE_CHECKING:
     from jobs.settings import Settings
     from storage.ledger import Tx
 
 SUBJECT = "ledger"
-RESTORED = "ledger restored"
 MORE_THAN_LOCAL = 1_000  #: keys of the broker that are removed at once
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from storage.backup import manifest, shelf, snapshot
 from storage.backup.manifest import Manifest
 from storage.keyfiles import PRIVATE
-from storage.ledger import audit
+from storage.ledger import audit, backups
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -60,7 +60,7 @@ def take(plant: Plant, folder: Path, *, who: str, why: str, keep: int | None, te
             "head": head,
             "pruned": pruned,
         }
-        audit.note(tx, "backup taken", ("backup", place.name), why=why, what=what)
+        audit.note(tx, backups.TAKEN, ("backup", place.name), why=why, what=what)
     return Taken(name=place.name, folder=place, manifest=made, pruned=pruned)
 
 
