@@ -127,14 +127,14 @@ def _sqlite(
     settings: Settings, wanted: Wanted, backup: Path, made: Manifest, tell: Tell
 ) -> Restored:
     place = snapshot.sqlite_path(settings.db_url)
-    if place.exists():
+    if snapshot.holds_ledger(place):
         if not wanted.replace:
             raise ConflictError(
                 f"{place}: there is a ledger: give --replace to have it moved aside"
             )
         _refuse_at_work(settings)
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = place.with_name(f".{place.name}.restoring")
+    beside = snapshot.half_made(place)
     tell("the ledger is copied")
     snapshot.put_sqlite(backup / snapshot.FILES[snapshot.SQLITE], beside)
     with _plant(settings, f"sqlite:///{beside}") as plant:
@@ -200,7 +200,7 @@ def _flush(settings: Settings) -> int | None:
 
 
 def _made_ready(plant: Plant, wanted: Wanted, backup: Path, made: Manifest, tell: Tell) -> Restored:
-    opening.migrate(plant)
+    opening.upgrade(plant)
     _check_keyring(plant)
     unlogged = _check_heads(plant, wanted.heads)
     tell("the store is compared")

@@ -42,9 +42,11 @@ def take(plant: Plant, folder: Path, *, who: str, why: str, keep: int | None, te
 
     keep: so many of the newest stay, others are removed; None: all.
     SettingsError: the folder cannot be written, or programs of PostgreSQL are missing.
-    ConflictError: another backup is being taken.  StoreUnavailableError: no answer.
+    ConflictError: another backup is being taken, or this ledger is being restored.
+    StoreUnavailableError: no answer.
     """
     keys = plant.keyring.master_keys()
+    snapshot.check_whole(plant.ledger.engine)
     with shelf.taking(folder) as beside:
         facts = snapshot.take(plant.settings.db_url, beside, tell)
         _copy_public(plant.settings.keyring_dir, beside / KEYRING)
