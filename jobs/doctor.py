@@ -18,7 +18,7 @@ from jobs import attendance, notices, opening, trusting
 from jobs import broker as brokers
 from jobs.signer.policy import ADD_HEADS
 from storage.key_sources import OFD, PDF
-from storage.ledger import log_standing
+from storage.ledger import backups, log_standing
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 MOST_SKEW_SECONDS = 2.0
 BEHIND_SECONDS = 900.0  #: of the log, as its alert has it
+MOST_BACKUP_HOURS = 36  #: as its alert has it: a nightly one has failed
+TAKE_ONE = (
+    "`certfactory backup FOLDER`, every night by certfactory-backup.timer"
+    " (docs/runbooks/backup-old.md)"
+)
 WARN_DAYS = 30
 SUCCESSOR = "have its successor issued, and import it with `certfactory keys import-seal --replace`"
 
@@ -278,6 +283,28 @@ def _notices(plant: Plant) -> str:
     return f"{len(found.endpoints)} endpoint(s), {pending} deliveries not done"
 
 
+def _backup(plant: Plant) -> str:
+    """How old the newest backup is; a factory that seals in earnest must have one."""
+    opening.check_keyring(plant.settings)
+    opening.check_schema(plant)
+    with plant.ledger.read() as tx:
+        found, at_stake, now = backups.newest(tx), backups.anything_to_lose(tx), tx.now
+    if found is None:
+        if at_stake and not _is_trial(plant):
+            raise SettingsError(f"none was ever taken: {TAKE_ONE}")
+        return "none, nor is one needed yet" if not at_stake else "none; these are TEST keys"
+    hours = (now - found.at).total_seconds() / 3600
+    if hours > MOST_BACKUP_HOURS:
+        raise SettingsError(f"the newest is {hours:.0f} hours old: {TAKE_ONE}")
+    return f"the newest, {found.name}, is {hours:.0f} hours old"
+
+
+def _is_trial(plant: Plant) -> bool:
+    """Whether all that it seals with are test keys."""
+    used = trusting.identities(plant)
+    return all(each.test for each in plant.keyring.identities() if each.name in used)
+
+
 NEIGHBOURS: Sequence[tuple[str, Callable[[Plant], str]]] = (
     ("database", _database),
     ("broker", _broker),
@@ -299,4 +326,5 @@ LOOKS: Sequence[tuple[str, Callable[[Plant], str]]] = (
     ("workers", _workers),
     ("notices", _notices),
     ("log", _log),
+    ("backup", _backup),
 )

@@ -34,7 +34,17 @@ from jobs.signer.journal import SIGNED
 from jobs.upkeep import archive
 from storage import endings
 from storage.key_sources import OFD
-from storage.ledger import Tx, endpoints, gauges, holds, log_standing, outbox, proofs, status
+from storage.ledger import (
+    Tx,
+    backups,
+    endpoints,
+    gauges,
+    holds,
+    log_standing,
+    outbox,
+    proofs,
+    status,
+)
 from storage.ledger.gauges import BatchFigures
 from storage.recheck import outcomes
 
@@ -159,6 +169,10 @@ LOG_HEAD_AGE = Family(
     "factory_log_head_age_seconds",
     "Since the newest head of the log was signed; missing where none was",
 )
+BACKUP_AGE = Family(
+    "factory_backup_age_seconds",
+    "Since the instant of the ledger that its newest backup holds; missing where none was taken",
+)
 NOTICES = Family("factory_notices_pending", "Deliveries of notices not done")
 NOTICES_OLDEST = Family(
     "factory_notices_oldest_seconds", "Age of the oldest notice that an active endpoint has not got"
@@ -187,7 +201,7 @@ FAMILIES = (
     BATCHES, BATCH_ITEMS, BATCH_PROGRESS, BATCH_RATE, BATCH_ETA, BATCH_IDLE, BATCH_BRAKED,
     HELD, EDITIONS, OUTBOX, OUTBOX_OLDEST, SIGNER_PENDING, PROOFS_DUE,
     RECHECK_GOOD, RECHECK_BAD, RECHECK_AGE,
-    LOG_ENTRIES, LOG_SIGNED, LOG_PENDING, LOG_LAG, LOG_HEAD_AGE,
+    LOG_ENTRIES, LOG_SIGNED, LOG_PENDING, LOG_LAG, LOG_HEAD_AGE, BACKUP_AGE,
     SIGNER_UP, SIGNER_STOPPED, SIGNER_CALLS, SIGNER_CALL_SECONDS,
     NOTICES, NOTICES_OLDEST, NOTICES_FAILED, ENDPOINTS,
     ENDS, RESTARTS, MEMORY, WORKERS, BUILD,
@@ -307,6 +321,7 @@ def of_ledger(plant: Plant) -> list[Metric]:
             _proofs(tx),
             *_rechecked(tx),
             *_logged(tx),
+            _backed_up(tx),
             *_notices(tx),
         ]
 
@@ -371,6 +386,12 @@ def _logged(tx: Tx) -> list[Metric]:
         LOG_LAG.alone(found.lag_seconds),
         LOG_HEAD_AGE.of(age),
     ]
+
+
+def _backed_up(tx: Tx) -> Metric:
+    """How much would be lost with the ledger, in time; nothing where nobody takes backups."""
+    found = backups.newest(tx)
+    return BACKUP_AGE.of([] if found is None else [((), (tx.now - found.at).total_seconds())])
 
 
 def _notices(tx: Tx) -> list[Metric]:

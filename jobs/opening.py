@@ -20,6 +20,7 @@ from jobs.servers import free_port, is_free
 from jobs.settings import NOWHERE, Settings
 from jobs.wiring import font_files, font_paths
 from storage import keyring, schema
+from storage.backup import snapshot
 from storage.blobs import Blob
 from storage.ledger import facts, inbox
 
@@ -68,6 +69,15 @@ def put_specimens(plant: Plant) -> None:
 
 def migrate(plant: Plant) -> None:
     """The schema of this code, and what an older one wrote in today's form; safe to run again.
+
+    ConflictError: the ledger is one that a restore has not finished.
+    """
+    snapshot.check_whole(plant.ledger.engine)
+    upgrade(plant)
+
+
+def upgrade(plant: Plant) -> None:
+    """The same, by whoever restores it.
 
     A slice a transaction: when it is stopped halfway, the next run goes on.
     """
@@ -219,7 +229,11 @@ def check_fonts(settings: Settings) -> None:
 
 
 def check_schema(plant: Plant) -> None:
-    """SettingsError: the database does not stand at the revision this code needs."""
+    """SettingsError: the database does not stand at the revision this code needs.
+
+    ConflictError: a restore into it is not at its end.
+    """
+    snapshot.check_whole(plant.ledger.engine)
     found, wanted = schema.current_revision(plant.ledger.engine), schema.head_revision()
     if found != wanted:
         raise SettingsError(

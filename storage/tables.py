@@ -815,6 +815,8 @@ switch = Table(
     comment="What a person has turned off for all machines at once; without a row it is on",
 )
 
+OF_BACKUPS = "action IN ('backup taken', 'ledger restored')"  #: audit rows, see ledger/backups.py
+
 audit = Table(
     "audit",
     metadata,
@@ -827,6 +829,12 @@ audit = Table(
     Column("why", Text, nullable=False),
     Column("what", Json, nullable=False),
     _correlation(),
+    Index(
+        "ix_audit_backups",
+        "id",
+        postgresql_where=text(OF_BACKUPS),
+        sqlite_where=text(OF_BACKUPS),
+    ),
     comment="Who did what and why, written in the work's own transaction",
 )
 

@@ -32,13 +32,13 @@ from storage.backup import manifest, shelf, snapshot
 from storage.backup.manifest import Manifest
 from storage.ledger import audit, log, lost, restoring
 from storage.ledger.attendance import attendance as seen
+from storage.ledger.backups import RESTORED
 
 if TYPE_CHECKING:
     from jobs.settings import Settings
     from storage.ledger import Tx
 
 SUBJECT = "ledger"
-RESTORED = "ledger restored"
 MORE_THAN_LOCAL = 1_000  #: keys of the broker that are removed at once
 
 
@@ -130,14 +130,14 @@ def _sqlite(
     settings: Settings, wanted: Wanted, backup: Path, made: Manifest, tell: Tell
 ) -> Restored:
     place = snapshot.sqlite_path(settings.db_url)
-    if place.exists():
+    if snapshot.holds_ledger(place):
         if not wanted.replace:
             raise ConflictError(
                 f"{place}: there is a ledger: give --replace to have it moved aside"
             )
         _refuse_at_work(settings)
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = place.with_name(f".{place.name}.restoring")
+    beside = snapshot.half_made(place)
     tell("the ledger is copied")
     snapshot.put_sqlite(backup / snapshot.FILES[snapshot.SQLITE], beside)
     with _plant(settings, f"sqlite:///{beside}") as plant:
@@ -203,7 +203,7 @@ def _flush(settings: Settings) -> int | None:
 
 
 def _made_ready(plant: Plant, wanted: Wanted, backup: Path, made: Manifest, tell: Tell) -> Restored:
-    opening.migrate(plant)
+    opening.upgrade(plant)
     _check_keyring(plant)
     unlogged = _check_heads(plant, wanted.heads)
     tell("the store is compared")

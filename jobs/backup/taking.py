@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from storage.backup import manifest, shelf, snapshot
 from storage.backup.manifest import Manifest
 from storage.keyfiles import PRIVATE
-from storage.ledger import audit
+from storage.ledger import audit, backups
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -42,9 +42,11 @@ def take(plant: Plant, folder: Path, *, who: str, why: str, keep: int | None, te
 
     keep: so many of the newest stay, others are removed; None: all.
     SettingsError: the folder cannot be written, or programs of PostgreSQL are missing.
-    ConflictError: another backup is being taken.  StoreUnavailableError: no answer.
+    ConflictError: another backup is being taken, or this ledger is being restored.
+    StoreUnavailableError: no answer.
     """
     keys = plant.keyring.master_keys()
+    snapshot.check_whole(plant.ledger.engine)
     with shelf.taking(folder) as beside:
         facts = snapshot.take(plant.settings.db_url, beside, tell)
         _copy_public(plant.settings.keyring_dir, beside / KEYRING)
@@ -60,7 +62,7 @@ def take(plant: Plant, folder: Path, *, who: str, why: str, keep: int | None, te
             "head": head,
             "pruned": pruned,
         }
-        audit.note(tx, "backup taken", ("backup", place.name), why=why, what=what)
+        audit.note(tx, backups.TAKEN, ("backup", place.name), why=why, what=what)
     return Taken(name=place.name, folder=place, manifest=made, pruned=pruned)
 
 

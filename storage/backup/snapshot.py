@@ -21,6 +21,7 @@ from typing import Any
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import (
     Connection,
+    Engine,
     MetaData,
     NullPool,
     create_engine,
@@ -43,6 +44,11 @@ SQLITE, POSTGRESQL = "sqlite", "postgresql"
 FILES = {SQLITE: "ledger.sqlite3", POSTGRESQL: "ledger.dump"}
 PAGES = 1024  #: copied at once, 4 MB
 UNFINISHED = "restore_unfinished"  #: a table that is there until a restore is whole
+#: one whose `certfactory restore` was killed would go on, and hold what it has made until its end
+NO_OTHER_READS_IN = (
+    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND application_name = 'pg_restore'"
+)
 WRITING = "-c default_transaction_read_only=off"
 
 Tell = Callable[[int, int], None]  #: how much is done, of how much
@@ -118,6 +124,22 @@ def _reading(file: Path) -> Iterator[Connection]:
         engine.dispose()
 
 
+def holds_ledger(file: Path) -> bool:
+    """Whether anything is in it: who only asks SQLite for a file that is not there makes one."""
+    if not file.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(file)) as conn:
+            return bool(conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    except sqlite3.DatabaseError:
+        return True  # a broken one
+
+
+def half_made(place: Path) -> Path:
+    """Where a ledger is made ready that will be at that place."""
+    return place.with_name(f".{place.name}.restoring")
+
+
 def put_sqlite(source: Path, target: Path) -> None:
     """A copy of the snapshot, on the disk.  DigestMismatchError: SQLite finds it broken."""
     for left in beside(target):
@@ -179,6 +201,7 @@ def begin_postgresql(url: str) -> None:
                 "the database that FACTORY_DB_URL names is not empty: create another one, and"
                 " name that; nothing was changed"
             )
+        conn.exec_driver_sql(NO_OTHER_READS_IN)
         left = MetaData()
         left.reflect(conn)
         left.drop_all(conn)  # what an interrupted restore had come to
@@ -232,6 +255,26 @@ def _run(program: str, url: str, words: Sequence[str]) -> None:
     )
     if done.returncode:
         raise SettingsError(f"{program}: {(done.stderr.strip().splitlines() or ['failed'])[0]}")
+
+
+# --- both, before anybody works with it -----------------------------------------------------------
+
+
+def check_whole(engine: Engine) -> None:
+    """ConflictError: a restore into this place goes on, or was stopped before its end."""
+    if engine.dialect.name == SQLITE:
+        place = sqlite_path(str(engine.url))
+        unfinished = half_made(place).exists() and not holds_ledger(place)
+        instead = f"or remove {half_made(place)}"
+    else:
+        with database_edge(), engine.connect() as conn:
+            unfinished = inspect(conn).has_table(UNFINISHED)
+        instead = "or name another database"
+    if unfinished:
+        raise ConflictError(
+            "a restore into this ledger is not at its end: wait for it; if it was stopped, give"
+            f" `certfactory restore` again, {instead}"
+        )
 
 
 # --- both -----------------------------------------------------------------------------------------

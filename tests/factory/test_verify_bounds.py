@@ -11,8 +11,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from pyhanko.pdf_utils.misc import PdfReadError
 
-from factory import verify
+from factory import verify, verify_reading, verify_revisions
 from tests.factory.ofd_forging import SPACE, Members, document, package, xml
 
 SPARE = 200 << 20  #: bytes of address space beside what the program has
@@ -266,6 +267,30 @@ def test_nor_does_one_that_is_uploaded_as_a_material(name: str, tmp_path: Path) 
     found = said(PDFS[name](), tmp_path / "hostile", upload=True)
 
     assert found == "taken\n" or found.startswith("refused material: ")
+
+
+def signed_so_often(count: int) -> bytes:
+    """Filled fields of a name each, with nothing in them that anybody signed."""
+    fields = range(10, 10 + 2 * count, 2)
+    value = b"<</Type/Sig/ByteRange[0 1 2 3]/Contents<00>>>"
+    others = {n: b"<</FT/Sig/T(s%d)/V %d 0 R>>" % (n, n + 1) for n in fields}
+    others |= {n + 1: value for n in fields}
+    return of_fields(b" ".join(b"%d 0 R" % n for n in fields), others)
+
+
+def test_sixty_four_signatures_are_judged() -> None:
+    found = verify_revisions.signatures(verify_reading.opened(signed_so_often(64)))
+
+    assert len({each.name for each in found}) == 64
+
+
+def test_of_one_more_none_is() -> None:
+    data = signed_so_often(65)
+
+    with pytest.raises(PdfReadError, match="more signatures than are judged"):
+        verify_revisions.signatures(verify_reading.opened(data))
+
+    assert verify.verify(data, ()).verdict is verify.VerdictWord.UNREADABLE
 
 
 def test_what_is_near_the_bounds_is_read_as_ever() -> None:

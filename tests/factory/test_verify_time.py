@@ -36,6 +36,7 @@ from factory import verify
 from factory.seals.cms import asn1_certificate
 from factory.seals.revocation import Revocations
 from factory.verify import Verdict, VerdictWord
+from factory.verify_store import MOST_BYTES, MOST_TOGETHER
 from factory.verify_time import TOLERANCE, Asked, timing
 from factory.verify_verdict import REVOCATION, TRUST
 from storage import testca
@@ -393,6 +394,27 @@ def test_what_a_store_says_of_a_revocation_counts(trust: Trust) -> None:
     document = with_store(page(), trust.revoked(NOW - DAY))
 
     assert judged(sealed(trust, document=document), trust, NOW + MINUTE).verdict is UNTRUSTED
+
+
+@pytest.mark.parametrize(("beyond", "expected"), [(0, UNTRUSTED), (1, VALID)])
+def test_of_a_store_sixteen_mebibytes_count_and_nothing_behind_them(
+    trust: Trust, beyond: int, expected: VerdictWord
+) -> None:
+    revoked = trust.revoked(NOW - DAY)
+    before = MOST_TOGETHER - len(revoked) + beyond
+    pieces = [bytes(size) for size in (MOST_BYTES,) * (before // MOST_BYTES)]
+    document = with_store(page(), *pieces, bytes(before % MOST_BYTES), revoked)
+
+    assert judged(sealed(trust, document=document), trust, NOW + MINUTE).verdict is expected
+
+
+@pytest.mark.parametrize(("before", "expected"), [(31, UNTRUSTED), (32, VALID)])
+def test_of_a_store_thirty_two_lists_count_and_nothing_behind_them(
+    trust: Trust, before: int, expected: VerdictWord
+) -> None:
+    document = with_store(page(), *[b"no list"] * before, trust.revoked(NOW - DAY))
+
+    assert judged(sealed(trust, document=document), trust, NOW + MINUTE).verdict is expected
 
 
 @pytest.mark.parametrize("broken", [b"", b"no list", b"\x30\x00"])

@@ -24,6 +24,7 @@ from factory import specimen
 from factory.errors import SettingsError
 from factory.model import BatchId, BatchState
 from jobs import crew, desk, door, embedded, notices, opening, prometheus, waiting
+from jobs.backup import taking
 from jobs.bulk import confirming, steering
 from jobs.recheck import running as rechecking
 from jobs.recheck.running import Order, Share
@@ -121,7 +122,7 @@ def _upstream(plant: Plant) -> httpx.Client:
 def play(line: Watched) -> None:
     """A little of everything: made, held, renamed, verified, told; a second rename goes on.
 
-    A seal that none of it needs is revoked, so that there is a list.
+    A seal that none of it needs is revoked, so that there is a list; and a backup is taken.
     """
     ended = Ended(serial=0, at=datetime.now(UTC), reason="superseded")
     line.plant.keyring.revoke_test_identity(OTHER_IDENTITY, ended, now=ended.at)
@@ -140,6 +141,13 @@ def play(line: Watched) -> None:
     rename(line, OTHER_FIRM, per_minute=1)
     for part in (0.5, 1.0):
         recheck(line, Share(part=part, seed="dashboards"))
+    back_up(line.plant)
+
+
+def back_up(plant: Plant) -> None:
+    """One backup of the ledger."""
+    folder = plant.settings.data_dir / "backups"
+    taking.take(plant, folder, who=WHO, why="every day", keep=None, tell=lambda *_: None)
 
 
 def recheck(line: Watched, files: Share) -> None:

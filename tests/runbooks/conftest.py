@@ -1,7 +1,6 @@
 """A factory of the production's shape that runbooks are tried on: PostgreSQL, real processes."""
 
 import os
-import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -121,22 +120,8 @@ def works(
 @pytest.fixture(scope="session")
 def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with `certfactory` in it, which answers at once."""
-    folder = tmp_path_factory.mktemp("bin")
-    shim = folder / "certfactory"
-    shim.write_text(quick.client(folder / "socket"), "ascii")
-    shim.chmod(0o755)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.runbooks.quick", str(folder / "socket")],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    yield folder
-    process.kill()
-    process.wait()
+    with quick.answering(tmp_path_factory.mktemp("bin")) as folder:
+        yield folder
 
 
 Opened = Callable[..., Book]

@@ -10,7 +10,10 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 #: for the shell a command, for Python a text: a first line of the kernel's takes no spaces
@@ -30,6 +33,28 @@ sys.exit((there.recv(1) or b"\\x7f")[0])
 def client(path: Path) -> str:
     """The program that stands for `certfactory`."""
     return CLIENT.format(python=sys.executable, socket=str(path))
+
+
+@contextmanager
+def answering(folder: Path) -> Iterator[Path]:
+    """That folder with `certfactory` in it, which answers at once."""
+    shim, there = folder / "certfactory", folder / "socket"
+    shim.write_text(client(there), "ascii")
+    shim.chmod(0o755)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.runbooks.quick", str(there)],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield folder
+    finally:
+        process.kill()
+        process.wait()
 
 
 def serve(path: Path) -> None:

@@ -31,7 +31,7 @@ from jobs.wiring import Plant
 from storage import tables as t
 from storage.blobs import Blob
 from storage.keyring import create_test_keyring
-from storage.ledger import log_standing
+from storage.ledger import audit, backups, log_standing
 from storage.signer_process import SignerProcess
 from tests.fontmaking import EXTENSION_I, SHAPE, small_font
 from tests.jobs.bulking import BEFORE, COST_ENGINEER, version_text
@@ -793,6 +793,27 @@ def test_restore(works: Works, open_book: Opened, postgres: Postgres, database: 
     works.settle()
 
     book.follow("Afterwards")
+
+
+def test_backup_old(works: Works, open_book: Opened, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    book = open_book("backup-old", works.settings, BACKUPS=str(folder))
+    last_taken(works, folder, datetime.now(UTC) - timedelta(hours=40))
+    wait_for(lambda: works.metric("factory_backup_age_seconds") > 36 * 3600, "the exporter sees it")
+
+    book.follow("Look")
+    book.follow("Mend")
+    wait_for(lambda: works.metric("factory_backup_age_seconds") < 3600, "the exporter sees that")
+
+    book.follow("Afterwards")
+
+
+def last_taken(works: Works, folder: Path, at: datetime) -> None:
+    """The newest backup is of then, and its folder is elsewhere."""
+    folder.mkdir(mode=0o700)
+    with works.plant.ledger.write(WHO) as tx:
+        what = {"at": at.isoformat()}
+        audit.note(tx, backups.TAKEN, ("backup", "of then"), why="a scene", what=what)
 
 
 def test_recheck(works: Works, open_book: Opened) -> None:
