@@ -20,10 +20,10 @@ from factory.errors import SettingsError
 from jobs.servers import LOOPBACK, Server, free_port
 
 ACCOUNT = "nobody"  # PostgreSQL refuses to run as root
+#: what is committed outlives the server, as it is written to files; not the machine, for speed
 OPTIONS = {
     "listen_addresses": LOOPBACK,
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "60",
     "shared_buffers": "32MB",
@@ -55,8 +55,6 @@ class Database:
 @contextmanager
 def serving() -> Iterator[Postgres]:
     """A server for as long as the block runs, in a folder that its account may enter.
-
-    Killed hard it may lose data.
 
     SettingsError: its programs are not here, or do not run.
     """

@@ -32,6 +32,7 @@ from storage.recheck.scope import Scope
 
 if TYPE_CHECKING:
     from jobs.drill.place import Place
+    from jobs.intake import Outcome
 
 #: how long the broker may take to hand back the ids of dead workers and see them refused
 BROKER_PATIENCE_SECONDS = 60.0
@@ -324,6 +325,20 @@ def gathered(plant: Plant) -> list[Evidence]:
     found.append(_asked("I2", nothing, lambda: objects_are_files(plant, keys | spoken_of)))
     found.append(_asked("I8", "the broker is empty", lambda: assert_broker_is_empty(plant)))
     return found
+
+
+def answers_stand(plant: Plant, told: Iterable[Outcome]) -> Evidence:
+    """I3: what upstream was told it still finds: each event, and each number it was given."""
+    answers = list(told)
+    with plant.ledger.read() as tx:
+        events = set(map(tuple, tx.run(select(t.inbox.c.source, t.inbox.c.event_id))))
+        numbers = set(tx.run(select(t.registration.c.number)).scalars())
+    lost = [each.event for each in answers if (each.source, each.event) not in events]
+    other = [each.event for each in answers if each.registration not in numbers | {None}]
+    said = f"{len(answers)} events that upstream has an answer to, and the numbers in them"
+    broken = [f"event {each} is not there, though it was taken" for each in lost[:FEW]]
+    broken += [f"event {each} has another number than upstream was told" for each in other[:FEW]]
+    return Evidence(promise="I3", looked_at=said, broken="; ".join(broken) or None)
 
 
 def checked_again(plant: Plant) -> Evidence:

@@ -80,6 +80,7 @@ def run(
     found = [
         evidence.liveness(rested),
         *evidence.gathered(place.plant),
+        evidence.answers_stand(place.plant, story.told.values()),
         evidence.checked_again(place.plant),
         evidence.nothing_in_clear(place, story.secrets),
     ]

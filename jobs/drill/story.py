@@ -44,6 +44,7 @@ class Story:
     """Upstream, and the operators who confirm.
 
     taken:   outcomes of what was handed in; firms: enterprises so far.
+    told:    the last answer to each event, by source and id.
     secrets: what of it may stand nowhere in clear.
     """
 
@@ -53,6 +54,7 @@ class Story:
     firms: int = 0
     people: int = 0
     batches: list[BatchId] = field(default_factory=list)
+    told: dict[tuple[str, str], intake.Outcome] = field(default_factory=dict)
     secrets: dict[bytes, str] = field(default_factory=dict)
 
     def begin(self) -> None:
@@ -123,6 +125,7 @@ class Story:
                 time.sleep(AGAIN_SECONDS)
                 continue
             self.taken[outcome.status.value] += 1
+            self.told[outcome.source, outcome.event] = outcome
             if outcome.status is Status.REFUSED:
                 raise AssertionError(f"a drill's own event was refused: {outcome.reason}")
             return outcome

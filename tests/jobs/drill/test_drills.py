@@ -1,8 +1,9 @@
 """Drills on the embedded shape: whatever is done, the promises hold; and what breaks is seen."""
 
+import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pytest
 from sqlalchemy import select, update
 
 from factory import specimen
+from jobs import intake
 from jobs.drill import evidence, place, privacy, running
 from jobs.drill.place import Place
 from jobs.drill.running import Report
 from jobs.embedded import Embedded
+from jobs.intake import Status
 from storage import tables as t
 from storage.blobs import Blob
 from tests.jobs.warmth import ready
@@ -120,6 +123,19 @@ def test_an_event_without_an_outcome_breaks_the_third(after: Drilled) -> None:
     with plant.ledger.write("test") as tx:
         tx.run(update(t.production_order).where(o.id == ident).values(state="made"))
     assert broken(after) == set()
+
+
+def test_an_answer_that_the_ledger_knows_nothing_of_breaks_the_third(after: Drilled) -> None:
+    plant, event = after.place.plant, specimen.approved(1, 1)
+    told = intake.submit(plant, json.dumps(event).encode(), who="test")
+    assert told.status is Status.DUPLICATE and told.registration is not None
+    assert evidence.answers_stand(plant, [told]).broken is None
+
+    lost = evidence.answers_stand(plant, [replace(told, event="approval-0")])
+    other = evidence.answers_stand(plant, [replace(told, registration="沪0")])
+
+    assert lost.broken == "event approval-0 is not there, though it was taken"
+    assert other.broken == f"event {told.event} has another number than upstream was told"
 
 
 def test_a_name_in_a_log_breaks_the_ninth(after: Drilled) -> None:
