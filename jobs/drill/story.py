@@ -32,6 +32,7 @@ WHO = "drill"
 WITH_OFD, APPROVED = "gansu-constructor", "registration.approved"
 AGAIN_SECONDS = 0.2
 PAUSE_SECONDS = 0.6
+PATIENCE_SECONDS = 90.0
 TWICE = 0.3  #: share of events that are handed in again, though they were taken
 PEOPLE = 4  #: approved at once, at one enterprise
 RENAME_EACH = 3  #: enterprises
@@ -115,13 +116,19 @@ class Story:
                 self._hand_in(each)
 
     def _hand_in(self, event: Event) -> intake.Outcome:
-        """Again and again, as upstream does, until there is an answer."""
+        """Again and again, as upstream does, until there is an answer.
+
+        TransientError: there is none for so long that no fault explains it.
+        """
         data = json.dumps(event).encode()
         self.secrets |= privacy.of_event(event)
+        ends = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 outcome = intake.submit(self.plant, data, who=WHO)
             except TransientError:
+                if time.monotonic() > ends:
+                    raise
                 time.sleep(AGAIN_SECONDS)
                 continue
             self.taken[outcome.status.value] += 1
