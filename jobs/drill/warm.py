@@ -30,6 +30,7 @@ from typing import IO
 
 from factory import numbering
 from factory.page import qr
+from jobs.crew import Process, begun
 from jobs.servers import die_with
 from jobs.settings import Settings
 
@@ -103,13 +104,10 @@ class Warm:
         environment: Mapping[str, str],
         out: IO[bytes] | None,
         kept: Sequence[int],
-    ) -> Child:
-        """A process of the crew, as `jobs.crew.begun` starts it cold; its words are ``python -m``.
-
-        kept: none; a descriptor is not handed on.
-        """
+    ) -> Process:
+        """A process of the crew; cold, if it is another program or has descriptors to inherit."""
         if list(command[:2]) != [sys.executable, "-m"] or kept:
-            raise AssertionError(f"{command[1:3]} cannot be started warm")
+            return begun(command, environment, out, kept)
         wish = Wish(words=command[2:], environment=environment, parent=os.getpid())
         with self._one:
             self._children = [each for each in self._children if not _is_buried(each)]

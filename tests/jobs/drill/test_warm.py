@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from jobs.crew import Process
 from jobs.drill import warm
-from jobs.drill.warm import Child, Warm
+from jobs.drill.warm import Warm
 
 SOON = 30.0
 
@@ -24,7 +25,7 @@ def ready() -> Iterator[Warm]:
         yield running
 
 
-def begun(ready: Warm, code: str, out: Path, **environment: str) -> Child:
+def begun(ready: Warm, code: str, out: Path, **environment: str) -> Process:
     """A child that runs this code."""
     words = [sys.executable, "-m", "timeit", "-n", "1", "-r", "1", f"import os, sys, time; {code}"]
     with out.open("ab") as file:
@@ -105,6 +106,9 @@ def test_whom_a_killed_one_leaves_behind_ends_with_its_group_and_is_buried(
     assert not Path(f"/proc/{orphan}").exists()
 
 
-def test_another_program_is_not_started_warm(ready: Warm) -> None:
-    with pytest.raises(AssertionError, match="cannot be started warm"):
-        ready.begin(["/bin/true", "-m", "x"], {}, None, ())
+def test_another_program_is_started_cold(ready: Warm, tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as out:
+        child = ready.begin(["sh", "-c", "echo $PPID $ONE"], {"ONE": "1"}, out, ())
+    child.wait(SOON)
+
+    assert (tmp_path / "log").read_text().split() == [str(os.getpid()), "1"]
