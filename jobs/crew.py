@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
@@ -121,12 +121,19 @@ class Crew:
     _ended: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
-        """Start whoever does not run."""
+        """Start whoever does not run.  OSError: not everybody can be; the others are."""
         due = [m for m in self.members if m.process is None and time.monotonic() >= m.not_before]
+        failed: list[OSError] = []
         for member in due:
-            member.process = self._begin(member)
+            try:
+                member.process = self._begin(member)
+            except OSError as error:
+                member.not_before = time.monotonic() + RESTART_SECONDS
+                failed.append(error)
         if due:
             _enrol(self.settings.metrics_dir, self.members)
+        if failed:
+            raise failed[0]
 
     def _begin(self, member: Member) -> Process:
         with _log(self.settings, member.name) if self.own_logs else nullcontext() as out:
@@ -134,14 +141,23 @@ class Crew:
             return self.begin(member.command, environment(self.settings), out, kept)
 
     def watch(self) -> None:
-        """Start again whoever died, until stopped."""
+        """Start again whoever died, until stopped.
+
+        A machine that has no room, memory or process to give for a while is asked again.
+        """
         while not self._stopping.wait(WATCH_SECONDS):
-            for member in self.members:
-                _end_if_stuck(member)
-                if _bury(member):
-                    _enrol(self.settings.metrics_dir, self.members)
-            self.start()
+            try:
+                self._look_after()
+            except OSError as error:
+                _say("crew is not whole", reason=error.strerror)
         self._ended.wait()  # a child is killed when the thread that started it ends
+
+    def _look_after(self) -> None:
+        for member in self.members:
+            _end_if_stuck(member)
+            if _bury(member):
+                _enrol(self.settings.metrics_dir, self.members)
+        self.start()
 
     def stop(self) -> None:
         """End everybody: current messages are finished, prefetched ones go back."""
@@ -260,9 +276,15 @@ def _end_if_stuck(member: Member) -> None:
     if member.bereaved_at is None:
         member.bereaved_at = now
     elif now - member.bereaved_at > NOTICE_SECONDS:
-        log.warning("master is stuck", member=member.name)
+        _say("master is stuck", member=member.name)
         member.process.kill()
         member.process.wait()
+
+
+def _say(what: str, **more: object) -> None:
+    """To where there may be no room for it."""
+    with suppress(OSError):
+        log.warning(what, **more)
 
 
 def _has_dead_child(pid: int) -> bool:
@@ -279,7 +301,7 @@ def _bury(member: Member) -> bool:
     """Whether it had died."""
     if member.process is None or member.process.poll() is None:
         return False
-    log.warning("process ended", member=member.name, code=member.process.returncode)
+    _say("process ended", member=member.name, code=member.process.returncode)
     _kill_group(member.process)
     member.process = None
     member.bereaved_at = None
