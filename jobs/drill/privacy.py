@@ -64,7 +64,8 @@ def where(secrets: Secrets, left: Iterable[tuple[str, bytes]]) -> tuple[int, lis
     for place, data in left:
         places += 1
         seen = sought.find_matches_as_indexes(data, overlapping=True)
-        found += sorted({f"{what[each]} in {place}" for each, _, _ in seen})
+        there = {what[each] for each, start, end in seen if not _digits_of_more(data, start, end)}
+        found += sorted(f"{each} in {place}" for each in there)
     return places, found
 
 
@@ -78,6 +79,14 @@ def left_by(place: Place) -> Iterator[tuple[str, bytes]]:
     yield from _files(servers.settings.data_dir / "log")
     if servers.broker is not None:
         yield from _files(servers.broker.folder)
+
+
+def _digits_of_more(data: bytes, start: int, end: int) -> bool:
+    """Whether it is but some digits of a longer number, as a sum of seconds can have a mobile's."""
+    if not data[start:end].isdigit():
+        return False
+    before, after = data[max(start - 2, 0) : start], data[end : end + 1]
+    return after.isdigit() or before.removesuffix(b".")[-1:].isdigit()
 
 
 def _parts(said: object) -> Iterator[Mapping[str, Any]]:

@@ -297,5 +297,23 @@ def test_people_are_found_in_each_spelling(said: bytes) -> None:
     assert said.decode() not in found[0]
 
 
+@pytest.mark.parametrize("around", [b"%s", b"tel:%s.", b"[.%s]", b'"%s"', b"a%sb"])
+def test_a_mobile_that_stands_alone_is_found(around: bytes) -> None:
+    secrets = privacy.of_event({"data": {"holder": PERSON}})
+
+    _, found = privacy.where(secrets, [("the metrics", around % PERSON["mobile"].encode())])
+
+    assert found == ["a mobile in the metrics"]
+
+
+@pytest.mark.parametrize("around", [b"0.%s", b"0.0%s", b"%s7", b"9%s.5"])
+def test_digits_of_a_longer_number_are_no_mobile(around: bytes) -> None:
+    secrets = privacy.of_event({"data": {"holder": PERSON}})
+
+    _, found = privacy.where(secrets, [("the metrics", around % PERSON["mobile"].encode())])
+
+    assert found == []
+
+
 def test_an_enterprise_is_no_person() -> None:
     assert privacy.of_event({"data": {"enterprise": {"name": "甘肃建设集团有限公司"}}}) == {}
