@@ -33,6 +33,7 @@
       TransientError               may pass by itself: try again, later each time
         KeyBusyError               the signing device is busy or away
         TimestampUnavailableError  the time-stamping authority is away or answers wrongly
+        ClockError                 the ledger's clock is ahead of the time-stamping authority's
         SealPendingError           an outside seal service has not sealed yet: no failure
           SigningStoppedError      somebody has stopped the signer process
           SigningPacedError        the batch has had its signatures of this second
@@ -252,6 +253,13 @@ class TimestampUnavailableError(TransientError):
     """The time-stamping authority (时间戳服务) is busy or away, or gave a wrong answer."""
 
 
+class ClockError(TransientError):
+    """The ledger's clock is ahead of the time-stamping authority's.
+
+    A file would say that it was made later than its time stamp proves that it was there.
+    """
+
+
 class SigningStoppedError(SealPendingError):
     """Somebody has stopped the signer process: what it is asked for waits until they start it."""
 
@@ -315,6 +323,7 @@ REASONS: dict[type[FactoryError], str] = {
     KeyBusyError: "key_busy",
     SealPendingError: "seal_pending",
     TimestampUnavailableError: "timestamp_unavailable",
+    ClockError: "clock",
     SigningStoppedError: "signing_stopped",
     SigningPacedError: "signing_paced",
     LongTermUnavailableError: "longterm_unavailable",

@@ -16,6 +16,7 @@ from factory.seals.signer import AccountableSigner
 from factory.versions import Versions
 from jobs import attendance, notices, opening, trusting
 from jobs import broker as brokers
+from jobs.log import kept
 from jobs.signer.policy import ADD_HEADS
 from storage.key_sources import OFD, PDF
 from storage.ledger import backups, log_standing
@@ -241,13 +242,15 @@ def _workers(plant: Plant) -> str:
 
 
 def _log(plant: Plant) -> str:
-    """Whether its key may sign its heads, and how far it is behind."""
+    """Whether its key may sign its heads, it goes on where they end, and how far it is behind."""
     opening.check_keyring(plant.settings)
     opening.check_schema(plant)
     key = plant.keyring.log_key()
     if plant.signer is not None and not plant.signer.status().get("heads", True):
         raise SettingsError(ADD_HEADS)
+    in_store = kept.newest(plant)
     with plant.ledger.read() as tx:
+        kept.require_beginning(tx, in_store)
         found = log_standing.standing(tx)
     if found.lag_seconds > BEHIND_SECONDS:
         raise SettingsError(

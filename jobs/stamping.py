@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 import structlog
 from cryptography import x509
 
-from factory.errors import FactoryError, TimestampUnavailableError
+from factory.errors import ClockError, FactoryError, TimestampUnavailableError
 from factory.model import Format, Order, OrderId
 from factory.pressing import TOKEN_ROOM, Laid
 from factory.profile import TimeStampRules
 from factory.seals.longterm import Material
 from factory.seals.signer import SealIdentity
-from factory.seals.tsp import imprint_of
+from factory.seals.tsp import Token, imprint_of
+from factory.verify_time import TOLERANCE
 from jobs.work import Tally, Work
 from storage.ledger import proofs
 
@@ -86,6 +87,16 @@ def stamp(plant: Plant, tally: Tally) -> None:
             for work, token in zip(works, tokens, strict=True):
                 work.token = token.encoded
                 work.proved_until = last_day(token.signing_cert)
+                if work.order.signed_at > token.moment + TOLERANCE:
+                    tally.stop([work.order.id], _ahead(authority, work, token))
+
+
+def _ahead(authority: str, work: Work, token: Token) -> ClockError:
+    ahead = round((work.order.signed_at - token.moment).total_seconds())
+    return ClockError(
+        f"the ledger's clock was {ahead} s ahead of the time authority {authority} when this was"
+        " ordered: set the clock of the ledger's machine; the order's time follows it"
+    )
 
 
 def last_day(stamper: x509.Certificate) -> str:

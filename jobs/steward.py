@@ -23,7 +23,7 @@ from prometheus_client import start_http_server
 from factory.errors import TransientError
 from jobs import broker as brokers
 from jobs import exporter, logs, metrics, reconcile
-from jobs.log import heads
+from jobs.log.heads import HeadSigner
 from jobs.log.sequencing import Sequencer
 from jobs.relay import relay
 from jobs.settings import Settings
@@ -106,7 +106,7 @@ def duties(plant: Plant, *, on_done: Callable[[str], None]) -> list[Duty]:
         Duty("janitor", pause * 0.6, alone(lambda: brokers.maintain(janitor)), on_done),
         Duty("sequencer", SLICE_SECONDS, Sequencer(ledger, owner).act, on_done),
         # A head may have to wait for its key: that is told in the log line, and no part is silent.
-        Duty("log_head", HEAD_SECONDS, lambda: heads.sign_or_wait(plant), lambda _: None),
+        Duty("log_head", HEAD_SECONDS, HeadSigner(plant).act, lambda _: None),
     ]
 
 

@@ -120,6 +120,7 @@ HELD: Mapping[str, str] = MappingProxyType(
         "store_unavailable": "存储无响应",
         "key_busy": "签章设备无响应",
         "timestamp_unavailable": "时间戳服务无响应",
+        "clock": "登记库时钟超前于时间戳服务",
         "longterm_unavailable": "缺证书吊销列表",
         "poison": "多次使制证进程中断",
     }

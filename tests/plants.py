@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import secrets
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -45,6 +46,7 @@ def new_plant(folder: Path, db_url: str, **changes: Any) -> Plant:
     )
     plant = Plant(replace(settings, **changes))
     shutil.copytree(Path(_keyring().name, "keyring"), plant.settings.keyring_dir)
+    name_log(plant.settings.keyring_dir)
     migrate(plant)
     with plant.ledger.write(WHO) as tx:
         inbox.grant(tx, SOURCE, PROFILE)
@@ -62,6 +64,12 @@ def _keyring() -> TemporaryDirectory[str]:
         draw_seal=lambda _: b"picture",
     )
     return folder
+
+
+def name_log(keyring: Path) -> None:
+    """A copied keyring's log is another one than those that the store of all tests has heads of."""
+    origin = f"test.certificate-factory.log/{secrets.token_hex(8)}"
+    (keyring / "log" / "log.toml").write_text(f'origin = "{origin}"\n', "utf-8")
 
 
 def stored(store: Settings) -> dict[str, Any]:

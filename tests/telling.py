@@ -14,7 +14,7 @@ from jobs.bulk import progress, steps
 from jobs.settings import Settings
 from jobs.stories import Story, Told
 from jobs.wiring import Plant
-from tests.plants import migrate, open_chunks
+from tests.plants import migrate, name_log, open_chunks
 
 
 def whole_factory(
@@ -39,6 +39,7 @@ def opened(plant: Plant) -> Plant:
     """The plant on its first start, with a copy of seals that were drawn once for all."""
     made = _keyring(plant.settings.profiles_dir)
     shutil.copytree(Path(made.name, "keyring"), plant.settings.keyring_dir)
+    name_log(plant.settings.keyring_dir)
     migrate(plant)
     opening.open_embedded(plant)
     return plant

@@ -24,6 +24,7 @@ from jobs import broker as brokers
 from jobs import opening
 from jobs.backup import fences, finding, store
 from jobs.backup.store import Beside
+from jobs.log import kept
 from jobs.personal import again
 from jobs.personal.again import Again
 from jobs.wiring import Plant
@@ -56,7 +57,7 @@ class Wanted:
     at:      the newest backup that is not after it; None: the newest.
     skip:    how many numbers of a series can have been drawn since, see fences.
     replace: whether a ledger that is there is moved aside (SQLite alone).
-    heads:   of the log, that were noted elsewhere.
+    heads:   of the log, that were noted elsewhere; those that the store keeps count as well.
     """
 
     folder: Path
@@ -77,7 +78,7 @@ class Restored:
     kept:     registrations made since that get their numbers again when their events come.
     series: that go on elsewhere.
     aside:    where the former ledger is.
-    unlogged: entries of the log under a noted head that the backup has not.
+    unlogged: entries of the log under a head, noted or in the store, that the backup has not.
     flushed:  bells of the former ledger that were taken from the broker; None: it did not answer.
     """
 
@@ -205,13 +206,14 @@ def _flush(settings: Settings) -> int | None:
 def _made_ready(plant: Plant, wanted: Wanted, backup: Path, made: Manifest, tell: Tell) -> Restored:
     opening.upgrade(plant)
     _check_keyring(plant)
-    unlogged = _check_heads(plant, wanted.heads)
+    in_store = kept.every(plant)
+    size, unlogged = _check_heads(plant, [*wanted.heads, *(each.head for each in in_store)])
     tell("the store is compared")
     beside = store.look(plant, lambda done, of: tell("files are looked for", done, of))
     _check_skip(beside, wanted.skip)
     over = list(store.lost_editions(plant, beside))
     found = finding.find(plant, beside, lambda done, of: tell("certificates are read", done, of))
-    kept = {each.uid for each in found}
+    of_lost = {each.uid for each in found}
     with plant.ledger.write(wanted.who) as tx:
         raised = fences.raised(plant, tx, local_day(made.at), wanted.skip, found)
         restoring.pass_over(tx, raised, why=wanted.why)
@@ -219,17 +221,18 @@ def _made_ready(plant: Plant, wanted: Wanted, backup: Path, made: Manifest, tell
         lost.put(tx, found)
         restoring.begin_anew(tx)
         what = _what(wanted, backup, made, beside) | {"editions": editions, "series": len(raised)}
-        what |= {"kept_numbers": len(kept)}
+        what |= {"kept_numbers": len(of_lost)}
         audit.note(tx, RESTORED, (SUBJECT, backup.name), why=wanted.why, what=what)
     tell("whoever was erased since is erased again")
     erased = again.erase_again(plant, who=wanted.who)
+    kept.set_aside(plant, in_store, beyond=size)
     return Restored(
         backup=backup.name,
         since=made.at,
         rows=sum(made.rows.values()),
         beside=beside,
         editions=editions,
-        kept=len(kept),
+        kept=len(of_lost),
         series=len(raised),
         again=erased,
         unlogged=unlogged,
@@ -265,8 +268,8 @@ def _check_keyring(plant: Plant) -> None:
         )
 
 
-def _check_heads(plant: Plant, heads: Sequence[Head]) -> int:
-    """How many entries under the largest of them are not in this log.
+def _check_heads(plant: Plant, heads: Sequence[Head]) -> tuple[int, int]:
+    """The log's size, and how many entries under the largest of them are not in it.
 
     ConflictError: one that is small enough is of another log.
     """
@@ -275,7 +278,7 @@ def _check_heads(plant: Plant, heads: Sequence[Head]) -> int:
         for each in heads:
             if each.size <= size and not _holds(tx, each):
                 raise ConflictError(f"the head of {each.size} entries is of another log")
-    return max((each.size - size for each in heads if each.size > size), default=0)
+    return size, max((each.size - size for each in heads if each.size > size), default=0)
 
 
 def _holds(tx: Tx, head: Head) -> bool:

@@ -17,6 +17,7 @@ from factory import verify
 from factory.errors import FieldError, NotFoundError
 from factory.model import Kind
 from factory.numbering import parse_verification_code
+from jobs.log import kept
 from jobs.personal import marks
 from storage.ledger import restoring
 from storage.ledger.restoring import LostEdition
@@ -29,7 +30,7 @@ MOST_TOLD = 20
 CERTIFICATE = re.compile(
     rf"(?P<profile>[^/]+)/(?P<uid>[0-9a-f]{{32}})/(?P<number>[0-9]{{3,}})/{Kind.CERTIFICATE}\..+"
 )
-NO_FILES = (marks.HOME, "probe/")
+NO_FILES = (marks.HOME, kept.HOME, "probe/")
 
 Tell = Callable[[int, int], None]
 

@@ -44,7 +44,9 @@ def audit_verify(noted: Sequence[Path], *, as_json: bool) -> None:
     Everything is read once; work goes on meanwhile.  Exit code 1: something was removed, altered,
     reordered or inserted, or a head is not signed; each is named by its kind and id.
 
-    Whoever has the key of the log could make all of it anew: keep heads elsewhere, and give them.
+    Heads that the store keeps are compared too, so who writes the database alone is found.  Who has
+    the key of the log or the store as well could make all of it anew: keep heads elsewhere, and
+    give them.
     """
     result = _checked([_read_head(file) for file in noted])
     if as_json:
@@ -85,7 +87,8 @@ def _tell(result: Checked) -> None:
         err.print(f"and {more} more")
     out.print(
         f"{result.entries} entries, {result.covered} of them under the last of {result.heads}"
-        f" heads; {result.pending} audit rows are still to be appended"
+        f" heads, {result.kept} of which are kept in the store; {result.pending} audit rows are"
+        " still to be appended"
     )
     if result.count:
         err.print(f"[bold red]{result.count} are not as they were[/]")

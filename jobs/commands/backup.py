@@ -215,7 +215,9 @@ def _tell_restored(done: Restored) -> None:
     out.print(f"number series that go on elsewhere: {done.series}")
     out.print(f"erased again: {len(done.again.erased)}")
     if done.unlogged:
-        err.print(f"{done.unlogged} entries of the log under a head that was noted are lost")
+        err.print(
+            f"{done.unlogged} entries of the log under a head, noted or kept in the store, are lost"
+        )
     if beside.lacking:
         err.print(f"MISSING in the store: {beside.lacking} files, among them")
         for key in beside.missing:

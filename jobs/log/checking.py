@@ -1,9 +1,9 @@
 """Checking the log against the ledger: which row was removed, altered, put in or moved since.
 
 Every leaf is derived from its row again and compared with its entry; the entries are put together
-to the tree again and compared with every head.  So two heads that both hold are consistent: they
-are roots of the same leaves.  Whoever alters a row has to alter its entry, the subtrees above it,
-and cannot sign another head.
+to the tree again and compared with every head, also with those that the store keeps.  So two heads
+that both hold are consistent: they are roots of the same leaves.  Whoever alters a row has to alter
+its entry, the subtrees above it, and cannot sign another head; and gone heads are missed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 
-from factory.errors import FieldError
+from factory.errors import ConflictError, FieldError
 from factory.log import heads as texts
 from factory.log import leaves
 from factory.log.heads import Head
@@ -23,6 +23,8 @@ from factory.log.leaves import Kind
 from factory.log.tree import Edge, Node
 from factory.merkle import Tree, leaf_digest
 from factory.seals import keys
+from jobs.log import kept
+from jobs.log.kept import Kept
 from storage import log_key
 from storage.ledger import log, log_check, log_rows, log_source
 from storage.ledger.log import Entry, SignedHead
@@ -37,6 +39,7 @@ MOST_MOVED = 300  #: altered rows that are compared with each other
 REMOVED, ALTERED, INSERTED, REORDERED = "removed", "altered", "inserted", "reordered"
 UNSIGNED = "unsigned"
 ENTRY, HEAD, NODE, CURSOR = "entry", "head", "subtree", "cursor"
+KEPT, NOTED = "kept head", "noted head"
 GAP = bytes(32)  #: in place of an entry that is not there
 
 
@@ -46,7 +49,7 @@ class Finding:
 
     what:  ``removed``, ``altered``, ``inserted``, ``reordered``; of a head also ``unsigned``.
     kind:  of a row ``audit``, ``edition``, ``file``, ``batch``; of the log itself ``entry``,
-           ``subtree``, ``head``, ``cursor``.
+           ``subtree``, ``head``, ``kept head``, ``noted head``, ``cursor``.
     ident: its id, or two of them with a hyphen between.
     """
 
@@ -61,12 +64,14 @@ class Checked:
     """What a check came to.
 
     entries: of the log when it began.  covered: those under a head.
+    kept:    heads that lie in the store too.
     pending: audit rows that the sequencer has not appended yet.
     count:   of all findings, of which the first are told.
     """
 
     entries: int = 0
     heads: int = 0
+    kept: int = 0
     covered: int = 0
     pending: int = 0
     count: int = 0
@@ -127,19 +132,33 @@ def check(
 
     noted:   heads that somebody kept elsewhere.
     advance: told how many entries are done, and of how many.
-    SettingsError: the keyring knows no key of the log.
+    SettingsError: the keyring knows no key of the log.  StoreUnavailableError: no answer.
     """
-    folder = plant.settings.keyring_dir
+    folder, result = plant.settings.keyring_dir, Checked()
     known = {keys.fingerprint(each): each for each in log_key.certificates(folder)}
+    in_store = list(_kept(plant, result))  # first: whatever lies there was in the ledger before
     with plant.ledger.read(steady=True) as tx:
         signed, size = list(log.heads(tx)), log.size(tx)
-        result = Checked(entries=size, heads=len(signed))
+        result.entries, result.heads, result.kept = size, len(signed), len(in_store)
         _compare_cursor(tx, result)
-    judged = _Heads(result, signed, known, log_key.origin_of(folder), noted)
+    judged = _Heads(result, signed, known, log_key.origin_of(folder))
+    judged.add_kept(in_store)
+    judged.add_noted(noted)
     batches = _Entries(result, judged, size).walk(plant, advance)
     judged.end(size)
     _inserted(plant, result, batches)
     return result
+
+
+def _kept(plant: Plant, result: Checked) -> Iterator[Kept]:
+    """Heads in the store that the log's key has signed."""
+    for key in kept.keys_of(plant):
+        try:
+            found = kept.read(plant, key)
+        except ConflictError as error:
+            result.find(ALTERED, KEPT, key, str(error))
+        else:
+            yield from [] if found is None else [found]
 
 
 def _compare_cursor(tx: Tx, result: Checked) -> None:
@@ -165,7 +184,6 @@ class _Heads:
         signed: Sequence[SignedHead],
         known: Mapping[str, x509.Certificate],
         origin: str,
-        noted: Sequence[Head],
     ) -> None:
         self._result, self._known, self._origin = result, known, origin
         self._roots: dict[int, list[tuple[str, bytes]]] = {}
@@ -174,11 +192,23 @@ class _Heads:
             self._judge(each, before)
             self._expect(each.size, HEAD, bytes.fromhex(each.root))
             before = each
-        for head in noted:
-            self._expect(head.size, "noted head", head.root)
-            if head.origin != origin:
-                result.find(ALTERED, "noted head", head.size, "is of another log")
         self.last, self._broken = 0, False
+
+    def add_kept(self, in_store: Sequence[Kept]) -> None:
+        """Those in the store: each was in the ledger before it came there."""
+        there = set(self._roots)
+        for each in in_store:
+            self._expect(each.head.size, KEPT, each.head.root)
+            if each.head.size not in there:
+                detail = "lies in the store and is no longer in the ledger"
+                self._result.find(REMOVED, HEAD, each.head.size, detail)
+
+    def add_noted(self, noted: Sequence[Head]) -> None:
+        """Those that somebody noted."""
+        for head in noted:
+            self._expect(head.size, NOTED, head.root)
+            if head.origin != self._origin:
+                self._result.find(ALTERED, NOTED, head.size, "is of another log")
 
     def _expect(self, size: int, what: str, root: bytes) -> None:
         self._roots.setdefault(size, []).append((what, root))

@@ -5,14 +5,20 @@ RFC 6962, 2.1, over SHA-256, stated here again: it shares nothing with what appe
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from factory.errors import FieldError, NotFoundError
 from jobs.recheck.findings import Finding, Looked, Rule
+from storage import log_key
+from storage.key_sources import LOG_HOME
 from storage.recheck import roots
 from storage.recheck.roots import EDITION, FILE
 from storage.recheck.scope import snapshot
@@ -23,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST_TOLD = 100  #: editions without an entry that are told one by one
 LISTED = 1000  #: object keys that are looked up together
+KEPT, MOST_BYTES = "log/heads/", 4096
+HEAD = re.compile(r"\A(.+)\n([0-9]+)\n(.+)\ntime .+\n\Z")  #: C2SP tlog-checkpoint
 
 
 @dataclass(slots=True)
@@ -74,10 +82,14 @@ def look_at_batch(tx: Tx, batch: int) -> list[Finding]:
 
 def look_at_log(plant: Plant) -> Looked:
     """Whether the log's entries are of the editions on record, and come to its heads."""
+    in_store, findings = _kept(plant)  # first: whatever lies there was in the ledger before
     with snapshot(plant.ledger) as tx:
         heads, without = roots.heads(tx), roots.editions_without(tx, MOST_TOLD)
-    findings = [_finding("edition", each, "was made, and is not in the log") for each in without]
-    tree, size, wanted = Tree(), 0, dict(heads)
+    findings += [_finding("edition", each, "was made, and is not in the log") for each in without]
+    tree, size = Tree(), 0
+    wanted: dict[int, set[str]] = defaultdict(set)
+    for at, root in [*heads, *in_store]:
+        wanted[at].add(root)
     while True:
         with snapshot(plant.ledger) as tx:
             part = roots.entries(tx, size)
@@ -88,14 +100,35 @@ def look_at_log(plant: Plant) -> Looked:
             if each.seq != size - 1:
                 findings.append(_finding("log", size - 1, "has no entry at that place"))
                 return Looked(looked=size, findings=tuple(findings))
-            root = wanted.pop(size, None)
-            if root is not None and root != tree.root():
+            if size in wanted and wanted.pop(size) != {tree.root()}:
                 sentence = "the entries come to another root than the head of that size has"
                 findings.append(_finding("log", size, sentence))
         if not part:
             break
     findings += [_finding("log", each, "a head has more entries than there are") for each in wanted]
     return Looked(looked=size, findings=tuple(findings))
+
+
+def _kept(plant: Plant) -> tuple[list[tuple[int, str]], list[Finding]]:
+    """Of the heads of this log that the store keeps size and root, hex; and what is none."""
+    found: list[tuple[int, str]] = []
+    findings: list[Finding] = []
+    folder = plant.settings.keyring_dir
+    if not (folder / LOG_HOME).is_dir():
+        return found, findings
+    ours = log_key.origin_of(folder)
+    home = f"{KEPT}{hashlib.sha256(ours.encode()).hexdigest()[:16]}/"
+    for key in list(plant.store.list(home)):
+        try:
+            said = json.loads(plant.store.get(key, max_bytes=MOST_BYTES))
+            [[origin, size, root]] = HEAD.findall(said["text"])
+            if origin == ours:
+                found.append((int(size), base64.b64decode(root, validate=True).hex()))
+        except NotFoundError:
+            continue  # the next head has just taken its place
+        except (ValueError, LookupError, TypeError, FieldError):
+            findings.append(_finding("log", key, "is kept where heads are, and is none"))
+    return found, findings
 
 
 def _entry(each: roots.Entry) -> Iterator[Finding]:
@@ -108,7 +141,7 @@ def _entry(each: roots.Entry) -> Iterator[Finding]:
         yield _finding(each.kind, each.ref, "has other files or another licence id in the log")
 
 
-def _finding(kind: str, ident: int, sentence: str) -> Finding:
+def _finding(kind: str, ident: int | str, sentence: str) -> Finding:
     return Finding(rule=Rule.ROOT, kind=kind, id=ident, sentence=sentence)
 
 

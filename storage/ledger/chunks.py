@@ -27,6 +27,7 @@ from factory.model import (
 from storage import tables as t
 from storage.ledger import batches, holds, orders, outbox, promises
 from storage.ledger.base import Tx
+from storage.ledger.set_back import LEAST
 
 #: the chunk of a claim, as long as nobody else has it; see ``_fence``
 HELD = update(t.chunk).where(
@@ -90,7 +91,7 @@ def claim(tx: Tx, chunk: ChunkId, *, lease: timedelta, max_deaths: int) -> Claim
         attempt=row.attempt,
         releases=row.released,
         correlation=row.correlation_id,
-        orders=_open_orders(tx, chunk),
+        orders=_dated(tx, chunk),
         seals=_seals(tx, row.batch_id) if row.batch_id is not None and not row.canary else {},
     )
 
@@ -278,6 +279,27 @@ def _first_files() -> Executable:
             f.signing_cert_sha256.is_not(None),
         )
     )
+
+
+def _dated(tx: Tx, chunk: ChunkId) -> tuple[Order, ...]:
+    """The orders still to be made; none is of a time to come.
+
+    Those that were ordered while the clock was ahead are dated now, before anything of them is
+    drawn: nobody can prove a time that has not been.
+    """
+    found = _open_orders(tx, chunk)
+    if all(each.signed_at <= tx.now + LEAST for each in found):
+        return found
+    tx.run(_dating(), {"in_chunk": chunk, "now": tx.now})
+    return _open_orders(tx, chunk)
+
+
+@cache
+def _dating() -> Executable:
+    c = t.production_order.c
+    now = bindparam("now", type_=c.signed_at.type)
+    mine = (c.chunk_id == bindparam("in_chunk")) & (c.state == OrderState.READY)
+    return update(t.production_order).where(mine, c.signed_at > now).values(signed_at=now)
 
 
 def _open_orders(tx: Tx, chunk: ChunkId) -> tuple[Order, ...]:

@@ -47,6 +47,18 @@ class SignedHead:
     signature: bytes = field(repr=False)
     certificate: str
 
+    @classmethod
+    def of(cls, head: Head, signature: bytes, certificate: str) -> SignedHead:
+        """That head, signed."""
+        return cls(
+            size=head.size,
+            root=head.root.hex(),
+            at=head.at,
+            text=head.text,
+            signature=signature,
+            certificate=certificate,
+        )
+
 
 def append(tx: Tx, size: int, entries: Sequence[Entry]) -> int:
     """Put entries at the end of a log of that size; its size then."""
@@ -146,23 +158,13 @@ def nodes(tx: Tx, level: int, first: int, last: int) -> dict[int, bytes]:
 # --- heads ------------------------------------------------------------------------------------
 
 
-def add_head(tx: Tx, head: Head, signature: bytes, certificate: str) -> bool:
+def add_head(tx: Tx, signed: SignedHead) -> bool:
     """Keep a head; False: there is one of that size, or of a larger one."""
     newest = newest_head(tx)
-    if newest is not None and newest.size >= head.size:
+    if newest is not None and newest.size >= signed.size:
         return False
-    done = tx.run(
-        tx.insert(t.log_head)
-        .values(
-            size=head.size,
-            root=head.root.hex(),
-            at=head.at,
-            text=head.text,
-            signature=signature,
-            certificate=certificate,
-        )
-        .on_conflict_do_nothing()
-    )
+    row = {name: getattr(signed, name) for name in SignedHead.__slots__}
+    done = tx.run(tx.insert(t.log_head).values(**row).on_conflict_do_nothing())
     return bool(done.rowcount)
 
 

@@ -183,8 +183,10 @@ def _adding_files() -> Executable:
     f, o = t.file.c, t.production_order.c
     files, (order, *values) = given_rows("files", [f.order_id, *(f[name] for name in OF_FILE)])
     now = bindparam("now", type_=f.made_at.type)
+    # Not before it was ordered, though the clock was set back: it says itself when that was.
+    made_at = case((o.signed_at > now, o.signed_at), else_=now)
     wanted = (
-        select(o.id, o.edition_id, o.profile, *values, now)
+        select(o.id, o.edition_id, o.profile, *values, made_at)
         .select_from(files)
         .join(t.production_order, o.id == order)
     )

@@ -19,19 +19,21 @@ from sqlalchemy import delete, select, update
 import cli
 from factory.seals.keys import fingerprint
 from jobs.log import heads
+from jobs.log.kept import keys_of
 from jobs.log.sequencing import append_all
+from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.ledger import proofs
-from tests.plants import WHO, approve, issue, new_plant
+from tests.plants import WHO, approve, issue, new_plant, stored
 
 OK, REFUSED, USAGE, NOT_SET_UP, NOT_FOUND, CONFLICT = 0, 1, 2, 3, 4, 5
 SCRIPT = Path(__file__).parents[2] / "docs" / "check_proof.py"
 
 
 @pytest.fixture
-def plant(tmp_path: Path, db_url: str) -> Plant:
-    return new_plant(tmp_path, db_url)
+def plant(tmp_path: Path, db_url: str, s3: Settings) -> Plant:
+    return new_plant(tmp_path, db_url, **stored(s3))
 
 
 def grow(plant: Plant) -> int:
@@ -136,6 +138,8 @@ def test_a_head_that_was_kept_is_compared_with_the_log(plant: Plant, tmp_path: P
         for table in (t.log_entry, t.log_node, t.log_head, t.log_cursor):
             tx.run(delete(table))
         tx.run(update(t.audit).where(t.audit.c.id == 1).values(why="another"))
+    for key in keys_of(plant):
+        plant.store.delete(key)
     grow(plant)
     assert run(plant, "verify").exit_code == OK
     assert run(plant, "verify", "--head", str(kept)).exit_code == REFUSED

@@ -12,18 +12,19 @@ from factory.errors import SettingsError
 from jobs import doctor
 from jobs.log import heads
 from jobs.log.sequencing import append_all
+from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.ledger import audit
-from tests.plants import WHO, issue, new_plant
+from tests.plants import WHO, issue, new_plant, stored
 
 AN_HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def plant(tmp_path: Path, db_url: str) -> Plant:
+def plant(tmp_path: Path, db_url: str, s3: Settings) -> Plant:
     """One edition, appended, under no head yet."""
-    made = new_plant(tmp_path, db_url)
+    made = new_plant(tmp_path, db_url, **stored(s3))
     issue(made, 1)
     append_all(made.ledger)
     return made

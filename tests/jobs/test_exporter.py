@@ -424,8 +424,10 @@ def test_upstreams_access_keys_tell_when_they_end(running: Plant) -> None:
     assert keys == [f"{opening.EXAMPLE_SOURCE} {opening.FIRST_LABEL}"]
 
 
-def test_the_log_tells_how_far_it_is_behind(tmp_path: Path, sqlite_db_url: str) -> None:
-    plant = new_plant(tmp_path, sqlite_db_url)
+def test_the_log_tells_how_far_it_is_behind(
+    tmp_path: Path, sqlite_db_url: str, s3: Settings
+) -> None:
+    plant = new_plant(tmp_path, sqlite_db_url, **stored(s3))
     issue(plant, 1)
     before = logged(plant)
 

@@ -19,6 +19,7 @@ from factory.verify_verdict import VerdictWord
 from jobs import desk, doctor, exporter
 from jobs.bulk import confirming, steps
 from jobs.log import heads
+from jobs.log.heads import HeadSigner
 from jobs.log.sequencing import append_all
 from jobs.settings import Settings
 from jobs.signer import journal
@@ -354,15 +355,15 @@ def test_while_the_process_is_away_or_stopped_heads_of_the_log_wait_and_entries_
     process.kill()
     append_all(plant.ledger)
 
-    assert not heads.sign_or_wait(plant)
+    assert not HeadSigner(plant).act()
     entries, under = sizes()
     assert entries > 0 and under == 0
 
     switch = Switch(process.settings.signer_dir)
     switch.stop("log", reason="drill", by="a test")
     process.start()
-    assert not heads.sign_or_wait(plant)
+    assert not HeadSigner(plant).act()
 
     switch.start("log")
-    assert heads.sign_or_wait(plant)
+    assert HeadSigner(plant).act()
     assert sizes() == (entries, entries)

@@ -1,22 +1,26 @@
 """Time stamps on the line: every certificate of a register that wants them has one, or waits."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
 import pytest
 from prometheus_client import REGISTRY
 from pyhanko.pdf_utils.reader import PdfFileReader
+from sqlalchemy import update
 
-from factory import specimen
+from factory import specimen, verify
 from factory.errors import SettingsError
 from factory.seals import tsp
+from factory.verify_verdict import VerdictWord
 from jobs import desk
 from jobs.bulk import steps
 from jobs.wiring import Plant
+from storage import tables as t
+from storage.ledger import base, chunks
 from tests import stamping
 from tests.jobs.bulking import rename_to, started
-from tests.plants import produce, skip_canary, submit
+from tests.plants import WHO, produce, skip_canary, submit
 from tests.stamping import Service
 
 NEW = "上海示例建设集团股份有限公司"
@@ -78,6 +82,36 @@ def test_while_the_authority_is_away_nothing_is_released_and_then_all_is(
     rested = Plant(plant.settings)
     produce(rested)
     assert len(files(rested)) == 1
+
+
+def test_what_a_ledger_ordered_whose_clock_is_ahead_waits_until_it_is_set(
+    plant: Plant, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the file would say that it is younger than its time stamp."""
+    with monkeypatch.context() as ahead:
+        ahead.setattr(base, "database_clock", lambda _: datetime.now(UTC) + timedelta(hours=1))
+        ordered(plant)
+        produce(plant)
+    with plant.ledger.read() as tx:
+        [waits] = chunks.waits(tx)
+
+    assert files(plant) == []
+    assert waits.reason == "clock" and "ahead of the time authority" in str(waits.why)
+
+    with plant.ledger.write(WHO) as tx:
+        tx.run(update(t.chunk).values(run_after=tx.now))
+    produce(plant)
+
+    [data] = files(plant)
+    keys = plant.keyring
+    verdict = verify.verify(
+        data,
+        keys.trust_roots(),
+        issuers=keys.seal_issuers(),
+        now=datetime.now(UTC),
+        time_roots=keys.time_roots(),
+    )
+    assert verdict.verdict is VerdictWord.VALID
 
 
 def test_that_nobody_says_how_long_tokens_are_counts_as_stamps_that_are_not_to_be_had(

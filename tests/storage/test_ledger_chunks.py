@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -353,6 +353,44 @@ def test_a_clock_that_was_set_back_lets_nothing_wait_for_a_time_that_was(plant: 
         assert care.ring_due(tx) == 1
         assert care.take_singleton(tx, "steward", "two", lease=LEASE)
     assert claim(plant, chunk) is not None
+
+
+def ordered_ahead(plant: Plant, by: timedelta) -> ChunkId:
+    """A chunk whose order was dated when the clock was that far ahead."""
+    approve(plant, 1)
+    [chunk] = open_chunks(plant)
+    o = t.production_order
+    with plant.ledger.write(WHO) as tx:
+        tx.run(update(o).values(signed_at=tx.now + by))
+    return chunk
+
+
+def dated(plant: Plant) -> datetime:
+    with plant.ledger.read() as tx:
+        found: datetime = tx.run(select(t.production_order.c.signed_at)).scalar_one()
+    return found
+
+
+def test_what_was_ordered_while_the_clock_was_ahead_is_dated_when_it_is_claimed(
+    plant: Plant,
+) -> None:
+    chunk = ordered_ahead(plant, timedelta(hours=1))
+
+    found = must_claim(plant, chunk)
+
+    [order] = found.orders
+    with plant.ledger.read() as tx:
+        assert timedelta(0) <= tx.now - order.signed_at < timedelta(minutes=1)
+    assert dated(plant) == order.signed_at
+
+
+def test_what_was_ordered_before_keeps_its_date(plant: Plant) -> None:
+    chunk = ordered_ahead(plant, -timedelta(hours=1))
+    before = dated(plant)
+
+    [order] = must_claim(plant, chunk).orders
+
+    assert order.signed_at == dated(plant) == before
 
 
 def test_a_lease_of_a_clock_that_goes_on_evenly_is_left_alone(plant: Plant) -> None:

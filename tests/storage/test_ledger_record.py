@@ -53,6 +53,34 @@ def test_a_made_edition_becomes_current_with_its_file(plant: Plant) -> None:
     assert [file.object_key for file in edition.files] == [f"{found.orders[0].key_stem}.pdf"]
 
 
+def test_a_file_is_recorded_no_earlier_than_it_says_though_the_clock_was_set_back(
+    plant: Plant,
+) -> None:
+    approved(plant, 1)
+    found = must_claim(plant, open_chunks(plant)[0])
+    [order] = found.orders
+    with plant.ledger.write(WHO) as tx:
+        later = order.signed_at + timedelta(hours=1)
+        tx.run(update(t.production_order).values(signed_at=later))
+
+    assert finish(plant, found)
+
+    with plant.ledger.read() as tx:
+        assert tx.run(select(t.file.c.made_at)).scalar_one() == later
+
+
+def test_a_file_is_recorded_when_that_is_done(plant: Plant) -> None:
+    approved(plant, 1)
+    found = must_claim(plant, open_chunks(plant)[0])
+    with plant.ledger.read() as tx:
+        before = tx.now
+
+    assert finish(plant, found)
+
+    with plant.ledger.read() as tx:
+        assert before <= tx.run(select(t.file.c.made_at)).scalar_one() <= tx.now
+
+
 def test_until_it_is_made_an_edition_is_only_ordered(plant: Plant) -> None:
     number = approved(plant, 1)
 

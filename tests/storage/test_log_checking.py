@@ -15,14 +15,15 @@ from factory.log import tree
 from factory.log.leaves import Kind
 from factory.merkle import leaf_digest
 from jobs.bulk import confirming
-from jobs.log import checking, heads, proving
+from jobs.log import checking, heads, kept, proving
 from jobs.log.checking import Checked
 from jobs.log.sequencing import append_all
+from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import log_key
 from storage import tables as t
 from storage.ledger import Tx, audit, log, log_rows, log_source, proofs
-from tests.plants import WHO, issue, new_plant, run_batch, skip_canary, start_rename
+from tests.plants import WHO, issue, new_plant, run_batch, skip_canary, start_rename, stored
 
 AT_ONCE = timedelta(0)
 MANY = 300  #: audit rows, so that a subtree is kept
@@ -30,9 +31,9 @@ Tamper = Callable[[Tx], object]
 
 
 @pytest.fixture
-def plant(tmp_path: Path, db_url: str) -> Plant:
+def plant(tmp_path: Path, db_url: str, s3: Settings) -> Plant:
     """Two editions, a batch, a later proof and many audit rows, under three heads."""
-    made = new_plant(tmp_path, db_url)
+    made = new_plant(tmp_path, db_url, **stored(s3))
     issue(made, 1)
     grow(made)
     batch = start_rename(made)
@@ -122,8 +123,8 @@ def test_what_was_appended_since_the_last_head_holds_too(plant: Plant) -> None:
     assert result.covered < result.entries
 
 
-def test_an_empty_log_holds(tmp_path: Path, db_url: str) -> None:
-    result = checked(new_plant(tmp_path, db_url))
+def test_an_empty_log_holds(tmp_path: Path, db_url: str, s3: Settings) -> None:
+    result = checked(new_plant(tmp_path, db_url, **stored(s3)))
 
     assert (result.findings, result.entries, result.heads) == ([], 0, 0)
 
@@ -422,7 +423,7 @@ def test_a_head_that_somebody_noted_is_compared(plant: Plant) -> None:
 
 
 def test_a_log_made_anew_with_its_heads_is_found_by_a_head_that_was_noted(plant: Plant) -> None:
-    """By whoever had the key too."""
+    """By whoever had the key and wrote into the store too."""
     noted = texts.read(proving.newest(plant).text)
     row = ref(plant, Kind.AUDIT, 100)
 
@@ -432,6 +433,8 @@ def test_a_log_made_anew_with_its_heads_is_found_by_a_head_that_was_noted(plant:
             tx.run(delete(table))
 
     tamper(plant, forge)
+    for key in kept.keys_of(plant):
+        plant.store.delete(key)
     grow(plant)
 
     assert found(plant) == []

@@ -20,12 +20,14 @@ from factory.log.tree import RUN
 from factory.seals.keys import fits_digest
 from jobs.bulk import confirming
 from jobs.log import heads
+from jobs.log.heads import HeadSigner
 from jobs.log.sequencing import Sequencer, append_all
+from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import log_key, schema
 from storage import tables as t
 from storage.ledger import Tx, audit, log, log_rows, log_source, proofs
-from storage.ledger.log import Entry
+from storage.ledger.log import Entry, SignedHead
 from tests.plants import (
     WHO,
     approve,
@@ -34,6 +36,7 @@ from tests.plants import (
     run_batch,
     skip_canary,
     start_rename,
+    stored,
 )
 
 NEVER, AT_ONCE = timedelta(days=1), timedelta(0)
@@ -44,8 +47,8 @@ class KilledError(Exception):
 
 
 @pytest.fixture
-def plant(tmp_path: Path, db_url: str) -> Plant:
-    return new_plant(tmp_path, db_url)
+def plant(tmp_path: Path, db_url: str, s3: Settings) -> Plant:
+    return new_plant(tmp_path, db_url, **stored(s3))
 
 
 def note(tx: Tx, *words: str) -> None:
@@ -421,9 +424,9 @@ def test_a_head_of_another_time_or_of_less_is_not_kept_beside_a_larger_one(plant
     there = texts.read(newest(plant).text)
 
     with plant.ledger.write(WHO) as tx:
-        same = log.add_head(tx, there, b"signature", "0" * 64)
-        smaller = texts.Head(origin="other", size=1, root=there.root, at=there.at)
-        assert not same and not log.add_head(tx, smaller, b"signature", "0" * 64)
+        less = texts.Head(origin="other", size=1, root=there.root, at=there.at)
+        same, smaller = (SignedHead.of(each, b"signature", "0" * 64) for each in (there, less))
+        assert not log.add_head(tx, same) and not log.add_head(tx, smaller)
 
     assert sizes(plant) == [there.size]
 
@@ -448,11 +451,11 @@ def test_while_no_key_signs_heads_wait_and_entries_go_on(
 
         with pytest.raises(KeyBusyError):
             heads.sign(plant)
-        assert not heads.sign_or_wait(plant)
+        assert not HeadSigner(plant).act()
     assert things(plant)[-2:] == ["a", "a"]
     monkeypatch.undo()
 
-    assert heads.sign_or_wait(plant)
+    assert HeadSigner(plant).act()
     assert sizes(plant) == [len(listed(plant))]
 
 

@@ -1,4 +1,4 @@
-"""Backups of other schemas and of keys that are gone: migrated, or refused with nothing written."""
+"""Backups of other schemas, without their keys, of another log: migrated, or refused unwritten."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import func, inspect, select, text
+from sqlalchemy import func, inspect, select, text, update
 
 import cli
+from factory.errors import ConflictError
 from jobs import opening
+from jobs.log import kept
 from jobs.wiring import Plant
 from storage import schema
 from storage import tables as t
 from storage.ledger.base import engine_for
 from tests.conftest import Postgres
-from tests.plants import approve, on_server
+from tests.plants import WHO, approve, on_server
 from tests.telling import whole_factory, work
 
 from . import losing
 
 OLDER = "0015"  #: of the first backups there were
-NOT_SET_UP = 3
+NOT_SET_UP, CONFLICT = 3, 5
 Lose = Callable[[], None]
 
 
@@ -63,11 +65,16 @@ def anew(server: Postgres, url: str) -> None:
 
 def refused(plant: Plant, folder: Path) -> str:
     """What is said; the place is as empty as before."""
+    said = said_to(plant, folder, NOT_SET_UP)
+    assert is_empty(plant)
+    return said
+
+
+def said_to(plant: Plant, folder: Path, code: int) -> str:
     environment = plant.settings.to_env() | {"FACTORY_REDIS_URL": "redis://broker.invalid"}
     words = ["restore", str(folder), "--skip-numbers", "0", "--reason", "a drill"]
     done = CliRunner(env=environment).invoke(cli.main, words)
-    assert done.exit_code == NOT_SET_UP, (done.stdout, done.stderr)
-    assert is_empty(plant)
+    assert done.exit_code == code, (done.stdout, done.stderr)
     return done.stderr
 
 
@@ -170,3 +177,47 @@ def test_without_a_keyring_at_all_neither(lost: tuple[Plant, Lose], tmp_path: Pa
 
     assert "keyring" in said
     assert not plant.settings.keyring_dir.exists()
+
+
+# --- heads that the store keeps -------------------------------------------------------------------
+
+
+def test_what_was_logged_since_is_counted_by_the_heads_in_the_store_which_are_set_aside(
+    lost: tuple[Plant, Lose], tmp_path: Path
+) -> None:
+    plant, lose = lost
+    losing.audited(plant)
+    [before] = kept.every(plant)
+    losing.take(plant, tmp_path / "backups")
+    approve(plant, 4)
+    losing.audited(plant)
+    [since] = kept.every(plant)
+    plant.ledger.engine.dispose()
+    lose()
+
+    done = losing.restore(plant.settings, tmp_path / "backups", skip=5)
+
+    restored = Plant(plant.settings)
+    assert done.unlogged == since.head.size - before.head.size
+    assert kept.every(restored) == []
+    assert list(restored.store.list(kept.LOST)) == [since.key.replace(kept.HEADS, kept.LOST)]
+    assert losing.audited(restored).findings == []
+
+
+def test_a_backup_of_a_ledger_that_was_altered_before_is_refused_by_the_head_in_the_store(
+    lost: tuple[Plant, Lose], tmp_path: Path
+) -> None:
+    plant, lose = lost
+    losing.audited(plant)
+    with plant.ledger.write(WHO) as tx:
+        first = t.log_entry.c.seq == 0
+        tx.run(update(t.log_entry).where(first).values(digest="0" * 64))
+    losing.take(plant, tmp_path / "backups")
+    plant.ledger.engine.dispose()
+    lose()
+
+    said = said_to(plant, tmp_path / "backups", CONFLICT)
+
+    assert "is of another log" in said
+    with pytest.raises(ConflictError):
+        opening.check_schema(Plant(plant.settings))  # nothing starts with it
