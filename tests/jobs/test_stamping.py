@@ -13,14 +13,14 @@ from factory import specimen, verify
 from factory.errors import SettingsError
 from factory.seals import tsp
 from factory.verify_verdict import VerdictWord
-from jobs import desk
+from jobs import desk, line
 from jobs.bulk import steps
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.ledger import base, chunks
 from tests import stamping
 from tests.jobs.bulking import rename_to, started
-from tests.plants import WHO, produce, skip_canary, submit
+from tests.plants import WHO, open_chunks, produce, skip_canary, submit
 from tests.stamping import Service
 
 NEW = "上海示例建设集团股份有限公司"
@@ -99,8 +99,9 @@ def test_what_a_ledger_ordered_whose_clock_is_ahead_waits_until_it_is_set(
     assert waits.reason == "clock" and "ahead of the time authority" in str(waits.why)
 
     with plant.ledger.write(WHO) as tx:
-        tx.run(update(t.chunk).values(run_after=tx.now))
-    produce(plant)
+        tx.run(update(t.chunk).values(run_after=tx.now))  # as a steward does (`set_back`)
+    [chunk] = open_chunks(plant)
+    line.produce(plant, chunk)
 
     [data] = files(plant)
     keys = plant.keyring
