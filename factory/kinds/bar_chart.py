@@ -47,8 +47,10 @@ class Bars:
 def bars(began: datetime, ended: datetime, made: Iterable[tuple[datetime, int]]) -> Bars:
     """What was made at these moments, put together into at most ``MOST_BARS`` even stretches.
 
-    made: (moment, count) in any order and of any fineness; what lies outside counts at the edge.
+    made:  (moment, count) in any order and of any fineness; what lies outside counts at the edge.
+    ended: before it began, by a clock that was set back, is when it began.
     """
+    ended = max(began, ended)
     seconds = bar_seconds(began, ended)
     first = _place(began, seconds)
     counts = [0] * (_place(ended, seconds) - first + 1)

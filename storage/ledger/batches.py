@@ -11,7 +11,19 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from factory.errors import ConflictError, NotFoundError
 from factory.model import BatchId, BatchState, ChunkState
@@ -206,6 +218,14 @@ def forgive(tx: Tx, batch: BatchId, failures: Mapping[str, int]) -> None:
     _set(tx, batch, forgiven=dict(failures))
 
 
+def ended_at(tx: Tx) -> ColumnElement[datetime]:
+    """Now, but not before it was confirmed, though the clock was set back."""
+    c = t.batch.c
+    return case(
+        (c.confirmed_at > tx.now, c.confirmed_at), else_=literal(tx.now, c.completed_at.type)
+    )
+
+
 def cancel(tx: Tx, batch: BatchId, *, why: str) -> None:
     """Nothing more of it is begun, ever.  ConflictError: it has ended."""
     unended = tuple(state for state in BatchState if state not in ENDED)
@@ -214,7 +234,7 @@ def cancel(tx: Tx, batch: BatchId, *, why: str) -> None:
         batch,
         unended,
         state=BatchState.CANCELLED.value,
-        completed_at=tx.now,
+        completed_at=ended_at(tx),
         expanded=True,
         stop_reason=why,
         rung_at=tx.now,

@@ -349,7 +349,7 @@ def complete_batch(tx: Tx, batch: int) -> None:
             t.batch.c.expanded.is_(True),
             ~still_open,
         )
-        .values(state=BatchState.COMPLETED.value, completed_at=tx.now, rung_at=tx.now)
+        .values(state=BatchState.COMPLETED.value, completed_at=batches.ended_at(tx), rung_at=tx.now)
     )
     if closed.rowcount:
         audit.note(tx, "batch completed", ("batch", batch), why="no item is open")

@@ -252,6 +252,13 @@ def test_nothing_is_lost_in_at_most_forty_bars(
     assert seen.begin(len(seen.counts) - 1) <= ended < seen.begin(len(seen.counts))
 
 
+def test_an_end_before_the_beginning_is_taken_for_it() -> None:
+    """The clock was set back meanwhile."""
+    made = [(BEGAN - timedelta(seconds=3), 2), (BEGAN, 1)]
+
+    assert bars(BEGAN, BEGAN - timedelta(seconds=5), made) == bars(BEGAN, BEGAN, made)
+
+
 @pytest.mark.parametrize(
     ("seconds", "bar", "words"),
     [(0, 1, "1秒"), (39, 1, "1秒"), (60, 2, "2秒"), (3600, 120, "2分钟"), (86_400, 3600, "1小时"),

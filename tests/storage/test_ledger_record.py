@@ -211,6 +211,26 @@ def test_a_batch_is_at_an_end_only_when_its_last_chunk_is(plant: Plant) -> None:
     )
 
 
+def test_a_batch_ends_no_earlier_than_it_was_confirmed_though_the_clock_was_set_back(
+    plant: Plant,
+) -> None:
+    """And its report is made."""
+    issue(plant, 1)
+    batch = confirmed(plant)
+    steps.advance(plant, batch)
+    with plant.ledger.write(WHO) as tx:
+        later = tx.now + timedelta(hours=1)
+        tx.run(update(t.batch).values(confirmed_at=later))
+
+    finish(plant, must_claim(plant, open_chunks(plant)[0]))
+    steps.advance(plant, batch)
+
+    found = progress.progress(plant, batch)
+    assert (found.state, found.completed_at) == (BatchState.COMPLETED, later)
+    with plant.ledger.read() as tx:
+        assert tx.run(select(t.batch.c.listed)).scalar_one()
+
+
 def test_a_batch_whose_held_order_is_made_now_runs_until_it_is(plant: Plant) -> None:
     underway = bulk_chunk(plant, 1)
     hold(plant, underway, UNPRINTABLE)
