@@ -56,7 +56,7 @@ class Looked:
 
     looked: how many things were looked at; said: how many could not be looked at, by reason.
     erased: how many files of them are erased, as their erasures say.
-    strays: how many objects of the store no row names.
+    strays: how many objects of the store no row names; stray_keys: the first of them.
     """
 
     looked: int
@@ -64,3 +64,4 @@ class Looked:
     said: tuple[str, ...] = ()
     erased: int = 0
     strays: int = 0
+    stray_keys: tuple[str, ...] = ()

@@ -117,6 +117,7 @@ class Result:
     said: why something could not be made again, with how many.
     erased: how many of the files are erased, and what erasing leaves is right.
     strays: objects of the store that no row names; None: they were not looked for.
+    stray_keys: the first of them.
     """
 
     looked: Counter[str] = field(default_factory=Counter)
@@ -124,6 +125,7 @@ class Result:
     said: Counter[str] = field(default_factory=Counter)
     erased: int = 0
     strays: int | None = None
+    stray_keys: tuple[str, ...] = ()
 
     @property
     def bad(self) -> int:
@@ -147,7 +149,7 @@ class Result:
         self.said.update(looked.said)
         self.erased += looked.erased
         if task.part is Part.STRAYS:
-            self.strays = looked.strays
+            self.strays, self.stray_keys = looked.strays, looked.stray_keys
 
 
 def size(plant: Plant, order: Order) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -937,6 +938,26 @@ def test_it_ends_with_1_and_a_row_for_what_is_found(
     assert "bad: 1" in typed(plant, monkeypatch).stdout
 
 
+def test_objects_that_no_row_names_are_told_by_name(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(plant, "gansu/stray.pdf", b"%PDF")
+
+    assert "  gansu/stray.pdf\n" in typed(plant, monkeypatch).stdout
+    told = json.loads(typed(plant, monkeypatch, "--json").stdout)
+    assert (told["strays"], told["stray_keys"]) == (1, ["gansu/stray.pdf"])
+
+
+def test_the_last_word_on_how_far_it_is_names_the_end(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no terminal, and though it takes no time."""
+    told = typed(plant, monkeypatch).stderr
+
+    last = re.findall(r"slices looked at: (\d+) of (\d+)", told)[-1]
+    assert last[0] == last[1]
+
+
 def test_no_finding_says_who_it_is(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     row = files(plant)[Format.PDF]
     order = order_of(plant, row)
@@ -1018,6 +1039,46 @@ def test_objects_that_no_row_names_are_counted_and_are_no_finding(plant: Plant) 
 
     put(plant, "gansu/left-by-a-killed-worker.pdf", b"%PDF")
 
-    assert (looked(plant).strays, looked(plant).findings) == (1, [])
+    whole = looked(plant)
+    assert (whole.strays, whole.findings) == (1, [])
+    assert whole.stray_keys == ("gansu/left-by-a-killed-worker.pdf",)
     assert looked(plant, files=NONE).strays is None
     assert looked(plant, profile=GANSU).strays is None
+
+
+def test_marks_of_our_own_are_no_strays(plant: Plant) -> None:
+    """Nobody put them there but the factory; what only looks like one is somebody else's."""
+    for key in (".ready", f"erased/{'0' * 64}.json", "probe/0123", "log/0000000001/head.txt"):
+        put(plant, key, b"ours")
+    assert (looked(plant).strays, looked(plant).stray_keys) == (0, ())
+
+    put(plant, ".ready.pdf", b"%PDF")
+    put(plant, "logs/head.txt", b"a head")
+
+    assert looked(plant).stray_keys == (".ready.pdf", "logs/head.txt")
+
+
+def test_of_many_strays_the_first_are_named(plant: Plant) -> None:
+    for place in range(12):
+        put(plant, f"gansu/stray-{place:02}.pdf", f"{place}".encode())
+
+    found = looked(plant)
+
+    assert (found.strays, len(found.stray_keys)) == (12, 10)
+    assert found.stray_keys[0] == "gansu/stray-00.pdf"
+
+
+def test_an_added_font_is_no_stray(plant: Plant) -> None:
+    by_hand(
+        plant,
+        lambda tx: tx.run(
+            insert(t.added_font).values(
+                name="f", sha256="0" * 64, face_index=0, size_bytes=1, object_key="fonts/0.ttf",
+                added_at=tx.now, added_by=WHO,
+            )
+        ),
+    )  # fmt: skip
+
+    put(plant, "fonts/0.ttf", b"f")
+
+    assert looked(plant).strays == 0
