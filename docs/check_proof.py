@@ -74,31 +74,59 @@ def log(proof: dict) -> tuple:
     return good, f"{leaf['kind']} {what} is one of {size} under the root {root}", words
 
 
+def checked(place: Path) -> tuple:
+    try:
+        proof = json.loads(place.read_text("utf-8"))
+        good, said, words = {1: batch, 2: log}[proof["version"]](proof)
+    except OSError:
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise SystemExit(
+            f"REFUSED: cannot be read: {place} is no proof of docs/proofs.md"
+        ) from None
+    if not good:
+        raise SystemExit("REFUSED: it does not lead from what it says to the root that it names")
+    return proof, said, words
+
+
 asked = ArgumentParser(description=__doc__, epilog="exit: 0 proven, 1 refused or not its file")
 asked.add_argument("proof", metavar="PROOF.json", type=Path, help="of one registration or head")
 asked.add_argument("--root", metavar="HEX", help="as the sealed report of the batch prints it")
 asked.add_argument("--head", metavar="HEAD.txt", type=Path, help="a head of the log, noted before")
+asked.add_argument("--follows", metavar="F.json", type=Path, help="from that head to the proof's")
 asked.add_argument("--save-head", metavar="FOLDER", type=Path, help="write its head, for openssl")
 asked.add_argument("files", metavar="FILE", nargs="*", default=[], type=Path, help="its files")
 given = asked.parse_intermixed_args()
 try:
-    proof = json.loads(given.proof.read_text("utf-8"))
-    good, said, words = {1: batch, 2: log}[proof["version"]](proof)
-    if not good:
-        raise SystemExit("REFUSED: it does not lead from what it says to the root that it names")
+    proof, said, words = checked(given.proof)
     if given.root is not None and "".join(given.root.split()).lower() != proof["root"]:
         raise SystemExit(
             f"REFUSED: this is not the root that the proof leads to, which is {proof['root']}"
         )
-    texts = [each["head"]["text"] for each in (proof, proof.get("old", proof)) if "head" in each]
-    if given.head is not None and given.head.read_text("utf-8") not in texts:
-        raise SystemExit("REFUSED: the proof is not about this head")
+    heads = [each["head"] for each in (proof, proof.get("old", proof)) if "head" in each]
+    if not heads and (given.head or given.follows or given.save_head):
+        raise SystemExit("REFUSED: the proof is of a batch, and about no head of the log")
+    if given.follows is not None:
+        chain, also, _ = checked(given.follows)
+        if chain.get("old") is None or chain["head"]["text"] != heads[0]["text"]:
+            raise SystemExit("REFUSED: --follows does not lead to the head that the proof is about")
+        said, heads = f"{said}; {also}", [*heads, chain["old"]["head"]]
+    if given.head is not None and given.head.read_text("utf-8") not in [e["text"] for e in heads]:
+        why = (
+            "the proof is about another head; ask for what leads from this one to it, for --follows"
+        )
+        how = (
+            f"`certfactory audit consistency SIZE --to {proof['size']}`, SIZE: this one's 2nd line"
+        )
+        raise SystemExit(f"REFUSED: {why}: {how}")
     if given.save_head is not None:
         (given.save_head / "head.txt").write_bytes(proof["head"]["text"].encode())
         (given.save_head / "head.sig").write_bytes(b64decode(proof["head"]["signature"]))
     found = [words.get(hashlib.sha256(each.read_bytes()).hexdigest()) for each in given.files]
-except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-    raise SystemExit(f"REFUSED: cannot be read: {type(error).__name__}: {error}") from None
+except OSError as error:
+    raise SystemExit(f"REFUSED: cannot be read: {error.filename}: {error.strerror}") from None
+except (ValueError, LookupError, TypeError):
+    raise SystemExit("REFUSED: cannot be read: a head that is none") from None
 print(f"PROVEN: {said}")
 for file, word in zip(given.files, found):
     print(f"{file}: {word or 'NOT ITS FILE'}")

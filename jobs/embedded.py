@@ -26,12 +26,12 @@ from jobs.kept import Kept, locked, read_kept, write_kept, write_private
 from jobs.servers import GRPC_STEP, LOOPBACK, PortTakenError, Server, free_ports, is_free
 from jobs.settings import NOWHERE, Settings
 from jobs.signer import starting
+from storage.own_objects import READY
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 PORT_TRIES = 5
-PROBE_KEY = ".ready"
 STAMPER_ADVICE = (
     "Set FACTORY_TSA_URL to a running time-stamping authority, or FACTORY_TIME_STAMPS=off"
 )
@@ -332,6 +332,6 @@ def _ensure(client: "S3Client", bucket: str) -> None:
 
 
 def _try_out(client: "S3Client", bucket: str) -> None:
-    client.put_object(Bucket=bucket, Key=PROBE_KEY, Body=b"ready")
-    client.get_object(Bucket=bucket, Key=PROBE_KEY)["Body"].read()
-    client.delete_object(Bucket=bucket, Key=PROBE_KEY)
+    client.put_object(Bucket=bucket, Key=READY, Body=b"ready")
+    client.get_object(Bucket=bucket, Key=READY)["Body"].read()
+    client.delete_object(Bucket=bucket, Key=READY)

@@ -29,6 +29,7 @@ from factory.errors import (
     SettingsError,
     StoreUnavailableError,
 )
+from storage.own_objects import PROBES
 from storage.s3 import PATIENCE, Patience, client_for, code_of, no_bucket, status_of, store_edge
 
 if TYPE_CHECKING:
@@ -228,7 +229,7 @@ class BlobStore:
 
         Puts one probe twice and removes it.
         """
-        key = f"probe/{secrets.token_hex(8)}"
+        key = f"{PROBES}{secrets.token_hex(8)}"
         first, second = (_probe(key, data) for data in (b"first", b"second"))
         try:
             created = self.put_new(first), self.put_new(second)

@@ -17,10 +17,9 @@ from factory import verify
 from factory.errors import FieldError, NotFoundError
 from factory.model import Kind
 from factory.numbering import parse_verification_code
-from jobs.log import kept
-from jobs.personal import marks
 from storage.ledger import restoring
 from storage.ledger.restoring import LostEdition
+from storage.own_objects import is_own
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -30,7 +29,6 @@ MOST_TOLD = 20
 CERTIFICATE = re.compile(
     rf"(?P<profile>[^/]+)/(?P<uid>[0-9a-f]{{32}})/(?P<number>[0-9]{{3,}})/{Kind.CERTIFICATE}\..+"
 )
-NO_FILES = (marks.HOME, kept.HOME, "probe/")
 
 Tell = Callable[[int, int], None]
 
@@ -60,9 +58,7 @@ def look(plant: Plant, tell: Tell) -> Beside:
     with plant.ledger.read() as tx:
         total, fonts = restoring.count_files(tx), restoring.font_keys(tx)
     listed = (
-        (key, size)
-        for key, size in plant.store.sizes()
-        if key not in fonts and not key.startswith(NO_FILES)
+        (key, size) for key, size in plant.store.sizes() if key not in fonts and not is_own(key)
     )
     while page := list(islice(listed, AT_ONCE)):
         _compare(plant, found, page)

@@ -124,7 +124,7 @@ def _run(plant: Plant, order: Order, processes: int) -> Result:
 
         def tell(done: int, of: int) -> None:
             progress.update(task, completed=done, total=of)
-            lines.tell(f"slices looked at: {done} of {of}")
+            lines.tell(f"slices looked at: {done} of {of}", at_once=done == of)
 
         return running.run(plant, order, processes=processes, tell=tell)
 
@@ -136,6 +136,7 @@ def _told(result: Result) -> dict[str, object]:
         "bad": result.bad,
         "erased": result.erased,
         "strays": result.strays,
+        "stray_keys": result.stray_keys,
         "rules": result.rules,
         "findings": result.findings,
         "not_compared": dict(result.said),
@@ -151,7 +152,9 @@ def _show(result: Result) -> None:
     if result.erased:
         out.print(f"erased, and gone: {result.erased}")
     if result.strays:
-        out.print(f"objects that no row names: {result.strays}")
+        out.print(f"objects that no row names: {result.strays}; the first:")
+        for key in result.stray_keys:
+            out.print(f"  {key}", markup=False, soft_wrap=True)
     if result.findings:
         rows = ((each.rule, each.kind, each.id, each.sentence) for each in result.findings)
         print_table(("rule", "what", "number", "finding"), rows)

@@ -23,12 +23,12 @@ from factory.model import BatchState, ChunkState, EditionState, ItemState, Order
 from factory.verify import VerdictWord
 from jobs import broker as brokers
 from jobs.drill import privacy
-from jobs.log import kept
 from jobs.recheck import running as rechecks
 from jobs.recheck.running import Order, Part, Share
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.ledger import Tx, fonts
+from storage.own_objects import is_own
 from storage.recheck.scope import Scope
 
 if TYPE_CHECKING:
@@ -235,8 +235,8 @@ def files_verify(plant: Plant, files: Iterable[Row[Any]]) -> None:
 
 
 def objects_are_files(plant: Plant, keys: set[str]) -> None:
-    """I2: nothing lies in the store that no row speaks of, but heads of the log."""
-    stray = {key for key in plant.store.list() if not key.startswith(kept.HOME)} - keys
+    """I2: nothing lies in the store that no row speaks of, but marks of the product's own."""
+    stray = {key for key in plant.store.list() if not is_own(key)} - keys
     _must(not stray, f"objects that no row speaks of: {sorted(stray)}")
 
 

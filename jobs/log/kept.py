@@ -25,6 +25,7 @@ from factory.seals import keys
 from storage import log_key
 from storage.blobs import Blob
 from storage.ledger import log
+from storage.own_objects import LOG
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
     from storage.ledger import Tx
     from storage.ledger.log import SignedHead
 
-HOME = "log/"
-HEADS, LOST, CONTENT_TYPE = f"{HOME}heads/", f"{HOME}lost/", "application/json"
+HEADS, LOST, CONTENT_TYPE = f"{LOG}heads/", f"{LOG}lost/", "application/json"
 MOST_BYTES = 4096
 LOOK = "`certfactory audit verify` says what was altered; docs/runbooks/log-behind.md what to do"
 

@@ -17,13 +17,14 @@ from factory.retention import Ground
 from storage.blobs import Blob
 from storage.ledger import restoring
 from storage.ledger.erasing import Reason
+from storage.own_objects import ERASURES
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
     from storage.ledger import Tx
     from storage.ledger.personal import Person
 
-HOME, CONTENT_TYPE = "erased/", "application/json"
+CONTENT_TYPE = "application/json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +50,14 @@ def put(plant: Plant, person: Person, reason: Mapping[str, object]) -> None:
     said = {"version": 1, "ground": reason["ground"], "why": reason["why"], "events": events}
     data = json.dumps(said, ensure_ascii=False).encode()
     sha256 = hashlib.sha256(data).hexdigest()
-    key = f"{HOME}{sha256}.json"
+    key = f"{ERASURES}{sha256}.json"
     plant.store.put_new(Blob(key=key, data=data, content_type=CONTENT_TYPE, sha256=sha256))
 
 
 def every(plant: Plant) -> Mapping[str, Mark]:
     """All marks, by each of their events."""
     found = {}
-    for key in list(plant.store.list(HOME)):
+    for key in list(plant.store.list(ERASURES)):
         said = json.loads(plant.store.get(key))
         reason = Reason(ground=Ground(said["ground"]), why=said["why"])
         mark = Mark(events=tuple(said["events"]), reason=reason)

@@ -11,12 +11,16 @@ from factory import numbering
 from factory.errors import FieldError
 from factory.model import BatchState, EditionState, ItemState, OrderState, Standing
 from jobs.recheck.findings import Finding, Rule
-from storage.recheck.registrations import Edition, Registered
+from storage.recheck.registrations import IMPORTED, Edition, Imported, Registered
 
 CURRENT = {EditionState.UNCOLLECTED, EditionState.COLLECTED}
 OVER = {EditionState.SUPERSEDED, EditionState.REVOKED}
 COMING = {OrderState.WAITING, OrderState.READY, OrderState.HELD}
 AT_WORK = {ItemState.PENDING, ItemState.ORDERED, ItemState.HELD}
+ELECTRONIC = "electronic"
+KEPT = (
+    "restored"  #: cause of what a restored ledger found in the store, which is over from the start
+)
 CODE = re.compile("[0-9A-HJKMNP-TV-Z]{20}")
 
 
@@ -115,6 +119,55 @@ def _compared(row: Registered, face: Mapping[str, object]) -> Iterator[tuple[str
     yield "set of professions", said, sorted(row.professions)
 
 
+def _record(row: Registered) -> Iterator[str]:
+    """Each is valid as long as what it prints, or as what it was taken over with."""
+    for each in row.editions:
+        if each.order is None:
+            if each.cause == IMPORTED and row.imported is not None:
+                yield from _taken_over(each, row.imported)
+        else:
+            yield from _made_here(each)
+    if row.imported is not None and row.alone and row.state != row.imported.standing:
+        yield "stands otherwise than it was taken over, and nothing was said of it since"
+
+
+def _taken_over(each: Edition, imported: Imported) -> Iterator[str]:
+    for name, value, said in (
+        ("last day", each.valid_until, imported.last),
+        ("medium", each.medium, imported.medium),
+        ("licence id", each.licence_id, imported.licence_id),
+        ("number", each.number, imported.number),
+    ):
+        if value != said:
+            yield f"edition {each.number} has another {name} than it was taken over with"
+
+
+def _made_here(each: Edition) -> Iterator[str]:
+    if each.medium != ELECTRONIC:
+        yield f"edition {each.number} was ordered here, and is not electronic"
+    if each.face is None:
+        return
+    listed = each.face["professions"]
+    assert isinstance(listed, list)  # noqa: S101 - as every face of a certificate
+    if each.valid_until != max(profession["last"] for profession in listed):
+        yield f"edition {each.number} has another last day than was ordered"
+
+
+def _stands(row: Registered) -> Iterator[str]:
+    """How each stands is what has become of it."""
+    for each in row.editions:
+        is_held = each.collected_at is not None
+        if each.state in CURRENT and is_held != (each.state == EditionState.COLLECTED):
+            when = "was" if is_held else "was never"
+            yield f"edition {each.number} is {each.state}, and {when} collected"
+        if each.state == EditionState.REVOKED and row.state != Standing.CANCELLED:
+            yield f"edition {each.number} is revoked, and the registration is not cancelled"
+    made = [each for each in row.editions if _was_given(each) and each.cause != KEPT]
+    lacks = row.state != Standing.ACTIVE or _comes(row)  # else nothing is current, which is told
+    if lacks and made and made[-1].state == EditionState.SUPERSEDED:
+        yield f"edition {made[-1].number} is superseded, and none was made after it"
+
+
 def _numbers(row: Registered) -> Iterator[str]:
     """Each is one of its scheme, and kept so that either spelling finds it."""
     if numbering.number_key(row.number) != row.number_key:
@@ -137,16 +190,24 @@ def _is_licence(each: Edition) -> bool:
 
 
 def _erased(row: Registered) -> Iterator[str]:
-    """What is known of the person opens, unless somebody has erased it."""
+    """What is known of the person opens, unless somebody has erased it; and that is on record."""
     if row.lost is not None:
         yield row.lost
+    if row.marked != row.erased:
+        yield (
+            "its person is "
+            + ("" if row.marked else "not ")
+            + "marked as erased, against the record"
+        )
 
 
 RULES: Mapping[Rule, Callable[[Registered], Iterator[str]]] = {
     Rule.HOLE: _holes,
     Rule.FORK: _forks,
     Rule.CURRENT: _current,
+    Rule.STANDS: _stands,
     Rule.SAYS: _says,
+    Rule.RECORD: _record,
     Rule.NUMBER: _numbers,
     Rule.ERASED: _erased,
 }

@@ -15,7 +15,7 @@ class Rule(StrEnum):
     SEAL = "seal"  #: sealed or signed as its kind is, valid as of now
     SIGNER = "signer"  #: by the certificate that was recorded
     TWIN = "twin"  #: its machine-readable twin is the order's face
-    RECORD = "record"  #: the face has the edition's number, licence id and code
+    RECORD = "record"  #: the face has the edition's number, licence id, code and last day
     PAGE = "page"  #: the pages say what the face says
     CODE = "code"  #: the QR code leads to this very edition
     PICTURE = "picture"  #: the picture on it is the one that was ordered
@@ -24,12 +24,14 @@ class Rule(StrEnum):
     HOLE = "hole"  #: no edition of a registration is missing
     FORK = "fork"  #: none is there twice, and an older one gives way to a newer
     CURRENT = "current"  #: what is in force has one current edition, what has ended none
-    SAYS = "says"  #: that says what the register says
+    STANDS = "stands"  #: an edition stands as what has become of it
+    SAYS = "says"  #: the current one says what the register says
     TWICE = "twice"  #: no number, licence id or code is used twice
     NUMBER = "number"  #: a number is one of its scheme, and found in either spelling
     GAP = "gap"  #: every number that was drawn is somebody's, or a row says why not
-    EVENT = "event"  #: an event has one outcome
+    EVENT = "event"  #: an event is there, and has one outcome
     ORDER = "order"  #: an order is at work, made or held, and can be seen to be
+    AUDIT = "audit"  #: what was done is on record as the audit says
     ROOT = "root"  #: log and reports prove the editions on record
     BATCH = "batch"  #: the counts of a bulk event add up to all that it concerns
 
@@ -54,7 +56,7 @@ class Looked:
 
     looked: how many things were looked at; said: how many could not be looked at, by reason.
     erased: how many files of them are erased, as their erasures say.
-    strays: how many objects of the store no row names.
+    strays: how many objects of the store no row names; stray_keys: the first of them.
     """
 
     looked: int
@@ -62,3 +64,4 @@ class Looked:
     said: tuple[str, ...] = ()
     erased: int = 0
     strays: int = 0
+    stray_keys: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from factory.errors import FieldError, NotFoundError
 from jobs.recheck.findings import Finding, Looked, Rule
 from storage import log_key
 from storage.key_sources import LOG_HOME
+from storage.own_objects import is_own
 from storage.recheck import roots
 from storage.recheck.roots import EDITION, FILE
 from storage.recheck.scope import snapshot
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from jobs.wiring import Plant
     from storage.ledger import Tx
 
+MOST_NAMED = 10  #: objects that no row names
 MOST_TOLD = 100  #: editions without an entry that are told one by one
 LISTED = 1000  #: object keys that are looked up together
 KEPT, MOST_BYTES = "log/heads/", 4096
@@ -146,10 +148,14 @@ def _finding(kind: str, ident: int | str, sentence: str) -> Finding:
 
 
 def look_at_store(plant: Plant) -> Looked:
-    """How many objects no row names: what a killed worker left, or somebody put there."""
-    strays = 0
-    listed = plant.store.list()
+    """Objects that no row names, and no marks of ours: what a killed worker left, or somebody put
+    there.
+    """
+    strays: list[str] = []
+    count, listed = 0, (key for key in plant.store.list() if not is_own(key))
     while keys := list(islice(listed, LISTED)):
         with snapshot(plant.ledger) as tx:
-            strays += roots.unnamed(tx, keys)
-    return Looked(looked=0, strays=strays)
+            unnamed = roots.unnamed(tx, keys)
+        count += len(unnamed)
+        strays += unnamed[: MOST_NAMED - len(strays)]
+    return Looked(looked=0, strays=count, stray_keys=tuple(strays))

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 from factory.errors import NotFoundError, StoreUnavailableError
 from factory.model import Kind
 from jobs import logs
-from jobs.recheck import chains, files, outcomes, rendering, roots, series
+from jobs.recheck import audited, chains, files, outcomes, rendering, roots, series
 from jobs.recheck.findings import Finding, Looked, Rule
 from jobs.settings import Settings
 from storage import tables as t
+from storage.recheck import audited as said
 from storage.recheck import erasures, events, numbers, registrations
 from storage.recheck import files as recorded
 from storage.recheck import outcomes as kept
@@ -29,7 +30,7 @@ from storage.recheck.scope import Scope, Span, file_count, snapshot, spans
 if TYPE_CHECKING:
     from jobs.wiring import Plant
 
-FILES, ROWS = 100, 500  #: ids of a slice
+FILES, ROWS, AUDITED = 100, 500, 2000  #: ids of a slice
 FETCHED = 4  #: files that are fetched at once while one is looked at
 AHEAD = 3  #: slices that wait for each process
 WHOLE, SAMPLE = "whole", "sample"
@@ -46,6 +47,8 @@ class Part(StrEnum):
     ORDERS = "orders"
     BATCHES = "batches"
     ERASURES = "erasures"
+    AUDIT = "audit"
+    UNSAID = "access keys"
     TWICE = "twice"
     SERIES = "series"
     LOG = "log"
@@ -59,6 +62,7 @@ TABLES = {
     Part.ORDERS: (t.production_order, ROWS),
     Part.BATCHES: (t.batch, 1),
     Part.ERASURES: (t.erasure, ROWS),
+    Part.AUDIT: (t.audit, AUDITED),
 }
 NOTHING = Span(0, 0)
 
@@ -113,6 +117,7 @@ class Result:
     said: why something could not be made again, with how many.
     erased: how many of the files are erased, and what erasing leaves is right.
     strays: objects of the store that no row names; None: they were not looked for.
+    stray_keys: the first of them.
     """
 
     looked: Counter[str] = field(default_factory=Counter)
@@ -120,6 +125,7 @@ class Result:
     said: Counter[str] = field(default_factory=Counter)
     erased: int = 0
     strays: int | None = None
+    stray_keys: tuple[str, ...] = ()
 
     @property
     def bad(self) -> int:
@@ -143,7 +149,7 @@ class Result:
         self.said.update(looked.said)
         self.erased += looked.erased
         if task.part is Part.STRAYS:
-            self.strays = looked.strays
+            self.strays, self.stray_keys = looked.strays, looked.stray_keys
 
 
 def size(plant: Plant, order: Order) -> int:
@@ -155,18 +161,21 @@ def size(plant: Plant, order: Order) -> int:
 def tasks(plant: Plant, order: Order) -> list[Task]:
     """All slices, files last: what the ledger alone says is known first.
 
-    The log is looked at where the ledger is whole; the store's list where everything is.
+    The audit's rows name no register, so they are looked at where all registers are; the log, and
+    what the audit does not say, where the ledger is whole; the store's list where everything is.
     """
+    without = frozenset() if order.scope.profile is None else {Part.AUDIT}
     with snapshot(plant.ledger) as tx:
         found = [
             Task(part, span)
             for part, (table, most) in TABLES.items()
+            if part not in without
             for span in spans(tx, table, most)
         ]
     of_files = [each for each in found if each.part is Part.FILES]
     others = [each for each in found if each.part is not Part.FILES]
     once = [Part.TWICE, Part.SERIES]
-    once += [Part.LOG] if order.kind is not None else []
+    once += [Part.UNSAID, Part.LOG] if order.kind is not None else []
     once += [Part.STRAYS] if order.kind == WHOLE else []
     return [*(Task(each, NOTHING) for each in once), *others, *of_files]
 
@@ -274,6 +283,33 @@ class _Files:
             self.erased += 1
 
 
+# --- what is one slice ------------------------------------------------------------------------
+
+
+def _twice(plant: Plant, _: Scope) -> Looked:
+    with snapshot(plant.ledger) as tx:
+        found = list(numbers.twice(tx))
+    findings = [
+        Finding(
+            rule=Rule.TWICE,
+            kind=each.kind,
+            id=each.ids[0],
+            sentence=f"{each.what} is also that of {each.kind} "
+            + ", ".join(map(str, each.ids[1:])),
+        )
+        for each in found
+    ]
+    return Looked(looked=0, findings=tuple(findings))
+
+
+AT_ONCE: Mapping[Part, Callable[[Plant, Scope], Looked]] = {
+    Part.TWICE: _twice,
+    Part.SERIES: series.look,
+    Part.UNSAID: lambda plant, _: audited.look_at_all(plant),
+    Part.LOG: lambda plant, _: roots.look_at_log(plant),
+    Part.STRAYS: lambda plant, _: roots.look_at_store(plant),
+}
+
 # --- one slice --------------------------------------------------------------------------------
 
 
@@ -287,14 +323,8 @@ class Worker:
 
     def look(self, task: Task) -> Looked:
         """What is wrong in one slice.  StoreUnavailableError: a neighbour gave no answer."""
-        if task.part is Part.SERIES:
-            return series.look(self._plant, self._order.scope)
-        if task.part is Part.TWICE:
-            return self._twice()
-        if task.part is Part.LOG:
-            return roots.look_at_log(self._plant)
-        if task.part is Part.STRAYS:
-            return roots.look_at_store(self._plant)
+        if task.part in AT_ONCE:
+            return AT_ONCE[task.part](self._plant, self._order.scope)
         if task.part is Part.FILES:
             return self._files(task.span)
         return self._rows(task)
@@ -314,24 +344,12 @@ class Worker:
             if task.part is Part.ERASURES:
                 done = erasures.erasures(tx, task.span, scope)
                 return _looked(done, outcomes.look_at_erasures(done))
+            if task.part is Part.AUDIT:
+                told = said.said(tx, task.span, scope)
+                return _looked(told, audited.look(told))
             batches = events.batch(tx, task.span, scope)
             proved = [found for each in batches for found in roots.look_at_batch(tx, each.id)]
             return _looked(batches, [*outcomes.look_at_batches(batches), *proved])
-
-    def _twice(self) -> Looked:
-        with snapshot(self._plant.ledger) as tx:
-            found = list(numbers.twice(tx))
-        findings = [
-            Finding(
-                rule=Rule.TWICE,
-                kind=each.kind,
-                id=each.ids[0],
-                sentence=f"{each.what} is also that of {each.kind} "
-                + ", ".join(map(str, each.ids[1:])),
-            )
-            for each in found
-        ]
-        return Looked(looked=0, findings=tuple(findings))
 
     def _files(self, span: Span) -> Looked:
         """Some are fetched while one is looked at."""

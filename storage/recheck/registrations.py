@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, exists, func, select
 
 from factory.errors import SealedDataError
 from storage import tables as t
@@ -18,6 +18,9 @@ from storage.recheck.files import Face, opened_face
 from storage.recheck.scope import Scope, Span
 
 PERSON = "holder.person"
+CONTENT = "fact.content"
+IMPORTED = "registration.imported"
+OVER = {"superseded", "revoked"}  #: editions that nothing is asked of any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,20 +28,38 @@ class Edition:
     """One edition, the order it is made by and the formats that are recorded of it.
 
     order:   state of the order; None: made elsewhere.
-    face:    only of one that is current.
+    face:    only of one that is not over.
     """
 
     id: int
     number: int
+    medium: str
     state: str
+    cause: str
     licence_id: str | None
     code: str | None
+    valid_until: str
     ordered_at: datetime
     made_at: datetime | None
+    collected_at: datetime | None
     order: str | None
     formats: tuple[str, ...]
     recorded: tuple[str, ...]
     face: Face | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """The edition that a registration was taken over with, and how it stood, as its event says.
+
+    last: the day on which the profession ends that ends last.
+    """
+
+    standing: str
+    number: int
+    medium: str
+    licence_id: str | None
+    last: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +77,9 @@ class Registered:
 
     name: the holder's; None: the data key was destroyed, or it does not open.
     lost: why there is none, though nobody has erased the person; None: there is, or somebody has.
+    marked: whether the person is marked as erased; erased: whether an erasure is on record.
+    imported: what its event says; None: it began here, or the event cannot be opened.
+    alone: whether nothing was said of the person but how it began.
     """
 
     id: int
@@ -68,6 +92,10 @@ class Registered:
     employer: str
     name: str | None = field(repr=False)
     lost: str | None
+    marked: bool
+    erased: bool
+    imported: Imported | None
+    alone: bool
     editions: tuple[Edition, ...]
     items: tuple[Item, ...]
 
@@ -77,7 +105,11 @@ def registered(tx: Tx, span: Span, scope: Scope) -> list[Registered]:
     rows = tx.run(_asking(span, scope)).all()
     ids = [row.id for row in rows]
     editions, items = _editions(tx, ids), _items(tx, ids)
-    found = [_registered(tx, row, editions.get(row.id, ()), items.get(row.id, ())) for row in rows]
+    begun = _imports(tx, [row.id for row in rows if _came(editions.get(row.id, ()))])
+    found = [
+        _registered(tx, row, editions.get(row.id, ()), items.get(row.id, ()), begun.get(row.id))
+        for row in rows
+    ]
     return [each for each in found if scope.since is None or _is_new(each, scope.since)]
 
 
@@ -88,10 +120,12 @@ def _is_new(each: Registered, since: datetime) -> bool:
 
 def _asking(span: Span, scope: Scope) -> Any:
     r, e, h = t.registration.c, t.enterprise.c, t.holder.c
+    whose = t.erasure.c.holder_id == func.coalesce(h.merged_into, h.id)
     wanted = (
         select(
             r.id, r.profile, r.number, r.number_key, r.state, r.view, e.credit_code,
             e.name.label("employer"), h.person, h.erased_at, t.data_key.c.wrapped,
+            exists().where(whose).label("is_erased"), _is_alone().label("is_alone"),
         )
         .join(t.enterprise, e.id == r.enterprise_id)
         .join(t.holder, h.id == r.holder_id)
@@ -101,6 +135,46 @@ def _asking(span: Span, scope: Scope) -> Any:
         .execution_options(in_binary=True)
     )  # fmt: skip
     return wanted if scope.profile is None else wanted.where(r.profile == scope.profile)
+
+
+def _is_alone() -> ColumnElement[bool]:
+    """Whether the holder has no fact that counts but the one by which the registration began."""
+    r, f = t.registration.c, t.fact.c
+    other = (f.source != r.origin_source) | (f.event_id != r.origin_event)
+    return ~exists().where(f.holder_id == r.holder_id, f.state == "applied", other)
+
+
+def _came(editions: Sequence[Edition]) -> bool:
+    return any(each.order is None and each.cause == IMPORTED for each in editions)
+
+
+def _imports(tx: Tx, ids: Sequence[int]) -> Mapping[int, Imported]:
+    """What the events say by which these were taken over; of the erased none can be opened."""
+    r, f = t.registration.c, t.fact.c
+    wanted = (
+        select(r.id, f.source, f.event_id, f.content, t.data_key.c.wrapped)
+        .join(t.fact, (f.source == r.origin_source) & (f.event_id == r.origin_event))
+        .join(t.data_key, t.data_key.c.id == f.data_key_id)
+        .where(r.id.in_(ids), f.type == IMPORTED, t.data_key.c.wrapped.is_not(None))
+        .execution_options(in_binary=True)
+    )
+    found = {row.id: _imported(tx, row) for row in tx.run(wanted)} if ids else {}
+    return {ident: each for ident, each in found.items() if each is not None}
+
+
+def _imported(tx: Tx, row: Row[Any]) -> Imported | None:
+    try:
+        context = f"{CONTENT}:{row.source} {row.event_id}"
+        data = tx.vault.open_key(row.wrapped).open_json(row.content, context=context)["data"]
+    except SealedDataError:
+        return None
+    return Imported(
+        standing=data.get("standing", "active"),
+        number=data["edition"].get("number", 0),
+        medium=data["edition"]["medium"],
+        licence_id=data["edition"].get("licence_id"),
+        last=max(each["valid_to"] for each in data["professions"]),
+    )
 
 
 def _editions(tx: Tx, ids: Sequence[int]) -> Mapping[int, Sequence[Edition]]:
@@ -139,19 +213,23 @@ def _formats(tx: Tx, ids: Sequence[int]) -> Mapping[int, Sequence[str]]:
 
 
 def _edition(tx: Tx, row: Row[Any], files: Sequence[str]) -> Edition:
-    current = row.state in {"uncollected", "collected"} and row.order_state is not None
+    is_open = row.state not in OVER and row.order_state is not None
     return Edition(
         id=row.id,
         number=row.number,
+        medium=row.medium,
         state=row.state,
+        cause=row.cause,
         licence_id=row.licence_id,
         code=row.code,
+        valid_until=row.valid_until,
         ordered_at=row.ordered_at,
         made_at=row.made_at,
+        collected_at=row.collected_at,
         order=row.order_state,
         formats=tuple(sorted(row.formats or ())),
         recorded=tuple(sorted(files)),
-        face=opened_face(tx, row)[0] if current else None,
+        face=opened_face(tx, row)[0] if is_open else None,
     )
 
 
@@ -169,7 +247,11 @@ def _items(tx: Tx, ids: Sequence[int]) -> Mapping[int, Sequence[Item]]:
 
 
 def _registered(
-    tx: Tx, row: Row[Any], editions: Sequence[Edition], items: Sequence[Item]
+    tx: Tx,
+    row: Row[Any],
+    editions: Sequence[Edition],
+    items: Sequence[Item],
+    imported: Imported | None,
 ) -> Registered:
     professions, name = row.view["professions"], _name(tx, row)
     return Registered(
@@ -183,6 +265,10 @@ def _registered(
         employer=row.employer,
         name=name,
         lost=_lost(row, name),
+        marked=row.erased_at is not None,
+        erased=bool(row.is_erased),
+        imported=imported,
+        alone=bool(row.is_alone),
         editions=tuple(editions),
         items=tuple(items),
     )

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import String, cast, exists, func, select
+from sqlalchemy import String, cast, exists, func, select, union_all
 
 from storage import tables as t
 from storage.ledger import Tx
@@ -109,10 +109,15 @@ def editions_without(tx: Tx, most: int) -> list[int]:
     return list(tx.run(wanted).scalars()) if settled else []
 
 
-def unnamed(tx: Tx, keys: Sequence[str]) -> int:
-    """How many of these object keys no row names."""
-    c = t.file.c.object_key
-    return len(set(keys) - set(tx.run(select(c).where(c.in_(keys))).scalars()))
+def unnamed(tx: Tx, keys: Sequence[str]) -> list[str]:
+    """Those of these object keys that no row names."""
+    named = union_all(
+        *(
+            select(table.c.object_key).where(table.c.object_key.in_(keys))
+            for table in (t.file, t.added_font)
+        )
+    )
+    return sorted(set(keys) - set(tx.run(named).scalars()))
 
 
 def _editions(tx: Tx, refs: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:

@@ -295,6 +295,48 @@ def test_a_later_head_is_shown_to_follow_from_one_that_was_kept(
     assert run(plant, "consistency", str(first + 1)).exit_code == NOT_FOUND
 
 
+def test_a_head_kept_long_ago_leads_to_a_certificate_made_since(
+    plant: Plant, tmp_path: Path
+) -> None:
+    """Kept head, proof of consistency, newest head, proof: all of it in one call."""
+    issue(plant, 1)
+    first = grow(plant)
+    run(plant, "head", "--save", str(tmp_path))
+    kept, follows = tmp_path / "head.txt", tmp_path / "follows.json"
+    number = issue(plant, 2)
+    grow(plant)
+    said = proof(plant, "prove", number)
+    follows.write_text(json.dumps(proof(plant, "consistency", str(first))), "utf-8")
+
+    alone = checks(tmp_path, said, "--head", kept)
+    code, words = checks(tmp_path, said, "--head", kept, "--follows", follows)
+
+    assert alone[0] == REFUSED
+    assert f"`certfactory audit consistency SIZE --to {said['size']}`" in alone[1]
+    assert code == OK
+    assert f"; the log of {said['size']} entries begins with that of {first}\n" in words
+
+
+def test_what_leads_to_another_head_proves_nothing_of_this_one(
+    plant: Plant, tmp_path: Path
+) -> None:
+    number = issue(plant, 1)
+    first = grow(plant)
+    run(plant, "head", "--save", str(tmp_path))
+    said = proof(plant, "prove", number)
+    issue(plant, 2)
+    grow(plant)
+    follows = tmp_path / "follows.json"
+    follows.write_text(json.dumps(proof(plant, "consistency", str(first))), "utf-8")
+
+    code, words = checks(tmp_path, said, "--follows", follows)
+    follows.write_text(json.dumps(said), "utf-8")
+    no_chain = checks(tmp_path, said, "--follows", follows)
+
+    assert (code, no_chain[0]) == (REFUSED, REFUSED)
+    assert words == "REFUSED: --follows does not lead to the head that the proof is about\n"
+
+
 CHANGES: dict[str, Callable[[Any], Any]] = {
     "another leaf": lambda s: s["entries"][0].update(leaf=s["entries"][0]["leaf"] + " "),
     "another place": lambda s: s["entries"][0].update(index=s["entries"][0]["index"] - 1),

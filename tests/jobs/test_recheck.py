@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import re
 import shutil
+import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,13 +20,14 @@ from click.testing import CliRunner
 from sqlalchemy import delete, insert, select, text, update
 
 import cli
-from factory import numbering
+from factory import courses, numbering, specimen
 from factory.making import MAKINGS
 from factory.model import ApplicationType, Format, Order
 from factory.pressing import Laid
-from jobs import drawing, laying
+from jobs import callers, desk, drawing, importing, laying
 from jobs.commands import exits
 from jobs.embedded import Embedded
+from jobs.intake import Status
 from jobs.log import heads
 from jobs.log.sequencing import append_all
 from jobs.recheck import running
@@ -32,17 +37,18 @@ from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.blobs import Blob
-from storage.ledger import Tx, promises
+from storage.ledger import Tx, audit, inbox, promises
 from storage.recheck import outcomes
 from storage.recheck.scope import Scope
-from tests.jobs.in_two_formats import GANSU, approve
-from tests.plants import WHO
+from tests.jobs.in_two_formats import GANSU, approve, case
+from tests.jobs.test_importing import LINES, Silent
+from tests.plants import SOURCE, WHO, submit
 from tests.telling import whole_factory, work
 
 EVERY = Share(part=1.0, seed="every")
 NONE = Share(part=0.0, seed="none")
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
-ANOTHER = "0" * 20
+A_DAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
 BOTH = [Format.OFD, Format.PDF]
 
 Hand = Callable[[Tx], None]  #: what is done to the ledger behind everybody's back
@@ -212,6 +218,45 @@ def an_edition_twice(tx: Tx) -> None:
     row = tx.run(select(t.edition).where(t.edition.c.id == 1)).one()._mapping
     twin = {"id": 99, "licence_id": None, "code": None, "made_at": None, "state": "superseded"}
     tx.run(insert(t.edition).values(**{**row, **twin}))
+
+
+def number_of(plant: Plant, ident: int) -> str:
+    with plant.ledger.read() as tx:
+        wanted = select(t.registration.c.number).where(t.registration.c.id == ident)
+        return str(tx.run(wanted).scalar_one())
+
+
+def suspend(plant: Plant) -> None:
+    """The first registration, as its upstream says."""
+    [approved] = [
+        each for each in courses.course(case(plant, 1)) if each["type"] == "registration.approved"
+    ]
+    said: Any = approved["data"]
+    paper = {name: said["holder"][name] for name in ("id_type", "id_number")}
+    days = {"suspended_on": datetime.now(UTC).date().isoformat(), "reason": "依法暂扣"}
+    data = {"profile": GANSU, "holder": paper, **days}
+    event = {**approved, "id": "suspended", "type": "registration.suspended", "data": data}
+    assert submit(plant, event).status is Status.ACCEPTED
+
+
+def take_over(plant: Plant) -> int:
+    """A registration of another register, in one transaction with its event; its row."""
+    row = json.dumps(specimen.imported(7)["data"], ensure_ascii=False).encode()
+    with plant.ledger.write(WHO) as tx:
+        inbox.grant(tx, importing.SOURCE, specimen.PROFILE)
+    importing.take_over(
+        plant, io.BytesIO(row), LINES, Silent(), rows=1, keep=lambda _: None, who=WHO
+    )
+    with plant.ledger.read() as tx:
+        wanted = select(t.registration.c.id).where(t.registration.c.profile == specimen.PROFILE)
+        return int(tx.run(wanted).scalar_one())
+
+
+def without_foreign_keys(plant: Plant, *statements: str) -> None:
+    """As only whoever has the database itself can run them: SQLite insists only if it is asked."""
+    with closing(sqlite3.connect(plant.settings.data_dir / "ledger.sqlite3")) as database, database:
+        for each in statements:
+            database.execute(each)
 
 
 # --- everything holds -------------------------------------------------------------------------
@@ -508,15 +553,169 @@ def test_something_is_current_though_it_was_cancelled(plant: Plant) -> None:
 
 @pytest.mark.parametrize("state", ["suspended", "lapsed"])
 def test_what_is_suspended_or_has_lapsed_may_have_one(plant: Plant, state: str) -> None:
+    """Though here nothing was said by which it could stand so."""
     by_hand(plant, set_all(t.registration, state=state))
 
-    assert broken(plant) == []
+    assert broken(plant) == [(Rule.AUDIT, "registration", 1)]
 
 
 def test_it_says_something_else_than_the_register(plant: Plant) -> None:
     by_hand(plant, set_all(t.enterprise, name="上海示例另一建设有限公司"))
 
     assert broken(plant) == [(Rule.SAYS, "registration", 1)]
+
+
+@pytest.mark.parametrize("day", ["2020-01-01", "2099-12-31"], ids=["expired", "for long"])
+def test_an_edition_that_is_valid_until_another_day_than_it_prints(plant: Plant, day: str) -> None:
+    by_hand(plant, set_all(t.edition, valid_until=day))
+
+    assert broken(plant) == [(Rule.RECORD, "registration", 1)]
+
+
+def test_an_edition_that_is_said_to_be_on_paper(plant: Plant) -> None:
+    by_hand(plant, set_all(t.edition, medium="paper"))
+
+    assert broken(plant) == [(Rule.RECORD, "registration", 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("valid_until", "2099-12-31"),
+        ("medium", "electronic"),
+        ("licence_id", "1.2.156.3005.2.elsewhere"),
+        ("number", 7),
+    ],
+)
+def test_an_edition_that_was_taken_over_otherwise(plant: Plant, name: str, value: object) -> None:
+    imported = take_over(plant)
+    assert broken(plant) == []
+
+    whose = t.edition.c.registration_id == imported
+    by_hand(plant, lambda tx: tx.run(update(t.edition).where(whose).values(**{name: value})))
+
+    assert broken(plant) == [(Rule.RECORD, "registration", imported)]
+
+
+def test_a_registration_that_was_taken_over_and_stands_otherwise(plant: Plant) -> None:
+    imported = take_over(plant)
+
+    whose = t.registration.c.id == imported
+    by_hand(plant, lambda tx: tx.run(update(t.registration).where(whose).values(state="suspended")))
+
+    assert broken(plant) == [(Rule.RECORD, "registration", imported)]
+
+
+def test_an_edition_that_is_revoked_though_its_registration_is_not_cancelled(plant: Plant) -> None:
+    suspend(plant)
+    assert broken(plant) == []
+
+    by_hand(plant, set_all(t.edition, state="revoked"))
+
+    assert broken(plant) == [(Rule.STANDS, "registration", 1)]
+
+
+def test_an_edition_that_is_superseded_by_none(plant: Plant) -> None:
+    suspend(plant)
+
+    by_hand(plant, set_all(t.edition, state="superseded"))
+
+    assert broken(plant) == [(Rule.STANDS, "registration", 1)]
+
+
+def test_a_person_who_is_marked_as_erased_and_was_not(plant: Plant) -> None:
+    by_hand(plant, lambda tx: set_all(t.holder, erased_at=tx.now)(tx))
+
+    assert broken(plant) == [(Rule.ERASED, "registration", 1)]
+
+
+# --- what the audit says ----------------------------------------------------------------------
+
+
+def test_dates_of_making_that_were_altered_together(plant: Plant) -> None:
+    """Whoever alters one alters the other: the audit has both."""
+    number = number_of(plant, 1)
+    desk.collect(plant, number, who=WHO)
+    assert broken(plant) == []
+
+    by_hand(plant, set_all(t.edition, made_at=A_DAY, collected_at=A_DAY + timedelta(hours=1)))
+
+    assert set(broken(plant)) == {(Rule.AUDIT, "edition", 1)}
+
+
+@pytest.mark.parametrize("column", ["made_at", "collected_at"])
+def test_one_date_of_an_edition_that_was_altered(plant: Plant, column: str) -> None:
+    desk.collect(plant, number_of(plant, 1), who=WHO)
+
+    by_hand(plant, set_all(t.edition, **{column: A_DAY}))
+
+    assert broken(plant) == [(Rule.AUDIT, "edition", 1)]
+
+
+def test_a_file_that_is_said_to_be_older_than_it_is(plant: Plant) -> None:
+    """It would prove that a seal was put before its certificate was revoked."""
+    first = files(plant)[Format.PDF].edition_id
+    both = t.file.c.edition_id == first
+
+    by_hand(plant, lambda tx: tx.run(update(t.file).where(both).values(made_at=A_DAY)))
+
+    assert (Rule.AUDIT, "edition", first) in broken(plant)
+
+
+def test_a_document_that_was_made_another_day(plant: Plant) -> None:
+    with plant.ledger.write(WHO) as tx:
+        row = tx.run(
+            insert(t.document).values(
+                profile=GANSU, kind="rename_list", revision=0, basis="b", file_name="f",
+                state="void", ordered_at=tx.now, made_at=tx.now,
+            )
+        )  # fmt: skip
+        [ident] = row.inserted_primary_key
+        audit.note(tx, "document made", ("document", ident), why="produced")
+    assert broken(plant) == []
+
+    by_hand(plant, set_all(t.document, made_at=A_DAY))
+
+    assert broken(plant) == [(Rule.AUDIT, "document", ident)]
+
+
+def test_an_edition_that_nobody_has_collected(plant: Plant) -> None:
+    """By hand it is the holder's, with every date in its place."""
+    by_hand(plant, set_all(t.edition, state="collected"))
+    assert broken(plant) == [(Rule.STANDS, "registration", 1)]
+
+    by_hand(plant, lambda tx: set_all(t.edition, collected_at=tx.now)(tx))
+    assert broken(plant) == [(Rule.AUDIT, "edition", 1)]
+
+    ordered = select(t.edition.c.ordered_at).where(t.edition.c.id == 1).scalar_subquery()
+    by_hand(plant, set_all(t.edition, collected_at=ordered))
+    assert broken(plant) == [(Rule.AUDIT, "edition", 1)]
+
+
+def test_an_edition_that_was_collected_and_waits_again(plant: Plant) -> None:
+    desk.collect(plant, number_of(plant, 1), who=WHO)
+
+    by_hand(plant, set_all(t.edition, state="uncollected", collected_at=None))
+
+    assert broken(plant) == [(Rule.AUDIT, "edition", 1)]
+
+
+def test_a_registration_that_is_in_force_again_by_hand(plant: Plant) -> None:
+    suspend(plant)
+
+    by_hand(plant, set_all(t.registration, state="active"))
+
+    assert broken(plant) == [(Rule.AUDIT, "registration", 1)]
+
+
+def test_an_access_key_that_was_revoked_and_opens_again(plant: Plant) -> None:
+    issued = callers.issue(plant, SOURCE, who=WHO)
+    callers.revoke(plant, issued.kept.key, who=WHO, why="lost")
+    assert broken(plant) == []
+
+    by_hand(plant, set_all(t.access_key, revoked_at=None))
+
+    assert broken(plant) == [(Rule.AUDIT, "access key", issued.kept.key)]
 
 
 # --- numbers ----------------------------------------------------------------------------------
@@ -603,6 +802,73 @@ def test_an_event_that_took_effect_and_is_held(plant: Plant) -> None:
     assert broken(plant) == [(Rule.EVENT, "event", 1)]
 
 
+def test_an_event_that_is_gone(plant: Plant) -> None:
+    """With foreign keys off nothing keeps it."""
+    without_foreign_keys(plant, "DELETE FROM inbox WHERE id = 1")
+
+    assert broken(plant) == [(Rule.EVENT, "event", 1)]
+
+
+def test_an_event_that_is_gone_with_all_that_came_of_it(plant: Plant) -> None:
+    """The audit has it still."""
+    with plant.ledger.write(WHO) as tx:
+        [ident] = tx.run(
+            insert(t.inbox).values(
+                source="urn:example:s", event_id="an-id", type="registration.resumed", digest="d",
+                data_key_id=1, body=b"", received_at=tx.now, submitted_by=WHO, state="dismissed",
+                outcome={}, correlation_id="-",
+            )
+        ).inserted_primary_key  # fmt: skip
+        audit.note(tx, "event accepted", ("event", ident), why="registration.resumed")
+    assert broken(plant) == []
+
+    by_hand(plant, lambda tx: tx.run(delete(t.inbox).where(t.inbox.c.id == ident)))
+
+    assert broken(plant) == [(Rule.EVENT, "event", ident)]
+
+
+def test_an_event_that_something_came_of_and_that_the_audit_has_lost_too(plant: Plant) -> None:
+    without_foreign_keys(
+        plant,
+        "DELETE FROM inbox WHERE id = 1",
+        "DELETE FROM audit WHERE action = 'event accepted' AND object_id = '1'",
+    )
+
+    assert broken(plant) == [(Rule.EVENT, "event", 1)]
+
+
+def test_an_event_that_nobody_has_handed_in(plant: Plant) -> None:
+    """It was written into the ledger by hand, and dismissed: nothing came of it."""
+    with plant.ledger.read() as tx:
+        row = tx.run(select(t.inbox).where(t.inbox.c.id == 1)).one()._mapping
+    own = {"id": 99, "event_id": "another", "state": "dismissed", "received_at": A_DAY}
+
+    by_hand(plant, lambda tx: tx.run(insert(t.inbox).values(**{**row, **own})))
+
+    assert broken(plant) == [(Rule.AUDIT, "event", 99)]
+
+
+@pytest.mark.parametrize(
+    "altered", [{"type": "registration.resumed"}, {"received_at": A_DAY}, {"submitted_by": "other"}]
+)
+def test_an_event_that_was_taken_otherwise(plant: Plant, altered: dict[str, Any]) -> None:
+    by_hand(plant, set_all(t.inbox, **altered))
+
+    assert broken(plant) == [(Rule.AUDIT, "event", 1)]
+
+
+def test_a_taken_over_registration_whose_event_is_gone(plant: Plant) -> None:
+    imported = take_over(plant)
+    event = select(t.fact.c.inbox_id).where(t.fact.c.type == "registration.imported")
+    with plant.ledger.read() as tx:
+        ident = tx.run(event).scalar_one()
+
+    without_foreign_keys(plant, f"DELETE FROM inbox WHERE id = {ident}")  # noqa: S608
+
+    assert imported
+    assert (Rule.EVENT, "event", ident) in broken(plant)
+
+
 def test_an_event_that_is_held_for_nothing(plant: Plant) -> None:
     def hand(tx: Tx) -> None:
         set_all(t.inbox, state="held")(tx)
@@ -670,6 +936,26 @@ def test_it_ends_with_1_and_a_row_for_what_is_found(
     [finding] = json.loads(done.stdout)["findings"]
     assert (finding["rule"], finding["kind"], finding["id"]) == ("file", "file", row.id)
     assert "bad: 1" in typed(plant, monkeypatch).stdout
+
+
+def test_objects_that_no_row_names_are_told_by_name(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(plant, "gansu/stray.pdf", b"%PDF")
+
+    assert "  gansu/stray.pdf\n" in typed(plant, monkeypatch).stdout
+    told = json.loads(typed(plant, monkeypatch, "--json").stdout)
+    assert (told["strays"], told["stray_keys"]) == (1, ["gansu/stray.pdf"])
+
+
+def test_the_last_word_on_how_far_it_is_names_the_end(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no terminal, and though it takes no time."""
+    told = typed(plant, monkeypatch).stderr
+
+    last = re.findall(r"slices looked at: (\d+) of (\d+)", told)[-1]
+    assert last[0] == last[1]
 
 
 def test_no_finding_says_who_it_is(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -753,6 +1039,46 @@ def test_objects_that_no_row_names_are_counted_and_are_no_finding(plant: Plant) 
 
     put(plant, "gansu/left-by-a-killed-worker.pdf", b"%PDF")
 
-    assert (looked(plant).strays, looked(plant).findings) == (1, [])
+    whole = looked(plant)
+    assert (whole.strays, whole.findings) == (1, [])
+    assert whole.stray_keys == ("gansu/left-by-a-killed-worker.pdf",)
     assert looked(plant, files=NONE).strays is None
     assert looked(plant, profile=GANSU).strays is None
+
+
+def test_marks_of_our_own_are_no_strays(plant: Plant) -> None:
+    """Nobody put them there but the factory; what only looks like one is somebody else's."""
+    for key in (".ready", f"erased/{'0' * 64}.json", "probe/0123", "log/0000000001/head.txt"):
+        put(plant, key, b"ours")
+    assert (looked(plant).strays, looked(plant).stray_keys) == (0, ())
+
+    put(plant, ".ready.pdf", b"%PDF")
+    put(plant, "logs/head.txt", b"a head")
+
+    assert looked(plant).stray_keys == (".ready.pdf", "logs/head.txt")
+
+
+def test_of_many_strays_the_first_are_named(plant: Plant) -> None:
+    for place in range(12):
+        put(plant, f"gansu/stray-{place:02}.pdf", f"{place}".encode())
+
+    found = looked(plant)
+
+    assert (found.strays, len(found.stray_keys)) == (12, 10)
+    assert found.stray_keys[0] == "gansu/stray-00.pdf"
+
+
+def test_an_added_font_is_no_stray(plant: Plant) -> None:
+    by_hand(
+        plant,
+        lambda tx: tx.run(
+            insert(t.added_font).values(
+                name="f", sha256="0" * 64, face_index=0, size_bytes=1, object_key="fonts/0.ttf",
+                added_at=tx.now, added_by=WHO,
+            )
+        ),
+    )  # fmt: skip
+
+    put(plant, "fonts/0.ttf", b"f")
+
+    assert looked(plant).strays == 0
