@@ -662,6 +662,22 @@ def test_a_file_that_is_said_to_be_older_than_it_is(plant: Plant) -> None:
     assert (Rule.AUDIT, "edition", first) in broken(plant)
 
 
+def test_a_file_that_was_recorded_when_it_was_ordered_by_a_clock_that_was_set_back(
+    plant: Plant,
+) -> None:
+    first = files(plant)[Format.PDF]
+    later = first.made_at + timedelta(minutes=5)
+
+    def set_back(tx: Tx) -> None:
+        tx.run(update(t.file).where(t.file.c.order_id == first.order_id).values(made_at=later))
+        o = t.production_order
+        tx.run(update(o).where(o.c.id == first.order_id).values(signed_at=later))
+
+    by_hand(plant, set_back)
+
+    assert broken(plant) == []
+
+
 def test_a_document_that_was_made_another_day(plant: Plant) -> None:
     with plant.ledger.write(WHO) as tx:
         row = tx.run(
