@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from factory import access, verify
 from factory.access import Thing
-from factory.errors import ConflictError, NotFoundError
+from factory.errors import ConflictError, NotFoundError, StoreUnavailableError
 from factory.kinds import KINDS
 from factory.model import DocumentState, EditionState, Format, Kind, OrderState, Standing
 from factory.seals.revocation import Source
@@ -131,8 +132,8 @@ def link(
     """A signed link to the current edition, once collected.
 
     fmt: as which kind of file; None: as the profile names it first.
-    NotFoundError: no such registration, edition or file.  ConflictError: it may not be
-    downloaded, and why.  ForbiddenError: not by whoever asks.
+    NotFoundError: no such registration, edition or file, or the store has lost it.
+    ConflictError: it may not be downloaded, and why.  ForbiddenError: not by whoever asks.
     """
     seconds = plant.settings.link_seconds
     with plant.ledger.write(who) as tx:
@@ -142,6 +143,7 @@ def link(
         _check_standing(registration, plant.today(tx))
         chosen = _downloadable(registration, edition)
         file = _file(chosen, (fmt,) if fmt else (*profile.certificate.formats, *Format))
+        _check_stored(plant, chosen, file)
         what = {"format": file.format}
         audit.note(tx, "link given", ("edition", chosen.id), why="asked for", what=what)
     name = f"{profile.certificate.title}_{registration.number}.{file.format}"
@@ -249,6 +251,16 @@ def _file(edition: EditionView, wanted: Sequence[Format]) -> StoredFile:
             return made[each.value]
     there, asked = ", ".join(made), ", ".join(wanted)
     raise NotFoundError(f"edition {edition.number}: there is no {asked} of it, but {there}")
+
+
+def _check_stored(plant: Plant, edition: EditionView, file: StoredFile) -> None:
+    """NotFoundError: the store has lost it.  One that gives no answer may do so by the time."""
+    with suppress(StoreUnavailableError):
+        if plant.store.head(file.object_key) is None:
+            raise NotFoundError(
+                f"edition {edition.number}: its {file.format} is gone from the store;"
+                " run `certfactory recheck`, and see docs/runbooks/recheck.md"
+            )
 
 
 def examine(

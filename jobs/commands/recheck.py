@@ -156,7 +156,10 @@ def _show(result: Result) -> None:
         for key in result.stray_keys:
             out.print(f"  {key}", markup=False, soft_wrap=True)
     if result.findings:
-        rows = ((each.rule, each.kind, each.id, each.sentence) for each in result.findings)
-        print_table(("rule", "what", "number", "finding"), rows)
+        rows = (
+            (each.rule, each.kind, each.id, each.of or "", each.sentence)
+            for each in result.findings
+        )
+        print_table(("rule", "what", "number", "of", "finding"), rows)
     out.print(f"good: {result.good}")
     out.print(f"bad: {result.bad}")

@@ -44,6 +44,6 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except FactoryError as error:
-            err.print(f"[bold red]{type(error).__name__}[/]: ", end="")
+            err.print("[bold red]error[/]: ", end="")
             err.print(str(error), markup=False)
             ctx.exit(code_of(error))

@@ -42,12 +42,15 @@ class Finding:
 
     kind, id: what: ``file``, ``registration``, ``event``, ``order``, ``batch`` …, by the ledger's
               number, or ``series`` by its name.
+    of:       the number of the registration or application it belongs to, for
+              ``certfactory status``; None: there is none, or it is about several.
     """
 
     rule: Rule
     kind: str
     id: int | str
     sentence: str
+    of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

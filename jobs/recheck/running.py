@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from multiprocessing import get_context
@@ -21,7 +21,7 @@ from jobs.recheck.findings import Finding, Looked, Rule
 from jobs.settings import Settings
 from storage import tables as t
 from storage.recheck import audited as said
-from storage.recheck import erasures, events, numbers, registrations
+from storage.recheck import erasures, events, naming, numbers, registrations
 from storage.recheck import files as recorded
 from storage.recheck import outcomes as kept
 from storage.recheck.erasures import Proof
@@ -195,11 +195,28 @@ def run(
         for done, (task, found) in enumerate(looked(todo), start=1):
             result.add(task, found)
             tell(done, len(todo))
-    result.findings.sort(key=lambda each: (each.kind, str(each.id).rjust(20), each.rule))
+    result.findings = sorted(_named(plant, result.findings), key=_place)
     if order.kind is not None:
         with plant.ledger.write("recheck") as tx:
             kept.add(tx, began, order.kind, result.good, result.bad, result.rules)
     return result
+
+
+def _place(each: Finding) -> tuple[str, str, Rule]:
+    return each.kind, str(each.id).rjust(20), each.rule
+
+
+def _named(plant: Plant, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Each with the number that people know it by."""
+    ids: dict[str, set[int]] = defaultdict(set)
+    for each in findings:
+        if isinstance(each.id, int):
+            ids[each.kind].add(each.id)
+    with snapshot(plant.ledger) as tx:
+        known = {kind: naming.numbers(tx, kind, some) for kind, some in ids.items()}
+    for each in findings:
+        of = known[each.kind].get(each.id) if isinstance(each.id, int) else None
+        yield replace(each, of=of)
 
 
 # --- processes --------------------------------------------------------------------------------

@@ -125,6 +125,17 @@ def test_a_link_after_collecting_leads_to_the_file(plant: Plant) -> None:
     assert answer.headers["Content-Disposition"].startswith("attachment")
 
 
+def test_a_link_to_a_file_that_is_gone_is_refused_and_says_what_to_do(plant: Plant) -> None:
+    number = stored(plant, 1)
+    desk.collect(plant, number, who=WHO)
+    for key in list(plant.store.list()):
+        plant.store.delete(key)
+
+    with pytest.raises(NotFoundError, match=r"pdf is gone from the store; run `certfactory rech"):
+        desk.link(plant, number, who=WHO)
+    assert audited(plant, "link given") == 0
+
+
 def test_a_link_is_noted_but_its_address_is_not(plant: Plant) -> None:
     number = stored(plant, 1)
     desk.collect(plant, number, who=WHO)

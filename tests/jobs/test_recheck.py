@@ -951,7 +951,32 @@ def test_it_ends_with_1_and_a_row_for_what_is_found(
     assert done.exit_code == exits.REFUSED
     [finding] = json.loads(done.stdout)["findings"]
     assert (finding["rule"], finding["kind"], finding["id"]) == ("file", "file", row.id)
+    assert finding["of"] == number_of(plant, 1)
     assert "bad: 1" in typed(plant, monkeypatch).stdout
+
+
+@pytest.mark.parametrize(
+    ("hand", "kind"),
+    [
+        (set_all(t.edition, made_at=A_DAY), "edition"),
+        (set_all(t.file, size_bytes=1), "file"),
+        (set_all(t.edition, valid_until="2020-01-01"), "registration"),
+    ],
+    ids=["edition", "file", "registration"],
+)
+def test_a_finding_names_the_registration_it_is_of(plant: Plant, hand: Hand, kind: str) -> None:
+    """For `certfactory status`."""
+    by_hand(plant, hand)
+
+    assert [(each.kind, each.of) for each in looked(plant).findings] == [
+        (kind, number_of(plant, 1))
+    ]
+
+
+def test_a_finding_about_a_series_is_of_no_registration(plant: Plant) -> None:
+    by_hand(plant, lambda tx: tx.run(update(t.number_series).values(next=9)))
+
+    assert {each.of for each in looked(plant).findings} == {None}
 
 
 def test_objects_that_no_row_names_are_told_by_name(

@@ -186,7 +186,7 @@ def test_a_seal_that_cannot_be_used_is_refused_in_one_line(desk: Desk, data: byt
     done = desk.run(*desk.words())
 
     assert done.exit_code == REFUSED
-    assert done.stderr.startswith("SealRefusedError: ")
+    assert done.stderr.startswith("error: ")
 
 
 def test_a_machine_without_keys_is_told_what_to_do(desk: Desk) -> None:
