@@ -18,7 +18,7 @@ from jobs.backup.restoring import Restored, Wanted
 from jobs.backup.taking import Taken
 from jobs.commands import machine
 from jobs.commands.exits import REFUSED
-from jobs.commands.options import REASON, TIME, json_option, reason_option
+from jobs.commands.options import REASON, TIME, Place, json_option, reason_option
 from jobs.commands.output import err, local_time, out, print_json, print_table
 from jobs.commands.progress import Lines, bar
 from jobs.settings import Settings
@@ -27,7 +27,7 @@ from storage.backup.manifest import Manifest
 from storage.backup.shelf import Unread
 from storage.sealed import MasterKeys
 
-FOLDER = click.Path(path_type=Path, file_okay=False)
+FOLDER = Place(file_okay=False)
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 BY_TIME = "as every day"
 FITS, ALTERED, UNCHECKED = "fits", "ALTERED", "not checked"

@@ -23,7 +23,7 @@ from jobs.commands import machine
 from jobs.commands.asking import asking
 from jobs.commands.exits import NOT_FOUND, NOT_IN_FORCE, REFUSED
 from jobs.commands.files import read_file
-from jobs.commands.options import TEXT, TIME, json_option
+from jobs.commands.options import TEXT, TIME, Place, json_option
 from jobs.commands.output import err, local_time, out, plain, print_json
 from jobs.wording import KINDS, OWNERS
 
@@ -69,12 +69,12 @@ def link(number: str, edition: int | None, fmt: str | None, asker: Asker, as_jso
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=Place())
 @click.option(
     "--crl",
     "lists",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=Place(),
     metavar="FILE",
     help="A revocation list (PEM, DER) or OCSP answer (DER) besides the keyring's; repeatable.",
 )

@@ -13,7 +13,7 @@ import click
 
 from jobs import logs
 from jobs.commands.exits import REFUSED
-from jobs.commands.options import json_option
+from jobs.commands.options import Finite, json_option
 from jobs.commands.output import err, out, print_json, print_table
 from jobs.drill import database, place, running
 from jobs.drill.database import Database
@@ -25,7 +25,7 @@ from jobs.settings import Settings
 @click.command("drill")
 @click.option("--seed", type=int, default=1, show_default=True, help="Which faults, and when.")
 @click.option(
-    "--minutes", type=click.FloatRange(min=0.05), default=1.0, show_default=True,
+    "--minutes", type=Finite(min=0.05), default=1.0, show_default=True,
     help="How long the faults go on.",
 )  # fmt: skip
 @click.option(
