@@ -67,6 +67,7 @@ def take(plant: Plant, folder: Path, *, who: str, why: str, keep: int | None, te
             "at": made.at.isoformat(),
             "manifest_sha256": manifest.part_of(place / manifest.FILE).sha256,
             "head": head,
+            "masters": sorted(map(int, made.masters)),
             "pruned": list(pruned.gone),
         }
         audit.note(tx, backups.TAKEN, ("backup", place.name), why=why, what=what)
