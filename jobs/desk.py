@@ -14,6 +14,7 @@ from factory.access import Thing
 from factory.errors import ConflictError, NotFoundError, StoreUnavailableError
 from factory.kinds import KINDS
 from factory.model import DocumentState, EditionState, Format, Kind, OrderState, Standing
+from factory.register import local_day
 from factory.seals.revocation import Source
 from factory.verify import Verdict, VerdictWord
 from factory.versions import installed_are
@@ -72,8 +73,10 @@ class Finding:
 
     word:  the verdict's, or ``unrecorded`` where seal or signatures are right and the ledger
            knows no such file, or ``recorded`` where it knows it and nobody of ours seals it.
-    kind:  of the document; None when the ledger does not know the file.
+    kind:  of the document; None when the ledger knows neither the file nor what it names.
     state: of the edition or document, or ``expired``, or ``signed_since``.
+    on_record: whether these very bytes are on record; else what it only names is told, which a
+        forgery can name as well.
     """
 
     verdict: Verdict
@@ -87,6 +90,7 @@ class Finding:
     revision: int | None = None
     batch: int | None = None
     state: str | None = None
+    on_record: bool = False
 
     @property
     def genuine(self) -> bool:
@@ -273,7 +277,8 @@ def examine(
 ) -> Finding:
     """Verify a file against the trust roots, and say what the ledger knows of it.
 
-    at:          as of when its certificates are judged; None: now.
+    at:          as of when its certificates are judged, and whether it has expired; what has
+                 taken its place is told as of now.  None: now.
     revocations: what is known of revoked certificates; None: what the plant knows.
     ForbiddenError: not to whoever asks.
     """
@@ -284,7 +289,8 @@ def examine(
     # Outside of a transaction: it may have to ask a CA.
     verdict = judged(plant, data, at or now, proved_at=recorded, revocations=revocations)
     with plant.ledger.read() as tx:
-        return _finding(plant, tx, verdict, sha256)
+        day = plant.today(tx) if at is None else local_day(at)
+        return _finding(tx, verdict, sha256, day)
 
 
 def judged(
@@ -314,11 +320,12 @@ def judged(
     )
 
 
-def _finding(plant: Plant, tx: Tx, verdict: Verdict, sha256: str) -> Finding:
+def _finding(tx: Tx, verdict: Verdict, sha256: str, day: date) -> Finding:
     document = documents.by_digest(tx, sha256)
     if document is not None:
         return _document_finding(tx, verdict, document, sha256)
     known = status.by_digest(tx, sha256)
+    on_record = known is not None
     word, reasons = verdict.verdict.value, verdict.reasons
     if known is None:
         if verdict.verdict in {VerdictWord.VALID, VerdictWord.SIGNED}:
@@ -336,7 +343,8 @@ def _finding(plant: Plant, tx: Tx, verdict: Verdict, sha256: str) -> Finding:
         registration=registration.number,
         profile=registration.profile,
         edition=edition.number,
-        state=_state(registration, edition, plant.today(tx)),
+        state=_state(registration, edition, day),
+        on_record=on_record,
     )
 
 
@@ -363,16 +371,17 @@ def _document_finding(tx: Tx, verdict: Verdict, document: DocumentView, sha256: 
         revision=document.revision or None,
         batch=document.batch_id,
         state=state,
+        on_record=True,
     )
 
 
-def _state(registration: RegistrationView, edition: EditionView, today: date) -> str:
+def _state(registration: RegistrationView, edition: EditionView, day: date) -> str:
     """Suspended goes by the registration; expired is derived when read."""
     if edition.state not in status.CURRENT:
         return edition.state.value
     if registration.state is Standing.SUSPENDED:
         return Standing.SUSPENDED.value
-    return EXPIRED if standing.is_over(edition, today) else edition.state.value
+    return EXPIRED if standing.is_over(edition, day) else edition.state.value
 
 
 def open_holds(plant: Plant) -> Sequence[Held]:

@@ -7,17 +7,20 @@ Killed anywhere, the same again goes on.  The former key stays until somebody dr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from factory.errors import ConflictError
-from storage.ledger import audit, keys
+from factory.errors import ConflictError, NotFoundError
+from storage import master_keys
+from storage.ledger import audit, backups, keys
+from storage.ledger.backups import Backup
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
 
 AT_ONCE = 1000  #: data keys of one transaction, some 10 ms
+MOST_NAMED = 3  #: backups in one message
 WHY = "the master key was changed"
 
 
@@ -108,16 +111,35 @@ def _rewrap(plant: Plant, who: str, version: int) -> int:
     return done
 
 
-def drop(plant: Plant, version: int, *, who: str) -> None:
+def drop(plant: Plant, version: int, *, who: str, despite_backups: bool = False) -> None:
     """A former master key leaves the keyring: what is wrapped by it, in backups, opens no more.
 
-    ConflictError: a data key needs it, or new ones may, or it is the current one, or not there.
+    despite_backups: also where backups are known that open only with it.
+    NotFoundError: the keyring has none of that version.
+    ConflictError: a data key needs it, or new ones may, or backups; or it is the current one.
     """
+    known = plant.keyring.master_keys()
+    if version not in known.keys:
+        raise NotFoundError(master_keys.not_there(version, known))
     with plant.ledger.write(who) as tx:
         needed = keys.by_master(tx).get(version, 0)
         if needed:
             raise ConflictError(f"master key {version}: {needed} data keys are wrapped by it")
         if version >= keys.master_version(tx):
             raise ConflictError(f"master key {version}: new data keys may be wrapped by it")
-        audit.note(tx, "master key dropped", ("master key", version), why=WHY)
+        copies = backups.needing(tx, version)
+        if copies and not despite_backups:
+            raise ConflictError(_needed(version, copies))
+        what = {"backups": len(copies)}
+        audit.note(tx, "master key dropped", ("master key", version), why=WHY, what=what)
     plant.keyring.masters.drop(version)
+
+
+def _needed(version: int, copies: Sequence[Backup]) -> str:
+    named = ", ".join(each.name for each in copies[-MOST_NAMED:])
+    which = f"the newest of them {named}" if len(copies) > MOST_NAMED else named
+    return (
+        f"master key {version}: backups that this ledger knows of cannot be opened without it:"
+        f" {len(copies)}, {which}; keep them by a copy of master.json as it is now, with its owner,"
+        " or do without them; then --despite-backups"
+    )

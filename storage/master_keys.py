@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from factory.errors import ConflictError, SettingsError
+from factory.errors import ConflictError, NotFoundError, SettingsError
 from storage import keyfiles
 from storage.sealed import KEY_BYTES, MasterKeys
 
@@ -74,11 +74,15 @@ class Masters:
                 self._write(replace(known, current=version))
 
     def drop(self, version: int) -> None:
-        """What is wrapped by it opens no more.  ConflictError: it is in use, or not there."""
+        """What is wrapped by it opens no more.
+
+        NotFoundError: it is not there.  ConflictError: it is the current one.
+        """
         with self._locked() as known:
-            if version == known.current or version not in known.keys:
-                why = "is the current one" if version == known.current else "is not there"
-                raise ConflictError(f"master key {version}: {why}")
+            if version not in known.keys:
+                raise NotFoundError(not_there(version, known))
+            if version == known.current:
+                raise ConflictError(f"master key {version}: is the current one")
             kept = {each: key for each, key in known.keys.items() if each != version}
             self._write(replace(known, keys=kept))
 
@@ -109,6 +113,12 @@ class Masters:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def not_there(version: int, known: MasterKeys) -> str:
+    """What is said of a version that a keyring has not."""
+    there = ", ".join(map(str, sorted(known.keys)))
+    return f"master key {version}: this keyring has none of that number, but {there}"
 
 
 def _fresh() -> bytes:

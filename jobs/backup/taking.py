@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from storage.backup import manifest, shelf, snapshot
 from storage.backup.manifest import Manifest
+from storage.backup.shelf import Pruned
 from storage.keyfiles import PRIVATE
 from storage.ledger import audit, backups
 
@@ -23,18 +24,24 @@ KEYRING = "keyring"
 PUBLIC = frozenset({".pem", ".toml", ".png", ".crl", ".ocsp", ".esl", ".der", ".cer"})
 #: the CAs of a test keyring with their keys, and the digests of operators' tokens
 PASSED = frozenset({"testca", "outside", "operators"})
+NOTHING = Pruned(gone=(), passed_over=())
 
 Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """A backup that is whole."""
+    """A backup that is whole.
+
+    pruned:      older ones that were removed for it.
+    passed_over: of each that was neither counted nor removed, why.
+    """
 
     name: str
     folder: Path
     manifest: Manifest
     pruned: Sequence[str]
+    passed_over: Sequence[str]
 
 
 def take(plant: Plant, folder: Path, *, who: str, why: str, keep: int | None, tell: Tell) -> Taken:
@@ -53,17 +60,24 @@ def take(plant: Plant, folder: Path, *, who: str, why: str, keep: int | None, te
         made = _manifest(plant, facts, beside, keys)
         (beside / manifest.FILE).write_bytes(made.text(keys))
         place = shelf.publish(beside, made.at)
-    pruned = [] if keep is None else shelf.prune(folder, keep)
+    pruned = NOTHING if keep is None else shelf.prune(folder, keep, keys)
     with plant.ledger.write(who) as tx:
         head = None if made.head is None else {"size": made.head.size, "root": made.head.root}
         what = {
             "at": made.at.isoformat(),
             "manifest_sha256": manifest.part_of(place / manifest.FILE).sha256,
             "head": head,
-            "pruned": pruned,
+            "masters": sorted(map(int, made.masters)),
+            "pruned": list(pruned.gone),
         }
         audit.note(tx, backups.TAKEN, ("backup", place.name), why=why, what=what)
-    return Taken(name=place.name, folder=place, manifest=made, pruned=pruned)
+    return Taken(
+        name=place.name,
+        folder=place,
+        manifest=made,
+        pruned=pruned.gone,
+        passed_over=pruned.passed_over,
+    )
 
 
 def _manifest(plant: Plant, facts: snapshot.Facts, beside: Path, keys: MasterKeys) -> Manifest:

@@ -15,7 +15,7 @@ from factory.log import heads as texts
 from factory.log.heads import Head
 from jobs.commands import machine
 from jobs.commands.exits import REFUSED
-from jobs.commands.options import IDENT, TEXT, json_option
+from jobs.commands.options import IDENT, TEXT, Place, json_option
 from jobs.commands.output import err, out, print_json, print_table
 from jobs.commands.progress import Lines, bar
 from jobs.log import checking, proving
@@ -24,7 +24,7 @@ from storage import log_key
 from storage.ledger.log import SignedHead
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
+FOLDER = Place(file_okay=False)
 
 
 @click.group("audit")

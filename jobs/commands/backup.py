@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from factory.errors import FieldError
+from factory.errors import FieldError, SettingsError
 from factory.log import heads as texts
 from factory.log.heads import Head
 from jobs import embedded, logs
@@ -18,16 +18,21 @@ from jobs.backup.restoring import Restored, Wanted
 from jobs.backup.taking import Taken
 from jobs.commands import machine
 from jobs.commands.exits import REFUSED
-from jobs.commands.options import REASON, TIME, json_option, reason_option
+from jobs.commands.options import REASON, TIME, Place, json_option, reason_option
 from jobs.commands.output import err, local_time, out, print_json, print_table
 from jobs.commands.progress import Lines, bar
 from jobs.settings import Settings
-from storage.backup import shelf
+from storage.backup import manifest, shelf
+from storage.backup.manifest import Manifest
+from storage.backup.shelf import Unread
+from storage.sealed import MasterKeys
 
-FOLDER = click.Path(path_type=Path, file_okay=False)
+FOLDER = Place(file_okay=False)
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 BY_TIME = "as every day"
+FITS, ALTERED, UNCHECKED = "fits", "ALTERED", "not checked"
 MOST_SKIP = 1_000_000
+Listed = tuple[Path, Manifest, str]  #: a backup, and how its manifest's seal is
 
 
 @click.command("backup")
@@ -69,6 +74,7 @@ def backup_command(
         print_json(_said(taken))
     else:
         _tell_taken(taken)
+    _warn(taken.passed_over)
 
 
 @click.command("restore")
@@ -141,18 +147,53 @@ def _read_head(file: Path) -> Head:
 
 
 def _list(folder: Path, *, as_json: bool) -> None:
-    found = shelf.backups(folder)
+    found, keys = shelf.look(folder), _keys()
+    listed = [(place, made, _seal(place, keys)) for place, made in found.backups]
     if as_json:
-        print_json(
-            [{"name": place.name, "at": made.at, "rows": made.rows} for place, made in found]
-        )
-        return
+        print_json([*map(_entry, listed), *map(_fault, found.unread)])
+    else:
+        _tell_listed(listed)
+    _warn([shelf.altered(place) for place, _, seal in listed if seal == ALTERED])
+    _warn([each.why for each in found.unread])
+    if keys is None:
+        err.print("whether they were altered was not checked: there is no keyring here")
+
+
+def _keys() -> MasterKeys | None:
+    """By which a manifest is known again; None: they are not on this machine."""
+    try:
+        return machine.bare_plant().keyring.master_keys()
+    except SettingsError:
+        return None
+
+
+def _seal(place: Path, keys: MasterKeys | None) -> str:
+    if keys is None:
+        return UNCHECKED
+    return FITS if manifest.is_sealed(place, keys) else ALTERED
+
+
+def _entry(listed: Listed) -> dict[str, object]:
+    place, made, seal = listed
+    return {"name": place.name, "at": made.at, "rows": made.rows, "seal": seal, "fault": None}
+
+
+def _fault(each: Unread) -> dict[str, object]:
+    return {"name": each.name, "at": None, "rows": None, "seal": UNCHECKED, "fault": each.why}
+
+
+def _tell_listed(listed: Sequence[Listed]) -> None:
     rows = (
         (place.name, made.at, made.database, made.revision, sum(made.rows.values()),
-         made.head.size if made.head else "")
-        for place, made in found
+         made.head.size if made.head else "", seal)
+        for place, made, seal in listed
     )  # fmt: skip
-    print_table(("backup", "of (China)", "database", "schema", "rows", "log"), rows)
+    print_table(("backup", "of (China)", "database", "schema", "rows", "log", "seal"), rows)
+
+
+def _warn(passed_over: Iterable[str]) -> None:
+    for why in passed_over:
+        err.print(f"passed over: {why}", markup=False, soft_wrap=True)
 
 
 def _said(taken: Taken) -> dict[str, object]:
@@ -165,6 +206,7 @@ def _said(taken: Taken) -> dict[str, object]:
         "bytes": sum(each.size for each in made.files.values()),
         "head": made.head,
         "pruned": list(taken.pruned),
+        "passed_over": list(taken.passed_over),
     }
 
 

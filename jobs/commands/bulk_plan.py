@@ -17,7 +17,7 @@ from jobs.bulk import confirming, progress, requests
 from jobs.commands import machine
 from jobs.commands.exits import CONFLICT, REFUSED
 from jobs.commands.files import read_file
-from jobs.commands.options import IDENT, REASON, TEXT, json_option, reason_option
+from jobs.commands.options import IDENT, REASON, TEXT, Place, json_option, reason_option
 from jobs.commands.output import err, out, print_json
 from jobs.intake import Outcome, Status
 from jobs.wiring import Plant
@@ -95,7 +95,7 @@ _by_version(
 @click.command("reissue")
 @click.argument("numbers", nargs=-1, type=TEXT)
 @click.option(
-    "--from", "source", type=click.Path(path_type=Path),
+    "--from", "source", type=Place(),
     help="FILE with a registration number a line; what follows a comma or # is not read.",
 )  # fmt: skip
 @click.option("--profile", type=TEXT, help="The register, where several have one of the numbers.")

@@ -16,7 +16,7 @@ from jobs.bulk import preview as previews
 from jobs.bulk.preview import Outline, Shown
 from jobs.bulk.samples import Now
 from jobs.commands import machine
-from jobs.commands.options import IDENT, json_option
+from jobs.commands.options import IDENT, Place, json_option
 from jobs.commands.output import local_time, out, plain, print_json, print_table
 from jobs.wording import EVENTS
 
@@ -47,7 +47,7 @@ KEPT = {
     help="Certificates drawn as they will be, beside the present ones.",
 )  # fmt: skip
 @click.option(
-    "-o", "--out", "folder", type=click.Path(path_type=Path, file_okay=False),
+    "-o", "--out", "folder", type=Place(file_okay=False),
     help="Folder the pictures go to; they show people's data.  [default: preview-batch-BATCH]",
 )  # fmt: skip
 @json_option

@@ -19,7 +19,7 @@ from jobs.bulk.report import Form, Missed
 from jobs.commands import machine
 from jobs.commands.bulk import tell_waits
 from jobs.commands.exits import REFUSED
-from jobs.commands.options import IDENT, TEXT
+from jobs.commands.options import IDENT, TEXT, Place
 from jobs.commands.output import err, print_json
 from jobs.commands.progress import bar
 
@@ -33,7 +33,7 @@ TOLD = 20  #: numbers of who was missed that are told on a screen
     "--format", "form", type=click.Choice([each.value for each in Form]),
     help="JSON Lines or CSV.  [default: by the name of FILE; without one jsonl]",
 )  # fmt: skip
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="FILE.")
+@click.option("-o", "--output", type=Place(dir_okay=False), help="FILE.")
 @click.option("--failed", is_flag=True, help="Only what is held.")
 @click.option("--sealed", is_flag=True, help="Links to the sealed summaries (PDF) instead.")
 def bulk_report(

@@ -15,7 +15,7 @@ from rich.progress import Progress
 from factory.model import Kind
 from jobs import demo, logs
 from jobs.commands.exits import REFUSED
-from jobs.commands.options import json_option
+from jobs.commands.options import Place, json_option
 from jobs.commands.output import err, out, print_json, print_table
 from jobs.commands.progress import bar
 from jobs.demo_rename import Renamed
@@ -29,7 +29,7 @@ CHECKER = Path(__file__).parents[2] / "docs" / "check_proof.py"
 
 @click.command("demo")
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("var/demo"), show_default=True,
+    "--out", type=Place(), default=Path("var/demo"), show_default=True,
     help="Folder for the documents and summary.json; emptied first.",
 )  # fmt: skip
 @click.option(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
 
-from factory.errors import RevocationRefusedError
+from factory.errors import NotFoundError, RevocationRefusedError
 from factory.kinds.form_design import FIELDS
 from factory.model import Format
 from factory.seals import revocation
@@ -19,14 +21,15 @@ from jobs import desk
 from jobs.asker import Asker
 from jobs.commands import machine
 from jobs.commands.asking import asking
-from jobs.commands.exits import NOT_IN_FORCE, REFUSED
+from jobs.commands.exits import NOT_FOUND, NOT_IN_FORCE, REFUSED
 from jobs.commands.files import read_file
-from jobs.commands.options import TEXT, TIME, json_option
+from jobs.commands.options import TEXT, TIME, Place, json_option
 from jobs.commands.output import err, local_time, out, plain, print_json
 from jobs.wording import KINDS, OWNERS
 
 PARTIES = {field: party for party, field in FIELDS.items()}
 DEMO_DATA = "var/demo/data"
+Judged = desk.Finding | NotFoundError  #: what is said of a file, or why none could be read
 
 
 @click.command()
@@ -66,19 +69,20 @@ def link(number: str, edition: int | None, fmt: str | None, asker: Asker, as_jso
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=Place())
 @click.option(
     "--crl",
     "lists",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=Place(),
     metavar="FILE",
     help="A revocation list (PEM, DER) or OCSP answer (DER) besides the keyring's; repeatable.",
 )
 @click.option(
     "--at",
     type=TIME,
-    help="As of when it is judged, in China unless it says an offset.  [default: now]",
+    help="As of when its seal is judged, and whether it has expired, in China unless it says an"
+    " offset; what has taken its place since is told as of now.  [default: now]",
 )
 @click.option("--fetch", is_flag=True, help="Ask the CAs for what they have revoked.")
 @json_option
@@ -88,21 +92,46 @@ def verify(
     """Check files: ours or not, intact, which edition, in force or not, sealed by whom."""
     plant = machine.plant()
     known = plant.revocations(_given(lists), fetch=fetch)
-    findings = [
-        (path, desk.examine(plant, read_file(path, MOST_BYTES), at=at, revocations=known))
-        for path in files
-    ]
+    examine = partial(desk.examine, plant, at=at, revocations=known)
+    judged = [(path, _judged(path, examine)) for path in files]
     if as_json:
-        print_json([{"file": str(path)} | plain(finding) for path, finding in findings])
+        print_json([{"file": str(path)} | _told(each) for path, each in judged])
     else:
-        for path, finding in findings:
-            _show_finding(path, finding)
-        if any(_lacks_root(finding) for _, finding in findings):
+        for path, each in judged:
+            _show(path, each)
+        if any(isinstance(each, desk.Finding) and _lacks_root(each) for _, each in judged):
             _tell_roots(plant.settings.keyring_dir)
-    if not all(finding.genuine for _, finding in findings):
-        sys.exit(REFUSED)
-    if not all(finding.in_force for _, finding in findings):
-        sys.exit(NOT_IN_FORCE)
+    sys.exit(_worst(each for _, each in judged))
+
+
+def _judged(path: Path, examine: Callable[[bytes], desk.Finding]) -> Judged:
+    """What is to be said of that file; one that is not there keeps no other from being judged."""
+    try:
+        return examine(read_file(path, MOST_BYTES))
+    except NotFoundError as error:
+        return error
+
+
+def _worst(judged: Iterable[Judged]) -> int:
+    """One that is not genuine weighs most, then one that is not there."""
+    codes = set(map(_code, judged))
+    return next((each for each in (REFUSED, NOT_FOUND, NOT_IN_FORCE) if each in codes), 0)
+
+
+def _code(judged: Judged) -> int:
+    if isinstance(judged, NotFoundError):
+        return NOT_FOUND
+    if not judged.genuine:
+        return REFUSED
+    return 0 if judged.in_force else NOT_IN_FORCE
+
+
+def _told(judged: Judged) -> dict[str, object]:
+    if isinstance(judged, NotFoundError):
+        unknown = dict.fromkeys(each.name for each in fields(desk.Finding))
+        return unknown | {"word": "not_found", "reasons": [str(judged)], "on_record": False}
+    said: dict[str, object] = plain(judged)
+    return said
 
 
 def _given(lists: Sequence[Path]) -> Revocations:
@@ -116,12 +145,23 @@ def _given(lists: Sequence[Path]) -> Revocations:
     return Revocations(tuple(found))
 
 
+def _show(path: Path, judged: Judged) -> None:
+    if isinstance(judged, NotFoundError):
+        out.print("[bold red]not found[/] ", end="")
+        out.print(str(judged), markup=False)
+    else:
+        _show_finding(path, judged)
+
+
 def _show_finding(path: Path, finding: desk.Finding) -> None:
     colour = "green" if finding.in_force else "yellow" if finding.genuine else "red"
-    out.print(f"[bold {colour}]{finding.word}[/] {finding.state or ''} ", end="")
+    state = f" {finding.state}" if finding.genuine and finding.state else ""
+    out.print(f"[bold {colour}]{finding.word}[/]{state} ", end="")
     out.print(str(path), markup=False)
     if finding.kind is not None:
         out.print(f"  {KINDS[finding.kind]}: {_subject(finding)}", markup=False)
+        if not finding.genuine:
+            out.print(f"  {_record(finding)}", markup=False)
     if finding.verdict.signer:
         at = finding.verdict.signed_at
         when = f" at {local_time(at)}" if at else ""
@@ -134,9 +174,20 @@ def _show_finding(path: Path, finding: desk.Finding) -> None:
         when = f", the last at {local_time(at)}" if at else ""
         out.print(f"  signed by {parties}{when}", markup=False)
     for check in finding.verdict.checks:
-        out.print(f"  {'✓' if check.ok else '✗'} {check.name}: {check.detail}", markup=False)
+        mark = "✓" if check.ok else "✗" if check.was_asked else "–"
+        out.print(f"  {mark} {check.name}: {check.detail}", markup=False)
     for reason in finding.reasons:
         out.print(f"  {reason}", markup=False)
+
+
+def _record(finding: desk.Finding) -> str:
+    """What the register says beside a verdict that does not come from it."""
+    if finding.on_record:
+        return f"this very file is on record: {finding.state}"
+    return (
+        "it only names that certificate: it is NOT the file on record;"
+        f" the certificate on record is: {finding.state}"
+    )
 
 
 def _lacks_root(finding: desk.Finding) -> bool:

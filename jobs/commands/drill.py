@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,19 +14,31 @@ import click
 
 from jobs import logs
 from jobs.commands.exits import REFUSED
-from jobs.commands.options import json_option
+from jobs.commands.options import Finite, json_option
 from jobs.commands.output import err, out, print_json, print_table
+from jobs.commands.stopping import told_to_stop
 from jobs.drill import database, place, running
 from jobs.drill.database import Database
 from jobs.drill.running import Report
 from jobs.embedded import serving
 from jobs.settings import Settings
 
+STOPPING = "· stopping: servers and workers are ended, and the folder is removed; some seconds"
+POSTGRESQL = re.compile(r"postgresql(\+psycopg)?://")
+EXAMPLE = "postgresql://USER@HOST/NAME; without it the ledger is a file of SQLite"
+
+
+def _postgresql(_: click.Context, param: click.Parameter, url: str | None) -> str | None:
+    """BadParameter: it names no database of PostgreSQL."""
+    if url is not None and not POSTGRESQL.match(url):
+        raise click.BadParameter(f"names no database of PostgreSQL: {EXAMPLE}", param=param)
+    return url
+
 
 @click.command("drill")
 @click.option("--seed", type=int, default=1, show_default=True, help="Which faults, and when.")
 @click.option(
-    "--minutes", type=click.FloatRange(min=0.05), default=1.0, show_default=True,
+    "--minutes", type=Finite(min=0.05), default=1.0, show_default=True,
     help="How long the faults go on.",
 )  # fmt: skip
 @click.option(
@@ -33,7 +46,7 @@ from jobs.settings import Settings
     help="The ledger is a PostgreSQL of the drill's own, which crashes too; needs its programs.",
 )  # fmt: skip
 @click.option(
-    "--database", "url", metavar="URL", envvar="DRILL_DATABASE",
+    "--database", "url", metavar="URL", envvar="DRILL_DATABASE", callback=_postgresql,
     help="The ledger is this PostgreSQL database, which must be empty; its server is not harmed.",
 )  # fmt: skip
 @json_option
@@ -48,9 +61,15 @@ def drill_command(
     time authority are killed, refuse, hang, come late, answer twice, lose what they say; there
     is no room for a while, and clocks step.  The same seed gives the same faults.  Afterwards every
     promise (I1 to I9 of the design) is asked of ledger, store, broker and all that was left behind.
+    Ctrl-C and SIGTERM end it before, with nothing left.
     """
+    if url is not None and on_server:
+        raise click.UsageError("--server and --database (or DRILL_DATABASE): give one of them")
     logs.configure("error")
-    with tempfile.TemporaryDirectory(prefix="drill-", ignore_cleanup_errors=True) as folder:
+    with (
+        told_to_stop(STOPPING),
+        tempfile.TemporaryDirectory(prefix="drill-", ignore_cleanup_errors=True) as folder,
+    ):
         home = Path(folder)
         own = Settings.from_env({"FACTORY_DATA_DIR": str(home / "servers")})
         with (

@@ -14,7 +14,7 @@ from factory.errors import FieldError
 from jobs import expiring, notices
 from jobs.commands import machine
 from jobs.commands.figures import STANDARD_OUTPUT, write_table
-from jobs.commands.options import TEXT, json_option
+from jobs.commands.options import TEXT, Place, json_option
 from jobs.commands.output import err, out, plain, print_json, print_table
 from jobs.expiring import Outlook
 from jobs.figures import as_csv
@@ -47,7 +47,7 @@ class _Span(click.ParamType[timedelta]):
 @click.option("--profile", type=TEXT, help="Certificates of this register alone.")
 @click.option("--list", "in_full", is_flag=True, help="Every certificate, by its number.")
 @click.option(
-    "--csv", "table", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    "--csv", "table", type=Place(dir_okay=False, allow_dash=True),
     help="FILE to write every certificate to as CSV, - for standard output.",
 )  # fmt: skip
 @click.option(

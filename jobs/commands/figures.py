@@ -10,7 +10,7 @@ from factory.errors import FieldError
 from factory.figures import Month
 from jobs import figures
 from jobs.commands import machine
-from jobs.commands.options import TEXT, json_option
+from jobs.commands.options import TEXT, Place, json_option
 from jobs.commands.output import err, out, plain, print_json, print_table
 from jobs.figures import COLUMNS, Statistics, as_csv
 from jobs.wiring import Plant
@@ -39,11 +39,11 @@ class _Month(click.ParamType[Month]):
 @click.option("--from", "first", type=_Month(), help="[default: a year, up to the last one]")
 @click.option("--to", "last", type=_Month(), help="[default: this month]")
 @click.option(
-    "--csv", "table", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    "--csv", "table", type=Place(dir_okay=False, allow_dash=True),
     help="FILE to write them to as CSV, - for standard output.",
 )  # fmt: skip
 @click.option(
-    "--chart", "picture", type=click.Path(path_type=Path, dir_okay=False),
+    "--chart", "picture", type=Place(dir_okay=False),
     help="FILE.png to draw them on.",
 )  # fmt: skip
 @json_option

@@ -12,7 +12,7 @@ from factory.page import fontfile
 from jobs import desk, fonts
 from jobs.commands import machine
 from jobs.commands.exits import REFUSED
-from jobs.commands.options import TEXT, json_option
+from jobs.commands.options import TEXT, Place, json_option
 from jobs.commands.output import local_time, out, plain, print_json, print_table
 
 
@@ -22,7 +22,7 @@ def fonts_group() -> None:
 
 
 @fonts_group.command("add")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=Place(dir_okay=False))
 @click.option(
     "--face", default=0, type=click.IntRange(0), show_default=True,
     help="Which face of a collection (.ttc), counted from 0.",

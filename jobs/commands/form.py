@@ -19,7 +19,7 @@ from jobs.asker import Asker
 from jobs.commands import machine
 from jobs.commands.asking import asking
 from jobs.commands.exits import code_of_fault
-from jobs.commands.options import TEXT, json_option
+from jobs.commands.options import TEXT, Place, json_option
 from jobs.commands.output import err, local_time, out, print_json, print_table
 from jobs.intake import Status
 from jobs.signing import Waiting
@@ -202,7 +202,7 @@ def _bytes(given: bytes) -> bytes:
     "--out",
     "folder",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Place(file_okay=False),
     help="The folder to write key.pem, certificate.pem and issuer.pem to.",
 )
 @profile_option

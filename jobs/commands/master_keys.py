@@ -65,10 +65,17 @@ def master_rotate(stage: bool) -> None:
 
 @master_group.command("drop")
 @click.argument("version", type=click.IntRange(1), metavar="VERSION")
-def master_drop(version: int) -> None:
+@click.option(
+    "--despite-backups", is_flag=True,
+    help="Though backups are known that cannot be opened without it: a copy of it is kept"
+    " elsewhere, or they are not needed any more.",
+)  # fmt: skip
+def master_drop(version: int, despite_backups: bool) -> None:
     """Take a former master key out of the keyring; refused while a data key needs it.
 
-    Backups of the ledger from before the change cannot be read without it.
+    Refused too while backups are known that cannot be opened without it: it says how many, and
+    which are the newest.  The ledger knows of those that it noted and that `backup --keep` did not
+    remove; there may be others.
     """
-    rewrapping.drop(machine.plant(), version, who=machine.who())
+    rewrapping.drop(machine.plant(), version, who=machine.who(), despite_backups=despite_backups)
     out.print(f"master key {version} is gone from this keyring")

@@ -9,7 +9,7 @@ import click
 
 from jobs import operators
 from jobs.commands import machine
-from jobs.commands.options import NAME, REASON, json_option
+from jobs.commands.options import NAME, REASON, Place, json_option
 from jobs.commands.output import err, local_time, print_json, print_table
 from jobs.operators import TokenView
 from storage.operators import DAYS, MOST_ACTIVE, MOST_DAYS, Issued
@@ -36,7 +36,7 @@ def operators_group() -> None:
     help="Days until it expires.",
 )  # fmt: skip
 @click.option(
-    "-o", "--out", "file", type=click.Path(path_type=Path),
+    "-o", "--out", "file", type=Place(),
     help="A new file to write it to, which you alone can read.  [default: print it]",
 )  # fmt: skip
 @json_option

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -70,6 +72,35 @@ class _Time(click.ParamType[datetime]):
         return found if found.tzinfo else found.replace(tzinfo=SHANGHAI)
 
 
+class Place(click.Path):
+    """A file or folder that may not be there yet; nothing is no name of the folder one is in."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(path_type=Path, **how)
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:
+        """The path.  BadParameter: it is empty, or of another kind."""
+        if value == "":
+            self.fail("is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Finite(click.FloatRange):
+    """A number that one can reckon with: click takes nan for within any range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number.  BadParameter: it is none, or out of the range."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number that is finite", param, ctx)
+        return number
+
+
 class _Ident(click.IntRange):
     """What the ledger counts with."""
 
@@ -98,7 +129,7 @@ reason_option = click.option(
     help="Why; it is kept in the audit log with your account, and names nobody.",
 )  # fmt: skip
 token_option = click.option(
-    "--token-file", type=click.Path(path_type=Path),
+    "--token-file", type=Place(),
     help="File with your operator token (操作员令牌), closed to everybody else; it is never an"
     " argument.  [default: FACTORY_OPERATOR_TOKEN_FILE]",
 )  # fmt: skip

@@ -8,7 +8,7 @@ import click
 
 from jobs import seals
 from jobs.commands import machine
-from jobs.commands.options import json_option
+from jobs.commands.options import Finite, json_option
 from jobs.commands.output import err, local_time, print_json, print_table
 from jobs.commands.token_options import FILE, IDENTITY, SECRET_FILE, token_given, token_options
 from storage.keyring import SEAL_WIDTH_MM, WIDEST_MM
@@ -17,7 +17,7 @@ from storage.pdf_seals import Pkcs12Given
 from storage.token_key import TokenGiven
 
 MOST_BYTES = 2_000_000  #: of any of these files
-WIDTH = click.FloatRange(0, WIDEST_MM, min_open=True)
+WIDTH = Finite(0, WIDEST_MM, min_open=True)
 
 
 @click.command("import")

@@ -16,7 +16,7 @@ from factory.page.fonts import WEN_KAI, assemble
 from factory.register import local_day
 from jobs.commands import machine
 from jobs.commands.files import read_file
-from jobs.commands.options import TEXT, application_type_option, json_option, seed_option
+from jobs.commands.options import TEXT, Place, application_type_option, json_option, seed_option
 from jobs.commands.output import out, plain, print_json, print_table
 from jobs.commands.progress import bar
 from jobs.gallery import CONTACT_SHEET, Kept, keep, keep_all
@@ -59,7 +59,7 @@ class _What(click.ParamType[str | Path]):
     " are what happened until then.  [default: a synthetic history]",
 )  # fmt: skip
 @click.option(
-    "--out", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path("preview"),
+    "--out", "folder", type=Place(file_okay=False), default=Path("preview"),
     show_default=True, help="Folder the files go to.",
 )  # fmt: skip
 @click.option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, datetime
 
 import click
@@ -41,7 +42,7 @@ class _Lot(click.ParamType[tuple[float, bool]]):
             number = float(value.removesuffix(PERCENT))
         except ValueError:
             number = -1.0
-        if not 0 <= number <= (WHOLE if is_percent else float("inf")):
+        if not 0 <= number <= (WHOLE if is_percent else sys.float_info.max):
             self.fail("is neither a number such as 500 nor a part such as 5%", param, ctx)
         return number, is_percent
 

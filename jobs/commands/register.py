@@ -18,7 +18,7 @@ from factory.events.takeover import Origin
 from jobs import importing, opening
 from jobs.commands import machine
 from jobs.commands.exits import REFUSED
-from jobs.commands.options import TEXT, check_rejects, json_option
+from jobs.commands.options import TEXT, Place, check_rejects, json_option
 from jobs.commands.output import out, plain, print_json, print_table
 from jobs.commands.progress import passes
 from jobs.rejects import Rejects
@@ -49,11 +49,11 @@ def register_group() -> None:
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would become of each row; write nothing.")
 @click.option(
-    "--rejects", type=click.Path(path_type=Path),
+    "--rejects", type=Place(),
     help="Where refused rows go, to correct and import.  [default: FILE.rejects.csv or .jsonl]",
 )  # fmt: skip
 @click.option(
-    "--doubts", type=click.Path(path_type=Path),
+    "--doubts", type=Place(),
     help="Where all doubts go, as CSV by line and column; no values stand in it.",
 )  # fmt: skip
 @json_option

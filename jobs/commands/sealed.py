@@ -12,7 +12,7 @@ import click
 from jobs import sealed_by
 from jobs.commands import machine
 from jobs.commands.figures import STANDARD_OUTPUT, write_table
-from jobs.commands.options import json_option
+from jobs.commands.options import Place, json_option
 from jobs.commands.output import err, out, plain, print_json, print_table
 from jobs.figures import as_csv
 from jobs.sealed_by import Asked, Sealed, SealedFile
@@ -21,7 +21,7 @@ COLUMNS = (
     "profile", "kind", "format", "registration", "edition", "state", "made_at", "sha256",
 )  # fmt: skip
 DAY = click.DateTime(["%Y-%m-%d"])
-OUTPUT = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+OUTPUT = Place(dir_okay=False, allow_dash=True)
 
 
 @click.command("sealed")

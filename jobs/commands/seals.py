@@ -14,7 +14,7 @@ from factory.seals.ses import MOST_BYTES
 from jobs import seals
 from jobs.commands import machine
 from jobs.commands.exits import REFUSED
-from jobs.commands.options import TEXT, json_option
+from jobs.commands.options import TEXT, Place, json_option
 from jobs.commands.output import err, local_time, print_json, print_table
 from jobs.commands.token_options import FILE, IDENTITY, SECRET_FILE, token_given, token_options
 from jobs.seals import Description
@@ -88,7 +88,7 @@ def import_seal(
 @click.argument("file", metavar="SEAL.esl", type=FILE)
 @click.option(
     "--picture",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Place(dir_okay=False),
     help="A new PNG file to write its picture to.",
 )
 @json_option

@@ -15,7 +15,7 @@ from factory.simulation import Register
 from factory.versions import Versions, installed_are
 from jobs import simulating
 from jobs.commands import machine
-from jobs.commands.options import MOST_SEED, TEXT, json_option
+from jobs.commands.options import MOST_SEED, TEXT, Place, json_option
 from jobs.commands.output import out, plain, print_json
 from jobs.commands.progress import passes
 from jobs.simulating import Written
@@ -41,7 +41,7 @@ def simulate_group() -> None:
     "--profile", type=TEXT, default=specimen.PROFILE, show_default=True, help="Whose register."
 )
 @click.option(
-    "-o", "--output", "path", type=click.Path(path_type=Path, dir_okay=False), required=True,
+    "-o", "--output", "path", type=Place(dir_okay=False), required=True,
     help="File it is written to.",
 )  # fmt: skip
 @click.option(

@@ -13,7 +13,7 @@ from factory import events
 from jobs import intake, opening
 from jobs.commands import machine
 from jobs.commands.exits import CONFLICT, REFUSED
-from jobs.commands.options import check_rejects, json_option
+from jobs.commands.options import Place, check_rejects, json_option
 from jobs.commands.output import out, plain, print_json, print_table
 from jobs.commands.progress import bar
 from jobs.commands.shown import held_because
@@ -24,7 +24,7 @@ from jobs.rejects import Rejects
 @click.command()
 @click.argument("file", type=click.File("rb"))
 @click.option(
-    "--rejects", type=click.Path(path_type=Path),
+    "--rejects", type=Place(),
     help="Where refused lines go, to correct and submit again.  [default: FILE.rejects.jsonl]",
 )  # fmt: skip
 @click.option(

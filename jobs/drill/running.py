@@ -115,13 +115,14 @@ def _files(plant: Plant) -> int:
 def _going_on(story: Story, over: Callable[[], bool]) -> Iterator[None]:
     """The story, in a thread: servers live as long as the thread that started them.
 
-    It is over at the end of the block.
+    It is over at the end of the block, and at once where the block fails or is left.
     """
     failed: list[BaseException] = []
+    left = threading.Event()
 
     def go_on() -> None:
         try:
-            story.go_on_until(over)
+            story.go_on_until(lambda: left.is_set() or over())
         except BaseException as error:  # told by the thread that waits for this one
             failed.append(error)
 
@@ -129,6 +130,9 @@ def _going_on(story: Story, over: Callable[[], bool]) -> Iterator[None]:
     thread.start()
     try:
         yield
+    except BaseException:
+        left.set()
+        raise
     finally:
         thread.join()
     if failed:

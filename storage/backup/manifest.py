@@ -74,10 +74,19 @@ def read(folder: Path) -> Manifest:
 
     ConflictError: it is none, or of another version of this program.
     """
+    if not (folder / FILE).exists():
+        raise ConflictError(f"{folder.name}: it has no {FILE}")
     try:
         return _parsed(json.loads((folder / FILE).read_bytes()), folder.name)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConflictError(f"{folder.name}: its {FILE} cannot be read") from error
+
+
+def is_sealed(folder: Path, keys: MasterKeys) -> bool:
+    """Whether it is as it was written, by a factory with these keys."""
+    said = json.loads((folder / FILE).read_bytes())
+    seal = str(said.pop("seal", ""))
+    return hmac.compare_digest(seal.encode(errors="surrogatepass"), _seal(said, keys).encode())
 
 
 def _parsed(said: dict[str, Any], name: str) -> Manifest:
@@ -88,13 +97,20 @@ def _parsed(said: dict[str, Any], name: str) -> Manifest:
         program=said["program"],
         database=said["database"],
         revision=said["revision"],
-        at=datetime.fromisoformat(said["at"]),
+        at=_moment(said["at"]),
         head=None if head is None else LogHead(size=head["size"], root=head["root"]),
-        rows=said["rows"],
-        masters=said["masters"],
+        rows=dict(said["rows"]),
+        masters=dict(said["masters"]),
         lookup=said["lookup"],
         files={path: Part(**part) for path, part in said["files"].items()},
     )
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("without an offset")
+    return found
 
 
 def check_keys(made: Manifest, keys: MasterKeys) -> None:
@@ -116,9 +132,7 @@ def check_keys(made: Manifest, keys: MasterKeys) -> None:
 
 def check_files(folder: Path, made: Manifest, keys: MasterKeys) -> None:
     """DigestMismatchError: the manifest or a file is not what was written, or is not there."""
-    said = json.loads((folder / FILE).read_bytes())
-    seal = str(said.pop("seal", ""))
-    if not hmac.compare_digest(seal, _seal(said, keys)):
+    if not is_sealed(folder, keys):
         raise DigestMismatchError(f"{folder.name}: its manifest has been altered")
     for path, part in made.files.items():
         file = folder / path
@@ -141,5 +155,5 @@ def fingerprint(key: bytes) -> str:
 
 
 def _seal(said: Mapping[str, Any], keys: MasterKeys) -> str:
-    text = json.dumps(said, ensure_ascii=False, sort_keys=True).encode()
+    text = json.dumps(said, ensure_ascii=False, sort_keys=True).encode(errors="surrogatepass")
     return hmac.digest(keys.lookup, b"backup" + text, hashlib.sha256).hex()

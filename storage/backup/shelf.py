@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from factory.errors import ConflictError, NotFoundError, SettingsError
 from storage.backup import manifest
 from storage.backup.manifest import Manifest
+from storage.sealed import MasterKeys
 
 LOCK, TAKING = ".lock", ".taking-"
+MOMENT = "%Y%m%dT%H%M%SZ"  #: in UTC, what a backup's name begins with
+NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 OWNER_ONLY, OWNER_FOLDER = 0o600, 0o700
 
 
@@ -58,7 +63,7 @@ def publish(beside: Path, at: datetime) -> Path:
         sync(each)
     sync(beside)
     suffix = beside.name.removeprefix(TAKING)
-    place = beside.parent / f"{at:%Y%m%dT%H%M%SZ}-{suffix}"
+    place = beside.parent / f"{at.astimezone(UTC):{MOMENT}}-{suffix}"
     beside.rename(place)
     sync(beside.parent)
     return place
@@ -73,27 +78,122 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def backups(folder: Path) -> list[tuple[Path, Manifest]]:
-    """All that are whole, the oldest first."""
-    places = [
-        each.parent for each in folder.glob(f"*/{manifest.FILE}") if each.parent.name[0] != "."
-    ]
-    found = [(place, manifest.read(place)) for place in places]
-    return sorted(found, key=lambda each: each[1].at)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A folder that is a backup by its name or by its manifest, and cannot be read as one.
+
+    at:  when it was taken, as its name says, to the second; None: the name does not say.
+    why: names it too.
+    """
+
+    name: str
+    at: datetime | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """What is in a folder of backups.  backups: those that can be read, the oldest first."""
+
+    backups: Sequence[tuple[Path, Manifest]]
+    unread: Sequence[Unread]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What became of older backups.
+
+    gone:        what they were called.
+    passed_over: of each that was neither counted nor removed, why; names it.
+    """
+
+    gone: Sequence[str]
+    passed_over: Sequence[str]
+
+
+def look(folder: Path) -> Shelf:
+    """What is in that folder.  NotFoundError: there is no such folder."""
+    if not folder.is_dir():
+        raise NotFoundError(f"{folder}: there is no such folder")
+    found: list[tuple[Path, Manifest]] = []
+    unread: list[Unread] = []
+    for place in sorted(filter(_is_backup, folder.iterdir())):
+        try:
+            found.append((place, manifest.read(place)))
+        except ConflictError as error:
+            unread.append(Unread(name=place.name, at=_moment(place.name), why=str(error)))
+    found.sort(key=lambda each: each[1].at)
+    return Shelf(backups=found, unread=unread)
+
+
+def _is_backup(place: Path) -> bool:
+    """Whether it was ever one: what is under way, or was killed, has a dot before its name."""
+    is_called = NAME.fullmatch(place.name) is not None
+    return place.name[0] != "." and (is_called or (place / manifest.FILE).exists())
+
+
+def _moment(name: str) -> datetime | None:
+    try:
+        return datetime.strptime(name.partition("-")[0], MOMENT).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def newest(folder: Path, at: datetime | None) -> tuple[Path, Manifest]:
-    """The newest that is not after that moment.  NotFoundError: there is none."""
-    found = [each for each in backups(folder) if at is None or each[1].at <= at]
-    if not found:
+    """The newest that is not after that moment.
+
+    NotFoundError: there is none.  ConflictError: one that cannot be read may be newer, and an
+    older one is never taken for it.
+    """
+    found = look(folder)
+    asked = [each for each in found.backups if at is None or each[1].at <= at]
+    chosen = asked[-1] if asked else None
+    doubted = [each for each in found.unread if _may_be_newer(each, chosen, at)]
+    if doubted:
+        raise ConflictError(_doubt(doubted, chosen))
+    if chosen is None:
         raise NotFoundError(f"{folder}: no backup{'' if at is None else ' of that time or before'}")
-    return found[-1]
+    return chosen
 
 
-def prune(folder: Path, keep: int) -> list[str]:
-    """All but the newest ones are removed; what they were called."""
-    gone = [place for place, _ in backups(folder)[:-keep]]
-    for place in gone:
-        (place / manifest.FILE).unlink()  # first: half of one is none
-        shutil.rmtree(place)
-    return [place.name for place in gone]
+def _may_be_newer(
+    each: Unread, chosen: tuple[Path, Manifest] | None, until: datetime | None
+) -> bool:
+    """Whether it may be the one that is asked for: nothing says that it is older, or too late."""
+    if each.at is None:
+        return True
+    is_asked = until is None or each.at <= until
+    return is_asked and (chosen is None or each.at >= chosen[1].at.replace(microsecond=0))
+
+
+def _doubt(unread: Sequence[Unread], chosen: tuple[Path, Manifest] | None) -> str:
+    named = "; ".join(each.why for each in unread)
+    said = f"{named}: the newest of that time may be among them, so nothing is restored."
+    if chosen is None:
+        return f"{said}  Bring it back as it was: there is no other of that time"
+    place, made = chosen
+    by_time = "" if any(each.at is None for each in unread) else f"--at {made.at.isoformat()}, or "
+    older = f"take the older {place.name}: {by_time}move aside what cannot be read"
+    return f"{said}  Bring it back as it was, or {older}"
+
+
+def prune(folder: Path, keep: int, keys: MasterKeys) -> Pruned:
+    """All but the newest ones are removed; what cannot be read or is not ours is left alone.
+
+    keep: so many stay of those whose manifest is as it was written with these keys.
+    """
+    found = look(folder)
+    ours = [place for place, _ in found.backups if manifest.is_sealed(place, keys)]
+    for place in ours[:-keep]:
+        half = place.rename(folder / f"{TAKING}{place.name}")  # first: half of one is none
+        shutil.rmtree(half, ignore_errors=True)  # the next one clears away what is left
+    others = [altered(place) for place, _ in found.backups if place not in ours]
+    return Pruned(
+        gone=[place.name for place in ours[:-keep]],
+        passed_over=[*(each.why for each in found.unread), *others],
+    )
+
+
+def altered(place: Path) -> str:
+    """What is said of a backup whose manifest's seal does not fit."""
+    return f"{place.name}: its {manifest.FILE} was altered, or made with another keyring"

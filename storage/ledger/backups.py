@@ -6,6 +6,7 @@ there are.  A ledger that was restored counts from the backup it came out of.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,6 +39,23 @@ def newest(tx: Tx) -> Backup | None:
     if row is None:
         return None
     return Backup(name=row.object_id, at=datetime.fromisoformat(row.what["at"]))
+
+
+def needing(tx: Tx, version: int) -> Sequence[Backup]:
+    """Those that this ledger knows of, and did not remove, that hold data keys of a master key.
+
+    The oldest first.  One of which is not noted by which they are wrapped counts too.
+    """
+    c = t.audit.c
+    rows = tx.run(
+        select(c.object_id, c.what).where(OF_BACKUPS, c.action == TAKEN).order_by(c.id)
+    ).all()
+    gone = {name for row in rows for name in row.what.get("pruned", ())}
+    return [
+        Backup(name=row.object_id, at=datetime.fromisoformat(row.what["at"]))
+        for row in rows
+        if row.object_id not in gone and version in row.what.get("masters", [version])
+    ]
 
 
 def anything_to_lose(tx: Tx) -> bool:

@@ -766,7 +766,11 @@ def test_an_altered_ofd_is_none_of_ours_though_it_names_an_edition(
 
     found = desk.examine(plant, data)
     assert (found.word, found.genuine, found.registration) == ("altered", False, number)
-    assert verify(data).exit_code == exits.REFUSED
+    assert not found.on_record
+    told = verify(data)
+    assert told.exit_code == exits.REFUSED
+    assert "altered collected" not in told.stdout
+    assert "it is NOT the file on record; the certificate on record is: collected" in told.stdout
 
 
 @pytest.mark.parametrize("kind", ["roots", "issuers"])

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -12,19 +11,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import cli
-from factory.model import Format
-from factory.seals.signer import SealIdentity
 from factory.verification import Status
 from jobs import desk, verifying
 from jobs.commands.exits import REFUSED
 from jobs.commands.output import local_time
 from jobs.wiring import Plant
 from storage import testca
-from storage.ledger import record
 from storage.testca import Ended
-from tests.factory.sealing import red_ring, seal
 from tests.factory.trusting import page
-from tests.plants import PROFILE, WHO, approve, made, must_claim, new_plant, open_chunks
+from tests.jobs.sealed_pages import put_on_record, sealed_page
+from tests.plants import PROFILE, new_plant
 
 HOUR = timedelta(hours=1)
 
@@ -37,26 +33,9 @@ def plant(tmp_path: Path) -> Plant:
 @pytest.fixture
 def file(plant: Plant, tmp_path: Path) -> Path:
     """Sealed here an hour ago, and not on record."""
-    data = seal(page(), with_picture(plant), now=datetime.now(UTC).replace(microsecond=0) - HOUR)
     path = tmp_path / "some.pdf"
-    path.write_bytes(data)
+    path.write_bytes(sealed_page(plant, datetime.now(UTC) - HOUR))
     return path
-
-
-def with_picture(plant: Plant) -> SealIdentity:
-    return replace(plant.keyring.identity(PROFILE), picture=red_ring())
-
-
-def put_on_record(plant: Plant, data: bytes) -> None:
-    """As an edition that was made just now."""
-    approve(plant, 1)
-    [chunk] = open_chunks(plant)
-    found = must_claim(plant, chunk)
-    [order] = found.orders
-    recorded = made(order.id, key=order.object_key(Format.PDF))
-    files = [replace(recorded, sha256=sha256(data).hexdigest(), size_bytes=len(data))]
-    with plant.ledger.write(WHO) as tx:
-        assert record.record(tx, found, files, [], brake=plant.brake)
 
 
 def run(plant: Plant, *words: str) -> Result:
@@ -152,7 +131,7 @@ def test_asked_about_a_time_before_it_was_sealed_it_says_so_and_asks_for_no_othe
 
     assert done.exit_code == REFUSED
     assert done.stdout.count("says that it was made later than now") >= 1
-    assert "✗ revocation: was not asked: it says that it was made later" in done.stdout
+    assert "– revocation: was not asked: it says that it was made later" in done.stdout
     assert "root" not in done.stderr
 
 

@@ -14,12 +14,13 @@ from click.testing import CliRunner
 from sqlalchemy import select, update
 
 import cli
-from factory.errors import ConflictError, SealedDataError, SettingsError
+from factory.errors import ConflictError, NotFoundError, SealedDataError, SettingsError
 from jobs import rewrapping
+from jobs.backup import taking
 from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import tables as t
-from storage.ledger import inbox, keys
+from storage.ledger import audit, backups, inbox, keys
 from storage.sealed import Vault
 from tests.plants import WHO, approve, issue, new_plant
 
@@ -107,7 +108,7 @@ def test_the_former_key_stays_until_no_data_key_needs_it(plant: Plant) -> None:
     assert rewrapping.masters(plant).versions == (2,)
 
 
-@pytest.mark.parametrize(("version", "why"), [(1, "data keys"), (2, "may be"), (9, "may be")])
+@pytest.mark.parametrize(("version", "why"), [(1, "data keys"), (2, "may be")])
 def test_a_key_that_is_used_or_may_be_is_not_dropped(plant: Plant, version: int, why: str) -> None:
     rewrapping.stage(plant)
 
@@ -115,6 +116,59 @@ def test_a_key_that_is_used_or_may_be_is_not_dropped(plant: Plant, version: int,
         rewrapping.drop(plant, version, who=WHO)
 
     assert rewrapping.masters(plant).versions == (1, 2)
+
+
+def test_a_key_that_the_keyring_has_not_is_not_found_and_those_it_has_are_told(
+    plant: Plant,
+) -> None:
+    rewrapping.stage(plant)
+
+    with pytest.raises(NotFoundError, match="but 1, 2"):
+        rewrapping.drop(plant, 9, who=WHO)
+
+
+def back_up(plant: Plant, keep: int | None = None) -> str:
+    folder = plant.settings.data_dir / "backups"
+    how = {"who": WHO, "why": "a drill", "keep": keep}
+    return taking.take(plant, folder, tell=lambda *_: None, **how).name
+
+
+def test_a_key_that_backups_need_is_dropped_only_by_whoever_says_that_they_know(
+    plant: Plant,
+) -> None:
+    before = back_up(plant)
+    rewrapping.rotate(plant, who=WHO)
+    after = back_up(plant)
+
+    with pytest.raises(ConflictError, match=f"without it: 1, {before}") as refused:
+        rewrapping.drop(plant, 1, who=WHO)
+    assert after not in str(refused.value)
+    assert rewrapping.masters(plant).versions == (1, 2)
+
+    rewrapping.drop(plant, 1, who=WHO, despite_backups=True)
+    assert rewrapping.masters(plant).versions == (2,)
+
+
+def test_a_key_is_dropped_when_the_backups_that_needed_it_are_gone(plant: Plant) -> None:
+    back_up(plant)
+    rewrapping.rotate(plant, who=WHO)
+    back_up(plant, keep=1)
+
+    rewrapping.drop(plant, 1, who=WHO)
+
+    assert rewrapping.masters(plant).versions == (2,)
+
+
+def test_a_backup_of_which_is_not_noted_by_which_key_it_opens_counts_as_needing_it(
+    plant: Plant,
+) -> None:
+    rewrapping.rotate(plant, who=WHO)
+    with plant.ledger.write(WHO) as tx:  # as they were noted once
+        what = {"at": tx.now.isoformat(), "pruned": []}
+        audit.note(tx, backups.TAKEN, ("backup", "of former times"), why="-", what=what)
+
+    with pytest.raises(ConflictError, match="of former times"):
+        rewrapping.drop(plant, 1, who=WHO)
 
 
 def test_a_staged_key_wraps_nothing_until_it_is_used(plant: Plant) -> None:
@@ -215,5 +269,7 @@ def test_the_commands(plant: Plant, s3: Settings) -> None:
     assert f"{PEOPLE} data keys" in run("rotate")
     assert "former" in run("status")
     assert "are wrapped by it" in run("drop", "2", code=5)
+    assert "but 1, 2" in run("drop", "9", code=4)
+    back_up(plant)
     assert "gone" in run("drop", "1")
     assert json.loads(run("status", "--json"))["wrapped"] == {"2": PEOPLE}

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +146,147 @@ def test_a_backup_is_audited_and_listed_and_old_ones_go(plant: Plant, backups: P
     assert (noted.action, noted.why) == ("backup taken", "before an upgrade")
 
 
+# --- what cannot be read --------------------------------------------------------------------------
+
+
+def no_manifest(place: Path) -> None:
+    (place / manifest.FILE).unlink()
+
+
+def broken(place: Path) -> None:
+    (place / manifest.FILE).write_text('{"format": ')
+
+
+def of_no_moment(place: Path) -> None:
+    losing.alter(place / manifest.FILE, lambda data: data.replace(b"+00:00", b""))
+
+
+def altered(place: Path) -> None:
+    ALTERED["the manifest"](place)
+
+
+def later(place: Path, hours: int) -> Path:
+    """The same backup under the name of a later moment."""
+    then = datetime.fromisoformat(place.name[:16]) + timedelta(hours=hours)
+    return place.rename(place.with_name(f"{then:{shelf.MOMENT}}{place.name[16:]}"))
+
+
+@pytest.mark.parametrize("harm", [no_manifest, broken, of_no_moment])
+def test_a_backup_that_cannot_be_read_is_named_and_the_others_are_listed(
+    plant: Plant, backups: Path, harm: Callable[[Path], None]
+) -> None:
+    good, bad = (losing.take(plant, backups) for _ in "ab")
+    harm(bad.folder)
+
+    done = run(plant, "backup", backups, "--list")
+    [first, second] = told(plant, "backup", backups, "--list")
+
+    assert (done.exit_code, good.name in done.stdout) == (OK, True)
+    assert f"passed over: {bad.name}" in done.stderr
+    assert (first["name"], first["seal"], first["fault"]) == (good.name, "fits", None)
+    assert (second["name"], second["at"]) == (bad.name, None)
+    assert manifest.FILE in second["fault"]
+
+
+def test_a_manifest_that_was_altered_is_listed_with_a_remark(plant: Plant, backups: Path) -> None:
+    taken = losing.take(plant, backups)
+    ALTERED["the manifest"](taken.folder)
+
+    done = run(plant, "backup", backups, "--list")
+
+    assert (done.exit_code, "ALTERED" in done.stdout) == (OK, True)
+    assert f"{taken.name}: its manifest.json was altered" in done.stderr
+    assert [each["seal"] for each in told(plant, "backup", backups, "--list")] == ["ALTERED"]
+
+
+def test_without_a_keyring_the_list_says_that_seals_were_not_checked(
+    plant: Plant, backups: Path, tmp_path: Path
+) -> None:
+    losing.take(plant, backups)
+    plant.settings.keyring_dir.rename(tmp_path / "elsewhere")
+
+    done = run(plant, "backup", backups, "--list")
+
+    assert (done.exit_code, "not checked" in done.stdout) == (OK, True)
+    assert "there is no keyring here" in done.stderr
+
+
+def test_a_folder_that_is_not_there_is_not_found(plant: Plant, backups: Path) -> None:
+    done = run(plant, "backup", backups, "--list")
+
+    assert (done.exit_code, str(backups) in done.stderr) == (NOT_FOUND, True)
+    assert not backups.exists()
+
+
+@pytest.mark.parametrize("harm", [no_manifest, broken, altered])
+def test_what_cannot_be_trusted_is_neither_counted_among_the_kept_nor_removed(
+    plant: Plant, backups: Path, harm: Callable[[Path], None]
+) -> None:
+    oldest, older, bad = (losing.take(plant, backups) for _ in "abc")
+    harm(bad.folder)
+
+    said = told(plant, "backup", backups, "--keep", "2")
+
+    assert said["pruned"] == [oldest.name]
+    assert [each.partition(":")[0] for each in said["passed_over"]] == [bad.name]
+    there = {each.name for each in backups.iterdir() if each.is_dir()}
+    assert there == {older.name, bad.name, said["name"]}
+
+
+def test_an_older_backup_is_never_restored_unasked_for_one_that_cannot_be_read(
+    plant: Plant, backups: Path
+) -> None:
+    good, bad = losing.take(plant, backups), later(losing.take(plant, backups).folder, 1)
+    broken(bad)
+    lose(plant)
+
+    done = run(plant, "restore", backups, "--skip-numbers", "0", *RESTORE)
+
+    assert done.exit_code == CONFLICT
+    assert all(name in done.stderr for name in (bad.name, good.name, "--at "))
+    assert not ledger_file(plant).exists()
+
+
+def test_an_older_backup_is_restored_by_the_moment_that_is_given_for_it(
+    plant: Plant, backups: Path
+) -> None:
+    good = losing.take(plant, backups)
+    broken(later(losing.take(plant, backups).folder, 1))
+    lose(plant)
+    at = good.manifest.at.isoformat()
+
+    said = told(plant, "restore", backups, "--skip-numbers", "0", "--reason", "a drill", "--at", at)
+
+    assert said["backup"] == good.name
+
+
+def test_of_what_cannot_be_read_nothing_older_than_the_newest_stops_a_restore(
+    plant: Plant, backups: Path
+) -> None:
+    broken(later(losing.take(plant, backups).folder, -1))
+    good = losing.take(plant, backups)
+    lose(plant)
+
+    said = told(plant, "restore", backups, "--skip-numbers", "0", "--reason", "a drill")
+
+    assert said["backup"] == good.name
+
+
+def test_a_backup_of_another_name_that_cannot_be_read_stops_it_whatever_moment_is_asked_for(
+    plant: Plant, backups: Path
+) -> None:
+    good = losing.take(plant, backups)
+    nameless = losing.take(plant, backups).folder
+    broken(nameless.rename(nameless.with_name("copy")))
+    lose(plant)
+    at = good.manifest.at.isoformat()
+
+    done = run(plant, "restore", backups, "--skip-numbers", "0", "--at", at, *RESTORE)
+
+    assert (done.exit_code, "move aside" in done.stderr) == (CONFLICT, True)
+    assert "--at " not in done.stderr
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -189,10 +330,10 @@ def test_a_killed_backup_leaves_none_and_the_next_one_clears_it_away(
 ) -> None:
     killed(plant, "backup", backups)
 
-    assert shelf.backups(backups) == []
+    assert not shelf.look(backups).backups
     assert list(backups.glob(f"{shelf.TAKING}*"))
     told(plant, "backup", backups)
-    assert len(shelf.backups(backups)) == 1
+    assert len(shelf.look(backups).backups) == 1
     assert not list(backups.glob(f"{shelf.TAKING}*"))
 
 

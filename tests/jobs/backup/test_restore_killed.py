@@ -118,11 +118,11 @@ def nobody_works_with_it(settings: Settings, folder: Path) -> None:
     for start in (opening.check_schema, opening.migrate, opening.open_embedded):
         with pytest.raises(ConflictError, match="certfactory restore"):
             start(plant)
-    taken = len(shelf.backups(folder))
+    taken = len(shelf.look(folder).backups)
     with pytest.raises(ConflictError, match="certfactory restore"):
         losing.take(plant, folder)
     plant.ledger.engine.dispose()
-    assert len(shelf.backups(folder)) == taken
+    assert len(shelf.look(folder).backups) == taken
     environment = settings.to_env() | {"FACTORY_REDIS_URL": "redis://broker.invalid"}
     for words in (("migrate",), ("submit", "-"), ("backup", str(folder))):
         done = CliRunner(env=environment).invoke(cli.main, list(words), input="")
