@@ -87,6 +87,8 @@ def recheck_command(
     plant = machine.plant()
     if profile is not None and profile not in plant.profiles:
         raise NotFoundError(f"profile {profile}: is not installed; {installed_are(plant.profiles)}")
+    if since is not None and since > datetime.now(UTC):
+        raise click.BadParameter("is a time to come: nothing was done since", param_hint="--since")
     order = _order(plant, Scope(since=since, profile=profile), sample, render)
     result = _run(plant, order, processes or os.cpu_count() or 1)
     if as_json:

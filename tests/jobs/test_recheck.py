@@ -1011,6 +1011,16 @@ def test_no_finding_says_who_it_is(plant: Plant, monkeypatch: pytest.MonkeyPatch
     assert str(order.face["name"]) not in done.output
 
 
+def test_a_day_to_come_is_refused_and_this_moment_is_not(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, tomorrow = datetime.now(UTC), datetime.now(UTC) + timedelta(days=1)
+
+    assert typed(plant, monkeypatch, "--since", now.isoformat()).exit_code == 0
+    refused = typed(plant, monkeypatch, "--since", tomorrow.isoformat())
+    assert refused.exit_code == 2 and "time to come" in refused.stderr
+
+
 @pytest.mark.parametrize("lot", ["-1", "101%", "many", ""])
 def test_a_lot_that_is_none_is_refused(
     plant: Plant, monkeypatch: pytest.MonkeyPatch, lot: str
