@@ -136,27 +136,8 @@ def _order_due(
     canary: bool,
 ) -> int:
     """What cannot be ordered is held alone, and what is doubtful with its order."""
-    ids = [row.id for row in due]
-    brought, made = orders.brought(tx, ids), orders.last_made(tx, ids)
-    there = lost.editions(tx, [row.uid for row in due])
-    planned, failed = [], {}
-    for row in due:
-        spelled = ordering.respelled(plant, tx, row)
-        try:
-            new = _new_order(
-                plant,
-                tx,
-                batch,
-                spelled,
-                newest.get(row.id),
-                brought.get(row.id),
-                there.get(row.uid),
-            )
-        except PermanentError as error:
-            failed[row.id] = error.reason
-        else:
-            planned.append((spelled, new))
-    items.hold(tx, batch.id, failed)
+    made = orders.last_made(tx, [row.id for row in due])
+    planned = _planned(plant, tx, batch, due, newest)
     if not planned:
         return 0
     added = orders.add(
@@ -177,6 +158,28 @@ def _order_due(
         if row.id not in made:
             ordering.hold_if_doubtful(plant, tx, row, order)
     return len(planned)
+
+
+def _planned(
+    plant: Plant,
+    tx: Tx,
+    batch: Batch,
+    due: Sequence[RegistrationRow],
+    newest: Mapping[int, Newest],
+) -> list[tuple[RegistrationRow, orders.NewOrder]]:
+    """The next edition of each; what cannot be ordered is held."""
+    brought = orders.brought(tx, [row.id for row in due])
+    there = lost.editions(tx, [row.uid for row in due])
+    planned, failed = [], {}
+    for row in due:
+        spelled = ordering.respelled(plant, tx, row)
+        before = newest.get(row.id), brought.get(row.id), there.get(row.uid)
+        try:
+            planned.append((spelled, _new_order(plant, tx, batch, spelled, *before)))
+        except PermanentError as error:
+            failed[row.id] = error.reason
+    items.hold(tx, batch.id, failed)
+    return planned
 
 
 def _new_order(
