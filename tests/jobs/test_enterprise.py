@@ -484,7 +484,7 @@ def test_the_list_has_numbers_and_nobodys_name(typed: Plant) -> None:
         ((CODE[:-1],), USAGE, "GB 32100-2015: has 17 characters"),
         ((CODE[:-1] + ("0" if CODE[-1] != "0" else "1"),), USAGE, "the check character is wrong"),
         ((CODE, "--as", "enterprise", "--credit-code", OTHER), REFUSED, "belongs to another"),
-        ((CODE, "--as", "public"), REFUSED, "ForbiddenError"),
+        ((CODE, "--as", "public"), REFUSED, "the public may verify by code"),
     ],
 )
 def test_wrong_input_ends_with_its_code_and_rule(

@@ -91,12 +91,12 @@ def test_a_file_with_other_bytes_breaks_the_seventh(after: Drilled) -> None:
 def test_an_edition_of_the_past_that_passes_as_current_breaks_the_fourth(after: Drilled) -> None:
     e = t.edition.c
     with after.place.plant.ledger.write("test") as tx:
-        ident = tx.run(select(e.id).where(e.state == "uncollected")).scalars().first()
+        ident, made_at = tx.run(select(e.id, e.made_at).where(e.state == "uncollected")).all()[0]
         tx.run(update(t.edition).where(e.id == ident).values(made_at=None))
 
     assert {"I4", "I8"} <= broken(after)
     with after.place.plant.ledger.write("test") as tx:
-        tx.run(update(t.edition).where(e.id == ident).values(made_at=tx.now))
+        tx.run(update(t.edition).where(e.id == ident).values(made_at=made_at))
     assert broken(after) == set()
 
 
