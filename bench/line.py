@@ -36,7 +36,7 @@ from jobs.bulk import confirming, progress
 from jobs.metrics import STAGES
 from jobs.settings import Settings
 from jobs.wiring import Plant, font_files, plant_of
-from storage import keyring, schema
+from storage import new_keyring, schema
 
 NAMESPACE = "factory_bench"
 WHO = "bench"
@@ -175,7 +175,7 @@ def opened(settings: Settings, algorithm: str) -> Plant:
     """A plant with everything it needs, its keyring made with that algorithm."""
     plant = plant_of(settings)
     face = font_files(settings.font_dirs)[UMING.file]
-    keyring.create_test_keyring(
+    new_keyring.create_test_keyring(
         settings.keyring_dir,
         identities={
             each.seal.identity: each.authority.name

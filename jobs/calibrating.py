@@ -41,7 +41,7 @@ from jobs.metrics import STAGES, Metrics
 from jobs.servers import Server
 from jobs.settings import Settings
 from jobs.wiring import Plant, font_files
-from storage import keyring, schema
+from storage import new_keyring, schema
 from storage.blobs import Blob
 from storage.ledger import batches, inbox, items, outbox, rates
 from storage.ledger.outbox import Topic
@@ -181,7 +181,7 @@ def _is_rsa(plant: Plant, profile: Profile) -> bool:
 
 def _open(own: Plant, profile: Profile, key: str) -> None:
     face = font_files(own.settings.font_dirs)[UMING.file]
-    keyring.create_test_keyring(
+    new_keyring.create_test_keyring(
         own.settings.keyring_dir,
         identities=dict.fromkeys(profile.seal.all, profile.authority.name),
         now=datetime.now(UTC),

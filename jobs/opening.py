@@ -19,7 +19,7 @@ from jobs.kept import write_private
 from jobs.servers import free_port, is_free
 from jobs.settings import NOWHERE, Settings
 from jobs.wiring import font_files, font_paths
-from storage import keyring, schema
+from storage import new_keyring, schema
 from storage.backup import snapshot
 from storage.blobs import Blob
 from storage.ledger import facts, inbox
@@ -55,7 +55,7 @@ def prepare(plant: Plant, *, test_keys: bool) -> None:
     if test_keys:
         make_test_keyring(plant)
     else:
-        keyring.create_keyring(plant.settings.keyring_dir, with_log=plant.signer is None)
+        new_keyring.create_keyring(plant.settings.keyring_dir, with_log=plant.signer is None)
     migrate(plant)
     for store in (plant.store, plant.intake_store):
         store.ensure_bucket()
@@ -97,15 +97,17 @@ def make_test_keyring(plant: Plant) -> None:
     """
     folder, missing = plant.settings.keyring_dir, _without_seal(plant)
     if folder.exists():
-        keyring.add_answer_key(folder)
-        keyring.add_log_key(folder)
-        keyring.add_test_parties(folder, datetime.now(UTC))
-        keyring.add_test_authority(folder, datetime.now(UTC))
-        keyring.add_test_ofd_seals(folder, identities=_authorities(plant), now=datetime.now(UTC))
+        new_keyring.add_answer_key(folder)
+        new_keyring.add_log_key(folder)
+        new_keyring.add_test_parties(folder, datetime.now(UTC))
+        new_keyring.add_test_authority(folder, datetime.now(UTC))
+        new_keyring.add_test_ofd_seals(
+            folder, identities=_authorities(plant), now=datetime.now(UTC)
+        )
     if not missing:
         return
     face = test_face(plant)
-    make = keyring.add_test_identities if folder.exists() else keyring.create_test_keyring
+    make = new_keyring.add_test_identities if folder.exists() else new_keyring.create_test_keyring
     make(
         folder,
         identities=missing,

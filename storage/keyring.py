@@ -33,8 +33,7 @@ there.
 from __future__ import annotations
 
 import re
-import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -51,21 +50,19 @@ from factory.seals import revocation
 from factory.seals.keys import algorithm_of, fingerprint
 from factory.seals.revocation import Answer, RevocationList, Revocations
 from factory.seals.signer import SealIdentity, SesIdentity
-from factory.seals.soft import SoftKey
 from storage import (
-    answer_key,
     key_sources,
     keyfiles,
     log_key,
     master_keys,
     ofd_seals,
-    outside,
     pdf_seals,
     retiring,
     testca,
     testca_keys,
     trials,
     tsa,
+    which_seals,
 )
 from storage.key_sources import OFD, PDF, Opened
 from storage.master_keys import Masters
@@ -77,7 +74,6 @@ from storage.token_key import TokenKey
 SEAL_WIDTH_MM = 42.0  #: of a round seal of a government body
 WIDEST_MM = 100.0
 IDENTITY_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-TEST_ROOT = "test-root.pem"
 PEM = serialization.Encoding.PEM
 
 
@@ -124,7 +120,7 @@ class Keyring:
         SettingsError: a file is missing or broken, or key and certificate do not match.
         """
         home = self._home(name)
-        if not _seals_pdf(home):
+        if not which_seals.seals_pdf(home):
             raise SettingsError(f"the keyring has no seal for PDF of {name}, only one for OFD")
         about, opened = keyfiles.settings(home / "identity.toml"), self._opened(name)
         keyfiles.prove_chain(opened.signing_cert, opened.chain, name)
@@ -182,7 +178,7 @@ class Keyring:
         check_name(name)
         self._refuse_retired(name)
         home = self._folder / "identities" / name
-        if _seals_pdf(home) and not replace:
+        if which_seals.seals_pdf(home) and not replace:
             raise ConflictError(
                 f"{name} has a seal for PDF: give --replace to put this one in its place"
             )
@@ -223,7 +219,7 @@ class Keyring:
     @property
     def is_for_tests(self) -> bool:
         """Whether it has seals, and all of them are test seals; no key is opened."""
-        return bool(self.names) and _all_test(self._folder)
+        return bool(self.names) and which_seals.all_test(self._folder)
 
     def summary(self, name: str) -> IdentitySummary:
         """What may be shown of an identity's seal for PDF."""
@@ -277,7 +273,7 @@ class Keyring:
         SettingsError: one of its seals is real, or the keyring holds not the key of its CA.
         """
         homes = self._everywhere(name)
-        if not _are_tests(*homes):
+        if not which_seals.are_tests(*homes):
             raise SettingsError(
                 f"the seal {name} is no test: its CA revokes, and its list is put into"
                 f" {testca_keys.LISTS}/"
@@ -301,7 +297,7 @@ class Keyring:
 
         SettingsError: one of the keyring's seals is real, and it trusts the test CA.
         """
-        if not _all_test(self._folder):
+        if not which_seals.all_test(self._folder):
             raise SettingsError(
                 "the keyring holds seals that are no test: a test certificate would be trusted"
                 " beside them"
@@ -412,7 +408,7 @@ class Keyring:
         return self._opened(name).signing_cert
 
     def _summaries(self, home: Path) -> Iterator[IdentitySummary]:
-        if _seals_pdf(home):
+        if which_seals.seals_pdf(home):
             yield self._summary(home.name)
         if (home / ofd_seals.HOME).is_dir():
             yield self._ofd_summary(home.name)
@@ -429,208 +425,11 @@ class Keyring:
         return _summary(name, OFD, certificate, ofd_seals.ends(seal, certificate), home)
 
 
-def create_keyring(folder: Path, *, with_log: bool) -> None:
-    """A keyring of one's own, unless the folder exists: master keys, keys for answers and log.
-
-    with_log: unless a process holds the keys, the log's among them.
-    Seals, roots and the parties' CAs come from elsewhere.
-    """
-    if folder.exists():
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with keyfiles.building(folder.parent, f".{folder.name}-") as building:
-        _own(building)
-        if with_log:
-            log_key.create(building, test=False)
-        building.rename(folder)
-
-
-def create_test_keyring(
-    folder: Path,
-    *,
-    identities: Mapping[str, str],
-    now: datetime,
-    draw_seal: Callable[[str], bytes],
-    algorithm: str = "p256",
-) -> None:
-    """A keyring with a test CA and one test seal an identity, unless the folder exists.
-
-    identities: name -> the authority's name, which goes into the subject and the picture.
-    """
-    if folder.exists():
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with keyfiles.building(folder.parent, f".{folder.name}-") as building:
-        _build(building, identities, now, draw_seal, algorithm)
-        building.rename(folder)
-
-
-def _build(
-    folder: Path,
-    identities: Mapping[str, str],
-    now: datetime,
-    draw_seal: Callable[[str], bytes],
-    algorithm: str,
-) -> None:
-    _own(folder)
-    log_key.create(folder, test=True)
-    _issue(folder, identities, now, draw_seal, algorithm)
-    add_test_parties(folder, now)
-    add_test_authority(folder, now)
-
-
-def _own(folder: Path) -> None:
-    """What nobody else issues, and workers hold."""
-    master_keys.create(folder)
-    answer_key.create(folder)
-
-
-def add_test_parties(folder: Path, now: datetime) -> None:
-    """The test CA of persons and enterprises, and trust in it.
-
-    Nothing where trust in a CA is there already, or one of the seals is real.
-    """
-    if (folder / "parties").exists() or not _all_test(folder):
-        return
-    outside.create(folder / "outside", now)
-    with keyfiles.building(folder, ".parties-") as building:
-        for trust, root in outside.roots(folder / "outside").items():
-            keyfiles.write(building / trust / TEST_ROOT, root.public_bytes(PEM))
-        building.rename(folder / "parties")
-
-
-def add_test_authority(folder: Path, now: datetime) -> None:
-    """A test time-stamping authority, unless there is one of any kind, or a seal is real."""
-    if (folder / "tsa").exists() or not _all_test(folder):
-        return
-    with keyfiles.building(folder, ".tsa-") as building:
-        tsa.create_test(building, now)
-        _move_test_keys(building, folder)
-        (building / "tsa").rename(folder / "tsa")
-
-
-def add_answer_key(folder: Path) -> None:
-    """A key for answers, unless there is one, or one of the seals is real."""
-    if not (folder / answer_key.FILE).exists() and _all_test(folder):
-        answer_key.create(folder)
-
-
-def add_log_key(folder: Path) -> None:
-    """A test key for the log, unless there is one, or one of the seals is real."""
-    if _all_test(folder):
-        log_key.add_test(folder)
-
-
-def add_test_ofd_seals(folder: Path, *, identities: Mapping[str, str], now: datetime) -> None:
-    """A test seal for OFD beside each test seal for PDF that has none, with the same picture.
-
-    identities: name -> the authority's name.  Nothing where one of the seals is real.
-    """
-    homes = {name: folder / "identities" / name for name in identities}
-    wanted = {
-        name: identities[name]
-        for name, home in homes.items()
-        if _seals_pdf(home) and not (home / ofd_seals.HOME).exists()
-    }
-    if not wanted or not _all_test(folder):
-        return
-    pictures = {name: keyfiles.read(homes[name] / "seal.png") for name in wanted}
-    with keyfiles.building(folder, ".added-") as building:
-        ofd_seals.issue_tests(building, wanted, pictures, now)
-        _move_trust(building, folder)
-        for name in wanted:
-            (building / "identities" / name / ofd_seals.HOME).rename(homes[name] / ofd_seals.HOME)
-
-
-def _all_test(folder: Path) -> bool:
-    abouts = (
-        about
-        for pattern in ("*/identity.toml", f"*/{ofd_seals.HOME}/identity.toml")
-        for about in (folder / "identities").glob(pattern)
-    )
-    return all(map(_is_test, abouts))
-
-
-def _are_tests(*homes: Path) -> bool:
-    """Whether each seal that lies in one of the folders is a test."""
-    abouts = [home / key_sources.ABOUT for home in homes]
-    return all(_is_test(about) for about in abouts if about.exists())
-
-
-def _is_test(about: Path) -> bool:
-    return bool(keyfiles.settings(about).get("test", False))
-
-
-def add_test_identities(
-    folder: Path, *, identities: Mapping[str, str], now: datetime, draw_seal: Callable[[str], bytes]
-) -> None:
-    """Further test seals, under a test CA of their own, for a keyring that has been made.
-
-    identities: name -> the authority's name; none of them is there yet.
-    """
-    with keyfiles.building(folder, ".added-") as building:
-        _issue(building, identities, now, draw_seal, "p256")
-        _move_trust(building, folder)
-        for name in identities:
-            (building / "identities" / name).rename(folder / "identities" / name)
-
-
 def _revocation(path: Path) -> tuple[RevocationList | Answer, ...]:
     try:
         return revocation.read(keyfiles.read(path))
     except RevocationRefusedError as error:
         raise SettingsError(f"keyring file revocation/{path.name}: {error}") from error
-
-
-def _move_trust(building: Path, folder: Path) -> None:
-    """Roots and issuers first, each under a name that nothing has: a seal never lacks them."""
-    for kind in ("roots", "issuers"):
-        keyfiles.make_folder(folder / kind)
-        for file in (building / kind).glob("*.pem"):
-            file.rename(folder / kind / f"{file.stem}-{secrets.token_hex(4)}.pem")
-    _move_test_keys(building, folder)
-
-
-def _move_test_keys(building: Path, folder: Path) -> None:
-    keyfiles.make_folder(folder / testca_keys.HOME)
-    for kept in (building / testca_keys.HOME).glob("*/"):
-        kept.rename(folder / testca_keys.HOME / kept.name)
-
-
-def _issue(
-    folder: Path,
-    identities: Mapping[str, str],
-    now: datetime,
-    draw_seal: Callable[[str], bytes],
-    algorithm: str,
-) -> None:
-    ca = testca.make_ca(now)
-    keyfiles.write(folder / "roots" / TEST_ROOT, ca.root.certificate.public_bytes(PEM))
-    testca_keys.keep(folder, ca.root)
-    testca_keys.keep(folder, ca.issuing)
-    for name, authority in identities.items():
-        issued = testca.issue_seal(ca, authority, algorithm=algorithm)
-        home, secret = folder / "identities" / name, secrets.token_urlsafe(32).encode()
-        keyfiles.write(
-            home / "identity.toml", f"width_mm = {SEAL_WIDTH_MM}\ntest = true\n".encode()
-        )
-        keyfiles.write(home / "signing.pem", issued.certificate.public_bytes(PEM))
-        keyfiles.write(home / "chain.pem", ca.issuing.certificate.public_bytes(PEM))
-        keyfiles.write(home / "key.p8", _encrypted(issued.key, secret))
-        keyfiles.write(home / "passphrase", secret)
-        keyfiles.write(home / "seal.png", draw_seal(authority))
-    pictures = {
-        name: keyfiles.read(folder / "identities" / name / "seal.png") for name in identities
-    }
-    ofd_seals.issue_tests(folder, identities, pictures, now)
-
-
-def _encrypted(key: SoftKey, secret: bytes) -> bytes:
-    return key.private_bytes(
-        PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(secret),
-    )
 
 
 def _width_mm(about: dict[str, object], name: str) -> float:
@@ -646,11 +445,6 @@ def check_name(name: str) -> None:
         raise SettingsError(
             "a signing identity is called by small letters, digits and hyphens, 63 at most"
         )
-
-
-def _seals_pdf(home: Path) -> bool:
-    """Whether a folder of an identity holds anything but a seal for OFD."""
-    return home.is_dir() and {each.name for each in home.iterdir()} != {ofd_seals.HOME}
 
 
 def _summary(

@@ -24,11 +24,11 @@ from jobs.wiring import Plant
 from storage import schema
 from storage import tables as t
 from storage.blobs import Blob
-from storage.keyring import create_test_keyring
 from storage.ledger import batches, chunks, inbox, record
 from storage.ledger.base import engine_for
 from storage.ledger.chunks import Claim
 from storage.ledger.record import HeldOrder, MadeFile
+from storage.new_keyring import create_test_keyring
 
 SOURCE = "urn:example:shanghai-portal"
 PROFILE = "shanghai-constructor"

@@ -14,7 +14,7 @@ from jobs.bulk import steering, steps
 from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import tables as t
-from storage.keyring import create_test_keyring
+from storage.new_keyring import create_test_keyring
 from tests.jobs.bulking import at, rename_to, started
 from tests.plants import PROFILE, WHO, new_plant, open_chunks, submit
 from tests.telling import whole_factory

@@ -25,7 +25,8 @@ from PIL import Image
 
 import cli
 from storage import testca, testca_sm2
-from storage.keyring import Keyring, create_test_keyring
+from storage.keyring import Keyring
+from storage.new_keyring import create_test_keyring
 from storage.testca import Issued, IssuingCA
 from tests.tokens import MODULE, PIN, WRONG_PIN, Token, new_token
 

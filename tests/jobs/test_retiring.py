@@ -29,7 +29,7 @@ from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import keyfiles, pdf_seals
 from storage import tables as t
-from storage.keyring import add_test_identities
+from storage.new_keyring import add_test_identities
 from storage.ofd_seals import KeyFileGiven
 from tests import telling
 from tests.jobs.bulking import version_text

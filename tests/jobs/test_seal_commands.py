@@ -22,7 +22,8 @@ from jobs import doctor
 from jobs.settings import Settings
 from jobs.wiring import Plant, plant_of
 from storage import testca, testca_sm2
-from storage.keyring import Keyring, create_test_keyring
+from storage.keyring import Keyring
+from storage.new_keyring import create_test_keyring
 from tests import seal_service, sealing_service
 from tests.seal_making import PASSPHRASE, identity, picture, seal
 from tests.seal_service import SealService

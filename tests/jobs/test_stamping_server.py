@@ -14,7 +14,8 @@ from jobs import tsa as server
 from jobs.embedded import embedded, found, serving
 from jobs.settings import Settings
 from storage import tsa
-from storage.keyring import Keyring, add_test_authority
+from storage.keyring import Keyring
+from storage.new_keyring import add_test_authority
 from storage.tsa import TimeAuthority
 from tests import stamping
 

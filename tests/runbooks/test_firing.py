@@ -20,7 +20,7 @@ import pytest
 from jobs.embedded import Embedded
 from jobs.servers import LOOPBACK, free_port
 from jobs.signer.switch import Switch
-from storage.keyring import create_test_keyring
+from storage.new_keyring import create_test_keyring
 from storage.signature_protocol import UNIX
 from tests.jobs.bulking import COST_ENGINEER
 from tests.jobs.faults.works import Works, at_work, wait_for

@@ -31,8 +31,8 @@ from jobs.signer.switch import Switch
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.blobs import Blob
-from storage.keyring import create_test_keyring
 from storage.ledger import audit, backups, log_standing
+from storage.new_keyring import create_test_keyring
 from storage.signer_process import SignerProcess
 from tests.fontmaking import EXTENSION_I, SHAPE, small_font
 from tests.jobs.bulking import BEFORE, COST_ENGINEER, version_text

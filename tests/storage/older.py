@@ -23,9 +23,9 @@ from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import schema
 from storage import tables as t
-from storage.keyring import create_test_keyring
 from storage.ledger import Tx, inbox, keys, orders, people
 from storage.ledger.people import HolderRow
+from storage.new_keyring import create_test_keyring
 from tests.plants import NOW, PROFILE, SOURCE, WHO, JsonObject
 
 REVISION = "0001"

@@ -22,7 +22,8 @@ from PIL import Image
 
 from factory.errors import SettingsError
 from storage import answer_key
-from storage.keyring import Keyring, add_test_identities, create_keyring, create_test_keyring
+from storage.keyring import Keyring
+from storage.new_keyring import add_test_identities, create_keyring, create_test_keyring
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 SEALS = {"example-one": "示例市住房和城乡建设委员会", "example-two": "样例省住房和城乡建设厅"}

@@ -14,9 +14,9 @@ from jobs import desk, enquiry
 from jobs.bulk import confirming, progress, steps
 from jobs.wiring import Plant
 from storage import tables as t
-from storage.keyring import create_test_keyring
 from storage.ledger import care, chunks, holds, outbox, record, set_back, status
 from storage.ledger.chunks import Waits
+from storage.new_keyring import create_test_keyring
 from tests.plants import (
     LEASE,
     NOW,

@@ -28,7 +28,8 @@ from factory.seals.ses import Seal
 from factory.seals.signer import LaterSigner
 from factory.seals.sm2_soft import Sm2SoftSigner
 from storage import testca_sm2
-from storage.keyring import Keyring, add_test_ofd_seals, create_test_keyring
+from storage.keyring import Keyring
+from storage.new_keyring import add_test_ofd_seals, create_test_keyring
 from storage.ofd_seals import ASYNCHRONOUS, Given, KeyFileGiven, ServiceGiven, ends
 from storage.testca_sm2 import Sm2TestCA
 from tests import seal_making, seal_service, sealing_service

@@ -19,7 +19,8 @@ from factory.parties import Algorithm, SigningRules
 from factory.seals import outside as judge
 from factory.seals.cms import Container
 from storage import outside
-from storage.keyring import Keyring, add_test_identities, add_test_parties, create_test_keyring
+from storage.keyring import Keyring
+from storage.new_keyring import add_test_identities, add_test_parties, create_test_keyring
 from storage.outside import OutsideParty
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)

@@ -14,7 +14,8 @@ from PIL import Image
 from factory.errors import SettingsError
 from factory.seals.revocation import Fate, Revoked, fate
 from storage import testca
-from storage.keyring import Keyring, add_test_identities, create_test_keyring
+from storage.keyring import Keyring
+from storage.new_keyring import add_test_identities, create_test_keyring
 from storage.testca import Ended
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from factory.errors import SettingsError, TimestampUnavailableError
 from factory.seals import der, tsp
 from storage import tsa
-from storage.keyring import Keyring, add_test_authority
+from storage.keyring import Keyring
+from storage.new_keyring import add_test_authority
 from storage.tsa import Patience, TimeAuthority, TimeService
 from tests import judges, stamping
 from tests.stamping import Authority, Service

@@ -27,7 +27,7 @@ from jobs.sealed_by import Asked
 from jobs.signer import journal
 from jobs.wiring import Plant
 from storage import tables as t
-from storage.keyring import add_test_identities
+from storage.new_keyring import add_test_identities
 from storage.testca import Ended
 
 from .campaign import PROFILE, Campaign, profiles_with_next_version
