@@ -283,6 +283,7 @@ PERSON = {"name": "赵明宁", "id_number": "110101199003074557", "mobile": "138
         "赵明宁".encode(),
         json.dumps("赵明宁").encode(),
         b"%E8%B5%B5%E6%98%8E%E5%AE%81",
+        "赵明宁".encode("utf-16-le"),
         b"13800138000",
         b"110101199003074557",
     ],
@@ -294,7 +295,24 @@ def test_people_are_found_in_each_spelling(said: bytes) -> None:
 
     assert places == 2
     assert len(found) == 1 and found[0].endswith("in a log")
-    assert said.decode() not in found[0]
+    assert said.decode(errors="replace") not in found[0]
+
+
+@pytest.mark.parametrize("said", ["赵宁".encode(), json.dumps("赵宁").encode()])
+def test_a_name_of_two_characters_is_found(said: bytes) -> None:
+    secrets = privacy.of_event({"data": {"holder": PERSON | {"name": "赵宁"}}})
+
+    _, found = privacy.where(secrets, [("a log", b"..." + said + b"...")])
+
+    assert found == ["a name in a log"]
+
+
+def test_four_bytes_that_come_up_by_chance_are_no_name() -> None:
+    secrets = privacy.of_event({"data": {"holder": PERSON | {"name": "赵宁"}}})
+
+    _, found = privacy.where(secrets, [("a row", b"\x07" + "赵宁".encode("utf-16-le") + b"\xfe")])
+
+    assert found == []
 
 
 @pytest.mark.parametrize("around", [b"%s", b"tel:%s.", b"[.%s]", b'"%s"', b"a%sb"])
