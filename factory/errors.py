@@ -30,6 +30,7 @@
         SealedDataError            a sealed value does not open under its key
           ErasedError              the person's data has been erased: nothing opens any more
         DigestMismatchError        stored bytes are not those that were recorded
+        UnreadableRowError         a row of the ledger holds what cannot stand there
       TransientError               may pass by itself: try again, later each time
         KeyBusyError               the signing device is busy or away
         TimestampUnavailableError  the time-stamping authority is away or answers wrongly
@@ -234,6 +235,10 @@ class DigestMismatchError(PermanentError):
     """Stored bytes are not those that were recorded."""
 
 
+class UnreadableRowError(PermanentError):
+    """A row of the ledger holds what nothing here has written; says where, never what."""
+
+
 class KeyBusyError(TransientError):
     """The signing device is busy or away."""
 
@@ -320,6 +325,7 @@ REASONS: dict[type[FactoryError], str] = {
     SealedDataError: "sealed_data",
     ErasedError: "erased",
     DigestMismatchError: "digest_mismatch",
+    UnreadableRowError: "unreadable_row",
     KeyBusyError: "key_busy",
     SealPendingError: "seal_pending",
     TimestampUnavailableError: "timestamp_unavailable",

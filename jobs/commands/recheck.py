@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 import click
@@ -15,18 +15,32 @@ from jobs.commands.options import TIME, json_option
 from jobs.commands.output import out, print_json, print_table
 from jobs.commands.progress import Lines, bar
 from jobs.recheck import running
-from jobs.recheck.running import Order, Result, Share
+from jobs.recheck.running import Result
+from jobs.recheck.wanted import Order, Share
 from jobs.wiring import Plant
-from storage.recheck.scope import Scope
+from storage.ledger import Tx
+from storage.recheck.scope import Scope, file_ids, made_ids, snapshot
 
 WHOLE, PERCENT = 100.0, "%"
+EVERYTHING = (WHOLE, True)
+BIGGEST = 2**63 - 1  #: more rows no table has
 RENDERED = "1%"
 
 
-class _Lot(click.ParamType[tuple[float, bool]]):
-    """So many of all, or a part of them: a number, and whether it is a percentage."""
+Lot = tuple[float, bool]  #: a number, and whether it is a percentage
+Ids = Callable[[Tx, Scope], Iterable[int]]
+
+
+class _Lot(click.ParamType[Lot]):
+    """So many of all, or a part of them: a number, and whether it is a percentage.
+
+    least: 0 where none is an answer too.
+    """
 
     name = "lot"
+
+    def __init__(self, least: int) -> None:
+        self._least = least
 
     def convert(
         self,
@@ -39,22 +53,24 @@ class _Lot(click.ParamType[tuple[float, bool]]):
             return value
         is_percent = value.endswith(PERCENT)
         try:
-            number = float(value.removesuffix(PERCENT))
+            number = float(value.removesuffix(PERCENT)) if is_percent else int(value)
         except ValueError:
-            number = -1.0
-        if not 0 <= number <= (WHOLE if is_percent else sys.float_info.max):
+            number = -1
+        if not 0 <= number <= (WHOLE if is_percent else BIGGEST):
             self.fail("is neither a number such as 500 nor a part such as 5%", param, ctx)
+        if number < self._least and (not is_percent or number == 0):
+            self.fail("is none: a sample of nothing finds nothing", param, ctx)
         return number, is_percent
 
 
 @click.command("recheck")
 @click.option(
-    "--sample", type=_Lot(), metavar="N|P%",
-    help="Of the files only so many, drawn by lot, another lot every day.  [default: all]",
+    "--sample", type=_Lot(1), metavar="N|P%",
+    help="Of the files only N, or about P%, by lot, others every day.  [default: all]",
 )  # fmt: skip
 @click.option(
-    "--render", type=_Lot(), default=RENDERED, show_default=True, metavar="N|P%",
-    help="So many of the files that are looked at are made again and compared; 0: none.",
+    "--render", type=_Lot(0), default=RENDERED, show_default=True, metavar="N|P%",
+    help="Of the files that are looked at N, or about P%, are made again and compared; 0: none.",
 )  # fmt: skip
 @click.option(
     "--since", type=TIME, metavar="DAY", help="Only what was ordered, made or taken since then."
@@ -68,8 +84,8 @@ class _Lot(click.ParamType[tuple[float, bool]]):
 @click.pass_context
 def recheck_command(
     ctx: click.Context,
-    sample: tuple[float, bool] | None,
-    render: tuple[float, bool],
+    sample: Lot | None,
+    render: Lot,
     since: datetime | None,
     profile: str | None,
     processes: int | None,
@@ -99,25 +115,27 @@ def recheck_command(
         ctx.exit(exits.REFUSED)
 
 
-def _order(
-    plant: Plant, scope: Scope, sample: tuple[float, bool] | None, render: tuple[float, bool]
-) -> Order:
+def _order(plant: Plant, scope: Scope, sample: Lot | None, render: Lot) -> Order:
     """Lots are drawn anew every day (UTC), so that a run can be repeated."""
     day = datetime.now(UTC).date().isoformat()
-    whole = Order(scope=scope, files=Share(part=1.0, seed=day), render=Share(part=1.0, seed=day))
-    total = running.size(plant, whole)
-    part = 1.0 if sample is None else _part(sample, total)
-    again = _part(render, round(total * part))
+    files = _share(plant, scope, sample or EVERYTHING, f"files {day}", file_ids)
+
+    def looked_at(tx: Tx, scope: Scope) -> Iterator[int]:
+        return filter(files.holds, made_ids(tx, scope))
+
     return Order(
         scope=scope,
-        files=Share(part=part, seed=f"files {day}"),
-        render=Share(part=again, seed=f"render {day}"),
+        files=files,
+        render=_share(plant, scope, render, f"render {day}", looked_at),
     )
 
 
-def _part(lot: tuple[float, bool], total: int) -> float:
+def _share(plant: Plant, scope: Scope, lot: Lot, seed: str, ids: Ids) -> Share:
     number, is_percent = lot
-    return number / WHOLE if is_percent else min(number / max(total, 1), 1.0)
+    if is_percent:
+        return Share(part=number / WHOLE, seed=seed)
+    with snapshot(plant.ledger) as tx:
+        return Share.of(int(number), ids(tx, scope), seed)
 
 
 def _run(plant: Plant, order: Order, processes: int) -> Result:

@@ -24,7 +24,7 @@ from factory.verify import VerdictWord
 from jobs import broker as brokers
 from jobs.drill import privacy
 from jobs.recheck import running as rechecks
-from jobs.recheck.running import Order, Part, Share
+from jobs.recheck.wanted import Order, Part, Share
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.ledger import Tx, fonts

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from factory import numbering
 from factory.errors import FieldError
-from factory.model import BatchState, EditionState, ItemState, OrderState, Standing
+from factory.model import BatchState, EditionState, ItemState, Kind, OrderState, Standing
 from jobs.recheck.findings import Finding, Rule
 from storage.recheck.registrations import IMPORTED, Edition, Imported, Registered
 
@@ -120,13 +120,19 @@ def _compared(row: Registered, face: Mapping[str, object]) -> Iterator[tuple[str
 
 
 def _record(row: Registered) -> Iterator[str]:
-    """Each is valid as long as what it prints, or as what it was taken over with."""
+    """Of its register, and each as long valid as what it prints or was taken over with."""
+    if not row.begun:
+        yield "the event that it began with is not on record, or is of another register"
+    if row.imported is not None and row.imported.profile != row.profile:
+        yield "is of another register than it was taken over into"
     for each in row.editions:
+        if each.profiles != {row.profile}:
+            yield f"edition {each.number} or its order is of another register"
         if each.order is None:
             if each.cause == IMPORTED and row.imported is not None:
                 yield from _taken_over(each, row.imported)
         else:
-            yield from _made_here(each)
+            yield from _made_here(row, each)
     if row.imported is not None and row.alone and row.state != row.imported.standing:
         yield "stands otherwise than it was taken over, and nothing was said of it since"
 
@@ -142,7 +148,9 @@ def _taken_over(each: Edition, imported: Imported) -> Iterator[str]:
             yield f"edition {each.number} has another {name} than it was taken over with"
 
 
-def _made_here(each: Edition) -> Iterator[str]:
+def _made_here(row: Registered, each: Edition) -> Iterator[str]:
+    if each.stem != f"{row.profile}/{row.uid}/{each.number:03d}/{Kind.CERTIFICATE}":
+        yield f"edition {each.number} was ordered for another register, registration or number"
     if each.medium != ELECTRONIC:
         yield f"edition {each.number} was ordered here, and is not electronic"
     if each.face is None:

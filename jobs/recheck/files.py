@@ -93,6 +93,11 @@ def look(trust: Trust, row: Recorded, data: bytes | None) -> list[Finding]:
     ]
 
 
+def refused(row: Recorded) -> Finding:
+    """One that the store does not give, though it answers."""
+    return _finding(row, Rule.FILE, "the store answers, and does not give this object")
+
+
 def look_erased(row: Recorded, is_there: bool) -> list[Finding]:
     """What is wrong with a file that was erased: it has to be gone, and an erasure to say so.
 
@@ -156,6 +161,8 @@ def _spelled(face: Mapping[str, object]) -> bytes:
 def _record(seen: Seen) -> Iterator[str]:
     """The edition's row, the face and the file's own properties name one certificate."""
     row, face = seen.row, seen.row.face
+    if not row.stem.startswith(f"{row.profile}/"):
+        yield "is of another register than it was ordered for"
     if row.edition is None:
         return
     if seen.verdict.licence_id != row.licence_id:
@@ -169,6 +176,8 @@ def _record(seen: Seen) -> Iterator[str]:
     ):
         if face[name] != value:
             yield f"the face that was ordered has another {name} than its edition"
+    if dict(row.shown) != {role: face[role] for role in PICTURES if face.get(role)}:
+        yield "its order names other pictures than the face that was ordered"
     if numbering.number_key(face["number"]) not in row.numbers:
         yield "the face that was ordered has a number that its registration never had"
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 class Rule(StrEnum):
     """What holds of everything that was issued; docs/recheck.md says each in full."""
 
+    UNREADABLE = "unreadable"  #: rows hold what can stand in them
     FILE = "file"  #: what was recorded lies in the store
     DIGEST = "digest"  #: and is, byte for byte, what was recorded
     SIZE = "size"

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql.base import Executable
 
+from factory.errors import UnreadableRowError
 from storage.ledger import watching
 from storage.ledger.watching import Mode, Nobody, Waited, Watch
 from storage.neighbours import Neighbour, no_answer
@@ -23,6 +24,7 @@ from storage.sealed import Vault
 
 POOL_SIZE = 5
 BUSY_TIMEOUT_MS = 15_000
+NO_TEXT = "Could not decode to UTF-8"  #: what sqlite3 says of such a column, before its content
 IDLE_TIMEOUT_MS = 10_000  #: between two statements of one transaction; they take milliseconds
 BINARY = 1  #: ``psycopg.pq.Format``, which takes long to import where SQLite is used
 CLOCK = select(func.clock_timestamp())
@@ -201,10 +203,15 @@ def database_clock(conn: Connection) -> datetime:
 
 @contextmanager
 def database_edge() -> Iterator[None]:
-    """Turns what a lost database raises into ours; a broken statement stays a fault."""
+    """Turns what a lost database raises into ours; a broken statement stays a fault.
+
+    UnreadableRowError: a text column of SQLite, which takes anything, holds bytes that are no text.
+    """
     try:
         yield
     except (OperationalError, InterfaceError) as error:
+        if str(error.orig).startswith(NO_TEXT):  # it goes on with what stands there
+            raise UnreadableRowError("database: a column of text holds none (UTF-8)") from None
         raise no_answer(Neighbour.DATABASE, type(error.orig).__name__) from error
     except PoolTimeoutError as error:
         raise no_answer(Neighbour.DATABASE, "all connections are in use") from error

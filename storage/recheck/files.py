@@ -31,6 +31,8 @@ class Recorded:
     shredded: that the key is destroyed.
     erased:  what an erasure says of it; None: it is not erased, and has to be in the store.
     numbers: keys of the registration's number and of those it had before.
+    stem:    what its order calls its objects; the face opens under no other.
+    shown:   role -> keyed digest of each picture that its order names.
     """
 
     id: int
@@ -53,6 +55,8 @@ class Recorded:
     licence_id: str | None = None
     code: str | None = None
     numbers: frozenset[str] = frozenset()
+    stem: str
+    shown: Mapping[str, str] = field(default_factory=dict)
 
 
 def recorded(
@@ -75,7 +79,7 @@ def _asking(span: Span, scope: Scope) -> Any:
     f, o, e = t.file.c, t.production_order.c, t.edition.c
     wanted = (
         select(
-            t.file, o.kind, o.face, o.key_stem, o.registration_id, o.data_key_id,
+            t.file, o.kind, o.face, o.key_stem, o.pictures, o.registration_id, o.data_key_id,
             t.data_key.c.wrapped,
             e.number.label("edition_number"), e.licence_id, e.code,
         )
@@ -132,6 +136,8 @@ def _recorded(
         licence_id=row.licence_id,
         code=row.code,
         numbers=numbers.get(row.registration_id, frozenset()),
+        stem=row.key_stem,
+        shown=row.pictures,
     )
 
 

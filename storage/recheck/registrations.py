@@ -28,6 +28,8 @@ class Edition:
     """One edition, the order it is made by and the formats that are recorded of it.
 
     order:   state of the order; None: made elsewhere.
+    profiles: of its own row and of its order's.
+    stem:    what its order calls its objects; the face opens under no other.
     face:    only of one that is not over.
     """
 
@@ -43,6 +45,8 @@ class Edition:
     made_at: datetime | None
     collected_at: datetime | None
     order: str | None
+    profiles: frozenset[str]
+    stem: str | None
     formats: tuple[str, ...]
     recorded: tuple[str, ...]
     face: Face | None = field(default=None, repr=False)
@@ -52,9 +56,11 @@ class Edition:
 class Imported:
     """The edition that a registration was taken over with, and how it stood, as its event says.
 
+    profile: the register that it was taken over into.
     last: the day on which the profession ends that ends last.
     """
 
+    profile: str
     standing: str
     number: int
     medium: str
@@ -78,6 +84,8 @@ class Registered:
     name: the holder's; None: the data key was destroyed, or it does not open.
     lost: why there is none, though nobody has erased the person; None: there is, or somebody has.
     marked: whether the person is marked as erased; erased: whether an erasure is on record.
+    uid: what it is called in the keys of its objects.
+    begun: whether the event that it began with is on record, of its register.
     imported: what its event says; None: it began here, or the event cannot be opened.
     alone: whether nothing was said of the person but how it began.
     """
@@ -94,6 +102,8 @@ class Registered:
     lost: str | None
     marked: bool
     erased: bool
+    uid: str
+    begun: bool
     imported: Imported | None
     alone: bool
     editions: tuple[Edition, ...]
@@ -123,9 +133,10 @@ def _asking(span: Span, scope: Scope) -> Any:
     whose = t.erasure.c.holder_id == func.coalesce(h.merged_into, h.id)
     wanted = (
         select(
-            r.id, r.profile, r.number, r.number_key, r.state, r.view, e.credit_code,
+            r.id, r.uid, r.profile, r.number, r.number_key, r.state, r.view, e.credit_code,
             e.name.label("employer"), h.person, h.erased_at, t.data_key.c.wrapped,
             exists().where(whose).label("is_erased"), _is_alone().label("is_alone"),
+            _has_begun().label("has_begun"),
         )
         .join(t.enterprise, e.id == r.enterprise_id)
         .join(t.holder, h.id == r.holder_id)
@@ -135,6 +146,13 @@ def _asking(span: Span, scope: Scope) -> Any:
         .execution_options(in_binary=True)
     )  # fmt: skip
     return wanted if scope.profile is None else wanted.where(r.profile == scope.profile)
+
+
+def _has_begun() -> ColumnElement[bool]:
+    """Of those that an older release began, nothing says by which event."""
+    r, f = t.registration.c, t.fact.c
+    first = (f.source == r.origin_source) & (f.event_id == r.origin_event)
+    return r.origin_source.is_(None) | exists().where(first, f.profile == r.profile)
 
 
 def _is_alone() -> ColumnElement[bool]:
@@ -169,6 +187,7 @@ def _imported(tx: Tx, row: Row[Any]) -> Imported | None:
     except SealedDataError:
         return None
     return Imported(
+        profile=data["profile"],
         standing=data.get("standing", "active"),
         number=data["edition"].get("number", 0),
         medium=data["edition"]["medium"],
@@ -181,8 +200,8 @@ def _editions(tx: Tx, ids: Sequence[int]) -> Mapping[int, Sequence[Edition]]:
     e, o = t.edition.c, t.production_order.c
     wanted = (
         select(
-            t.edition, o.state.label("order_state"), o.formats, o.face, o.key_stem,
-            t.data_key.c.wrapped,
+            t.edition, o.state.label("order_state"), o.profile.label("order_profile"), o.formats,
+            o.face, o.key_stem, t.data_key.c.wrapped,
         )
         .outerjoin(t.production_order, o.edition_id == e.id)
         .outerjoin(t.data_key, t.data_key.c.id == o.data_key_id)
@@ -227,6 +246,8 @@ def _edition(tx: Tx, row: Row[Any], files: Sequence[str]) -> Edition:
         made_at=row.made_at,
         collected_at=row.collected_at,
         order=row.order_state,
+        profiles=frozenset({row.profile, row.order_profile} - {None}),
+        stem=row.key_stem,
         formats=tuple(sorted(row.formats or ())),
         recorded=tuple(sorted(files)),
         face=opened_face(tx, row)[0] if is_open else None,
@@ -267,6 +288,8 @@ def _registered(
         lost=_lost(row, name),
         marked=row.erased_at is not None,
         erased=bool(row.is_erased),
+        uid=row.uid,
+        begun=bool(row.has_begun),
         imported=imported,
         alone=bool(row.is_alone),
         editions=tuple(editions),

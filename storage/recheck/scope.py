@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, func, select
+from sqlalchemy import ColumnElement, Select, Table, func, select
 
+from factory.model import Kind
 from storage import tables as t
 from storage.ledger import Ledger, Tx
 
@@ -54,12 +55,21 @@ def spans(tx: Tx, table: Table, size: int) -> list[Span]:
     return [Span(at, min(at + size, last)) for at in range(first - 1, last, size)]
 
 
-def file_count(tx: Tx, scope: Scope) -> int:
-    """How many files there are in scope."""
+def file_ids(tx: Tx, scope: Scope) -> Iterator[int]:
+    """The files in scope."""
+    yield from tx.run(_in_scope(select(t.file.c.id), scope)).scalars()
+
+
+def made_ids(tx: Tx, scope: Scope) -> Iterator[int]:
+    """Those of them that are certificates as they were made, which can be made again."""
+    f, o = t.file.c, t.production_order.c
+    wanted = select(f.id).join(t.production_order, o.id == f.order_id)
+    wanted = wanted.where(f.step == 0, f.erased_at.is_(None), o.kind == Kind.CERTIFICATE)
+    yield from tx.run(_in_scope(wanted, scope)).scalars()
+
+
+def _in_scope(wanted: Select[tuple[int]], scope: Scope) -> Select[tuple[int]]:
     f = t.file.c
-    wanted = select(func.count(f.id))
     if scope.since is not None:
         wanted = wanted.where(f.made_at >= scope.since)
-    if scope.profile is not None:
-        wanted = wanted.where(f.profile == scope.profile)
-    return int(tx.run(wanted).scalar_one())
+    return wanted if scope.profile is None else wanted.where(f.profile == scope.profile)

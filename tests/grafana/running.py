@@ -27,7 +27,7 @@ from jobs import crew, desk, door, embedded, notices, opening, prometheus, waiti
 from jobs.backup import taking
 from jobs.bulk import confirming, steering
 from jobs.recheck import running as rechecking
-from jobs.recheck.running import Order, Share
+from jobs.recheck.wanted import Order, Share
 from jobs.settings import Settings
 from jobs.signer import starting
 from jobs.wiring import Plant, plant_of

@@ -22,7 +22,7 @@ from factory.register import Person, RegistrationState
 from factory.versions import Versions
 from jobs import desk, ordering
 from jobs.recheck import running
-from jobs.recheck.running import Order, Share
+from jobs.recheck.wanted import Order, Share
 from jobs.wiring import Plant
 from storage import tables as t
 from storage.ledger import Tx, facts, people, registers

@@ -21,6 +21,7 @@ from sqlalchemy import delete, insert, select, text, update
 
 import cli
 from factory import courses, numbering, specimen
+from factory.errors import StoreUnavailableError
 from factory.making import MAKINGS
 from factory.model import ApplicationType, Format, Order
 from factory.pressing import Laid
@@ -30,9 +31,10 @@ from jobs.embedded import Embedded
 from jobs.intake import Status
 from jobs.log import heads
 from jobs.log.sequencing import append_all
-from jobs.recheck import running
+from jobs.recheck import running, wanted
 from jobs.recheck.findings import Rule
-from jobs.recheck.running import Result, Share
+from jobs.recheck.running import Result
+from jobs.recheck.wanted import Share
 from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import tables as t
@@ -43,6 +45,7 @@ from storage.recheck.scope import Scope
 from tests.jobs.in_two_formats import GANSU, approve, case
 from tests.jobs.test_importing import LINES, Silent
 from tests.plants import SOURCE, WHO, submit
+from tests.storage.s3_wire import withholding
 from tests.telling import whole_factory, work
 
 EVERY = Share(part=1.0, seed="every")
@@ -111,7 +114,7 @@ def either(tmp_path: Path, s3: Settings, fresh_bucket: str, db_url: str) -> Plan
 
 
 def looked(plant: Plant, *, render: Share = NONE, files: Share = EVERY, **scope: Any) -> Result:
-    order = running.Order(scope=Scope(**scope), files=files, render=render)
+    order = wanted.Order(scope=Scope(**scope), files=files, render=render)
     return running.run(plant, order, tell=lambda *_: None)
 
 
@@ -344,12 +347,55 @@ def test_a_lot_is_the_same_for_the_same_seed() -> None:
 def test_several_processes_find_the_same(plant: Plant) -> None:
     row = files(plant)[Format.PDF]
     plant.store.delete(row.object_key)
-    order = running.Order(scope=Scope(), files=EVERY, render=NONE)
+    order = wanted.Order(scope=Scope(), files=EVERY, render=NONE)
 
     result = running.run(plant, order, processes=2, tell=lambda *_: None)
 
     assert [each.id for each in result.findings] == [row.id]
     assert result.looked == looked(plant).looked
+
+
+def test_of_a_number_exactly_so_many_are_drawn() -> None:
+    some = Share.of(5, range(1, 1000), "a day")
+
+    assert len([ident for ident in range(1, 1000) if some.holds(ident)]) == 5
+
+
+@pytest.mark.parametrize("number", [3, 4])
+def test_of_no_more_than_there_are_all_are_drawn(number: int) -> None:
+    assert Share.of(number, range(1, 4), "a day").part == 1
+
+
+# --- rows that cannot be read -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind"),
+    [
+        ("UPDATE edition SET made_at = 'gestern'", "registration"),
+        ("UPDATE registration SET view = '{'", "registration"),
+        ("UPDATE registration SET view = '[]'", "registration"),
+        ("UPDATE registration SET number = CAST(x'ff' AS TEXT)", "registration"),
+        ("UPDATE file SET format = 'exe'", "file"),
+        ("UPDATE production_order SET pictures = '7'", "file"),
+        ("UPDATE production_order SET formats = '7'", "order"),
+        ("UPDATE inbox SET outcome = '{'", "event"),
+        ("UPDATE audit SET what = '{'", "audit"),
+        ("UPDATE audit SET at = 'gestern'", "audit"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named_and_hides_no_other(
+    plant: Plant, statement: str, kind: str
+) -> None:
+    """SQLite takes anything in any column; PostgreSQL takes any text and any JSON."""
+    gone = max(files(plant).values(), key=lambda row: row.id)
+    plant.store.delete(gone.object_key)
+
+    without_foreign_keys(plant, f"{statement} WHERE id = 1")
+    found = broken(plant)
+
+    assert (Rule.UNREADABLE, kind, 1) in found
+    assert (Rule.FILE, "file", gone.id) in found
 
 
 # --- files ------------------------------------------------------------------------------------
@@ -362,6 +408,37 @@ def test_a_file_that_is_gone_is_named(plant: Plant, fmt: Format) -> None:
     plant.store.delete(row.object_key)
 
     assert broken(plant) == [(Rule.FILE, "file", row.id)]
+
+
+@pytest.mark.parametrize("status", [500, 403], ids=["broken", "no right"])
+def test_a_file_that_the_store_does_not_give_is_named_and_hides_no_other(
+    plant: Plant, status: int
+) -> None:
+    refused, gone = files(plant)[Format.PDF], files(plant)[Format.OFD]
+    plant.store.delete(gone.object_key)
+
+    with withholding(plant.settings.s3_endpoint, refused.object_key, status) as url:
+        result = looked(Plant(replace(plant.settings, s3_endpoint=url)))
+
+    assert [(each.rule, each.id) for each in result.findings] == [
+        (Rule.FILE, ident) for ident in sorted([refused.id, gone.id])
+    ]
+    assert "does not give" in next(e.sentence for e in result.findings if e.id == refused.id)
+    assert result.looked["files"] == 4
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_where_the_whole_store_is_away_nothing_is_found_and_nothing_kept(
+    plant: Plant, processes: int
+) -> None:
+    away = Plant(replace(plant.settings, s3_endpoint="http://127.0.0.1:9"))
+    order = wanted.Order(scope=Scope(), files=EVERY, render=NONE)
+
+    with pytest.raises(StoreUnavailableError, match="object store"):
+        running.run(away, order, processes=processes, tell=lambda *_: None)
+
+    with plant.ledger.read() as tx:
+        assert outcomes.newest(tx) == []
 
 
 @pytest.mark.parametrize("fmt", BOTH)
@@ -563,6 +640,41 @@ def test_it_says_something_else_than_the_register(plant: Plant) -> None:
     by_hand(plant, set_all(t.enterprise, name="上海示例另一建设有限公司"))
 
     assert broken(plant) == [(Rule.SAYS, "registration", 1)]
+
+
+ANOTHER = "shanghai-constructor"
+
+
+@pytest.mark.parametrize(
+    ("hand", "kinds"),
+    [
+        (set_all(t.registration, profile=ANOTHER), {"registration"}),
+        (set_all(t.registration, uid="0" * 32), {"registration"}),
+        (set_all(t.registration, origin_event="elsewhere"), {"registration"}),
+        (set_all(t.edition, profile=ANOTHER), {"registration"}),
+        (set_all(t.production_order, profile=ANOTHER), {"registration"}),
+        (set_all(t.file, profile=ANOTHER), {"file"}),
+        (set_all(t.production_order, pictures={}), {"file"}),
+    ],
+    ids=["register", "uid", "event", "edition", "order", "file", "pictures"],
+)
+def test_what_was_moved_to_another_register_or_person(
+    plant: Plant, hand: Hand, kinds: set[str]
+) -> None:
+    by_hand(plant, hand)
+
+    found = broken(plant)
+
+    assert {(rule, kind) for rule, kind, _ in found} == {(Rule.RECORD, kind) for kind in kinds}
+
+
+def test_a_taken_over_registration_that_was_moved_to_another_register(plant: Plant) -> None:
+    imported = take_over(plant)
+
+    whose = t.registration.c.id == imported
+    by_hand(plant, lambda tx: tx.run(update(t.registration).where(whose).values(profile=GANSU)))
+
+    assert set(broken(plant)) == {(Rule.RECORD, "registration", imported)}
 
 
 @pytest.mark.parametrize("day", ["2020-01-01", "2099-12-31"], ids=["expired", "for long"])
@@ -1019,6 +1131,19 @@ def test_a_day_to_come_is_refused_and_this_moment_is_not(
     assert typed(plant, monkeypatch, "--since", now.isoformat()).exit_code == 0
     refused = typed(plant, monkeypatch, "--since", tomorrow.isoformat())
     assert refused.exit_code == 2 and "time to come" in refused.stderr
+
+
+@pytest.mark.parametrize("lot", ["0", "0%", "0.5", "nan", f"{10**30}"])
+def test_a_sample_of_nothing_is_refused(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, lot: str
+) -> None:
+    assert typed(plant, monkeypatch, "--sample", lot).exit_code == 2
+
+
+def test_a_sample_of_three_is_three_files(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = typed(plant, monkeypatch, "--json", "--sample", "3", "--render", "0")
+
+    assert json.loads(done.stdout)["looked"]["files"] == 3
 
 
 @pytest.mark.parametrize("lot", ["-1", "101%", "many", ""])

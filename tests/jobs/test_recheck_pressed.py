@@ -8,7 +8,7 @@ from factory import specimen
 from factory.model import BatchId
 from jobs.bulk import confirming, steps
 from jobs.recheck import running
-from jobs.recheck.running import Order, Share
+from jobs.recheck.wanted import Order, Share
 from jobs.settings import Settings
 from storage.recheck.scope import Scope
 from tests.plants import WHO, submit

@@ -85,6 +85,43 @@ def wire(*script: Answer) -> Iterator[Wire]:
 
 
 @contextmanager
+def withholding(endpoint: str, key: str, status: int) -> Iterator[str]:
+    """The address of a way to the store that answers so, whatever is asked about one object."""
+    there = urlsplit(endpoint).netloc
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def pass_on(self) -> None:
+            body = _body(self)
+            if urlsplit(self.path).path.endswith(f"/{key}"):
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            onward = http.client.HTTPConnection(there)
+            onward.request(self.command, self.path, body, dict(self.headers))
+            answer = onward.getresponse()
+            data = answer.read()
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                if name.lower() not in {"transfer-encoding", "connection", "server", "date"}:
+                    self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(data)
+            onward.close()
+
+        do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = pass_on  # noqa: N815
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with _served(Handler) as url:
+        yield url
+
+
+@contextmanager
 def altering(endpoint: str, what: bytes, into: bytes) -> Iterator[str]:
     """The address of a way to the store on which these bytes of a body become others."""
     there = urlsplit(endpoint).netloc

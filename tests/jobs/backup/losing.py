@@ -27,7 +27,8 @@ from jobs.embedded import Embedded
 from jobs.log import checking, heads, sequencing
 from jobs.log.checking import Checked
 from jobs.recheck import running
-from jobs.recheck.running import Order, Result, Share
+from jobs.recheck.running import Result
+from jobs.recheck.wanted import Order, Share
 from jobs.servers import free_port
 from jobs.settings import Settings
 from jobs.wiring import Plant

@@ -32,7 +32,7 @@ from jobs.drill.evidence import assert_invariants
 from jobs.embedded import Embedded
 from jobs.intake import Outcome, Status
 from jobs.recheck import running
-from jobs.recheck.running import Order, Share
+from jobs.recheck.wanted import Order, Share
 from jobs.servers import free_port
 from jobs.settings import Settings
 from jobs.wiring import Plant, plant_of

@@ -16,7 +16,9 @@ from factory.retention import Ground
 from jobs.personal import erasing
 from jobs.recheck import running
 from jobs.recheck.findings import Rule
-from jobs.recheck.running import BEING_ERASED, Result, Share
+from jobs.recheck.running import Result
+from jobs.recheck.slices import BEING_ERASED
+from jobs.recheck.wanted import Order, Share
 from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import tables as t
@@ -64,7 +66,7 @@ def erase(life: Life) -> None:
 
 
 def looked(plant: Plant) -> Result:
-    order = running.Order(scope=Scope(), files=EVERY, render=NONE)
+    order = Order(scope=Scope(), files=EVERY, render=NONE)
     return running.run(plant, order, tell=lambda *_: None)
 
 
