@@ -60,6 +60,14 @@ def head(said: dict) -> bool:
     return (size, b64decode(root).hex()) == (str(said["size"]), said["root"])
 
 
+def noted(place: Path) -> str:
+    text = place.read_text("utf-8")  # as it was signed: four lines
+    origin, size, root, at = text.splitlines()
+    if text != f"{origin}\n{int(size)}\n{root}\n{at}\n" or len(b64decode(root)) != 32:
+        raise ValueError
+    return text
+
+
 def log(proof: dict) -> tuple:
     size, root, words, good = proof["size"], proof["root"], {}, head(proof)
     if "old" in proof:
@@ -111,10 +119,8 @@ try:
         if chain.get("old") is None or chain["head"]["text"] != heads[0]["text"]:
             raise SystemExit("REFUSED: --follows does not lead to the head that the proof is about")
         said, heads = f"{said}; {also}", [*heads, chain["old"]["head"]]
-    if given.head is not None and given.head.read_text("utf-8") not in [e["text"] for e in heads]:
-        why = (
-            "the proof is about another head; ask for what leads from this one to it, for --follows"
-        )
+    if given.head is not None and noted(given.head) not in [each["text"] for each in heads]:
+        why = "about another head; ask for what leads from this one to the proof's, for --follows"
         how = (
             f"`certfactory audit consistency SIZE --to {proof['size']}`, SIZE: this one's 2nd line"
         )

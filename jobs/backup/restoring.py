@@ -209,7 +209,7 @@ def _made_ready(plant: Plant, wanted: Wanted, backup: Path, made: Manifest, tell
     in_store = kept.every(plant)
     size, unlogged = _check_heads(plant, [*wanted.heads, *(each.head for each in in_store)])
     tell("the store is compared")
-    beside = store.look(plant, lambda done, of: tell("files are looked for", done, of))
+    beside = store.look(plant, _of_files(tell))
     _check_skip(beside, wanted.skip)
     over = list(store.lost_editions(plant, beside))
     found = finding.find(plant, beside, lambda done, of: tell("certificates are read", done, of))
@@ -225,6 +225,9 @@ def _made_ready(plant: Plant, wanted: Wanted, backup: Path, made: Manifest, tell
         audit.note(tx, RESTORED, (SUBJECT, backup.name), why=wanted.why, what=what)
     tell("whoever was erased since is erased again")
     erased = again.erase_again(plant, who=wanted.who)
+    if beside.lacking and erased.erased:
+        now = store.look(plant, _of_files(tell))  # what was erased since is not missing
+        beside = replace(beside, files=now.files, lacking=now.lacking, missing=now.missing)
     kept.set_aside(plant, in_store, beyond=size)
     return Restored(
         backup=backup.name,
@@ -239,6 +242,10 @@ def _made_ready(plant: Plant, wanted: Wanted, backup: Path, made: Manifest, tell
         aside=None,
         flushed=None,
     )
+
+
+def _of_files(tell: Tell) -> store.Tell:
+    return lambda done, of: tell("files are looked for", done, of)
 
 
 def _what(wanted: Wanted, backup: Path, made: Manifest, beside: Beside) -> dict[str, object]:

@@ -11,6 +11,7 @@ import click
 from factory.access import Viewer
 from factory.errors import FieldError
 from jobs.asker import Asker, holder
+from jobs.commands.files import read_words
 from jobs.commands.options import TEXT
 
 MAX_PAPER = 200  #: characters read of the file with the number
@@ -58,7 +59,7 @@ def _asker(viewer: Viewer, credit_code: str | None, paper: TextIO | None, paper_
         raise click.UsageError("--as enterprise needs --credit-code")
     if viewer is not Viewer.HOLDER:
         return Asker(viewer=viewer, credit_code=credit_code)
-    text = paper.read(MAX_PAPER) if paper is not None else _asked_for()
+    text = read_words(paper, MAX_PAPER, "--paper") if paper is not None else _asked_for()
     try:
         return holder(paper_type, text)
     except FieldError as error:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from factory.errors import FieldError
+from factory.errors import FieldError, SettingsError
 from factory.log import heads as texts
 from factory.log.heads import Head
 from jobs.commands import machine
@@ -97,7 +97,7 @@ def _tell(result: Checked) -> None:
 
 
 @audit_group.command("head")
-@click.option("--size", type=click.IntRange(min=1), help="That of so many entries.  [newest]")
+@click.option("--size", type=IDENT, help="That of so many entries.  [newest]")
 @click.option("--save", type=FOLDER, help="Write head.txt, head.sig and log.pem into that FOLDER.")
 @json_option
 def audit_head(size: int | None, save: Path | None, *, as_json: bool) -> None:
@@ -128,10 +128,14 @@ def _said(head: SignedHead) -> dict[str, Any]:
 
 
 def _save(head: SignedHead, keyring: Path, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "head.txt").write_bytes(head.text.encode())
-    (folder / "head.sig").write_bytes(head.signature)
-    (folder / "log.pem").write_bytes(log_key.public_key(keyring, head.certificate))
+    key = log_key.public_key(keyring, head.certificate)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "log.pem").write_bytes(key)
+        (folder / "head.sig").write_bytes(head.signature)
+        (folder / "head.txt").write_bytes(head.text.encode())
+    except OSError as error:
+        raise SettingsError(f"{folder}: cannot be written: {error.strerror}") from error
 
 
 @audit_group.command("prove")
@@ -153,8 +157,8 @@ def audit_prove(number: str | None, edition: int | None, row: int | None) -> Non
 
 
 @audit_group.command("consistency")
-@click.argument("size", type=click.IntRange(min=1))
-@click.option("--to", type=click.IntRange(min=1), help="The size of the newer head.  [newest]")
+@click.argument("size", type=IDENT)
+@click.option("--to", type=IDENT, help="The size of the newer head.  [newest]")
 def audit_consistency(size: int, to: int | None) -> None:
     """Prove that the log of the newest head begins with that of the head of SIZE entries: JSON."""
     print_json(proving.consistency(machine.plant(), size, to))

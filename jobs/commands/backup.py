@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -31,15 +32,26 @@ FOLDER = Place(file_okay=False)
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 BY_TIME = "as every day"
 FITS, ALTERED, UNCHECKED = "fits", "ALTERED", "not checked"
+WHOLE, NOT_WHOLE = "all there", "NOT WHOLE"
 MOST_SKIP = 1_000_000
-Listed = tuple[Path, Manifest, str]  #: a backup, and how its manifest's seal is
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A backup, how its manifest's seal is, and what is said of it if a file is not all there."""
+
+    place: Path
+    made: Manifest
+    seal: str
+    lacking: str | None
 
 
 @click.command("backup")
 @click.argument("folder", type=FOLDER)
 @click.option(
     "--keep", type=click.IntRange(1, 100_000), metavar="N",
-    help="Remove all but the newest N afterwards.  [default: all stay]",
+    help="Remove all but the newest N that are whole afterwards; those are read again first."
+    "  [default: all stay]",
 )  # fmt: skip
 @click.option("--list", "listing", is_flag=True, help="Only list the backups in FOLDER.")
 @click.option(
@@ -111,8 +123,9 @@ def restore_command(
     Into an empty place only: no file of SQLite there, or an empty database of PostgreSQL.  The
     factory must be stopped.  Digests, keys and identities are asked first; whatever is refused
     changes nothing, and stopped anywhere the same command begins again.  Numbers given out since
-    are passed over, certificates made since count as superseded, and whoever was erased since is
-    erased again.  Then start, and hand in all events since the backup again.
+    are passed over, and whoever was erased since is erased again.  Then start, and hand in all
+    events since the backup again: whoever was registered since gets the same number, certificate
+    and file again.  A later edition of who was registered before counts as superseded.
     Exit code 1: files are missing in the store, or somebody is still to be erased.
     """
     heads = tuple(_read_head(file) for file in noted)
@@ -148,12 +161,16 @@ def _read_head(file: Path) -> Head:
 
 def _list(folder: Path, *, as_json: bool) -> None:
     found, keys = shelf.look(folder), _keys()
-    listed = [(place, made, _seal(place, keys)) for place, made in found.backups]
+    listed = [
+        Listed(place, made, _seal(place, keys), manifest.lacking(place, made))
+        for place, made in found.backups
+    ]
     if as_json:
         print_json([*map(_entry, listed), *map(_fault, found.unread)])
     else:
         _tell_listed(listed)
-    _warn([shelf.altered(place) for place, _, seal in listed if seal == ALTERED])
+    _warn([shelf.altered(each.place) for each in listed if each.seal == ALTERED])
+    _warn([each.lacking for each in listed if each.lacking is not None])
     _warn([each.why for each in found.unread])
     if keys is None:
         err.print("whether they were altered was not checked: there is no keyring here")
@@ -174,8 +191,14 @@ def _seal(place: Path, keys: MasterKeys | None) -> str:
 
 
 def _entry(listed: Listed) -> dict[str, object]:
-    place, made, seal = listed
-    return {"name": place.name, "at": made.at, "rows": made.rows, "seal": seal, "fault": None}
+    made = listed.made
+    return {
+        "name": listed.place.name,
+        "at": made.at,
+        "rows": made.rows,
+        "seal": listed.seal,
+        "fault": listed.lacking,
+    }
 
 
 def _fault(each: Unread) -> dict[str, object]:
@@ -184,11 +207,13 @@ def _fault(each: Unread) -> dict[str, object]:
 
 def _tell_listed(listed: Sequence[Listed]) -> None:
     rows = (
-        (place.name, made.at, made.database, made.revision, sum(made.rows.values()),
-         made.head.size if made.head else "", seal)
-        for place, made, seal in listed
+        (each.place.name, each.made.at, each.made.database, each.made.revision,
+         sum(each.made.rows.values()), each.made.head.size if each.made.head else "", each.seal,
+         WHOLE if each.lacking is None else NOT_WHOLE)
+        for each in listed
     )  # fmt: skip
-    print_table(("backup", "of (China)", "database", "schema", "rows", "log", "seal"), rows)
+    columns = ("backup", "of (China)", "database", "schema", "rows", "log", "seal", "files")
+    print_table(columns, rows)
 
 
 def _warn(passed_over: Iterable[str]) -> None:

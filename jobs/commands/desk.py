@@ -23,7 +23,7 @@ from jobs.commands import machine
 from jobs.commands.asking import asking
 from jobs.commands.exits import NOT_FOUND, NOT_IN_FORCE, REFUSED
 from jobs.commands.files import read_file
-from jobs.commands.options import TEXT, TIME, Place, json_option
+from jobs.commands.options import IDENT, TEXT, TIME, Place, json_option
 from jobs.commands.output import err, local_time, out, plain, print_json
 from jobs.wording import KINDS, OWNERS
 
@@ -48,7 +48,7 @@ def collect(number: str, asker: Asker, as_json: bool) -> None:
 
 @click.command()
 @click.argument("number", type=TEXT)
-@click.option("--edition", type=int, help="Another edition than the current one.")
+@click.option("--edition", type=IDENT, help="Another edition than the current one.")
 @click.option(
     "--format",
     "fmt",

@@ -11,7 +11,7 @@ from jobs import documents
 from jobs.asker import Asker
 from jobs.commands import machine
 from jobs.commands.asking import asking
-from jobs.commands.options import IDENT, TEXT, json_option
+from jobs.commands.options import COUNT, IDENT, TEXT, json_option
 from jobs.commands.output import print_json, print_table
 from jobs.standing import of_document
 from jobs.wording import KINDS, OWNERS
@@ -25,7 +25,7 @@ NO_CERTIFICATE = [kind.value for kind in Kind if kind is not Kind.CERTIFICATE]
 @click.option("--batch", type=IDENT, help="The documents of a bulk event instead.")
 @click.option("--link", "kind", type=click.Choice(NO_CERTIFICATE), help="Print a link to this one.")
 @click.option("--revision", type=IDENT, help="Of an earlier revision, even if it is void.")
-@click.option("--step", type=click.IntRange(0), help="Of a form, with so many signatures; 0: none.")
+@click.option("--step", type=COUNT, help="Of a form, with so many signatures; 0: none.")
 @click.option("--profile", type=TEXT, help="Of which register, where several have one.")
 @asking
 @json_option

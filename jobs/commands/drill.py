@@ -14,7 +14,7 @@ import click
 
 from jobs import logs
 from jobs.commands.exits import REFUSED
-from jobs.commands.options import Finite, json_option
+from jobs.commands.options import COUNT, Finite, json_option
 from jobs.commands.output import err, out, print_json, print_table
 from jobs.commands.stopping import told_to_stop
 from jobs.drill import database, place, running
@@ -36,7 +36,7 @@ def _postgresql(_: click.Context, param: click.Parameter, url: str | None) -> st
 
 
 @click.command("drill")
-@click.option("--seed", type=int, default=1, show_default=True, help="Which faults, and when.")
+@click.option("--seed", type=COUNT, default=1, show_default=True, help="Which faults, and when.")
 @click.option(
     "--minutes", type=Finite(min=0.05), default=1.0, show_default=True,
     help="How long the faults go on.",

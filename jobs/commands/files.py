@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import TextIO
+
+import click
 
 from factory.errors import NotFoundError
 
@@ -19,6 +22,14 @@ def read_file(path: Path, most_bytes: int) -> bytes:
             return file.read(most_bytes + 1)
     except OSError as error:
         raise NotFoundError(f"{path}: {error.strerror}") from error
+
+
+def read_words(file: TextIO, most_chars: int, option: str) -> str:
+    """The beginning of a file that an option names.  UsageError: it is no text."""
+    try:
+        return file.read(most_chars)
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{option}: {file.name} is not UTF-8 text") from None
 
 
 def _refuse_unless_file(path: Path, mode: int) -> None:

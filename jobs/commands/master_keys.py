@@ -6,7 +6,7 @@ import click
 
 from jobs import rewrapping
 from jobs.commands import machine
-from jobs.commands.options import json_option
+from jobs.commands.options import IDENT, json_option
 from jobs.commands.output import err, out, plain, print_json, print_table
 from jobs.rewrapping import Masters
 
@@ -64,7 +64,7 @@ def master_rotate(stage: bool) -> None:
 
 
 @master_group.command("drop")
-@click.argument("version", type=click.IntRange(1), metavar="VERSION")
+@click.argument("version", type=IDENT, metavar="VERSION")
 @click.option(
     "--despite-backups", is_flag=True,
     help="Though backups are known that cannot be opened without it: a copy of it is kept"

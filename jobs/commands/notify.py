@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from typing import IO, Any
+from typing import Any, TextIO
 
 import click
 
@@ -13,6 +13,7 @@ from factory.deliveries import EndpointState
 from factory.notices import Type
 from jobs import notices, receiver
 from jobs.commands import machine
+from jobs.commands.files import read_words
 from jobs.commands.options import IDENT, TEXT, json_option, reason_option
 from jobs.commands.output import err, local_time, out, print_json, print_table
 from jobs.notices import Added, Listed, Situation
@@ -145,7 +146,7 @@ def on(reason: str) -> None:
 
 @notify_group.command("receive")
 @click.option(
-    "--secret-file", type=click.File("r"), required=True,
+    "--secret-file", type=click.File("r", encoding="utf-8"), required=True,
     help="File that holds the endpoint's secret (- for standard input).",
 )  # fmt: skip
 @click.option(
@@ -153,7 +154,7 @@ def on(reason: str) -> None:
     help="On this machine's loopback; 0 takes a free one.",
 )  # fmt: skip
 @click.option("--count", type=click.IntRange(1), help="Stop after so many.  [default: Ctrl-C]")
-def receive(secret_file: IO[str], port: int, count: int | None) -> None:
+def receive(secret_file: TextIO, port: int, count: int | None) -> None:
     """Receive notices, for trying them out: each whose signature is right is printed as a line."""
     shown: list[str] = []
 
@@ -162,7 +163,7 @@ def receive(secret_file: IO[str], port: int, count: int | None) -> None:
         click.echo(json.dumps(event, ensure_ascii=False))
         sys.stdout.flush()
 
-    secret = secret_file.read(MOST_SECRET).strip()
+    secret = read_words(secret_file, MOST_SECRET, "--secret-file").strip()
     with (
         receiver.receiving(port, secret, show, _tell_refused) as server,
         contextlib.suppress(KeyboardInterrupt),

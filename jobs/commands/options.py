@@ -112,6 +112,7 @@ TIME = _Time()
 NAME = _Name()
 REASON = _Reason()
 IDENT = _Ident(1, 2**63 - 1)
+COUNT = _Ident(0, 2**63 - 1)
 
 MOST_SEED = 99_999  #: of synthetic people
 

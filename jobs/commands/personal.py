@@ -14,6 +14,7 @@ from jobs import expiring
 from jobs.commands import machine
 from jobs.commands.asking import MAX_PAPER
 from jobs.commands.exits import CONFLICT, REFUSED
+from jobs.commands.files import read_words
 from jobs.commands.options import REASON, TEXT, json_option, reason_option
 from jobs.commands.output import err, out, print_json, print_table
 from jobs.personal import again, erasing, exporting, finding, rekeying
@@ -52,7 +53,7 @@ def personal_group() -> None:
 
 
 @personal_group.command("erase")
-@click.argument("holder", metavar="HOLDER", required=False)
+@click.argument("holder", metavar="[HOLDER]", required=False)
 @meaning
 @click.option("--due", is_flag=True, help="Everybody who is due by the rules of the registers.")
 @click.option("--again", "is_again", is_flag=True,
@@ -127,7 +128,7 @@ def export_command(words: tuple[str, ...], reason: str, as_json: bool, **who: An
 
 
 @personal_group.command("rekey")
-@click.argument("holder", metavar="HOLDER", required=False)
+@click.argument("holder", metavar="[HOLDER]", required=False)
 @meaning
 @reason_option
 @json_option
@@ -162,7 +163,7 @@ def meant(
     if profile is None:
         raise click.UsageError("--paper needs --profile: each register keeps its own people")
     try:
-        return finding.by_paper(plant, profile, paper_type, paper.read(MAX_PAPER))
+        return finding.by_paper(plant, profile, paper_type, read_words(paper, MAX_PAPER, "--paper"))
     except FieldError as error:
         raise click.UsageError(f"--paper: {error}") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ def up(watched: bool) -> None:
             if plant.signer is not None:
                 starting.wait_until_answers(plant.signer, running)
             door.wait_until_open(running)
-            _tell_ready(running, key, told)
+            tell_ready(running, key, told)
             crew.wait_for_stop()
 
 
@@ -60,7 +61,8 @@ def _watching(running: Settings, watched: bool) -> Iterator[tuple[str, ...]]:
         yield (f"watched  {address}  (Prometheus; its alerts: {address}/alerts)",)
 
 
-def _tell_ready(running: Settings, key: Path, told: tuple[str, ...]) -> None:
+def tell_ready(running: Settings, key: Path, told: tuple[str, ...]) -> None:
+    """Where everything is, and what to try.  key: the file with the key for trying."""
     address = f"http://{running.http_host}:{running.http_port}/v1"
     lines = (
         f"data     {running.data_dir}",
@@ -75,7 +77,7 @@ def _tell_ready(running: Settings, key: Path, told: tuple[str, ...]) -> None:
         f"key      {key.read_text('ascii').strip()}",
         f"         kept in {key}",
         "ready; Ctrl-C stops it.  Try in another terminal:",
-        f"  export API={address} KEY=$(cat {key})",
+        f"  export API={address} KEY=$(cat {shlex.quote(str(key))})",
         '  certfactory events example registration.approved | curl -sS "$API/events"'
         ' -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" --data-binary @-',
         '  curl -sS "$API/registrations/NUMBER" -H "Authorization: Bearer $KEY"',

@@ -16,13 +16,13 @@ from jobs.upkeep import archive, late
 from jobs.upkeep.slices import Done
 from storage.ledger import proofs
 
-AHEAD = 90
+AHEAD, MOST_AHEAD = 90, 36_525  #: days; a hundred years
 
 
 @click.command("upkeep")
 @click.option(
     "--ahead",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, MOST_AHEAD),
     default=AHEAD,
     show_default=True,
     metavar="DAYS",

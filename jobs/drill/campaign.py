@@ -7,6 +7,7 @@ every fifth on PostgreSQL, two at once; ``--table`` says what came of all that t
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import tempfile
@@ -50,10 +51,19 @@ class Turn:
     log: Path
 
 
+def _finite(_: click.Context, param: click.Parameter, minutes: float) -> float:
+    """BadParameter: no drill would end after that."""
+    if not math.isfinite(minutes):
+        raise click.BadParameter(f"{minutes} is no number that is finite", param=param)
+    return minutes
+
+
 @click.command()
 @click.argument("log", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--seeds", type=click.IntRange(min=1), default=1000, show_default=True)
-@click.option("--minutes", type=click.FloatRange(min=0.05), default=0.1, show_default=True)
+@click.option(
+    "--minutes", type=click.FloatRange(min=0.05), default=0.1, show_default=True, callback=_finite
+)
 @click.option("--at-once", type=click.IntRange(1, 64), default=2, show_default=True)
 @click.option("--table", is_flag=True, help="Run nothing; print what the log has, as Markdown.")
 def main(log: Path, seeds: int, minutes: float, at_once: int, *, table: bool) -> None:

@@ -140,6 +140,17 @@ def check_files(folder: Path, made: Manifest, keys: MasterKeys) -> None:
             raise DigestMismatchError(f"{folder.name}: {path} is not what was written")
 
 
+def lacking(folder: Path, made: Manifest) -> str | None:
+    """What is said of it if a file is not there in its size; None: all are.  No file is read."""
+    for path, part in made.files.items():
+        file = folder / path
+        if not file.is_file():
+            return f"{folder.name}: {path} is not there"
+        if file.stat().st_size != part.size:
+            return f"{folder.name}: {path} is not as long as it was written"
+    return None
+
+
 def part_of(file: Path) -> Part:
     """Size and digest of a file."""
     digest = hashlib.sha256()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from factory.errors import ConflictError, NotFoundError, SettingsError
+from factory.errors import ConflictError, DigestMismatchError, NotFoundError, SettingsError
 from storage.backup import manifest
 from storage.backup.manifest import Manifest
 from storage.sealed import MasterKeys
@@ -178,20 +178,37 @@ def _doubt(unread: Sequence[Unread], chosen: tuple[Path, Manifest] | None) -> st
 
 
 def prune(folder: Path, keep: int, keys: MasterKeys) -> Pruned:
-    """All but the newest ones are removed; what cannot be read or is not ours is left alone.
+    """All but the newest ones are removed; what is not whole, or not ours, is left alone.
 
-    keep: so many stay of those whose manifest is as it was written with these keys.
+    keep: so many stay of those that are as they were written with these keys.  Nothing is removed
+          before as many have been read again, byte for byte.
     """
     found = look(folder)
-    ours = [place for place, _ in found.backups if manifest.is_sealed(place, keys)]
-    for place in ours[:-keep]:
+    kept: list[Path] = []
+    older: list[Path] = []
+    passed_over = [each.why for each in found.unread]
+    for place, made in reversed(found.backups):
+        fault = _fault(place, made, keys, read=len(kept) < keep)
+        if fault is not None:
+            passed_over.append(fault)
+        else:
+            (kept if len(kept) < keep else older).append(place)
+    for place in reversed(older):
         half = place.rename(folder / f"{TAKING}{place.name}")  # first: half of one is none
         shutil.rmtree(half, ignore_errors=True)  # the next one clears away what is left
-    others = [altered(place) for place, _ in found.backups if place not in ours]
-    return Pruned(
-        gone=[place.name for place in ours[:-keep]],
-        passed_over=[*(each.why for each in found.unread), *others],
-    )
+    return Pruned(gone=sorted(place.name for place in older), passed_over=passed_over)
+
+
+def _fault(place: Path, made: Manifest, keys: MasterKeys, *, read: bool) -> str | None:
+    if not manifest.is_sealed(place, keys):
+        return altered(place)
+    fault = manifest.lacking(place, made)
+    if fault is None and read:
+        try:
+            manifest.check_files(place, made, keys)
+        except DigestMismatchError as error:
+            return str(error)
+    return fault
 
 
 def altered(place: Path) -> str:

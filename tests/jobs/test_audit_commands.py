@@ -171,6 +171,25 @@ def test_a_head_is_checked_by_openssl(plant: Plant, tmp_path: Path) -> None:
     assert not openssl_accepts(folder)
 
 
+@pytest.mark.parametrize("place", ["/proc/head", "/dev/full"])
+def test_a_head_that_cannot_be_saved_is_told_without_a_traceback(plant: Plant, place: str) -> None:
+    issue(plant, 1)
+    grow(plant)
+
+    done = run(plant, "head", "--save", place)
+
+    assert (done.exit_code, f"{place}: cannot be written" in done.stderr) == (NOT_SET_UP, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("head", "--size"), ("consistency",), ("consistency", "1", "--to"), ("prove", "--row")],
+)
+def test_a_size_beyond_all_numbers_is_wrong_usage(plant: Plant, words: tuple[str, ...]) -> None:
+    assert run(plant, *words, str(2**63)).exit_code == USAGE
+    assert run(plant, *words, str(2**63 - 1)).exit_code == NOT_FOUND
+
+
 def test_before_the_first_head_there_is_none_to_show(plant: Plant) -> None:
     assert run(plant, "head").exit_code == NOT_FOUND
     assert run(plant, "consistency", "1").exit_code == NOT_FOUND
@@ -293,6 +312,33 @@ def test_a_later_head_is_shown_to_follow_from_one_that_was_kept(
     other = proof(plant, "consistency", str(second))
     assert checks(tmp_path, other, "--head", kept)[0] == REFUSED
     assert run(plant, "consistency", str(first + 1)).exit_code == NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: "",
+        lambda text: f"{text}\n",
+        lambda text: text.rstrip("\n"),
+        lambda text: text.replace("time", "\ntime"),
+        lambda text: text.replace("\n", "\n0", 1),
+        lambda text: "a\nb\nc\nd\n",
+    ],
+    ids=["empty", "longer", "cut", "a line more", "a nought more", "other words"],
+)
+def test_what_is_no_head_is_told_from_another_head(
+    plant: Plant, tmp_path: Path, change: Callable[[str], str]
+) -> None:
+    issue(plant, 1)
+    first = grow(plant)
+    kept = tmp_path / "kept.txt"
+    kept.write_text(change(run(plant, "head").stdout))
+    issue(plant, 2)
+    grow(plant)
+
+    code, told = checks(tmp_path, proof(plant, "consistency", str(first)), "--head", kept)
+
+    assert (code, told) == (REFUSED, "REFUSED: cannot be read: a head that is none\n")
 
 
 def test_a_head_kept_long_ago_leads_to_a_certificate_made_since(

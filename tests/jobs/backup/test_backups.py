@@ -21,6 +21,9 @@ from sqlalchemy import func, select
 
 import cli
 from factory import specimen
+from factory.retention import Ground
+from jobs.intake import Status
+from jobs.personal import erasing
 from jobs.recheck import series
 from jobs.wiring import Plant
 from storage import tables as t
@@ -28,7 +31,7 @@ from storage.backup import manifest, shelf
 from storage.ledger import audit, care
 from storage.recheck.scope import Scope
 from tests.jobs import in_two_formats
-from tests.plants import WHO, approve
+from tests.plants import WHO, approve, submit
 from tests.telling import whole_factory, work
 
 from . import losing
@@ -218,7 +221,41 @@ def test_a_folder_that_is_not_there_is_not_found(plant: Plant, backups: Path) ->
     assert not backups.exists()
 
 
-@pytest.mark.parametrize("harm", [no_manifest, broken, altered])
+def ledger_of(place: Path) -> Path:
+    """The copy of the ledger in a backup."""
+    return max(
+        (each for each in place.rglob("*") if each.is_file()), key=lambda f: f.stat().st_size
+    )
+
+
+def no_ledger(place: Path) -> None:
+    ledger_of(place).unlink()
+
+
+def cut(place: Path) -> None:
+    losing.alter(ledger_of(place), lambda data: data[:-1])
+
+
+def other_bytes(place: Path) -> None:
+    losing.alter(ledger_of(place), lambda data: data[:-1] + bytes([data[-1] ^ 1]))
+
+
+@pytest.mark.parametrize("harm", [no_ledger, cut])
+def test_a_backup_that_lacks_something_is_listed_with_a_remark(
+    plant: Plant, backups: Path, harm: Callable[[Path], None]
+) -> None:
+    taken = losing.take(plant, backups)
+    harm(taken.folder)
+
+    done = run(plant, "backup", backups, "--list")
+
+    assert (done.exit_code, "NOT WHOLE" in done.stdout) == (OK, True)
+    [each] = told(plant, "backup", backups, "--list")
+    assert each["fault"].startswith(f"{taken.name}: ledger.sqlite3 is not ")
+    assert f"passed over: {each['fault']}" in done.stderr
+
+
+@pytest.mark.parametrize("harm", [no_manifest, broken, altered, no_ledger, cut, other_bytes])
 def test_what_cannot_be_trusted_is_neither_counted_among_the_kept_nor_removed(
     plant: Plant, backups: Path, harm: Callable[[Path], None]
 ) -> None:
@@ -490,6 +527,28 @@ def test_a_file_that_is_gone_from_the_store_is_told(plant: Plant, backups: Path)
 
     assert done.exit_code == REFUSED
     said = json.loads(done.stdout)
+    assert (said["missing"], said["lacking"]) == ([gone], 1)
+
+
+def test_files_of_who_was_erased_since_are_not_missing_and_others_are(
+    plant: Plant, backups: Path
+) -> None:
+    assert submit(plant, specimen.cancelled(1)).status is Status.ACCEPTED
+    work(plant)
+    losing.take(plant, backups)
+    with plant.ledger.read() as tx:
+        [holder] = tx.run(
+            select(t.registration.c.holder_id).where(t.registration.c.id == 1)
+        ).scalars()
+    erasing.erase(plant, holder, who=WHO, ground=Ground.REQUEST, why="on request")
+    lose(plant)
+    gone = next(key for key in plant.store.list() if "certificate" in key)
+    plant.store.delete(gone)
+
+    done = run(plant, "restore", backups, "--skip-numbers", "0", *RESTORE)
+
+    said = json.loads(done.stdout)
+    assert said["erased_again"] == [holder]
     assert (said["missing"], said["lacking"]) == ([gone], 1)
 
 

@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+from click.testing import CliRunner
+
 from jobs.drill import campaign
 from jobs.drill.campaign import FILE, SERVER
 
@@ -33,6 +36,14 @@ def test_a_line_that_was_being_written_is_none(tmp_path: Path) -> None:
     log.write_text(json.dumps(line(1)) + "\n" + json.dumps(line(2))[:20])
 
     assert [each["seed"] for each in campaign.read(log)] == [1]
+
+
+@pytest.mark.parametrize("minutes", ["nan", "inf", "0"])
+def test_minutes_that_never_end_are_wrong_usage(tmp_path: Path, minutes: str) -> None:
+    words = [str(tmp_path / "drills.log"), "--table", "--minutes"]
+
+    assert CliRunner().invoke(campaign.main, [*words, minutes]).exit_code == 2
+    assert CliRunner().invoke(campaign.main, [*words, "0.1"]).exit_code == 0
 
 
 def test_the_table_has_a_row_for_each_fault_and_names_the_seed_that_broke_a_promise() -> None:

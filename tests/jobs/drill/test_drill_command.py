@@ -20,6 +20,18 @@ PATIENCE_SECONDS = 90.0  #: much less than the drill would go on
 AT_ONCE_SECONDS = 3.0
 
 
+@pytest.mark.parametrize("seed", ["-1", f"{2**63}", "1.5", "many"])
+def test_a_seed_that_is_none_is_wrong_usage(seed: str) -> None:
+    """The nearest that is one gets as far as its database."""
+    nowhere = ["drill", "--database", "postgresql://127.0.0.1:1/drill"]
+
+    refused = CliRunner().invoke(cli.main, [*nowhere, "--seed", seed])
+    taken = [CliRunner().invoke(cli.main, [*nowhere, "--seed", s]) for s in ("0", f"{2**63 - 1}")]
+
+    assert refused.exit_code == USAGE
+    assert [each.exit_code for each in taken] == [NOT_SET_UP, NOT_SET_UP]
+
+
 @pytest.mark.parametrize("url", ["sqlite:///", "sqlite:///ledger.sqlite3", "drill", "mysql://h/d"])
 def test_what_names_no_database_of_postgresql_is_wrong_usage(url: str) -> None:
     done = CliRunner().invoke(cli.main, ["drill", "--database", url])

@@ -189,13 +189,20 @@ def test_the_commands(plant: Plant, tmp_path: Path) -> None:
         return done.output
 
     why = ("--reason", REASON)
-    by_paper = ("--paper", str(paper), "--profile", REGISTER)
+
+    def with_paper(file: Path) -> tuple[str, ...]:
+        return "--paper", str(file), "--profile", REGISTER
+
+    by_paper = with_paper(paper)
     for place, who in enumerate(
         ((life.number,), (life.case.acceptance_number,), (f"holder-{life.holder}",))
     ):
         run("export", *who, str(tmp_path / f"{place}.zip"), *why)
     run("export", str(tmp_path / "paper.zip"), *by_paper, *why)
     assert len(list(tmp_path.glob("*.zip"))) == 4
+    garbled = tmp_path / "garbled"
+    garbled.write_bytes(life.case.holder["id_number"].encode("utf-16"))
+    assert "is not UTF-8 text" in run("erase", *with_paper(garbled), *why, code=2)
     assert "in force" in run("erase", life.number, *why, code=5)
     assert "in force" in run("erase", *by_paper, "--dry-run", code=5)
     run("rekey", life.number, *why)
