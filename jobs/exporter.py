@@ -8,6 +8,7 @@ One that is back is seen within seconds.
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import time
@@ -24,7 +25,7 @@ import structlog
 from prometheus_client import CollectorRegistry, multiprocess
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from factory.errors import FactoryError, SettingsError
+from factory.errors import FactoryError, SettingsError, UnreadableRowError
 from factory.model import BatchState, ItemState, Queue
 from jobs import broker as brokers
 from jobs import crew, door
@@ -164,7 +165,10 @@ LOG_PENDING = Family(
     "factory_log_pending",
     "Audit rows that the sequencer has not appended to the log, twenty thousand at most",
 )
-LOG_LAG = Family("factory_log_lag_seconds", "Since the oldest of those was written; 0: none waits")
+LOG_LAG = Family(
+    "factory_log_lag_seconds",
+    "Since the oldest of those was written; 0: none waits; without end: nobody can say",
+)
 LOG_HEAD_AGE = Family(
     "factory_log_head_age_seconds",
     "Since the newest head of the log was signed; missing where none was",
@@ -376,8 +380,13 @@ def _rechecked(tx: Tx) -> list[Metric]:
 
 
 def _logged(tx: Tx) -> list[Metric]:
-    """How far the log is behind the audit, and its heads behind the log."""
-    found = log_standing.standing(tx)
+    """How far the log is behind the audit, and its heads behind the log; for ever, where nobody can
+    say.
+    """
+    try:
+        found = log_standing.standing(tx)
+    except UnreadableRowError:
+        return [LOG_LAG.alone(math.inf)]
     age = [] if found.head_seconds is None else [((), found.head_seconds)]
     return [
         LOG_ENTRIES.alone(found.entries),

@@ -9,13 +9,14 @@ its entry, the subtrees above it, and cannot sign another head; and gone heads a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 
-from factory.errors import ConflictError, FieldError
+from factory.errors import ConflictError, FieldError, UnreadableRowError
 from factory.log import heads as texts
 from factory.log import leaves
 from factory.log.heads import Head
@@ -28,6 +29,7 @@ from jobs.log.kept import Kept
 from storage import log_key
 from storage.ledger import log, log_check, log_rows, log_source
 from storage.ledger.log import Entry, SignedHead
+from storage.ledger.unreadable import apart
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -40,6 +42,7 @@ REMOVED, ALTERED, INSERTED, REORDERED = "removed", "altered", "inserted", "reord
 UNSIGNED = "unsigned"
 ENTRY, HEAD, NODE, CURSOR = "entry", "head", "subtree", "cursor"
 KEPT, NOTED = "kept head", "noted head"
+UNREAD = "its row holds what nothing here has written"
 GAP = bytes(32)  #: in place of an entry that is not there
 
 
@@ -138,7 +141,7 @@ def check(
     known = {keys.fingerprint(each): each for each in log_key.certificates(folder)}
     in_store = list(_kept(plant, result))  # first: whatever lies there was in the ledger before
     with plant.ledger.read(steady=True) as tx:
-        signed, size = list(log.heads(tx)), log.size(tx)
+        signed, size = _signed(tx, result), log.size(tx)
         result.entries, result.heads, result.kept = size, len(signed), len(in_store)
         _compare_cursor(tx, result)
     judged = _Heads(result, signed, known, log_key.origin_of(folder))
@@ -161,9 +164,23 @@ def _kept(plant: Plant, result: Checked) -> Iterator[Kept]:
             yield from [] if found is None else [found]
 
 
+def _signed(tx: Tx, result: Checked) -> list[SignedHead]:
+    """Heads in the ledger, the smallest first."""
+    sizes = log.head_sizes(tx)
+    found, unread = apart(lambda some: log.heads(tx, some), sizes)
+    for size in unread:
+        result.find(ALTERED, HEAD, size, UNREAD)
+    return [found[size] for size in sizes if size in found]
+
+
 def _compare_cursor(tx: Tx, result: Checked) -> None:
     """How far the sequencer says it is, beside what there is: moved on it would pass rows over."""
-    cursor, (logged, there) = log_source.cursor(tx), log_check.audit_bounds(tx)
+    logged, there = log_check.audit_bounds(tx)
+    try:
+        cursor = log_source.cursor(tx)
+    except UnreadableRowError:
+        result.find(ALTERED, CURSOR, log.AUDIT, UNREAD)
+        return
     wrong = (
         (cursor.size != result.entries, f"says that there are {cursor.size} entries"),
         (cursor.settled_to > cursor.read_to, "is settled beyond what it has read"),
@@ -264,6 +281,7 @@ class _Entries:
         self._tree, self._edge = Tree(), Edge(0)
         self._moved: dict[int, _Moved] = {}
         self._batches = _Batches()
+        self._unread: set[int] = set()
 
     def walk(self, plant: Plant, advance: Callable[[int, int], object]) -> _Batches:
         """What the log says of batches."""
@@ -271,7 +289,11 @@ class _Entries:
         while done < self._size:
             count = min(AT_ONCE, self._size - done)
             with plant.ledger.read() as tx:
-                found = dict(log.entries_between(tx, done, done + count - 1))
+                places = range(done, done + count)
+                found, unread = apart(partial(log.entries, tx), places)
+                for place in unread:
+                    self._result.find(ALTERED, ENTRY, place, UNREAD)
+                self._unread = set(unread)
                 self._compare_rows(tx, found)
                 self._compare_subtrees(tx, self._grow(found, done, done + count))
             done += count
@@ -283,7 +305,7 @@ class _Entries:
         nodes: list[Node] = []
         for place in range(first, end):
             entry = found.get(place)
-            if entry is None:
+            if entry is None and place not in self._unread:
                 self._result.find(REMOVED, ENTRY, place, "there is no entry at that place")
             digest = entry.digest if entry else GAP
             self._tree.add_digest(digest)
@@ -295,10 +317,12 @@ class _Entries:
     def _compare_subtrees(self, tx: Tx, nodes: Sequence[Node]) -> None:
         for level in {node.level for node in nodes}:
             mine = {node.place: node.digest for node in nodes if node.level == level}
-            kept = log.nodes(tx, level, min(mine), max(mine))
+            kept, unread = apart(partial(log.nodes, tx, level), range(min(mine), max(mine) + 1))
             for place, digest in sorted(mine.items()):
                 first, last = place << level, ((place + 1) << level) - 1
-                if place not in kept:
+                if place in unread:
+                    self._result.find(ALTERED, NODE, f"{first}-{last}", UNREAD)
+                elif place not in kept:
                     self._result.find(REMOVED, NODE, f"{first}-{last}", "is not there")
                 elif kept[place] != digest:
                     detail = "is not that of the entries below it"
@@ -309,12 +333,14 @@ class _Entries:
             mine = {each.ref: place for place, each in found.items() if each.kind is kind}
             if not mine:
                 continue
-            rows = log_rows.texts(tx, kind, mine)
+            rows, unread = apart(partial(log_rows.texts, tx, kind), list(mine))
             for ref, place in mine.items():
                 said = rows.get(ref)
                 fits = said is not None and leaf_digest(said) == found[place].digest
                 if kind is Kind.BATCH:
                     self._batches.add(found[place], said if fits else None)
+                elif ref in unread:
+                    self._result.find(ALTERED, kind.value, ref, f"entry {place}: {UNREAD}")
                 elif said is None:
                     self._fault(place, REMOVED, kind, ref)
                 elif not fits:
@@ -349,34 +375,56 @@ def _stood(moved: _Moved, ident: int, other: _Moved) -> bool:
 def _inserted(plant: Plant, result: Checked, batches: _Batches) -> None:
     """Rows that never went through the sequencer, though it has passed them."""
     with plant.ledger.read() as tx:
-        cursor = log_source.cursor(tx)
-        for ident in log_check.audit_without(tx, until=cursor.settled_to):
+        settled = _settled(tx)
+        waiting = _waiting(tx, result, settled)
+        for ident in log_check.audit_without(tx, until=settled):
             result.find(INSERTED, Kind.AUDIT.value, ident, "is not in the log")
         for kind, found in (
             (Kind.EDITION, log_check.editions_without(tx)),
             (Kind.FILE, log_check.files_without(tx)),
         ):
-            for ident in _left(tx, kind, found):
+            missing = [ref for ref in found if (kind, ref) not in waiting.refs]
+            for ident in sorted(set(missing) - log.known(tx, kind, missing)):
                 result.find(INSERTED, kind.value, ident, "is not in the log")
-        _batches(tx, result, batches)
-        result.pending = log_check.pending(tx, after=cursor.settled_to)
+        _batches(tx, result, batches, waiting.batches)
+        result.pending = log_check.pending(tx, after=settled)
 
 
-def _left(tx: Tx, kind: Kind, found: Iterable[int]) -> Iterator[int]:
-    """Those that neither wait to be appended nor have been meanwhile."""
-    wanted = list(found)
-    if not wanted:
-        return
-    waiting = log_check.pending_refs(tx, after=log_source.cursor(tx).settled_to)
-    missing = [ref for ref in wanted if (kind, ref) not in waiting]
-    yield from sorted(set(missing) - log.known(tx, kind, missing))
+def _settled(tx: Tx) -> int:
+    """How far the sequencer has passed, or where nobody can say, the newest row that it has."""
+    try:
+        return log_source.cursor(tx).settled_to
+    except UnreadableRowError:
+        return log_check.audit_bounds(tx)[0]
 
 
-def _batches(tx: Tx, result: Checked, logged: _Batches) -> None:
+@dataclass(slots=True)
+class _Waiting:
+    """What is appended once its audit row is."""
+
+    refs: set[log_rows.Ref] = field(default_factory=set)
+    batches: set[int] = field(default_factory=set)
+
+
+def _waiting(tx: Tx, result: Checked, after: int) -> _Waiting:
+    waiting = _Waiting()
+    for ids in log_check.pending_ids(tx, after=after):
+        found, unread = apart(partial(log_check.following, tx), ids)
+        for ident in unread:
+            result.find(ALTERED, Kind.AUDIT.value, ident, f"waits to be appended: {UNREAD}")
+        for each in found.values():
+            waiting.refs.update(each.refs)
+            waiting.batches.update([] if each.listed is None else [each.listed["ident"]])
+    return waiting
+
+
+def _batches(tx: Tx, result: Checked, logged: _Batches, waiting: Collection[int]) -> None:
     """Each root as the log had it last; a batch that runs on has none meanwhile."""
-    there = log_check.batch_roots(tx)
-    waiting = log_check.pending_batches(tx, after=log_source.cursor(tx).settled_to)
-    for ident in sorted(logged.last.keys() - there.keys()):
+    ids = log_check.batch_ids(tx)
+    there, unread = apart(partial(log_check.batch_roots, tx), ids)
+    for ident in unread:
+        result.find(ALTERED, Kind.BATCH.value, ident, UNREAD)
+    for ident in sorted(logged.last.keys() - set(ids)):
         result.find(REMOVED, Kind.BATCH.value, ident, "its root is in the log")
     for ident, (root, size, is_listed) in sorted(there.items()):
         if ident in waiting:

@@ -1,4 +1,7 @@
-"""Proving from the log: that an edition's files are under a signed head; that one head follows."""
+"""Proving from the log: that an edition's files are under a signed head; that one head follows.
+
+UnreadableRowError, of each: a row that is asked for holds what nothing here has written.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from factory.log.leaves import Kind
 from storage import tables as t
 from storage.ledger import Tx, log, log_rows, status
 from storage.ledger.log import SignedHead
+from storage.ledger.unreadable import reading
 
 if TYPE_CHECKING:
     from jobs.wiring import Plant
@@ -29,7 +33,7 @@ def edition(plant: Plant, number: str, wanted: int | None = None) -> Said:
     number: of the registration, in either spelling.  wanted: the edition's.
     NotFoundError: there is no such edition.  ConflictError: it is under no signed head yet.
     """
-    with plant.ledger.read() as tx:
+    with plant.ledger.read() as tx, reading("ledger"):
         found = status.by_number(tx, number).editions
         if wanted is not None:
             found = tuple(each for each in found if each.number == wanted)
@@ -47,7 +51,7 @@ def row(plant: Plant, ident: int) -> Said:
 
     NotFoundError: there is no such row.  ConflictError: it is under no signed head yet.
     """
-    with plant.ledger.read() as tx:
+    with plant.ledger.read() as tx, reading("audit"):
         if not log_rows.audit_rows(tx, [ident]):
             raise NotFoundError("audit: there is no such row")
         proof = _under_head(tx, [(Kind.AUDIT, ident)])
@@ -68,7 +72,7 @@ def of_edition(tx: Tx, ident: int) -> Said | None:
 
 def of_file(plant: Plant, sha256: str) -> Said | None:
     """The same of the edition that exactly these bytes were issued as; None: of none."""
-    with plant.ledger.read() as tx:
+    with plant.ledger.read() as tx, reading("ledger"):
         known = status.by_digest(tx, sha256)
         return None if known is None else of_edition(tx, known[1].id)
 

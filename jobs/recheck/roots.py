@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 MOST_NAMED = 10  #: objects that no row names
 MOST_TOLD = 100  #: editions without an entry that are told one by one
 LISTED = 1000  #: object keys that are looked up together
+DIGEST = re.compile("[0-9a-f]{64}")
 KEPT, MOST_BYTES = "log/heads/", 4096
 HEAD = re.compile(r"\A(.+)\n([0-9]+)\n(.+)\ntime .+\n\Z")  #: C2SP tlog-checkpoint
 
@@ -96,6 +97,9 @@ def look_at_log(plant: Plant) -> Looked:
         with snapshot(plant.ledger) as tx:
             part = roots.entries(tx, size)
         for each in part:
+            if not DIGEST.fullmatch(str(each.digest)):
+                findings.append(_finding("log", each.seq, "has no digest there"))
+                return Looked(looked=size, findings=tuple(findings))
             findings += _entry(each)
             tree.add(bytes.fromhex(each.digest))
             size += 1

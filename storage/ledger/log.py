@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -11,7 +12,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, insert, select
 from sqlalchemy.sql.base import Executable
 
-from factory.errors import ConflictError
+from factory.errors import ConflictError, UnreadableRowError
 from factory.log import tree
 from factory.log.heads import Head
 from factory.log.leaves import Kind
@@ -19,8 +20,10 @@ from factory.log.tree import RUN, Edge
 from storage import tables as t
 from storage.ledger.base import Tx
 from storage.ledger.spelling import among, given_rows
+from storage.ledger.unreadable import LOOK, reading
 
 AUDIT = "audit"  #: the name of the one cursor
+DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +98,7 @@ def size(tx: Tx) -> int:
 def reader(tx: Tx) -> tree.Read:
     """What proofs are made of; each run of digests is read once.
 
-    ConflictError: one of them is not there.
+    ConflictError: one of them is not there.  UnreadableRowError: or is no digest.
     """
 
     @cache
@@ -106,7 +109,7 @@ def reader(tx: Tx) -> tree.Read:
         rows = tx.run(wanted if level == 0 else wanted.where(c.level == level)).all()
         if [row[0] for row in rows] != list(range(first, first + len(rows))):
             raise ConflictError("log: entries are missing; see `certfactory audit verify`")
-        return [bytes.fromhex(row[1]) for row in rows]
+        return [_digest(row[1]) for row in rows]
 
     def read(level: int, first: int, count: int) -> Sequence[bytes]:
         start = first % RUN
@@ -138,21 +141,31 @@ def _known() -> Executable:
     return select(c.ref).where(c.kind == bindparam("kind"), among(c.ref, "refs"))
 
 
-def entries_between(tx: Tx, first: int, last: int) -> list[tuple[int, Entry]]:
-    """Entries of these places, the last one included, each with its own."""
+def entries(tx: Tx, places: Sequence[int]) -> dict[int, Entry]:
+    """Entries of places that follow each other.  UnreadableRowError: one is none."""
     c = t.log_entry.c
-    wanted = select(t.log_entry).where(c.seq.between(first, last)).order_by(c.seq)
-    return [
-        (row.seq, Entry(kind=Kind(row.kind), ref=row.ref, digest=bytes.fromhex(row.digest)))
-        for row in tx.run(wanted)
-    ]
+    wanted = select(t.log_entry).where(c.seq.between(places[0], places[-1])).order_by(c.seq)
+    return {row.seq: _entry(row) for row in tx.run(wanted)}
 
 
-def nodes(tx: Tx, level: int, first: int, last: int) -> dict[int, bytes]:
-    """Kept subtrees of a level, the last one included."""
+def _entry(row: Row[Any]) -> Entry:
+    if row.kind not in set(Kind) or not isinstance(row.ref, int):
+        raise UnreadableRowError("log: an entry of no row that there can be")
+    return Entry(kind=Kind(row.kind), ref=row.ref, digest=_digest(row.digest))
+
+
+def nodes(tx: Tx, level: int, places: Sequence[int]) -> dict[int, bytes]:
+    """Kept subtrees of a level, of places that follow each other.  UnreadableRowError: as above."""
     c = t.log_node.c
-    wanted = select(c.place, c.digest).where(c.level == level, c.place.between(first, last))
-    return {row.place: bytes.fromhex(row.digest) for row in tx.run(wanted)}
+    within = c.place.between(places[0], places[-1])
+    wanted = select(c.place, c.digest).where(c.level == level, within)
+    return {row.place: _digest(row.digest) for row in tx.run(wanted)}
+
+
+def _digest(text: object) -> bytes:
+    if not isinstance(text, str) or not DIGEST.fullmatch(text):
+        raise UnreadableRowError(f"log: a digest that is none; {LOOK}")
+    return bytes.fromhex(text)
 
 
 # --- heads ------------------------------------------------------------------------------------
@@ -169,22 +182,32 @@ def add_head(tx: Tx, signed: SignedHead) -> bool:
 
 
 def newest_head(tx: Tx) -> SignedHead | None:
-    """The largest; None: none was signed yet."""
-    found = tx.run(select(t.log_head).order_by(t.log_head.c.size.desc()).limit(1)).one_or_none()
-    return None if found is None else _head(found)
+    """The largest; None: none was signed yet.  UnreadableRowError: it is none."""
+    with reading("heads of the log"):
+        found = tx.run(select(t.log_head).order_by(t.log_head.c.size.desc()).limit(1)).one_or_none()
+        return None if found is None else _head(found)
 
 
 def head_of(tx: Tx, size: int) -> SignedHead | None:
-    """The one of that size."""
-    found = tx.run(select(t.log_head).where(t.log_head.c.size == size)).one_or_none()
-    return None if found is None else _head(found)
+    """The one of that size; None: none was signed.  UnreadableRowError: it is none."""
+    with reading("heads of the log"):
+        return heads(tx, [size]).get(size)
 
 
-def heads(tx: Tx) -> Iterator[SignedHead]:
-    """All of them, the smallest first."""
-    for row in tx.run(select(t.log_head).order_by(t.log_head.c.size)):
-        yield _head(row)
+def head_sizes(tx: Tx) -> list[int]:
+    """Of all of them, the smallest first."""
+    return list(tx.run(select(t.log_head.c.size).order_by(t.log_head.c.size)).scalars())
+
+
+def heads(tx: Tx, sizes: Sequence[int]) -> dict[int, SignedHead]:
+    """Those of some sizes, the smallest first."""
+    c = t.log_head.c
+    wanted = select(t.log_head).where(among(c.size, "sizes")).order_by(c.size)
+    return {row.size: _head(row) for row in tx.run(wanted, {"sizes": list(sizes)})}
 
 
 def _head(row: Row[Any]) -> SignedHead:
+    _digest(row.root)
+    if not isinstance(row.text, str) or not isinstance(row.signature, bytes):
+        raise UnreadableRowError("log: a head that is none")
     return SignedHead(**{name: getattr(row, name) for name in SignedHead.__slots__})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, exists, false, func, select
 
 from factory.log.leaves import Kind
 from storage import tables as t
@@ -12,6 +14,14 @@ from storage.ledger import log_rows
 from storage.ledger.base import Tx
 
 AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What an audit row brings into the log with it: other rows, and the root of a batch."""
+
+    refs: Sequence[log_rows.Ref]
+    listed: Mapping[str, Any] | None
 
 
 def audit_without(tx: Tx, *, until: int) -> Iterator[int]:
@@ -44,30 +54,33 @@ def pending(tx: Tx, *, after: int) -> int:
     return int(tx.run(select(func.count(t.audit.c.id)).where(_waits(after))).scalar_one())
 
 
-def pending_refs(tx: Tx, *, after: int) -> frozenset[log_rows.Ref]:
-    """What is appended once their audit rows are."""
-    found: set[log_rows.Ref] = set()
-    last = after
-    while rows := tx.run(
-        select(t.audit).where(_waits(last)).order_by(t.audit.c.id).limit(AT_ONCE)
-    ).all():
-        found.update(ref for refs in log_rows.follow(tx, rows).values() for ref in refs)
-        last = rows[-1].id
-    return frozenset(found)
+def pending_ids(tx: Tx, *, after: int) -> Iterator[list[int]]:
+    """Those rows, some at a time."""
+    c, last = t.audit.c, after
+    while ids := list(
+        tx.run(select(c.id).where(_waits(last)).order_by(c.id).limit(AT_ONCE)).scalars()
+    ):
+        yield ids
+        last = ids[-1]
 
 
-def pending_batches(tx: Tx, *, after: int) -> frozenset[int]:
-    """Batches whose root is appended once their audit row is."""
-    c = t.audit.c
-    wanted = select(t.audit).where(_waits(after), c.action == log_rows.BATCH_LISTED)
-    found = (log_rows.listed(row) for row in tx.run(wanted))
-    return frozenset(said["ident"] for said in found if said is not None)
+def following(tx: Tx, ids: Sequence[int]) -> dict[int, Following]:
+    """What is appended once these audit rows are."""
+    rows = log_rows.audit_rows(tx, ids)
+    refs = log_rows.follow(tx, rows)
+    return {row.id: Following(refs.get(row.id, ()), log_rows.listed(row)) for row in rows}
 
 
-def batch_roots(tx: Tx) -> dict[int, tuple[str | None, int | None, bool]]:
-    """Of each batch root, size, and whether its result is listed."""
+def batch_ids(tx: Tx) -> list[int]:
+    """All batches."""
+    return list(tx.run(select(t.batch.c.id).order_by(t.batch.c.id)).scalars())
+
+
+def batch_roots(tx: Tx, ids: Sequence[int]) -> dict[int, tuple[str | None, int | None, bool]]:
+    """Of batches that follow each other root, size, and whether the result is listed."""
     c = t.batch.c
-    rows = tx.run(select(c.id, c.merkle_root, c.merkle_size, c.listed))
+    within = c.id.between(ids[0], ids[-1]) if ids else false()
+    rows = tx.run(select(c.id, c.merkle_root, c.merkle_size, c.listed).where(within))
     return {row.id: (row.merkle_root, row.merkle_size, row.listed) for row in rows}
 
 

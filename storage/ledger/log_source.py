@@ -21,12 +21,14 @@ from typing import Any
 
 from sqlalchemy import Row, exists, func, select, text, update
 
+from factory.errors import UnreadableRowError
 from factory.log.leaves import Kind
 from factory.merkle import leaf_digest
 from storage import tables as t
 from storage.ledger import log, log_rows
 from storage.ledger.base import Tx
 from storage.ledger.log import AUDIT, Entry
+from storage.ledger.unreadable import reading
 
 AGAIN = 8  #: so many times as many ids are looked through for late rows, as rows are appended
 
@@ -57,10 +59,14 @@ def append_new(tx: Tx, most: int) -> tuple[int, bool]:
     """One slice: how many entries were appended, and whether there is more to do at once.
 
     Whoever comes while another appends waits for the cursor, and goes on where the other ended.
+
+    UnreadableRowError: the cursor or a row is none that was written here; nothing is appended.
     """
-    before = _locked(tx)
-    now, rows = _taken(tx, before, most)
-    now = replace(now, size=log.append(tx, before.size, _entries(tx, rows)))
+    with reading("audit"):
+        before = _locked(tx)
+        now, rows = _taken(tx, before, most)
+        entries = _entries(tx, rows)
+    now = replace(now, size=log.append(tx, before.size, entries))
     if now != before:
         c = t.log_cursor.c
         values = {name: getattr(now, name) for name in Cursor.__slots__}
@@ -71,9 +77,10 @@ def append_new(tx: Tx, most: int) -> tuple[int, bool]:
 
 
 def cursor(tx: Tx) -> Cursor:
-    """How far it is."""
-    row = tx.run(select(t.log_cursor).where(t.log_cursor.c.name == AUDIT)).one_or_none()
-    return Cursor() if row is None else _cursor(row)
+    """How far it is.  UnreadableRowError: what it says is no place."""
+    with reading("cursor of the log"):
+        row = tx.run(select(t.log_cursor).where(t.log_cursor.c.name == AUDIT)).one_or_none()
+        return Cursor() if row is None else _cursor(row)
 
 
 def _locked(tx: Tx) -> Cursor:
@@ -87,6 +94,8 @@ def _locked(tx: Tx) -> Cursor:
 
 def _cursor(row: Row[Any]) -> Cursor:
     said = {name: getattr(row, name) for name in Cursor.__slots__}
+    if not all(isinstance(said[name], int) for name in ("size", "read_to", "settled_to")):
+        raise UnreadableRowError("log: a cursor that is none")
     return Cursor(**(said | {"writers": tuple(row.writers)}))
 
 

@@ -11,6 +11,7 @@ from factory.log.leaves import Kind
 from storage import tables as t
 from storage.ledger import log, log_source
 from storage.ledger.base import Tx
+from storage.ledger.unreadable import reading
 
 MOST_COUNTED = 20_000  #: rows that wait; more are not counted
 MOST_LOOKED_AT = 500  #: rows behind the last head, nearly in the order of their time
@@ -36,7 +37,12 @@ class Standing:
 
 
 def standing(tx: Tx) -> Standing:
-    """As it is now."""
+    """As it is now.  UnreadableRowError: a head, the cursor or a time is none."""
+    with reading("audit"):
+        return _standing(tx)
+
+
+def _standing(tx: Tx) -> Standing:
     head, now = log.newest_head(tx), log_source.cursor(tx)
     a, e = t.audit.c, t.log_entry.c
     has_entry = exists().where(e.kind == Kind.AUDIT.value, e.ref == a.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import update
 
 from factory.errors import StoreUnavailableError
 from jobs import crew, exporter, opening
@@ -29,6 +31,7 @@ from jobs.log.sequencing import append_all
 from jobs.servers import LOOPBACK, free_port
 from jobs.settings import Settings
 from jobs.wiring import Plant
+from storage import tables as t
 from storage.ledger import batches
 from tests.plants import (
     PROFILE,
@@ -444,6 +447,19 @@ def test_the_log_tells_how_far_it_is_behind(
     assert appended["factory_log_signed_entries"] == 0
     assert signed["factory_log_signed_entries"] == appended["factory_log_entries"]
     assert signed["factory_log_head_age_seconds"] >= 0
+
+
+def test_a_log_that_cannot_be_read_is_behind_for_ever_and_all_else_is_told(
+    tmp_path: Path, sqlite_db_url: str, s3: Settings
+) -> None:
+    plant = new_plant(tmp_path, sqlite_db_url, **stored(s3))
+    issue(plant, 1)
+    append_all(plant.ledger)
+    assert heads.sign(plant, pause=timedelta(0))
+    with plant.ledger.write("somebody") as tx:
+        tx.run(update(t.log_head).values(root="zz"))
+
+    assert logged(plant) == {"factory_log_lag_seconds": math.inf}
 
 
 def logged(plant: Plant) -> dict[str, float]:

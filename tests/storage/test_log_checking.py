@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, literal_column, select, update
 
+from factory.errors import FactoryError, UnreadableRowError
 from factory.log import heads as texts
 from factory.log import tree
 from factory.log.leaves import Kind
@@ -17,7 +19,7 @@ from factory.merkle import leaf_digest
 from jobs.bulk import confirming
 from jobs.log import checking, heads, kept, proving
 from jobs.log.checking import Checked
-from jobs.log.sequencing import append_all
+from jobs.log.sequencing import Sequencer, append_all
 from jobs.settings import Settings
 from jobs.wiring import Plant
 from storage import log_key
@@ -32,6 +34,10 @@ Tamper = Callable[[Tx], object]
 
 @pytest.fixture
 def plant(tmp_path: Path, db_url: str, s3: Settings) -> Plant:
+    return with_three_heads(tmp_path, db_url, s3)
+
+
+def with_three_heads(tmp_path: Path, db_url: str, s3: Settings) -> Plant:
     """Two editions, a batch, a later proof and many audit rows, under three heads."""
     made = new_plant(tmp_path, db_url, **stored(s3))
     issue(made, 1)
@@ -88,6 +94,104 @@ def entry(tx: Tx, kind: Kind, place: int = 0) -> log.Entry:
 def ref(plant: Plant, kind: Kind, place: int = 0) -> int:
     with plant.ledger.read() as tx:
         return entry(tx, kind, place).ref
+
+
+# --- what cannot be read ----------------------------------------------------------------------
+
+
+def nonsense(tx: Tx, table: Any, column: str, where: Any, value: object) -> None:
+    """Put in by hand: nothing of ours would."""
+    wanted = update(table).where(where).values({column: literal_column(f"'{value}'")})
+    tx.run(wanted)
+
+
+ON_BOTH = [
+    (t.log_entry, "digest", t.log_entry.c.seq == 3, "zz", ("altered", "entry", "3")),
+    (t.log_entry, "kind", t.log_entry.c.seq == 3, "foo", ("altered", "entry", "3")),
+    (t.log_node, "digest", t.log_node.c.place == 0, "zz", ("altered", "subtree", "0-255")),
+    (t.log_head, "root", t.log_head.c.size > 300, "zz", ("altered", "head", None)),
+    (t.log_cursor, "writers", t.log_cursor.c.size >= 0, "{}", None),
+    (t.audit, "what", t.audit.c.id == 3, "7", ("altered", "audit", "3")),
+    (t.audit, "what", t.audit.c.id == 3, '{"n": 1e999}', None),
+]
+ON_SQLITE = [
+    (t.log_entry, "ref", t.log_entry.c.seq == 3, "x", ("altered", "entry", "3")),
+    (t.log_head, "at", t.log_head.c.size > 300, "gestern", ("altered", "head", None)),
+    (t.log_head, "signature", t.log_head.c.size > 300, "text", ("altered", "head", None)),
+    (t.log_cursor, "settled_to", t.log_cursor.c.size >= 0, "far", ("altered", "cursor", "audit")),
+    (t.audit, "what", t.audit.c.id == 3, "{", ("altered", "audit", "3")),
+    (t.audit, "at", t.audit.c.id == 3, "gestern", ("altered", "audit", "3")),
+]
+
+
+@pytest.mark.parametrize(("table", "column", "where", "value", "named"), ON_BOTH)
+def test_a_row_that_cannot_be_read_is_named_and_hides_no_other(
+    plant: Plant, table: Any, column: str, where: Any, value: str, named: Any
+) -> None:
+    tamper(plant, lambda tx: tx.run(delete(t.audit).where(t.audit.c.id == 5)))
+    tamper(plant, lambda tx: nonsense(tx, table, column, where, value))
+
+    told = found(plant)
+
+    assert ("removed", "audit", "5") in told
+    if named is not None:
+        assert any(named[:2] == each[:2] and named[2] in {None, each[2]} for each in told)
+
+
+@pytest.mark.parametrize(("table", "column", "where", "value", "named"), ON_SQLITE)
+def test_what_only_sqlite_takes_is_named_too(
+    tmp_path: Path,
+    s3: Settings,
+    sqlite_db_url: str,
+    table: Any,
+    column: str,
+    where: Any,
+    value: str,
+    named: Any,
+) -> None:
+    plant = with_three_heads(tmp_path, sqlite_db_url, s3)
+    test_a_row_that_cannot_be_read_is_named_and_hides_no_other(
+        plant, table, column, where, value, named
+    )
+
+
+@pytest.mark.parametrize("column", ["who", "why", "object_id"])
+def test_text_that_is_none_is_named(
+    tmp_path: Path, s3: Settings, sqlite_db_url: str, column: str
+) -> None:
+    plant = with_three_heads(tmp_path, sqlite_db_url, s3)
+    garbled = {column: literal_column("CAST(x'ff' AS TEXT)")}
+    tamper(plant, lambda tx: tx.run(update(t.audit).where(t.audit.c.id == 3).values(garbled)))
+
+    assert ("altered", "audit", "3") in found(plant)
+
+
+def test_a_row_that_waits_and_cannot_be_read_is_named_and_stops_nothing_but_the_log(
+    plant: Plant,
+) -> None:
+    issue(plant, 2)
+    with plant.ledger.read() as tx:
+        a = t.audit.c
+        last = tx.run(select(func.max(a.id)).where(a.action == "edition made")).scalar_one()
+    tamper(plant, lambda tx: nonsense(tx, t.audit, "object_id", t.audit.c.id == last, "x"))
+
+    assert not Sequencer(plant.ledger, "me").act()
+    assert ("altered", "audit", str(last)) in found(plant)
+    assert checked(plant).pending > 0
+    tamper(plant, lambda tx: tx.run(delete(t.audit).where(t.audit.c.id == last)))
+    assert Sequencer(plant.ledger, "me").act()
+
+
+@pytest.mark.parametrize("ask", [proving.newest, lambda plant: proving.consistency(plant, 1)])
+def test_of_a_head_that_cannot_be_read_nothing_is_proved(
+    plant: Plant, ask: Callable[[Plant], object]
+) -> None:
+    tamper(plant, lambda tx: nonsense(tx, t.log_head, "root", t.log_head.c.size > 0, "zz"))
+
+    with pytest.raises(FactoryError, match=r"log|head"):
+        ask(plant)
+    with pytest.raises(UnreadableRowError):
+        proving.row(plant, 1)
 
 
 # --- what holds -------------------------------------------------------------------------------
@@ -375,7 +479,7 @@ def test_another_subtree_is_found(plant: Plant) -> None:
 
 def sizes(plant: Plant) -> list[int]:
     with plant.ledger.read() as tx:
-        return [each.size for each in log.heads(tx)]
+        return log.head_sizes(tx)
 
 
 @pytest.mark.parametrize(

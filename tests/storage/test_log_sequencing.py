@@ -69,7 +69,7 @@ def append(plant: Plant, most: int = 100) -> tuple[int, bool]:
 def listed(plant: Plant) -> list[Entry]:
     """All entries in their order, whose places have no gap."""
     with plant.ledger.read() as tx:
-        found = log.entries_between(tx, 0, 100_000)
+        found = list(log.entries(tx, [0, 100_000]).items())
         assert [place for place, _ in found] == list(range(log.size(tx)))
         assert log_source.cursor(tx).size == len(found)
     return [entry for _, entry in found]
@@ -384,7 +384,7 @@ def newest(plant: Plant) -> log.SignedHead:
 
 def sizes(plant: Plant) -> Sequence[int]:
     with plant.ledger.read() as tx:
-        return [each.size for each in log.heads(tx)]
+        return log.head_sizes(tx)
 
 
 def test_a_head_says_size_and_root_and_is_signed_with_the_key_of_the_log(plant: Plant) -> None:
