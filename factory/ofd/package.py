@@ -261,6 +261,9 @@ def _check_names(names: Sequence[str]) -> None:
     files = {key for key, name in zip(folded, names, strict=True) if not name.endswith("/")}
     if any(folder in files for key in folded for folder in _folders(key)):
         raise PackageError("a name that is a member and a folder")
+    full = {folder for key in files for folder in _folders(key)}
+    if any(key not in full for key in set(folded) - files):
+        raise PackageError("a folder in which nothing lies")
 
 
 def _folded(name: str) -> str:

@@ -354,6 +354,15 @@ def around(entries: list[Entry], scene: Scene) -> bytes:
     return archive(entries, **given)  # type: ignore[arg-type]
 
 
+def folder_put_in(entries: list[Entry], scene: Scene) -> bytes:
+    """A folder in which nothing lies: no seal speaks of folders."""
+    parts = sorted({each.name.rpartition(b"/")[0] for each in entries})
+    within, name = scene.dice.choice(parts), scene.dice.choice((b"x", b"Annots", b"OFD.xml.d"))
+    at = scene.dice.choice((0, len(entries)))
+    entries.insert(at, Entry(name=(within + b"/" + name).lstrip(b"/") + b"/", data=b""))
+    return archive(entries)
+
+
 def one_place_twice(entries: list[Entry], scene: Scene) -> bytes:
     """Two lines of the directory lead to one member."""
     return archive([*entries, replace(scene.dice.choice(entries), name=b"more.xml", offset=0)])
@@ -435,7 +444,9 @@ MEMBERS: Mapping[str, Attack] = {
 PACKAGES: Mapping[str, Attack] = {
     **{
         each.__name__: zipped(each)
-        for each in (name_twice, headers_differ, directory_differs, around, one_place_twice)
+        for each in (
+            name_twice, headers_differ, directory_differs, around, folder_put_in, one_place_twice,
+        )
     },
     **{
         each.__name__: each

@@ -778,6 +778,10 @@ BYTES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "member outside": (lambda _: archive([Entry(name=b"../OFD.xml")]), "a name with"),
     "absolute member": (lambda _: archive([Entry(name=b"/OFD.xml")]), "an absolute name"),
+    "folder with nothing": (
+        lambda _: archive([Entry(), Entry(name=b"Doc_0/x/", data=b"")]),
+        "a folder in which nothing lies",
+    ),
     "encrypted": (lambda _: archive([Entry(flags=1)]), "encrypted"),
     "bad sum": (lambda _: archive([Entry(crc=7)]), "CRC"),
     "bomb": (

@@ -235,6 +235,10 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: archive([replace(ENTRY, name=name.encode()) for name in ("a.xml", "ａ.xml")]),
         "twice the same name",
     ),
+    "folder with nothing": (
+        lambda: archive([ENTRY, Entry(name=b"Doc_0/x/", data=b"")]),
+        "a folder in which nothing lies",
+    ),
     "member and folder": (
         lambda: with_(name=b"Doc_0"),
         "a name that is a member and a folder",
@@ -345,7 +349,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: archive([ENTRY, replace(OTHER, offset=5)]),
         "members that overlap",
     ),
-    "folder with content": (lambda: with_(name=b"a/"), "a folder with content"),
+    "folder with content": (lambda: with_(name=b"Doc_0/"), "a folder with content"),
     "descriptor that lies": (
         lambda: second(flags=UTF8 | DESCRIBED, after=b"PK\7\x08" + bytes(12)),
         PLACES,
