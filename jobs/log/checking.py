@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
@@ -149,7 +150,7 @@ def check(
     judged.add_noted(noted)
     batches = _Entries(result, judged, size).walk(plant, advance)
     judged.end(size)
-    _inserted(plant, result, batches)
+    _inserted(plant, result, batches, size)
     return result
 
 
@@ -372,11 +373,14 @@ def _stood(moved: _Moved, ident: int, other: _Moved) -> bool:
     return leaf_digest(leaves.audit({**moved.row, "id": ident})) == other.digest
 
 
-def _inserted(plant: Plant, result: Checked, batches: _Batches) -> None:
-    """Rows that never went through the sequencer, though it has passed them."""
-    with plant.ledger.read() as tx:
+def _inserted(plant: Plant, result: Checked, batches: _Batches, walked: int) -> None:
+    """Rows that never went through the sequencer, though it has passed them.
+
+    walked: so many entries were read; some may have been appended since.
+    """
+    with plant.ledger.read(steady=True) as tx:
         settled = _settled(tx)
-        waiting = _waiting(tx, result, settled)
+        waiting = _waiting(tx, result, settled, walked)
         for ident in log_check.audit_without(tx, until=settled):
             result.find(INSERTED, Kind.AUDIT.value, ident, "is not in the log")
         for kind, found in (
@@ -400,18 +404,18 @@ def _settled(tx: Tx) -> int:
 
 @dataclass(slots=True)
 class _Waiting:
-    """What is appended once its audit row is."""
+    """What is appended once its audit row is, and batches whose root was appended since."""
 
     refs: set[log_rows.Ref] = field(default_factory=set)
     batches: set[int] = field(default_factory=set)
 
 
-def _waiting(tx: Tx, result: Checked, after: int) -> _Waiting:
-    waiting = _Waiting()
-    for ids in log_check.pending_ids(tx, after=after):
+def _waiting(tx: Tx, result: Checked, after: int, walked: int) -> _Waiting:
+    waiting, since = _Waiting(), log_check.batch_rows(tx, beyond=walked)
+    for ids in chain(log_check.pending_ids(tx, after=after), [since] if since else []):
         found, unread = apart(partial(log_check.following, tx), ids)
         for ident in unread:
-            result.find(ALTERED, Kind.AUDIT.value, ident, f"waits to be appended: {UNREAD}")
+            result.find(ALTERED, Kind.AUDIT.value, ident, UNREAD)
         for each in found.values():
             waiting.refs.update(each.refs)
             waiting.batches.update([] if each.listed is None else [each.listed["ident"]])

@@ -64,6 +64,13 @@ def pending_ids(tx: Tx, *, after: int) -> Iterator[list[int]]:
         last = ids[-1]
 
 
+def batch_rows(tx: Tx, *, beyond: int) -> list[int]:
+    """Audit rows of batches whose root stands at that place of the log or behind it."""
+    c = t.log_entry.c
+    wanted = select(c.ref).where(c.kind == Kind.BATCH.value, c.seq >= beyond).order_by(c.ref)
+    return list(tx.run(wanted).scalars())
+
+
 def following(tx: Tx, ids: Sequence[int]) -> dict[int, Following]:
     """What is appended once these audit rows are."""
     rows = log_rows.audit_rows(tx, ids)

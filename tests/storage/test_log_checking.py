@@ -239,6 +239,28 @@ def test_what_was_appended_since_the_last_head_holds_too(plant: Plant) -> None:
     assert result.covered < result.entries
 
 
+@pytest.mark.parametrize("appended", [True, False])
+def test_a_batch_that_ends_while_the_log_is_checked_is_nothing(
+    tmp_path: Path, db_url: str, s3: Settings, appended: bool
+) -> None:
+    plant = new_plant(tmp_path, db_url, **stored(s3))
+    issue(plant, 1)
+    batch = start_rename(plant)
+    confirming.confirm(plant, batch, who=WHO, why="a test")
+    skip_canary(plant, batch)
+    grow(plant)
+
+    def end(done: int, total: int) -> None:
+        assert done == total
+        run_batch(plant, batch)
+        if appended:
+            append_all(plant.ledger)
+
+    assert checked(plant, advance=end).findings == []
+    with plant.ledger.read() as tx:
+        assert tx.run(select(t.batch.c.merkle_root)).scalar_one() is not None
+
+
 def test_an_empty_log_holds(tmp_path: Path, db_url: str, s3: Settings) -> None:
     result = checked(new_plant(tmp_path, db_url, **stored(s3)))
 
