@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from factory.contrast import Side, contrast
-from factory.errors import ConflictError, FieldError, SealedDataError
+from factory.errors import ConflictError, FieldError, SealedDataError, UnreadableRowError
 from factory.kinds import certificate
 from factory.model import Kind, Order
 from factory.numbering import number_key, parse_verification_code
@@ -200,7 +200,7 @@ def _logged(tx: Tx, edition: EditionView) -> Logged | None:
     """A log that is not what it was proves nothing: `certfactory audit verify` says what of it."""
     try:
         proof = proving.of_edition(tx, edition.id)
-    except ConflictError:
+    except (ConflictError, UnreadableRowError):
         return None
     if proof is None or not edition.files:
         return None
