@@ -14,6 +14,7 @@ from factory.log.leaves import Kind
 from storage import tables as t
 from storage.ledger.base import Tx
 from storage.ledger.spelling import among
+from storage.ledger.unreadable import id_of
 
 EDITION_MADE, PROOF_ADDED, BATCH_LISTED = "edition made", "proof added", "batch listed"
 
@@ -41,7 +42,7 @@ def follow(tx: Tx, rows: Sequence[Row[Any]]) -> dict[int, list[Ref]]:
     found: dict[int, list[Ref]] = {}
     for row in rows:
         if row.action == EDITION_MADE and row.object_kind == "edition":
-            found[row.id] = [(Kind.EDITION, int(row.object_id))]
+            found[row.id] = [(Kind.EDITION, id_of(row.object_id))]
         elif row.action == BATCH_LISTED and row.what.get("root"):
             found[row.id] = [(Kind.BATCH, row.id)]
     for ident, ref in _added(tx, rows):
@@ -63,7 +64,7 @@ def listed(row: Row[Any]) -> dict[str, Any] | None:
     root, size = row.what.get("root"), row.what.get("size")
     if row.action != BATCH_LISTED or not root or not row.object_id.isdecimal():
         return None
-    return {"ident": int(row.object_id), "root": root, "size": size}
+    return {"ident": id_of(row.object_id), "root": root, "size": size}
 
 
 def audit_rows(tx: Tx, refs: Collection[int]) -> Sequence[Row[Any]]:
@@ -128,7 +129,7 @@ def _file_rows() -> Executable:
 def _added(tx: Tx, rows: Sequence[Row[Any]]) -> Iterator[tuple[int, int]]:
     """Audit rows of proofs that were added to an edition's files, each with the newer file."""
     steps: Mapping[tuple[int, int], int] = {
-        (int(row.object_id), int(row.what["step"])): row.id
+        (id_of(row.object_id), int(row.what["step"])): row.id
         for row in rows
         if row.action == PROOF_ADDED and row.object_kind == "file"
     }

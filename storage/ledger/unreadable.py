@@ -6,6 +6,7 @@ row raises is anything too; whoever reads what somebody may have altered comes t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -18,6 +19,8 @@ from storage.ledger.base import NO_TEXT
 LOOK = "`certfactory audit verify` names it"
 FAULTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, UnreadableRowError)
 
+IDENT, MOST = re.compile(r"[1-9][0-9]{0,18}"), 2**63 - 1
+
 V = TypeVar("V")
 
 
@@ -26,6 +29,13 @@ def is_unreadable(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
         return str(error.orig).startswith(NO_TEXT)
     return isinstance(error, FAULTS)
+
+
+def id_of(text: object) -> int:
+    """An id, as the audit spells it.  UnreadableRowError: it is none that a row can have."""
+    if not isinstance(text, str) or not IDENT.fullmatch(text) or int(text) > MOST:
+        raise UnreadableRowError(f"audit: an id that is none; {LOOK}")
+    return int(text)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, insert, literal_column, select, update
+from sqlalchemy import delete, exists, func, insert, literal_column, select, update
 
 from factory.errors import FactoryError, UnreadableRowError
 from factory.log import heads as texts
@@ -55,12 +55,16 @@ def with_three_heads(tmp_path: Path, db_url: str, s3: Settings) -> Plant:
     return made
 
 
-def add_proof(plant: Plant) -> None:
+def add_proof(plant: Plant, key: str = "later.pdf") -> None:
+    """To the first file that has none."""
+    f, later = t.file.c, t.file.alias("later").c
+    proved = exists().where(later.order_id == f.order_id, later.step > 0)
     with plant.ledger.write(WHO) as tx:
-        tx.run(update(t.file).values(awaits=proofs.STAMP))
+        tx.run(update(t.file).where(~proved, f.step == 0).values(awaits=proofs.STAMP))
+        tx.run(update(t.file).where(proved).values(awaits=None))
         [file, *_] = proofs.awaiting(tx, most=1)
         step = proofs.NextStep(
-            of=file, object_key="later.pdf", sha256="f" * 64, size_bytes=9, proved_until="2040"
+            of=file, object_key=key, sha256="f" * 64, size_bytes=9, proved_until="2040"
         )
         proofs.add(tx, [step], why="a test")
 
@@ -178,14 +182,17 @@ def test_text_that_is_none_is_named(
     assert ("altered", "audit", "3") in found(plant)
 
 
+@pytest.mark.parametrize("value", ["x", "9" * 30, "0", ""])
+@pytest.mark.parametrize("action", ["edition made", "proof added"])
 def test_a_row_that_waits_and_cannot_be_read_is_named_and_stops_nothing_but_the_log(
-    plant: Plant,
+    plant: Plant, action: str, value: str
 ) -> None:
     issue(plant, 2)
+    add_proof(plant, "another.pdf")
     with plant.ledger.read() as tx:
         a = t.audit.c
-        last = tx.run(select(func.max(a.id)).where(a.action == "edition made")).scalar_one()
-    tamper(plant, lambda tx: nonsense(tx, t.audit, "object_id", t.audit.c.id == last, "x"))
+        last = tx.run(select(func.max(a.id)).where(a.action == action)).scalar_one()
+    tamper(plant, lambda tx: nonsense(tx, t.audit, "object_id", t.audit.c.id == last, value))
 
     assert not Sequencer(plant.ledger, "me").act()
     assert ("altered", "audit", str(last)) in found(plant)
